@@ -1,0 +1,88 @@
+//! What is known once per callsite, not once per record: level, target, place, field names.
+
+#![expect(unsafe_code, reason = "a record carries its callsite as an address")]
+
+use std::collections::HashMap;
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use tracing::{Level, Metadata};
+
+use super::record::Origin;
+
+/// The static part of every record that one macro writes.
+#[derive(Debug)]
+pub(crate) struct Callsite {
+    /// Counts callsites from 0 in the order in which the writer met them, so that a format can
+    /// keep what it prepared for each in a plain list.
+    pub(crate) index: usize,
+    pub(crate) metadata: &'static Metadata<'static>,
+    pub(crate) level: Level,
+    pub(crate) target: &'static str,
+    pub(crate) fields: Vec<&'static str>,
+    /// Whether its events come from the `log` crate, with their true origin in `log.` fields.
+    pub(crate) is_log: bool,
+}
+
+impl Callsite {
+    fn new(index: usize, metadata: &'static Metadata<'static>) -> Self {
+        let fields: Vec<_> = metadata.fields().iter().map(|field| field.name()).collect();
+        Callsite {
+            index,
+            metadata,
+            level: *metadata.level(),
+            target: metadata.target(),
+            is_log: metadata.target() == "log" && fields.contains(&"log.target"),
+            fields,
+        }
+    }
+
+    pub(crate) fn origin(&self) -> Origin<'static> {
+        Origin {
+            target: self.target,
+            file: self.metadata.file(),
+            line: self.metadata.line(),
+        }
+    }
+}
+
+/// A writer thread's own view of the process's callsites.
+#[derive(Debug, Default)]
+pub(crate) struct Callsites {
+    known: HashMap<u64, &'static Callsite>,
+    latest: Option<(u64, &'static Callsite)>,
+}
+
+impl Callsites {
+    /// The callsite at the address that a record carries.
+    pub(crate) fn at(&mut self, address: u64) -> &'static Callsite {
+        match self.latest {
+            Some((latest, callsite)) if latest == address => callsite,
+            _ => {
+                let callsite = *self.known.entry(address).or_insert_with(|| resolve(address));
+                self.latest = Some((address, callsite));
+                callsite
+            }
+        }
+    }
+}
+
+/// Finds or makes the process-wide entry. Runs on writer threads only, once for each callsite and
+/// writer, so a lock is no harm.
+fn resolve(address: u64) -> &'static Callsite {
+    static CALLSITES: OnceLock<Mutex<HashMap<u64, &'static Callsite>>> = OnceLock::new();
+    let mut callsites = CALLSITES
+        .get_or_init(Mutex::default)
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
+    let index = callsites.len();
+    callsites.entry(address).or_insert_with(|| {
+        let pointer = std::ptr::with_exposed_provenance::<Metadata<'static>>(address as usize);
+        // SAFETY: the address must be that of a `Metadata` that lives for ever. Records are
+        // written by `Encoder` alone, which takes a `&'static Metadata` and exposes its
+        // provenance; pages are read by this process only, and a page's committed bytes are never
+        // written again before every reader has let go of it.
+        let metadata: &'static Metadata<'static> = unsafe { &*pointer };
+        // Leaked on purpose: as many as there are macros in the program, as long as these live.
+        Box::leak(Box::new(Callsite::new(index, metadata)))
+    })
+}

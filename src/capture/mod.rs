@@ -1,0 +1,4 @@
+//! Stage 1, capture: a `tracing` event becomes a record.
+
+pub(crate) mod callsite;
+pub(crate) mod record;

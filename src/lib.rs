@@ -1,0 +1,4 @@
+//! Structured logs for async servers that never wait for the disk.
+
+mod capture;
+mod format;
