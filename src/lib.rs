@@ -2,3 +2,9 @@
 
 mod capture;
 mod format;
+mod sink;
+
+mod error;
+
+pub use error::Error;
+pub use sink::Memory;
