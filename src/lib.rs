@@ -3,3 +3,9 @@
 mod capture;
 mod channel;
 mod format;
+mod sink;
+
+mod error;
+
+pub use error::Error;
+pub use sink::Memory;
