@@ -49,7 +49,7 @@ fn parse_targets(source: &'static str, directives: &str) -> Result<Targets, Erro
 }
 
 /// What one sink wants of what the pipeline captured. Asked on its writer thread.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct SinkFilter {
     targets: Option<Targets>,
     /// The answers for the callsites met so far.

@@ -123,9 +123,9 @@ impl<'b> Encoder<'b> {
         self.bytes[8..12].copy_from_slice(&flags.to_le_bytes());
     }
 
-    /// Whether something did not fit.
-    pub(crate) fn is_cut(&self) -> bool {
-        self.cut
+    /// Notes that something around the record did not fit.
+    pub(crate) fn mark_cut(&mut self) {
+        self.cut = true;
     }
 
     pub(crate) fn i64(&mut self, name: Name<'_>, value: i64) {

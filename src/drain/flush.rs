@@ -77,10 +77,10 @@ impl Flushed {
     }
 
     /// Waits on this thread until `deadline`. Says whether everything was written by then.
-    pub(crate) fn wait_until(mut self, deadline: Instant) -> bool {
+    pub(crate) fn wait_until(&mut self, deadline: Instant) -> bool {
         let waker = Waker::from(Arc::new(Unpark(thread::current())));
         let mut context = Context::from_waker(&waker);
-        while Pin::new(&mut self).poll(&mut context).is_pending() {
+        while Pin::new(&mut *self).poll(&mut context).is_pending() {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return false;

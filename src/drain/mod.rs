@@ -20,6 +20,7 @@ mod notice;
 pub(crate) mod worker;
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::thread;
@@ -28,9 +29,13 @@ use std::time::{Duration, Instant};
 use self::flush::{Flushed, Progress};
 use self::merge::Merge;
 use self::worker::Worker;
+use crate::channel::overflow::LossReason;
 use crate::channel::ticks::{self, TICKS_MARGIN};
 use crate::channel::{Channel, Inlet};
 use crate::stats::SinkCounters;
+
+/// How often a thread that waits looks whether it has to write for itself.
+const PARKED_POLL: Duration = Duration::from_millis(10);
 
 /// How long a writer sleeps between two looks at the pages.
 #[derive(Clone, Copy, Debug)]
@@ -91,7 +96,7 @@ impl Drain {
                 let _running = running;
                 let worker = parked[place].lock().unwrap_or_else(PoisonError::into_inner).take();
                 if let Some(mut worker) = worker {
-                    worker.run(delays);
+                    run(&mut worker, delays);
                     *parked[place].lock().unwrap_or_else(PoisonError::into_inner) = Some(worker);
                 }
             })?;
@@ -116,9 +121,17 @@ impl Drain {
     /// Writes all that was logged before now, or what can be written until `deadline`: by the
     /// writers' own threads where they run, else on this one. Says whether it was everything.
     pub(crate) fn flush_until(&self, deadline: Instant) -> bool {
-        let flushed = self.flush();
-        self.run_parked(deadline);
-        flushed.wait_until(deadline)
+        let mut flushed = self.flush();
+        loop {
+            self.run_parked(deadline);
+            // In pieces: another thread that ran a worker just now may have missed this ticket.
+            if flushed.wait_until(deadline.min(Instant::now() + PARKED_POLL)) {
+                return true;
+            }
+            if deadline <= Instant::now() {
+                return false;
+            }
+        }
     }
 
     /// Tells the threads to end once everything is written.
@@ -150,6 +163,16 @@ impl Drain {
                 worker.run_until(deadline);
             }
         }
+    }
+}
+
+/// Runs a worker to its end, whatever happens. Foreign code is fenced in where it is called; should
+/// something panic all the same, a batch is the most that it may cost.
+fn run(worker: &mut Worker, delays: Delays) {
+    while catch_unwind(AssertUnwindSafe(|| worker.run(delays))).is_err() {
+        worker.complain_of_panic();
+        worker.abandon_batch(LossReason::Io);
+        thread::sleep(PARKED_POLL);
     }
 }
 

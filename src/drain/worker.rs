@@ -37,7 +37,8 @@ pub(crate) struct Worker {
     /// All sinks of the pipeline, this one's at `place`.
     sinks: Arc<[SinkState]>,
     place: usize,
-    sink: Box<dyn Sink>,
+    /// `None` in a forked child, for a sink that only its parent can use.
+    sink: Option<Box<dyn Sink>>,
     lines: LineWriter,
     batch: Batch,
     complaints: Complaints,
@@ -65,7 +66,7 @@ impl Worker {
         channel: Arc<Channel>,
         sinks: Arc<[SinkState]>,
         place: usize,
-        sink: Box<dyn Sink>,
+        sink: Option<Box<dyn Sink>>,
         lines: LineWriter,
         complaints: Complaints,
     ) -> Self {
@@ -177,7 +178,11 @@ impl Worker {
     /// Writes the batch to the sink, however long it takes. Says no only if patience ended first.
     fn write_batch(&mut self) -> bool {
         while !self.batch.is_empty() {
-            let (sink, batch) = (&mut self.sink, &self.batch);
+            let Some(sink) = &mut self.sink else {
+                self.abandon_batch(LossReason::Fork);
+                break;
+            };
+            let batch = &self.batch;
             match catch_unwind(AssertUnwindSafe(|| sink.write(batch.rest()))) {
                 Ok(Ok(bytes)) => self.accepted(bytes),
                 Ok(Err(error)) => {
@@ -186,7 +191,10 @@ impl Worker {
                     }
                     self.wait_for_sink(&error);
                 }
-                Err(_) => self.abandon_batch(),
+                Err(_) => {
+                    self.complain_of_panic();
+                    self.abandon_batch(LossReason::Io);
+                }
             }
         }
         self.end_batch();
@@ -214,7 +222,7 @@ impl Worker {
 
     fn wait_for_sink(&mut self, error: &io::Error) {
         if error.kind() == io::ErrorKind::WouldBlock {
-            self.sink.wait_for_room(ROOM_WAIT);
+            self.sink.iter_mut().for_each(|sink| sink.wait_for_room(ROOM_WAIT));
             return;
         }
         let pause = self.note_failure(&error.to_string());
@@ -246,19 +254,25 @@ impl Worker {
         });
     }
 
-    /// The sink panicked: what it did with the bytes is unknown, so they are not offered again.
-    fn abandon_batch(&mut self) {
+    /// Gives up on what the sink has not accepted, and counts it. After a panic what the sink did
+    /// with the bytes is unknown, so they are not offered again.
+    pub(crate) fn abandon_batch(&mut self, reason: LossReason) {
         let state = &self.sinks[self.place];
         let now = ticks::now();
-        self.batch.abandon(|level| state.counters.lost.count(LossReason::Io, level, now));
-        self.complaints.say(&format!("write to {}: the writer panicked", state.name));
+        self.batch.abandon(|level| state.counters.lost.count(reason, level, now));
+    }
+
+    /// Says that there was a panic where there must be none.
+    pub(crate) fn complain_of_panic(&mut self) {
+        let name = &self.sinks[self.place].name;
+        self.complaints.say(&format!("write to {name}: the writer panicked"));
     }
 
     fn flush_sink(&mut self) -> bool {
         if !self.must_flush {
             return true;
         }
-        let sink = &mut self.sink;
+        let Some(sink) = &mut self.sink else { return true };
         let outcome = catch_unwind(AssertUnwindSafe(|| sink.flush()))
             .unwrap_or_else(|_| Err(io::Error::other("the writer panicked")));
         match outcome {
