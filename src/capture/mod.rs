@@ -2,3 +2,8 @@
 
 pub(crate) mod callsite;
 pub(crate) mod record;
+
+#[cfg(test)]
+mod record_tests;
+#[cfg(test)]
+pub(crate) mod sample;

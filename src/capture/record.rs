@@ -91,7 +91,11 @@ pub(crate) struct Encoder<'b> {
 impl<'b> Encoder<'b> {
     /// Encodes bare fields, as a span keeps them, up to `limit` bytes.
     pub(crate) fn fields(bytes: &'b mut Vec<u8>, limit: usize) -> Self {
-        Encoder { bytes, limit, cut: false }
+        Encoder {
+            bytes,
+            limit,
+            cut: false,
+        }
     }
 
     /// Starts a record: its header and the spans around it, which `write_spans` appends.
@@ -106,7 +110,11 @@ impl<'b> Encoder<'b> {
         write_spans(bytes);
         let spans_len = (bytes.len() - HEADER_BYTES) as u32;
         bytes[12..16].copy_from_slice(&spans_len.to_le_bytes());
-        Encoder { bytes, limit: RECORD_BYTES_MAX, cut: false }
+        Encoder {
+            bytes,
+            limit: RECORD_BYTES_MAX,
+            cut: false,
+        }
     }
 
     /// Ends a record that [`Encoder::record`] began.
@@ -197,7 +205,11 @@ impl<'b> Encoder<'b> {
     /// would not fit.
     #[inline]
     fn begin(&mut self, tag: u8, name: Name<'_>, value_len: usize) -> bool {
-        let name_len = if let Name::Inline(name) = name { 4 + name.len() } else { 2 };
+        let name_len = if let Name::Inline(name) = name {
+            4 + name.len()
+        } else {
+            2
+        };
         if self.limit < self.bytes.len() + 1 + name_len + value_len + CUT_ROOM {
             self.cut = true;
             return false;
@@ -215,7 +227,8 @@ impl<'b> Encoder<'b> {
                 let name = &name[..name.floor_char_boundary(u16::MAX as usize)];
                 self.bytes.push(tag);
                 self.bytes.extend_from_slice(&NAME_INLINE.to_le_bytes());
-                self.bytes.extend_from_slice(&(name.len() as u16).to_le_bytes());
+                self.bytes
+                    .extend_from_slice(&(name.len() as u16).to_le_bytes());
                 self.bytes.extend_from_slice(name.as_bytes());
             }
         }
@@ -224,7 +237,8 @@ impl<'b> Encoder<'b> {
 
     fn text(&mut self, value: &str) {
         let start = self.bytes.len();
-        self.bytes.extend_from_slice(&(value.len() as u32).to_le_bytes());
+        self.bytes
+            .extend_from_slice(&(value.len() as u32).to_le_bytes());
         if value.len() <= self.room() {
             self.bytes.extend_from_slice(value.as_bytes());
         } else {
@@ -236,11 +250,19 @@ impl<'b> Encoder<'b> {
     fn formatted(&mut self, arguments: fmt::Arguments<'_>) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(&[0; 4]);
-        let outcome = catch_unwind(AssertUnwindSafe(|| fmt::write(&mut Text(self), arguments)));
-        let ended_well = matches!(outcome, Ok(Ok(()))) || self.cut;
+        let mut text = Text {
+            encoder: self,
+            is_full: false,
+        };
+        let outcome = catch_unwind(AssertUnwindSafe(|| fmt::write(&mut text, arguments)));
+        let ended_well = matches!(outcome, Ok(Ok(()))) || text.is_full;
         if !ended_well {
-            let why = if outcome.is_err() { "[formatting panicked]" } else { "[formatting failed]" };
-            let _ = fmt::Write::write_str(&mut Text(self), why);
+            let why = if outcome.is_err() {
+                "[formatting panicked]"
+            } else {
+                "[formatting failed]"
+            };
+            let _ = fmt::Write::write_str(&mut text, why);
         }
         self.set_len(start);
     }
@@ -265,28 +287,29 @@ impl<'b> Encoder<'b> {
 
 /// What a formatter writes into. Refuses more once the record is full, so that a value that would
 /// write gigabytes is stopped early.
-struct Text<'e, 'b>(&'e mut Encoder<'b>);
+struct Text<'e, 'b> {
+    encoder: &'e mut Encoder<'b>,
+    is_full: bool,
+}
 
 impl fmt::Write for Text<'_, '_> {
     #[inline]
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        if text.len() <= self.0.room() {
-            self.0.bytes.extend_from_slice(text.as_bytes());
-            return Ok(());
+        if self.is_full {
+            return Err(fmt::Error);
         }
-        if !self.0.cut {
-            self.0.push_cut(text);
+        if self.encoder.room() < text.len() {
+            self.encoder.push_cut(text);
+            self.is_full = true;
+            return Err(fmt::Error);
         }
-        Err(fmt::Error)
+        self.encoder.bytes.extend_from_slice(text.as_bytes());
+        Ok(())
     }
 }
 
 /// Appends a span, as a record carries it.
-pub(crate) fn write_span(
-    bytes: &mut Vec<u8>,
-    metadata: &'static Metadata<'static>,
-    fields: &[u8],
-) {
+pub(crate) fn write_span(bytes: &mut Vec<u8>, metadata: &'static Metadata<'static>, fields: &[u8]) {
     bytes.extend_from_slice(&address_of(metadata).to_le_bytes());
     bytes.extend_from_slice(&(fields.len() as u32).to_le_bytes());
     bytes.extend_from_slice(fields);
@@ -294,13 +317,10 @@ pub(crate) fn write_span(
 
 /// Copies `old` fields to `merged`, without those that `new` replaces, then `new`.
 pub(crate) fn merge_fields(old: &[u8], new: &[u8], merged: &mut Vec<u8>) {
-    let mut rest = old;
-    while let Some((name, _)) = raw_field(&mut { rest }) {
-        let before = rest;
-        let _ = raw_field(&mut rest);
-        let replaced = RawFields(new).any(|(new_name, _)| new_name == name);
-        if !replaced {
-            merged.extend_from_slice(&before[..before.len() - rest.len()]);
+    for field in RawFields(old) {
+        let is_replaced = RawFields(new).any(|newer| newer.name == field.name);
+        if !is_replaced {
+            merged.extend_from_slice(field.bytes);
         }
     }
     merged.extend_from_slice(new);
@@ -372,12 +392,18 @@ impl<'a> Record<'a> {
 
     /// The record's own fields, in the order of the macro.
     pub(crate) fn fields(&self) -> Fields<'a> {
-        Fields { callsite: self.callsite, rest: self.fields }
+        Fields {
+            callsite: self.callsite,
+            rest: self.fields,
+        }
     }
 
     /// The spans around the record, innermost first.
     pub(crate) fn spans<'c>(&self, callsites: &'c mut Callsites) -> Spans<'a, 'c> {
-        Spans { rest: self.spans, callsites }
+        Spans {
+            rest: self.spans,
+            callsites,
+        }
     }
 
     /// Whether the record was logged outside of any span.
@@ -387,7 +413,10 @@ impl<'a> Record<'a> {
 
     /// Takes target, file and line from the fields that the bridge from `log` puts them into.
     fn read_log_origin(&mut self) {
-        let fields = Fields { callsite: self.callsite, rest: self.fields };
+        let fields = Fields {
+            callsite: self.callsite,
+            rest: self.fields,
+        };
         for (name, value) in fields.unfiltered() {
             match (name, value) {
                 ("log.target", Value::Str(target)) => self.origin.target = target,
@@ -426,7 +455,10 @@ impl<'a> Iterator for Spans<'a, '_> {
 
 impl<'a> SpanView<'a> {
     pub(crate) fn fields(&self) -> Fields<'a> {
-        Fields { callsite: self.callsite, rest: self.fields }
+        Fields {
+            callsite: self.callsite,
+            rest: self.fields,
+        }
     }
 }
 
@@ -437,19 +469,42 @@ pub(crate) struct Fields<'a> {
     rest: &'a [u8],
 }
 
+/// A field, for readers that keep something per callsite and field.
+#[derive(Clone, Debug)]
+pub(crate) struct Field<'a> {
+    /// Its place in the callsite's field list, if it is declared there.
+    pub(crate) place: Option<usize>,
+    pub(crate) name: &'a str,
+    pub(crate) value: Value<'a>,
+}
+
 impl<'a> Fields<'a> {
-    /// With the fields in which the bridge from `log` hides target, file and line.
-    fn unfiltered(mut self) -> impl Iterator<Item = (&'a str, Value<'a>)> {
-        std::iter::from_fn(move || self.take_next())
+    #[inline]
+    pub(crate) fn next_field(&mut self) -> Option<Field<'a>> {
+        loop {
+            let field = self.take_next()?;
+            if !(self.callsite.is_log && field.name.starts_with("log.")) {
+                return Some(field);
+            }
+        }
     }
 
-    fn take_next(&mut self) -> Option<(&'a str, Value<'a>)> {
-        let (name, value) = raw_field(&mut self.rest)?;
-        let name = match name {
-            RawName::Index(index) => self.callsite.fields.get(index as usize).copied()?,
-            RawName::Inline(name) => name,
+    /// With the fields in which the bridge from `log` hides target, file and line.
+    fn unfiltered(mut self) -> impl Iterator<Item = (&'a str, Value<'a>)> {
+        std::iter::from_fn(move || self.take_next().map(|field| (field.name, field.value)))
+    }
+
+    #[inline]
+    fn take_next(&mut self) -> Option<Field<'a>> {
+        let RawField { name, value, .. } = raw_field(&mut self.rest)?;
+        let (place, name) = match name {
+            RawName::Index(index) => {
+                let place = index as usize;
+                (Some(place), *self.callsite.fields.get(place)?)
+            }
+            RawName::Inline(name) => (None, name),
         };
-        Some((name, value))
+        Some(Field { place, name, value })
     }
 }
 
@@ -458,12 +513,7 @@ impl<'a> Iterator for Fields<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            let (name, value) = self.take_next()?;
-            if !(self.callsite.is_log && name.starts_with("log.")) {
-                return Some((name, value));
-            }
-        }
+        self.next_field().map(|field| (field.name, field.value))
     }
 }
 
@@ -482,19 +532,28 @@ enum RawName<'a> {
     Inline(&'a str),
 }
 
+/// A field as it lies in the record.
+struct RawField<'a> {
+    name: RawName<'a>,
+    value: Value<'a>,
+    /// All of it: tag, name and value.
+    bytes: &'a [u8],
+}
+
 struct RawFields<'a>(&'a [u8]);
 
 impl<'a> Iterator for RawFields<'a> {
-    type Item = (RawName<'a>, Value<'a>);
+    type Item = RawField<'a>;
 
-    fn next(&mut self) -> Option<Self::Item> {
+    fn next(&mut self) -> Option<RawField<'a>> {
         raw_field(&mut self.0)
     }
 }
 
 /// Reads a field. `None` at the end, and where the bytes are no field.
 #[inline]
-fn raw_field<'a>(rest: &mut &'a [u8]) -> Option<(RawName<'a>, Value<'a>)> {
+fn raw_field<'a>(rest: &mut &'a [u8]) -> Option<RawField<'a>> {
+    let start = *rest;
     let [tag] = take_array(rest)?;
     let name = match u16::from_le_bytes(take_array(rest)?) {
         NAME_INLINE => {
@@ -517,7 +576,8 @@ fn raw_field<'a>(rest: &mut &'a [u8]) -> Option<(RawName<'a>, Value<'a>)> {
         TAG_ERROR => Value::Error(Messages(take_block(rest)?)),
         _ => return None,
     };
-    Some((name, value))
+    let bytes = &start[..start.len() - rest.len()];
+    Some(RawField { name, value, bytes })
 }
 
 fn as_text(bytes: &[u8]) -> &str {
