@@ -1,8 +1,9 @@
 //! Records made by hand, for tests: any name, target, value and span that a program could log.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use proptest::prelude::*;
 use tracing::callsite::Identifier;
@@ -77,7 +78,7 @@ impl Sample {
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let event = metadata(&self.target, "event", self.level, Kind::EVENT, &self.fields);
+        let event = metadata(&self.target, "event", self.level, false, &self.fields);
         let mut bytes = Vec::new();
         let mut encoder = Encoder::record(&mut bytes, event, |spans| {
             for span in &self.spans {
@@ -100,13 +101,7 @@ impl Sample {
 
 impl SampleSpan {
     fn encode(&self, spans: &mut Vec<u8>) {
-        let span = metadata(
-            "app::module",
-            &self.name,
-            Level::INFO,
-            Kind::SPAN,
-            &self.fields,
-        );
+        let span = metadata("app::module", &self.name, Level::INFO, true, &self.fields);
         write_span(spans, span, &encoded_fields(&self.fields));
     }
 }
@@ -195,30 +190,28 @@ fn encode_fields(fields: &[SampleField], encoder: &mut Encoder<'_>) {
     }
 }
 
-/// Metadata as a macro makes it at compile time. Leaked, since records refer to it for ever.
+/// Metadata as a macro makes it at compile time. Equal samples share it, as the records of one
+/// macro do. Leaked, since records refer to it for ever.
 fn metadata(
     target: &str,
     name: &str,
     level: Level,
-    kind: Kind,
+    is_span: bool,
     fields: &[SampleField],
 ) -> &'static Metadata<'static> {
+    static KNOWN: Mutex<BTreeMap<String, &'static Metadata<'static>>> = Mutex::new(BTreeMap::new());
     let declared = fields.iter().filter(|field| !field.is_inline);
-    let names: Vec<&'static str> = declared.map(|field| leak(&field.name)).collect();
-    let callsite: &'static SampleCallsite = Box::leak(Box::default());
-    let fields = FieldSet::new(Vec::leak(names), Identifier(callsite));
-    let file = Some("src/app.rs");
-    callsite.0.get_or_init(|| {
-        Metadata::new(
-            leak(name),
-            leak(target),
-            level,
-            file,
-            Some(12),
-            None,
-            fields,
-            kind,
-        )
+    let names: Vec<&str> = declared.map(|field| field.name.as_str()).collect();
+    let identity = format!("{target:?} {name:?} {level} {is_span} {names:?}");
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    known.entry(identity).or_insert_with(|| {
+        let callsite: &'static SampleCallsite = Box::leak(Box::default());
+        let names = names.into_iter().map(leak).collect();
+        let fields = FieldSet::new(Vec::leak(names), Identifier(callsite));
+        let kind = if is_span { Kind::SPAN } else { Kind::EVENT };
+        let (name, target, file) = (leak(name), leak(target), Some("src/app.rs"));
+        let made = || Metadata::new(name, target, level, file, Some(12), None, fields, kind);
+        callsite.0.get_or_init(made)
     })
 }
 
@@ -364,4 +357,23 @@ pub(crate) fn any_value() -> impl Strategy<Value = SampleValue> {
         any::<Vec<u8>>().prop_map(SampleValue::Bytes),
         proptest::collection::vec(any_text(), 1..4).prop_map(SampleValue::Error),
     ]
+}
+
+/// The bytes of records after an accident.
+pub(crate) fn any_damaged_record() -> impl Strategy<Value = Vec<u8>> {
+    let damage = proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8);
+    (any_sample(), damage, any::<prop::sample::Index>()).prop_map(|(mut sample, damage, kept)| {
+        // The addresses of callsites stay whole: only `Encoder` writes them.
+        sample.spans.clear();
+        let mut bytes = sample.encode();
+        let (_, body) = bytes.split_at_mut(16);
+        for (at, byte) in damage {
+            if !body.is_empty() {
+                *at.get_mut(body) = byte;
+            }
+        }
+        let kept = 16 + kept.index(body.len() + 1);
+        bytes.truncate(kept);
+        bytes
+    })
 }
