@@ -55,6 +55,18 @@ impl Sink for StdioSink {
     }
 }
 
+/// Says on stderr, in one line, what the pipeline has to say about itself. If stderr has no room at
+/// this moment, it stays unsaid: a complaint must not hold up the records.
+pub(crate) fn complain_on_stderr(complaint: &str) {
+    complain(rustix::stdio::stderr(), complaint);
+}
+
+fn complain(to: BorrowedFd<'_>, complaint: &str) {
+    let line = format!("offloop: {}\n", complaint.replace(char::is_control, " "));
+    // Should this fail too, nobody is left to hear of it.
+    let _ = LineWriter::default().write(to, line.as_bytes());
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::Read;
@@ -83,6 +95,24 @@ mod tests {
             let child = target.open_in_child().unwrap();
             assert_eq!(child.name(), target.open().unwrap().name());
         }
+    }
+
+    #[test]
+    fn a_complaint_is_one_line_and_stays_unsaid_where_there_is_no_room() {
+        let (mut reader, writer) = io::pipe().unwrap();
+        complain(writer.as_fd(), "file a\nb: no\u{1b}[m space");
+        let expected = b"offloop: file a b: no [m space\n";
+        let mut bytes = vec![0; expected.len()];
+        reader.read_exact(&mut bytes).unwrap();
+        assert_eq!(bytes, expected);
+
+        while LineWriter::default()
+            .write(writer.as_fd(), b"full\n")
+            .is_ok()
+        {}
+        complain(writer.as_fd(), "unsaid");
+        drop(writer);
+        assert!(!io::read_to_string(reader).unwrap().contains("unsaid"));
     }
 
     #[test]
