@@ -27,6 +27,7 @@ use file::FileSink;
 pub use memory::Memory;
 use memory::MemorySink;
 use stdio::StdioSink;
+pub(crate) use stdio::complain_on_stderr;
 
 /// Where lines go. Owned by one writer thread; every call may block that thread, and no other.
 pub(crate) trait Sink: Send {
