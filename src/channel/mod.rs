@@ -15,7 +15,7 @@
 #![deny(clippy::disallowed_methods)]
 
 pub(crate) mod lane;
-#[cfg(all(loom, test))]
+#[cfg(all(offloop_loom, test))]
 mod model;
 pub(crate) mod overflow;
 pub(crate) mod page;
