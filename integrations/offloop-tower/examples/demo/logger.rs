@@ -12,6 +12,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::Failure;
+use crate::schedule::PATIENCE;
 
 /// Every event of this program and of the middleware, nothing else.
 const FILTER: &str = "demo=debug,offloop_tower=debug";
@@ -73,7 +74,10 @@ impl Contender {
             }
             Self::AppenderLossless => appender(NonBlockingBuilder::default().lossy(false)),
             Self::Appender => appender(NonBlockingBuilder::default()),
-            Self::Offloop => Err("not there yet".into()),
+            Self::Offloop => {
+                let guard = offloop::builder().file(log).filter(FILTER).init()?;
+                Ok(Logger::Offloop(guard))
+            }
         }
     }
 }
@@ -112,6 +116,7 @@ pub(crate) enum Logger {
     Off(#[expect(dead_code, reason = "held open")] File),
     Sync,
     Appender(WorkerGuard, ErrorCounter),
+    Offloop(offloop::Guard),
 }
 
 impl Logger {
@@ -122,6 +127,10 @@ impl Logger {
             Self::Appender(guard, dropped) => {
                 drop(guard);
                 dropped.dropped_lines() as u64
+            }
+            Self::Offloop(guard) => {
+                let report = guard.shutdown(PATIENCE);
+                report.lost + report.pending
             }
         }
     }
