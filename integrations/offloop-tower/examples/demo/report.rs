@@ -7,29 +7,19 @@ use crate::contest::Measured;
 use crate::logger::Contender;
 use crate::schedule::STALL;
 
+const COLUMNS: [&str; 8] = [
+    "p50", "p99", "p99.9", "max", "accepted", "written", "lost", "memory",
+];
+
 pub(crate) fn print(rows: &[Row]) {
-    print_line(
-        "",
-        [
-            "request latency, ms:",
-            "",
-            "",
-            "",
-            "records:",
-            "",
-            "",
-            "peak",
-        ],
+    println!(
+        "{:32}{:>36}{:>31}{:>9}",
+        "", "request latency, ms", "records", "peak"
     );
-    print_line(
-        "",
-        [
-            "p50", "p99", "p99.9", "max", "accepted", "written", "lost", "memory",
-        ],
-    );
+    print_line("", COLUMNS);
     for (contender, row) in rows {
         match row {
-            Ok(measured) => print_line(contender.title(), cells(*contender, measured).each_ref()),
+            Ok(measured) => print_line(contender.title(), cells(*contender, measured)),
             Err(error) => println!("{}: failed: {error}", contender.title()),
         }
     }
@@ -124,9 +114,9 @@ fn conclusion(rows: &[Row]) -> String {
     );
     match find(rows, Contender::Offloop) {
         Some(measured) => format!(
-            "{requests}; of {} records offloop lost {}.",
-            thousands(measured.accepted),
-            thousands(measured.lost())
+            "{requests}; offloop lost {} of its {} records.",
+            thousands(measured.lost()),
+            thousands(measured.accepted)
         ),
         None => format!("{requests}."),
     }
