@@ -75,17 +75,17 @@ fn contest(options: &Options) -> Result<ExitCode, Failure> {
 
 type Row = (Contender, Result<Measured, Failure>);
 
-/// An empty directory beside this program: `target/demo`.
+/// Where the logs go: `target/demo`, if this program lies where cargo puts examples.
 fn directory() -> Result<PathBuf, Failure> {
     let program = std::env::current_exe()?;
-    let target = program
-        .ancestors()
-        .nth(3)
-        .map_or_else(std::env::temp_dir, PathBuf::from);
-    let directory = target.join("demo");
-    if directory.exists() {
-        fs::remove_dir_all(&directory)?;
-    }
+    let examples = program
+        .parent()
+        .filter(|parent| parent.ends_with("examples"));
+    let target = examples.and_then(|examples| examples.ancestors().nth(2));
+    let directory = match target {
+        Some(target) => target.join("demo"),
+        None => std::env::temp_dir().join("offloop-demo"),
+    };
     fs::create_dir_all(&directory)?;
     Ok(directory)
 }

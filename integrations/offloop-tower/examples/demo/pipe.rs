@@ -27,6 +27,10 @@ pub(crate) struct Pipe {
 impl Pipe {
     /// Makes a FIFO at `path`, and a thread that copies whatever comes through it into `file`.
     pub(crate) fn open(path: PathBuf, file: &Path) -> Result<Self, Failure> {
+        // A run that was interrupted has left its FIFO behind.
+        if path.exists() {
+            fs::remove_file(&path)?;
+        }
         mkfifoat(CWD, &path, Mode::RUSR | Mode::WUSR)?;
         // Opened for both, a FIFO waits for nobody; after that, opening it to read waits for
         // nobody either.
