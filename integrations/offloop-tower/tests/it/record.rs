@@ -1,14 +1,18 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
 use axum::{Router, routing};
+use http::{Request, Response, StatusCode};
 use offloop_tower::RequestLayer;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::{Barrier, mpsc};
+use tower::{Layer, ServiceExt, service_fn};
 use tracing::info;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::client::Client;
 use crate::log;
@@ -172,6 +176,30 @@ async fn events_of_concurrent_requests_carry_the_fields_of_their_own_request() -
             );
         }
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_record_is_whole_where_a_filter_has_disabled_the_span()
+-> Result<(), Box<dyn std::error::Error>> {
+    let memory = offloop::Memory::new();
+    let (layer, guard) = offloop::builder().memory(&memory).filter("warn").build()?;
+    let _subscriber = tracing_subscriber::registry().with(layer).set_default();
+    let answer = async |_| Response::builder().status(503).body(());
+    let service = RequestLayer::new().layer(service_fn(answer));
+    let request = Request::get("/quiet")
+        .header("x-request-id", "mine")
+        .body(())?;
+    service.oneshot(request).await?;
+
+    guard.flush(Duration::from_secs(20))?;
+    let lines = memory.lines();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert_contains(
+        &serde_json::from_str(&lines[0])?,
+        &json!({"level": "ERROR", "request_id": "mine", "http.request.method": "GET",
+            "url.path": "/quiet", "http.response.status_code": 503, "spans": null}),
+    );
     Ok(())
 }
 
