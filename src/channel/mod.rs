@@ -22,6 +22,8 @@ pub(crate) mod page;
 pub(crate) mod pool;
 mod sleeper;
 pub(crate) mod sync;
+#[cfg(all(test, not(offloop_loom)))]
+mod tests;
 pub(crate) mod ticks;
 
 use std::sync::Arc;

@@ -58,7 +58,6 @@ mod source {
 use monotonic as source;
 
 /// Nanoseconds of the system's monotonic clock.
-#[cfg_attr(offloop_loom, expect(dead_code, reason = "models bring their own time"))]
 mod monotonic {
     use std::sync::OnceLock;
     use std::time::Instant;
