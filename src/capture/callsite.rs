@@ -58,7 +58,10 @@ impl Callsites {
         match self.latest {
             Some((latest, callsite)) if latest == address => callsite,
             _ => {
-                let callsite = *self.known.entry(address).or_insert_with(|| resolve(address));
+                let callsite = *self
+                    .known
+                    .entry(address)
+                    .or_insert_with(|| resolve(address));
                 self.latest = Some((address, callsite));
                 callsite
             }

@@ -91,7 +91,11 @@ pub(crate) struct Encoder<'b> {
 impl<'b> Encoder<'b> {
     /// Encodes bare fields, as a span keeps them, up to `limit` bytes.
     pub(crate) fn fields(bytes: &'b mut Vec<u8>, limit: usize) -> Self {
-        Encoder { bytes, limit, cut: false }
+        Encoder {
+            bytes,
+            limit,
+            cut: false,
+        }
     }
 
     /// Starts a record: its header and the spans around it, which `write_spans` appends.
@@ -106,7 +110,11 @@ impl<'b> Encoder<'b> {
         write_spans(bytes);
         let spans_len = (bytes.len() - HEADER_BYTES) as u32;
         bytes[12..16].copy_from_slice(&spans_len.to_le_bytes());
-        Encoder { bytes, limit: RECORD_BYTES_MAX, cut: false }
+        Encoder {
+            bytes,
+            limit: RECORD_BYTES_MAX,
+            cut: false,
+        }
     }
 
     /// Ends a record that [`Encoder::record`] began.
@@ -115,9 +123,9 @@ impl<'b> Encoder<'b> {
         self.bytes[8..12].copy_from_slice(&flags.to_le_bytes());
     }
 
-    /// Whether something did not fit.
-    pub(crate) fn is_cut(&self) -> bool {
-        self.cut
+    /// Notes that something around the record did not fit.
+    pub(crate) fn mark_cut(&mut self) {
+        self.cut = true;
     }
 
     pub(crate) fn i64(&mut self, name: Name<'_>, value: i64) {
@@ -197,7 +205,11 @@ impl<'b> Encoder<'b> {
     /// would not fit.
     #[inline]
     fn begin(&mut self, tag: u8, name: Name<'_>, value_len: usize) -> bool {
-        let name_len = if let Name::Inline(name) = name { 4 + name.len() } else { 2 };
+        let name_len = if let Name::Inline(name) = name {
+            4 + name.len()
+        } else {
+            2
+        };
         if self.limit < self.bytes.len() + 1 + name_len + value_len + CUT_ROOM {
             self.cut = true;
             return false;
@@ -215,7 +227,8 @@ impl<'b> Encoder<'b> {
                 let name = &name[..name.floor_char_boundary(u16::MAX as usize)];
                 self.bytes.push(tag);
                 self.bytes.extend_from_slice(&NAME_INLINE.to_le_bytes());
-                self.bytes.extend_from_slice(&(name.len() as u16).to_le_bytes());
+                self.bytes
+                    .extend_from_slice(&(name.len() as u16).to_le_bytes());
                 self.bytes.extend_from_slice(name.as_bytes());
             }
         }
@@ -224,7 +237,8 @@ impl<'b> Encoder<'b> {
 
     fn text(&mut self, value: &str) {
         let start = self.bytes.len();
-        self.bytes.extend_from_slice(&(value.len() as u32).to_le_bytes());
+        self.bytes
+            .extend_from_slice(&(value.len() as u32).to_le_bytes());
         if value.len() <= self.room() {
             self.bytes.extend_from_slice(value.as_bytes());
         } else {
@@ -239,7 +253,11 @@ impl<'b> Encoder<'b> {
         let outcome = catch_unwind(AssertUnwindSafe(|| fmt::write(&mut Text(self), arguments)));
         let ended_well = matches!(outcome, Ok(Ok(()))) || self.cut;
         if !ended_well {
-            let why = if outcome.is_err() { "[formatting panicked]" } else { "[formatting failed]" };
+            let why = if outcome.is_err() {
+                "[formatting panicked]"
+            } else {
+                "[formatting failed]"
+            };
             let _ = fmt::Write::write_str(&mut Text(self), why);
         }
         self.set_len(start);
@@ -282,11 +300,7 @@ impl fmt::Write for Text<'_, '_> {
 }
 
 /// Appends a span, as a record carries it.
-pub(crate) fn write_span(
-    bytes: &mut Vec<u8>,
-    metadata: &'static Metadata<'static>,
-    fields: &[u8],
-) {
+pub(crate) fn write_span(bytes: &mut Vec<u8>, metadata: &'static Metadata<'static>, fields: &[u8]) {
     bytes.extend_from_slice(&address_of(metadata).to_le_bytes());
     bytes.extend_from_slice(&(fields.len() as u32).to_le_bytes());
     bytes.extend_from_slice(fields);
@@ -372,12 +386,18 @@ impl<'a> Record<'a> {
 
     /// The record's own fields, in the order of the macro.
     pub(crate) fn fields(&self) -> Fields<'a> {
-        Fields { callsite: self.callsite, rest: self.fields }
+        Fields {
+            callsite: self.callsite,
+            rest: self.fields,
+        }
     }
 
     /// The spans around the record, innermost first.
     pub(crate) fn spans<'c>(&self, callsites: &'c mut Callsites) -> Spans<'a, 'c> {
-        Spans { rest: self.spans, callsites }
+        Spans {
+            rest: self.spans,
+            callsites,
+        }
     }
 
     /// Whether the record was logged outside of any span.
@@ -387,7 +407,10 @@ impl<'a> Record<'a> {
 
     /// Takes target, file and line from the fields that the bridge from `log` puts them into.
     fn read_log_origin(&mut self) {
-        let fields = Fields { callsite: self.callsite, rest: self.fields };
+        let fields = Fields {
+            callsite: self.callsite,
+            rest: self.fields,
+        };
         for (name, value) in fields.unfiltered() {
             match (name, value) {
                 ("log.target", Value::Str(target)) => self.origin.target = target,
@@ -426,7 +449,10 @@ impl<'a> Iterator for Spans<'a, '_> {
 
 impl<'a> SpanView<'a> {
     pub(crate) fn fields(&self) -> Fields<'a> {
-        Fields { callsite: self.callsite, rest: self.fields }
+        Fields {
+            callsite: self.callsite,
+            rest: self.fields,
+        }
     }
 }
 

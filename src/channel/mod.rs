@@ -1,0 +1,247 @@
+//! Stage 2, channel: the crossing between the threads that log and those that write.
+//!
+//! - In: encoded records, from any thread, each through its own [`Lane`].
+//! - Out: the same records, in each lane's order, to every reader: one reader for each sink.
+//! - Runs on: the caller's thread (`Lane::push`), the writer threads (`Inlet`).
+//! - Never: grows beyond its budget; takes a lock; makes a system call for a record; blocks the
+//!   caller unless [`Overflow::Block`] was chosen.
+//!
+//! A lane appends to a page of its own, so that logging threads share nothing while they log. Only when a page
+//! is full does the thread touch common ground: it takes an idle page from the [`Pool`] and
+//! announces it to every reader. Readers look into announced pages whenever they please; nobody
+//! has to tell them about a single record. They are woken only when pages pile up, since waking a
+//! sleeping thread costs the caller more than everything else together.
+
+#![deny(clippy::disallowed_methods)]
+
+pub(crate) mod lane;
+#[cfg(all(loom, test))]
+mod model;
+pub(crate) mod overflow;
+pub(crate) mod page;
+pub(crate) mod pool;
+mod sleeper;
+pub(crate) mod sync;
+pub(crate) mod ticks;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender};
+
+pub(crate) use self::sleeper::Sleeper;
+
+use self::overflow::{LaneCounters, LossReason, Overflow, SharedCounters, is_urgent};
+use self::page::{IdlePage, PageReader, PageWriter};
+use self::pool::{Pool, page_bytes_for};
+use self::sync::{AtomicBool, AtomicUsize, Ordering, Queue};
+use crate::capture::record::ThreadLabel;
+
+/// How many announced pages wait before a sleeping reader is woken.
+const WAKE_PAGES_MAX: usize = 32;
+
+/// How long a caller under back-pressure waits before it looks again by itself.
+const ROOM_POLL: Duration = Duration::from_millis(5);
+
+/// The longest wait under back-pressure: a year, since a deadline must be a point in time.
+const BLOCK_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// The crossing: one for each pipeline.
+#[derive(Debug)]
+pub(crate) struct Channel {
+    pub(crate) pool: Pool,
+    overflow: Overflow,
+    inlets: Vec<Arc<Inlet>>,
+    wake_pages: usize,
+    lanes: boxcar::Vec<SharedCounters>,
+    /// Counters whose thread has ended.
+    unused_counters: (Sender<SharedCounters>, Receiver<SharedCounters>),
+    /// Counters of records that were logged where a thread has no lane any more.
+    shared_counters: SharedCounters,
+    lane_numbers: AtomicU64,
+    /// Callers under back-pressure, and what tells them of a page.
+    waiting: AtomicUsize,
+    room: (Sender<()>, Receiver<()>),
+    /// Whether the readers have stopped: a caller then sees to its record itself.
+    is_closed: AtomicBool,
+}
+
+/// A page that a lane has begun, as one reader gets to know it.
+#[derive(Debug)]
+pub(crate) struct Announcement {
+    pub(crate) lane: u64,
+    pub(crate) thread: Arc<ThreadLabel>,
+    pub(crate) page: PageReader,
+}
+
+/// Where one reader hears of new pages.
+#[derive(Debug)]
+pub(crate) struct Inlet {
+    pub(crate) announced: Queue<Announcement>,
+    pub(crate) sleeper: Sleeper,
+}
+
+impl Channel {
+    /// Makes a channel to `readers` readers.
+    pub(crate) fn new(budget_bytes: usize, overflow: Overflow, readers: usize) -> Self {
+        let pool = Pool::new(budget_bytes, page_bytes_for(budget_bytes));
+        let pages_max = pool.pages_max();
+        let inlet = || Inlet { announced: Queue::new(pages_max), sleeper: Sleeper::default() };
+        let shared_counters = SharedCounters::default();
+        Channel {
+            inlets: (0..readers).map(|_| Arc::new(inlet())).collect(),
+            wake_pages: (pages_max / 8).clamp(1, WAKE_PAGES_MAX),
+            lanes: boxcar::vec![Arc::clone(&shared_counters)],
+            unused_counters: crossbeam_channel::unbounded(),
+            shared_counters,
+            lane_numbers: AtomicU64::new(0),
+            waiting: AtomicUsize::new(0),
+            room: crossbeam_channel::bounded(1),
+            is_closed: AtomicBool::new(false),
+            pool,
+            overflow,
+        }
+    }
+
+    pub(crate) fn inlets(&self) -> &[Arc<Inlet>] {
+        &self.inlets
+    }
+
+    /// The counters of all lanes that there ever were.
+    pub(crate) fn lanes(&self) -> impl Iterator<Item = &LaneCounters> {
+        self.lanes.iter().map(|(_, counters)| &**counters)
+    }
+
+    /// Says that readers have stopped. See [`is_closed`](Self::is_closed).
+    pub(crate) fn close(&self) {
+        self.is_closed.store(true, Ordering::Release);
+    }
+
+    /// Whether the readers have stopped, so that whoever pushes must see to it that his record is
+    /// read. Relaxed: a record that slips through is read at the process's end.
+    #[inline]
+    pub(crate) fn is_closed(&self) -> bool {
+        self.is_closed.load(Ordering::Relaxed)
+    }
+
+    /// Hands over a record from a thread that has no lane: one whose thread-local storage is
+    /// gone. It gets a page of its own.
+    pub(crate) fn push_alone(&self, level: u8, record: &[u8]) {
+        let ticks = ticks::now();
+        self.shared_counters.accept_shared(level);
+        match self.take_page(record.len(), level) {
+            Ok(page) => {
+                let mut page = self.open(page, self.next_number(), &Arc::default());
+                page.append(level, ticks, record);
+                self.put(page.seal());
+            }
+            Err(reason) => self.shared_counters.lost.count(reason, level, ticks),
+        }
+    }
+
+    /// Takes back what a holder of a page got when it let go.
+    pub(crate) fn put(&self, page: Option<IdlePage>) {
+        self.pool.put(page);
+        if self.waiting.load(Ordering::Relaxed) != 0 {
+            let _ = self.room.0.try_send(());
+        }
+    }
+
+    /// Wakes every reader that sleeps.
+    pub(crate) fn wake_readers(&self) {
+        for inlet in &self.inlets {
+            inlet.sleeper.wake();
+        }
+    }
+
+    /// Whether so many pages wait at this inlet that its reader should not sleep.
+    pub(crate) fn is_behind(&self, inlet: &Inlet) -> bool {
+        self.wake_pages <= inlet.announced.len()
+    }
+
+    /// Whether callers wait for room, so that nothing may be dropped to make some.
+    pub(crate) fn blocks_callers(&self) -> bool {
+        matches!(self.overflow, Overflow::Block { .. })
+    }
+
+    fn wake_readers_if_behind(&self) {
+        for inlet in self.inlets.iter().filter(|inlet| self.is_behind(inlet)) {
+            inlet.sleeper.wake();
+        }
+    }
+
+    /// A number and counters for a new lane.
+    fn enter(&self) -> (u64, SharedCounters) {
+        let counters = self.unused_counters.1.try_recv().unwrap_or_else(|_| {
+            let counters = SharedCounters::default();
+            self.lanes.push(Arc::clone(&counters));
+            counters
+        });
+        (self.next_number(), counters)
+    }
+
+    fn leave(&self, counters: SharedCounters) {
+        let _ = self.unused_counters.0.send(counters);
+    }
+
+    fn next_number(&self) -> u64 {
+        self.lane_numbers.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Puts a page to use and announces it to all readers.
+    fn open(&self, page: IdlePage, lane: u64, thread: &Arc<ThreadLabel>) -> PageWriter {
+        let mut inlets = self.inlets.iter();
+        page.open(self.inlets.len(), |page| {
+            let announcement = Announcement { lane, thread: Arc::clone(thread), page };
+            if let Some(inlet) = inlets.next()
+                // Cannot be full: it has room for every page that the budget allows.
+                && let Err(announcement) = inlet.announced.push(announcement)
+            {
+                self.put(announcement.page.release());
+            }
+        })
+    }
+
+    fn take_page(&self, len: usize, level: u8) -> Result<IdlePage, LossReason> {
+        match self.pool.take(len, is_urgent(level)) {
+            Some(page) => Ok(page),
+            None if !self.pool.can_hold(len) => Err(LossReason::Oversize),
+            None => self.wait_for_page(len, level).ok_or(LossReason::QueueFull),
+        }
+    }
+
+    /// Back-pressure, where it was chosen.
+    fn wait_for_page(&self, len: usize, level: u8) -> Option<IdlePage> {
+        self.wake_readers();
+        let Overflow::Block { at_most } = self.overflow else { return None };
+        if self.is_closed() || runs_async_tasks() {
+            return None;
+        }
+        let deadline = Instant::now() + at_most.min(BLOCK_MAX);
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        let page = loop {
+            if let Some(page) = self.pool.take(len, is_urgent(level)) {
+                // There may be more room: pass the word on.
+                let _ = self.room.0.try_send(());
+                break Some(page);
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break None;
+            }
+            let _ = self.room.1.recv_timeout(left.min(ROOM_POLL));
+            self.wake_readers();
+        };
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        page
+    }
+}
+
+/// Whether the current thread carries async tasks, which would all wait with it.
+fn runs_async_tasks() -> bool {
+    #[cfg(feature = "tokio")]
+    return tokio::runtime::Handle::try_current().is_ok();
+    #[cfg(not(feature = "tokio"))]
+    return false;
+}

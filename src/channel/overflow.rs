@@ -1,0 +1,211 @@
+//! What happens to a record when the memory budget is used up, and who counts it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// What happens to a record that finds the memory budget used up.
+///
+/// Either way the record is counted, and what was lost is reported in the log itself. The last
+/// eighth of the budget is kept for `WARN` and `ERROR`.
+///
+/// ```
+/// # use std::time::Duration;
+/// # fn main() -> Result<(), offloop::Error> {
+/// let memory = offloop::Memory::new();
+/// let (_layer, _guard) = offloop::builder()
+///     .memory(&memory)
+///     .overflow(offloop::Overflow::Block { at_most: Duration::from_millis(50) })
+///     .build::<tracing_subscriber::Registry>()?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Overflow {
+    /// The new record is dropped. The caller never waits. This is the default.
+    #[default]
+    DropNewest,
+    /// The caller waits for room, but on a thread that runs an async runtime it never does:
+    /// there the record is dropped as with [`Overflow::DropNewest`], since a thread that waits
+    /// holds up every task it carries. (Any thread inside a tokio context counts as such a
+    /// thread.)
+    Block {
+        /// How long a caller waits at most; after that its record is dropped.
+        at_most: Duration,
+    },
+}
+
+/// Why a record never reached a sink.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum LossReason {
+    /// The memory budget was used up.
+    QueueFull,
+    /// The sink failed in a way that leaves unknown what it did with the bytes.
+    Io,
+    /// The record was larger than the budget.
+    Oversize,
+    /// The deadline of a shutdown passed, or the record came after it and could not be written.
+    Shutdown,
+    /// The record was logged in a forked child whose sink cannot be used there.
+    Fork,
+}
+
+impl LossReason {
+    /// All reasons, in the order of [`LossReason`]'s variants.
+    pub const ALL: [LossReason; 5] = [
+        LossReason::QueueFull,
+        LossReason::Io,
+        LossReason::Oversize,
+        LossReason::Shutdown,
+        LossReason::Fork,
+    ];
+
+    /// The reason as reports write it: `queue full`, `i/o`, `oversize`, `shutdown`, `fork`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            LossReason::QueueFull => "queue full",
+            LossReason::Io => "i/o",
+            LossReason::Oversize => "oversize",
+            LossReason::Shutdown => "shutdown",
+            LossReason::Fork => "fork",
+        }
+    }
+}
+
+/// How many levels there are, and how many reasons.
+pub(crate) const LEVELS: usize = 5;
+pub(crate) const REASONS: usize = LossReason::ALL.len();
+
+/// The place of a level in every table: 0 is `TRACE`, 4 is `ERROR`.
+#[inline]
+pub(crate) fn level_index(level: tracing::Level) -> u8 {
+    match level {
+        tracing::Level::TRACE => 0,
+        tracing::Level::DEBUG => 1,
+        tracing::Level::INFO => 2,
+        tracing::Level::WARN => 3,
+        tracing::Level::ERROR => 4,
+    }
+}
+
+/// `WARN` and `ERROR` may use the last eighth of the budget.
+#[inline]
+pub(crate) fn is_urgent(level: u8) -> bool {
+    3 <= level
+}
+
+/// What was lost: counts by reason and level, first and last time in ticks. Many threads may
+/// count, each at its own copy where that matters.
+#[derive(Debug, Default)]
+pub(crate) struct LossCounters {
+    counts: [[AtomicU64; LEVELS]; REASONS],
+    /// The first loss that is not reported yet, and the last one.
+    first_ticks: AtomicU64,
+    last_ticks: AtomicU64,
+    /// The last loss that is reported.
+    reported_ticks: AtomicU64,
+}
+
+impl LossCounters {
+    /// Counts one lost record.
+    pub(crate) fn count(&self, reason: LossReason, level: u8, ticks: u64) {
+        self.add(reason, level, 1, ticks);
+    }
+
+    pub(crate) fn add(&self, reason: LossReason, level: u8, count: u64, ticks: u64) {
+        // Pairs with the Acquire load in `snapshot`: a record is not seen as lost before it is seen
+        // as accepted. The times are Relaxed: nothing follows from them.
+        self.counts[reason as usize][level as usize % LEVELS].fetch_add(count, Ordering::Release);
+        let first = self.first_ticks.load(Ordering::Relaxed);
+        if first <= self.reported_ticks.load(Ordering::Relaxed) {
+            self.first_ticks.store(ticks, Ordering::Relaxed);
+        }
+        self.last_ticks.fetch_max(ticks, Ordering::Relaxed);
+    }
+
+    pub(crate) fn snapshot(&self) -> LossTable {
+        LossTable {
+            counts: self.counts.each_ref().map(|levels| {
+                levels.each_ref().map(|count| count.load(Ordering::Acquire))
+            }),
+        }
+    }
+
+    /// When the latest loss was, in ticks; 0 if there was none.
+    pub(crate) fn last_ticks(&self) -> u64 {
+        self.last_ticks.load(Ordering::Relaxed)
+    }
+
+    /// When the first and the last of the losses were that are not reported yet.
+    pub(crate) fn unreported(&self) -> Option<(u64, u64)> {
+        let (first, last) = (self.first_ticks.load(Ordering::Relaxed), self.last_ticks());
+        (self.reported_ticks.load(Ordering::Relaxed) < last).then_some((first, last.max(first)))
+    }
+
+    /// Notes that the losses up to `ticks` are reported.
+    pub(crate) fn report_up_to(&self, ticks: u64) {
+        self.reported_ticks.fetch_max(ticks, Ordering::Relaxed);
+    }
+}
+
+/// Lost records by reason and level, at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct LossTable {
+    pub(crate) counts: [[u64; LEVELS]; REASONS],
+}
+
+impl LossTable {
+    pub(crate) fn total(&self) -> u64 {
+        self.counts.iter().flatten().sum()
+    }
+
+    pub(crate) fn plus(mut self, other: &LossTable) -> Self {
+        for (count, more) in self.counts.iter_mut().flatten().zip(other.counts.iter().flatten()) {
+            *count += more;
+        }
+        self
+    }
+
+    pub(crate) fn minus(mut self, other: &LossTable) -> Self {
+        for (count, less) in self.counts.iter_mut().flatten().zip(other.counts.iter().flatten()) {
+            *count = count.saturating_sub(*less);
+        }
+        self
+    }
+}
+
+/// What one thread counts of its own records. Written by that thread alone, so that no two threads
+/// share a cache line; read by whoever wants to know. A counter outlives its thread, and the next
+/// new thread goes on counting with it.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub(crate) struct LaneCounters {
+    accepted: [AtomicU64; LEVELS],
+    pub(crate) lost: LossCounters,
+}
+
+impl LaneCounters {
+    /// Counts a record that a log call handed over. Only for the thread that owns the counters.
+    #[inline]
+    pub(crate) fn accept(&self, level: u8) {
+        let counter = &self.accepted[level as usize % LEVELS];
+        // No read-modify-write: nobody else writes. Relaxed: the Release store that commits the
+        // record publishes this count too, so whoever sees the record sees it counted.
+        counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    }
+
+    /// The same where several threads share the counters.
+    pub(crate) fn accept_shared(&self, level: u8) {
+        self.accepted[level as usize % LEVELS].fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn accepted(&self) -> [u64; LEVELS] {
+        self.accepted.each_ref().map(|count| count.load(Ordering::Relaxed))
+    }
+}
+
+/// Shared ownership of a lane's counters.
+pub(crate) type SharedCounters = Arc<LaneCounters>;

@@ -1,0 +1,126 @@
+//! The memory budget: every byte that waits for a writer is part of a page from here.
+
+use super::page::{FRAME_HEADER_BYTES, IdlePage, frame_bytes};
+use super::sync::{AtomicUsize, Ordering, Queue};
+
+/// How many pages stay warm when the program goes quiet; the rest goes back to the system.
+const WARM_PAGES: usize = 16;
+
+/// All pages of a channel, made on demand and used again and again.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    budget_bytes: usize,
+    page_bytes: usize,
+    /// Bytes of the pages in use. Idle pages beside them may take what is left of the budget.
+    used_bytes: AtomicUsize,
+    idle: Queue<IdlePage>,
+}
+
+impl Pool {
+    /// Makes a pool that will not exceed `budget_bytes`, which is at least one page.
+    pub(crate) fn new(budget_bytes: usize, page_bytes: usize) -> Self {
+        let budget_bytes = budget_bytes.max(page_bytes);
+        Pool {
+            budget_bytes,
+            page_bytes,
+            used_bytes: AtomicUsize::new(0),
+            idle: Queue::new(budget_bytes / page_bytes),
+        }
+    }
+
+    /// How many pages can be in use at once.
+    pub(crate) fn pages_max(&self) -> usize {
+        self.budget_bytes / self.page_bytes
+    }
+
+    pub(crate) fn budget_bytes(&self) -> usize {
+        self.budget_bytes
+    }
+
+    /// Whether a record of `len` bytes can ever fit.
+    pub(crate) fn can_hold(&self, len: usize) -> bool {
+        frame_bytes(len) <= self.budget_bytes
+    }
+
+    /// Takes a page with room for a record of `len` bytes: a warm one, else a new one, or one of
+    /// its own size for a record that is larger than a page. `None` if the budget does not allow
+    /// it. Only `urgent` records may use the last eighth.
+    pub(crate) fn take(&self, len: usize, urgent: bool) -> Option<IdlePage> {
+        let bytes = frame_bytes(len).max(self.page_bytes);
+        if !self.charge(bytes, urgent) {
+            return None;
+        }
+        if self.page_bytes < bytes {
+            self.make_room_for_idle();
+            return Some(IdlePage::new(bytes));
+        }
+        Some(self.idle.pop().unwrap_or_else(|| IdlePage::new(bytes)))
+    }
+
+    /// Takes back a page that its last holder let go of.
+    pub(crate) fn put(&self, page: Option<IdlePage>) {
+        let Some(page) = page else { return };
+        let bytes = page.capacity();
+        // Relaxed: the queue publishes the page; this number only limits how many there are.
+        self.used_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        if bytes == self.page_bytes {
+            // A full queue cannot be: it has room for every page. Then the page would be freed.
+            let _ = self.idle.push(page);
+        }
+    }
+
+    /// Whether records below `WARN` must not take more pages.
+    pub(crate) fn is_reserved(&self) -> bool {
+        self.limit(false) < self.used_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Gives memory back to the system, except for a few warm pages.
+    pub(crate) fn trim(&self) {
+        while WARM_PAGES < self.idle.len() {
+            drop(self.idle.pop());
+        }
+    }
+
+    pub(crate) fn used_bytes(&self) -> usize {
+        self.used_bytes.load(Ordering::Relaxed)
+    }
+
+    fn charge(&self, bytes: usize, urgent: bool) -> bool {
+        // Relaxed: see `put`. Add first and look then: two threads cannot both take the last page.
+        let used = self.used_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        if used <= self.limit(urgent) {
+            return true;
+        }
+        self.used_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        false
+    }
+
+    /// Bytes that may be in use. Below the size of a few pages there is nothing to keep back.
+    fn limit(&self, urgent: bool) -> usize {
+        let reserve = self.budget_bytes / 8;
+        if urgent || reserve < self.page_bytes {
+            self.budget_bytes
+        } else {
+            self.budget_bytes - reserve
+        }
+    }
+
+    /// Frees idle pages until they and the pages in use fit the budget together.
+    fn make_room_for_idle(&self) {
+        while self.budget_bytes < self.used_bytes() + self.idle.len() * self.page_bytes {
+            if self.idle.pop().is_none() {
+                break;
+            }
+        }
+    }
+}
+
+/// The size of pages for a budget: large enough that a hand-over is rare, small enough that many
+/// threads find one each.
+pub(crate) fn page_bytes_for(budget_bytes: usize) -> usize {
+    const PAGE_BYTES_MAX: usize = 32 * 1024;
+    const PAGE_BYTES_MIN: usize = 1024;
+    let wanted = budget_bytes / 128;
+    let rounded = if wanted.is_power_of_two() { wanted } else { wanted.next_power_of_two() / 2 };
+    rounded.clamp(PAGE_BYTES_MIN.max(4 * FRAME_HEADER_BYTES), PAGE_BYTES_MAX)
+}

@@ -1,0 +1,174 @@
+//! Ticks to wall-clock time.
+//!
+//! Records carry ticks, since these are the cheapest to take. The writer knows both clocks: now and then it
+//! notes what ticks, monotonic clock and wall clock say at one moment (an anchor), and reads every
+//! tick between two anchors off the line between them. Nothing has to be calibrated in advance,
+//! and no error adds up. The monotonic clock gives the rate, the wall clock only the offset: so a
+//! wall clock that is set moves the time stamps after the next anchor, and bends none before.
+
+use std::collections::VecDeque;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use crate::channel::ticks;
+
+/// How many anchors are kept, and how far apart at least: records older than all of them are dated by the
+/// oldest ones.
+const ANCHORS_MAX: usize = 64;
+const ANCHOR_DISTANCE_NS: i64 = 50_000_000;
+
+/// What the clocks say at one moment.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Anchor {
+    ticks: u64,
+    monotonic_ns: i64,
+    wall_ns: i64,
+}
+
+impl Anchor {
+    fn read(start: Instant) -> Self {
+        let before = ticks::now();
+        let monotonic_ns = start.elapsed().as_nanos() as i64;
+        let wall_ns = wall_ns_now();
+        let after = ticks::now();
+        Anchor { ticks: before + after.saturating_sub(before) / 2, monotonic_ns, wall_ns }
+    }
+}
+
+/// Turns ticks into nanoseconds since the Unix epoch.
+#[derive(Debug)]
+pub(crate) struct Clock {
+    start: Instant,
+    /// In order of time. At least one; the last one is moved along until it is far enough from the
+    /// one before.
+    anchors: VecDeque<Anchor>,
+}
+
+impl Clock {
+    /// Starts a clock. Ticks from before are dated by what is seen of the clocks later.
+    pub(crate) fn new() -> Self {
+        let start = Instant::now();
+        Clock { start, anchors: VecDeque::from([Anchor::read(start)]) }
+    }
+
+    /// Looks at the clocks. To be called before ticks are converted that were taken meanwhile.
+    pub(crate) fn observe(&mut self) {
+        let anchor = Anchor::read(self.start);
+        self.note(anchor);
+    }
+
+    fn note(&mut self, anchor: Anchor) {
+        let count = self.anchors.len();
+        let last_is_settled = count < 2
+            || ANCHOR_DISTANCE_NS
+                <= self.anchors[count - 1].monotonic_ns - self.anchors[count - 2].monotonic_ns;
+        if !last_is_settled {
+            self.anchors.pop_back();
+        } else if count == ANCHORS_MAX {
+            self.anchors.pop_front();
+        }
+        self.anchors.push_back(anchor);
+    }
+
+    /// The wall-clock time of `ticks`, in nanoseconds since the Unix epoch.
+    #[inline]
+    pub(crate) fn wall_ns(&self, ticks: u64) -> i64 {
+        // Nearly always the latest segment.
+        let mut end = self.anchors.len() - 1;
+        while 1 < end && ticks < self.anchors[end - 1].ticks {
+            end -= 1;
+        }
+        let from = self.anchors[end.saturating_sub(1)];
+        let since = ticks.wrapping_sub(from.ticks) as i64;
+        from.wall_ns + (since as f64 * rate(from, self.anchors[end])) as i64
+    }
+
+    /// How long `ticks` are, in nanoseconds.
+    pub(crate) fn duration_ns(&self, ticks: u64) -> u64 {
+        let (Some(first), Some(last)) = (self.anchors.front(), self.anchors.back()) else {
+            return 0;
+        };
+        (ticks as f64 * rate(*first, *last)) as u64
+    }
+}
+
+/// Nanoseconds a tick between two anchors.
+fn rate(from: Anchor, to: Anchor) -> f64 {
+    if to.ticks <= from.ticks {
+        return 0.0;
+    }
+    (to.monotonic_ns - from.monotonic_ns) as f64 / (to.ticks - from.ticks) as f64
+}
+
+fn wall_ns_now() -> i64 {
+    let now = SystemTime::now();
+    let ns = match now.duration_since(UNIX_EPOCH) {
+        Ok(since) => i128::try_from(since.as_nanos()).unwrap_or(i128::MAX),
+        Err(before) => -i128::try_from(before.duration().as_nanos()).unwrap_or(i128::MAX),
+    };
+    ns.clamp(i64::MIN.into(), i64::MAX.into()) as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn clock(anchors: &[(u64, i64, i64)]) -> Clock {
+        let mut clock = Clock { start: Instant::now(), anchors: VecDeque::new() };
+        for &(ticks, monotonic_ns, wall_ns) in anchors {
+            clock.note(Anchor { ticks, monotonic_ns, wall_ns });
+        }
+        clock
+    }
+
+    #[test]
+    fn ticks_between_two_anchors_lie_on_the_line_between_them() {
+        let clock = clock(&[(1000, 0, 5_000_000_000), (3000, 1000, 5_000_001_000)]);
+        assert_eq!(clock.wall_ns(1000), 5_000_000_000);
+        assert_eq!(clock.wall_ns(2000), 5_000_000_500);
+        assert_eq!(clock.wall_ns(3000), 5_000_001_000);
+    }
+
+    #[test]
+    fn ticks_before_the_first_and_after_the_last_anchor_go_on_at_the_same_rate() {
+        let clock = clock(&[(1000, 0, 5_000), (3000, 1000, 6_000)]);
+        assert_eq!(clock.wall_ns(0), 4_500);
+        assert_eq!(clock.wall_ns(5000), 7_000);
+    }
+
+    #[test]
+    fn a_wall_clock_that_is_set_back_moves_only_what_comes_after() {
+        let hour_ns = 3_600_000_000_000;
+        let second_ns = 1_000_000_000;
+        let clock = clock(&[
+            (0, 0, hour_ns * 10),
+            (1000, second_ns, hour_ns * 10 + second_ns),
+            (2000, 2 * second_ns, hour_ns * 9 + 2 * second_ns),
+            (3000, 3 * second_ns, hour_ns * 9 + 3 * second_ns),
+        ]);
+        assert_eq!(clock.wall_ns(1500), hour_ns * 10 + second_ns * 3 / 2);
+        assert_eq!(clock.wall_ns(2500), hour_ns * 9 + second_ns * 5 / 2);
+    }
+
+    #[test]
+    fn anchors_are_bounded() {
+        let mut clock = Clock::new();
+        for step in 0..10_000 {
+            let ns = step * 10_000_000;
+            clock.note(Anchor { ticks: 1 + step as u64, monotonic_ns: ns, wall_ns: ns });
+        }
+        assert!(clock.anchors.len() <= ANCHORS_MAX);
+    }
+
+    #[test]
+    fn time_stamps_agree_with_the_wall_clock_to_a_millisecond() {
+        let mut clock = Clock::new();
+        for _ in 0..1000 {
+            let before = wall_ns_now();
+            let ticks = ticks::now();
+            let after = wall_ns_now();
+            clock.observe();
+            let dated = clock.wall_ns(ticks);
+            assert!(before - 1_000_000 <= dated && dated <= after + 1_000_000);
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! One record becomes one line of a batch.
+
+use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::batch::Batch;
+use super::clock::Clock;
+use super::merge::Source;
+use super::notice;
+use crate::capture::callsite::Callsites;
+use crate::capture::record::{Record, ThreadLabel};
+use crate::channel::page::Frame;
+use crate::filter::SinkFilter;
+use crate::format::Format;
+use crate::format::timestamp::Timestamp;
+use crate::stats::SinkCounters;
+
+/// Time stamps of a lane do not follow a wall clock that goes back by less than this. One that
+/// goes back further was set by somebody, and is followed.
+const STEP_BACK_NS: i64 = 1_000_000_000;
+
+/// Decodes, filters and formats for one sink.
+pub(crate) struct LineWriter {
+    pub(crate) clock: Clock,
+    content: Content,
+    format: Box<dyn Format>,
+    filter: SinkFilter,
+    callsites: Callsites,
+    scratch: Vec<u8>,
+}
+
+/// What the pages hold.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Content {
+    /// Records of events.
+    Records,
+    /// Bytes that are lines already.
+    Lines,
+}
+
+impl LineWriter {
+    pub(crate) fn new(content: Content, format: Box<dyn Format>, filter: SinkFilter) -> Self {
+        let (callsites, scratch) = (Callsites::default(), Vec::new());
+        LineWriter { clock: Clock::new(), content, format, filter, callsites, scratch }
+    }
+
+    /// Appends the line of a record to `batch`, if the sink wants it. Says whether to go on.
+    #[inline]
+    pub(crate) fn write(
+        &mut self,
+        frame: &Frame<'_>,
+        source: &mut Source,
+        batch: &mut Batch,
+        counters: &SinkCounters,
+    ) -> ControlFlow<()> {
+        let bytes: &[u8] = &frame.record;
+        if self.content == Content::Lines {
+            batch.push(Some(frame.level), frame.ticks, |lines| lines.extend_from_slice(bytes));
+        } else if let Some(record) = self.decode(bytes, frame.ticks, source) {
+            if !self.filter.wants(&record) {
+                counters.count_filtered(frame.level);
+                return ControlFlow::Continue(());
+            }
+            let (format, callsites) = (&mut *self.format, &mut self.callsites);
+            batch.push(Some(frame.level), frame.ticks, |lines| {
+                format_safely(format, &record, callsites, lines);
+            });
+        } else {
+            self.write_unreadable(frame, batch);
+        }
+        if batch.is_full() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    /// Appends a line of the pipeline's own.
+    pub(crate) fn write_notice(
+        &mut self,
+        ticks: u64,
+        batch: &mut Batch,
+        encode: impl FnOnce(&mut Vec<u8>),
+    ) {
+        self.push_notice(None, ticks, batch, encode);
+    }
+
+    /// A wall-clock time as notices write it.
+    pub(crate) fn timestamp(&self, ticks: u64) -> String {
+        let mut text = Vec::new();
+        Timestamp::default().write(self.clock.wall_ns(ticks), &mut text);
+        String::from_utf8(text).unwrap_or_default()
+    }
+
+    fn decode<'a>(
+        &mut self,
+        bytes: &'a [u8],
+        ticks: u64,
+        source: &'a mut Source,
+    ) -> Option<Record<'a>> {
+        let mut time_ns = self.clock.wall_ns(ticks);
+        if time_ns < source.latest_ns && source.latest_ns - time_ns < STEP_BACK_NS {
+            time_ns = source.latest_ns;
+        }
+        source.latest_ns = time_ns;
+        Record::decode(bytes, time_ns, &source.thread, &mut self.callsites)
+    }
+
+    /// A record that is none: it is counted as any other, and its line says so.
+    #[cold]
+    fn write_unreadable(&mut self, frame: &Frame<'_>, batch: &mut Batch) {
+        self.push_notice(Some(frame.level), frame.ticks, batch, |record| {
+            notice::unreadable(record, "damaged in memory");
+        });
+    }
+
+    fn push_notice(
+        &mut self,
+        level: Option<u8>,
+        ticks: u64,
+        batch: &mut Batch,
+        encode: impl FnOnce(&mut Vec<u8>),
+    ) {
+        let mut bytes = std::mem::take(&mut self.scratch);
+        encode(&mut bytes);
+        let thread = ThreadLabel::default();
+        let time_ns = self.clock.wall_ns(ticks);
+        if let Some(record) = Record::decode(&bytes, time_ns, &thread, &mut self.callsites) {
+            batch.push(level, ticks, |lines| {
+                format_safely(&mut *self.format, &record, &mut self.callsites, lines);
+            });
+        }
+        self.scratch = bytes;
+    }
+}
+
+/// A formatter that panics costs the text of one record, not the writer.
+fn format_safely(
+    format: &mut dyn Format,
+    record: &Record<'_>,
+    callsites: &mut Callsites,
+    lines: &mut Vec<u8>,
+) {
+    let start = lines.len();
+    let outcome = catch_unwind(AssertUnwindSafe(|| format.format(record, callsites, lines)));
+    if outcome.is_err() {
+        lines.truncate(start);
+        lines.extend_from_slice(b"{\"level\":\"ERROR\",\"target\":\"offloop\",\"message\":\"formatting panicked\"}\n");
+    }
+}

@@ -1,0 +1,183 @@
+//! Stage 3, drain: the threads that write.
+//!
+//! - In: announced pages, from the channel.
+//! - Out: batches of whole lines, to the sinks.
+//! - Runs on: one dedicated thread for each sink, so that a sink that stalls holds up no other. With one
+//!   sink, which is the rule, that is one writer thread for the pipeline.
+//! - Never: logs through `tracing`; panics on what a sink does; keeps more than one batch beside
+//!   the pages.
+//!
+//! Every thread reads the same pages for itself: it merges, filters and formats for its own sink.
+//! A page is free again once all of them have handed its records over. That costs the decoding
+//! once more for each sink, and saves a second queue of formatted lines with a budget of its own.
+
+pub(crate) mod batch;
+pub(crate) mod clock;
+pub(crate) mod flush;
+pub(crate) mod line;
+pub(crate) mod merge;
+mod notice;
+pub(crate) mod worker;
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use self::flush::{Flushed, Progress};
+use self::merge::Merge;
+use self::worker::Worker;
+use crate::channel::overflow::LossReason;
+use crate::channel::ticks::{self, TICKS_MARGIN};
+use crate::channel::{Channel, Inlet};
+use crate::stats::SinkCounters;
+
+/// How often a thread that waits looks whether it has to write for itself.
+const PARKED_POLL: Duration = Duration::from_millis(10);
+
+/// How long a writer sleeps between two looks at the pages.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Delays {
+    /// While records come.
+    pub(crate) busy: Duration,
+    /// Once the program has gone quiet.
+    pub(crate) idle: Duration,
+}
+
+/// What the threads of a pipeline know of one sink.
+#[derive(Debug)]
+pub(crate) struct SinkState {
+    pub(crate) name: String,
+    pub(crate) inlet: Arc<Inlet>,
+    pub(crate) counters: SinkCounters,
+    pub(crate) progress: Arc<Progress>,
+    /// Locked by the sink's writer while it formats a batch, never while it writes one.
+    pub(crate) merge: Mutex<Merge>,
+    pub(crate) is_stopping: AtomicBool,
+}
+
+impl SinkState {
+    pub(crate) fn new(name: String, inlet: Arc<Inlet>) -> Self {
+        SinkState {
+            name,
+            inlet,
+            counters: SinkCounters::default(),
+            progress: Arc::default(),
+            merge: Mutex::default(),
+            is_stopping: AtomicBool::new(false),
+        }
+    }
+}
+
+/// The writers of a pipeline.
+pub(crate) struct Drain {
+    channel: Arc<Channel>,
+    sinks: Arc<[SinkState]>,
+    /// Each sink's worker, while no thread of its own runs it.
+    parked: Arc<[Mutex<Option<Worker>>]>,
+    running: Arc<()>,
+}
+
+impl Drain {
+    /// Prepares the writers. They run once [`start`](Self::start) is called.
+    pub(crate) fn new(channel: Arc<Channel>, sinks: Arc<[SinkState]>, workers: Vec<Worker>) -> Self {
+        let parked = workers.into_iter().map(|worker| Mutex::new(Some(worker))).collect();
+        Drain { channel, sinks, parked, running: Arc::default() }
+    }
+
+    /// Starts a thread for each sink.
+    pub(crate) fn start(&self, delays: Delays) -> io::Result<()> {
+        for (place, state) in self.sinks.iter().enumerate() {
+            let (parked, running) = (Arc::clone(&self.parked), Arc::clone(&self.running));
+            let kind = state.name.split(' ').next().unwrap_or_default();
+            thread::Builder::new().name(format!("offloop-{kind}")).spawn(move || {
+                let _running = running;
+                let worker = parked[place].lock().unwrap_or_else(PoisonError::into_inner).take();
+                if let Some(mut worker) = worker {
+                    run(&mut worker, delays);
+                    *parked[place].lock().unwrap_or_else(PoisonError::into_inner) = Some(worker);
+                }
+            })?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn sinks(&self) -> &[SinkState] {
+        &self.sinks
+    }
+
+    /// Asks for all that was logged before now to be written. The result is done when it is.
+    pub(crate) fn flush(&self) -> Flushed {
+        let ticket = ticks::now() + TICKS_MARGIN;
+        for state in &*self.sinks {
+            state.progress.want(ticket);
+            state.inlet.sleeper.wake();
+        }
+        Flushed::new(ticket, self.sinks.iter().map(|state| Arc::clone(&state.progress)))
+    }
+
+    /// Writes all that was logged before now, or what can be written until `deadline`: by the
+    /// writers' own threads where they run, else on this one. Says whether it was everything.
+    pub(crate) fn flush_until(&self, deadline: Instant) -> bool {
+        let mut flushed = self.flush();
+        loop {
+            self.run_parked(deadline);
+            // In pieces: another thread that ran a worker just now may have missed this ticket.
+            if flushed.wait_until(deadline.min(Instant::now() + PARKED_POLL)) {
+                return true;
+            }
+            if deadline <= Instant::now() {
+                return false;
+            }
+        }
+    }
+
+    /// Tells the threads to end once everything is written.
+    pub(crate) fn stop(&self) -> Flushed {
+        self.channel.close();
+        let flushed = self.flush();
+        for state in &*self.sinks {
+            state.is_stopping.store(true, Ordering::Release);
+            state.inlet.sleeper.wake();
+        }
+        flushed
+    }
+
+    /// Whether all threads have ended.
+    pub(crate) fn has_stopped(&self) -> bool {
+        Arc::strong_count(&self.running) == 1
+    }
+
+    /// Runs the workers that no thread runs any more. One that somebody else is running just now
+    /// sees to this caller's records as well.
+    fn run_parked(&self, deadline: Instant) {
+        for worker in &*self.parked {
+            let mut worker = match worker.try_lock() {
+                Ok(worker) => worker,
+                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+                Err(TryLockError::WouldBlock) => continue,
+            };
+            if let Some(worker) = &mut *worker {
+                worker.run_until(deadline);
+            }
+        }
+    }
+}
+
+/// Runs a worker to its end, whatever happens. Foreign code is fenced in where it is called; should
+/// something panic all the same, a batch is the most that it may cost.
+fn run(worker: &mut Worker, delays: Delays) {
+    while catch_unwind(AssertUnwindSafe(|| worker.run(delays))).is_err() {
+        worker.complain_of_panic();
+        worker.abandon_batch(LossReason::Io);
+        thread::sleep(PARKED_POLL);
+    }
+}
+
+impl std::fmt::Debug for Drain {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Drain").field("sinks", &self.sinks).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,72 @@
+//! What the pipeline itself has to say in the log: records lost, a sink that failed and came back.
+//!
+//! Notices are ordinary records with the target `offloop`, so that every format writes them in its
+//! own way, and whoever reads the log finds them with the tools that he has.
+
+use tracing::callsite::{Callsite, Identifier};
+use tracing::field::FieldSet;
+use tracing::metadata::Kind;
+use tracing::subscriber::Interest;
+use tracing::{Level, Metadata};
+
+use crate::capture::record::{Encoder, Name};
+use crate::channel::overflow::{LossReason, LossTable};
+
+static WARNING: Metadata<'static> = metadata(Level::WARN);
+static ERROR: Metadata<'static> = metadata(Level::ERROR);
+
+struct NoticeCallsite;
+
+static CALLSITE: NoticeCallsite = NoticeCallsite;
+
+impl Callsite for NoticeCallsite {
+    fn set_interest(&self, _: Interest) {}
+
+    fn metadata(&self) -> &Metadata<'_> {
+        &WARNING
+    }
+}
+
+const fn metadata(level: Level) -> Metadata<'static> {
+    let fields = FieldSet::new(&["message"], Identifier(&CALLSITE));
+    Metadata::new("notice", "offloop", level, None, None, None, fields, Kind::EVENT)
+}
+
+const LEVEL_NAMES: [&str; 5] = ["trace", "debug", "info", "warn", "error"];
+
+/// Encodes: so many records of each level were lost, why, and between when and when.
+pub(crate) fn lost(record: &mut Vec<u8>, table: &LossTable, first: &str, last: &str) {
+    let level = if table.counts.iter().any(|levels| levels[4] != 0) { &ERROR } else { &WARNING };
+    let mut encoder = Encoder::record(record, level, |_| {});
+    encoder.str(Name::Index(0), "records lost");
+    encoder.u64(Name::Inline("lost"), table.total());
+    for (reason, levels) in LossReason::ALL.iter().zip(&table.counts) {
+        for (level, count) in LEVEL_NAMES.iter().zip(levels) {
+            if *count != 0 {
+                let name = format!("lost.{}.{level}", reason.as_str().replace([' ', '/'], "_"));
+                encoder.u64(Name::Inline(&name), *count);
+            }
+        }
+    }
+    encoder.str(Name::Inline("first"), first);
+    encoder.str(Name::Inline("last"), last);
+    encoder.finish();
+}
+
+/// Encodes: the sink did not take records for a while, and takes them again.
+pub(crate) fn recovered(record: &mut Vec<u8>, sink: &str, error: &str, failed_ms: u64) {
+    let mut encoder = Encoder::record(record, &WARNING, |_| {});
+    encoder.str(Name::Index(0), "sink recovered");
+    encoder.str(Name::Inline("sink"), sink);
+    encoder.str(Name::Inline("error"), error);
+    encoder.u64(Name::Inline("failed_ms"), failed_ms);
+    encoder.finish();
+}
+
+/// Encodes: a line stands in for one that could not be formatted.
+pub(crate) fn unreadable(record: &mut Vec<u8>, why: &str) {
+    let mut encoder = Encoder::record(record, &ERROR, |_| {});
+    encoder.str(Name::Index(0), "record could not be formatted");
+    encoder.str(Name::Inline("reason"), why);
+    encoder.finish();
+}

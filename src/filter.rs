@@ -1,0 +1,89 @@
+//! Which records are wanted: directives in the syntax of `RUST_LOG`.
+
+use tracing::Metadata;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
+
+use crate::capture::record::Record;
+use crate::error::Error;
+
+/// The environment variable that overrides the filter that was built in.
+pub(crate) const ENVIRONMENT_VARIABLE: &str = "RUST_LOG";
+
+/// What is wanted where nobody says anything.
+pub(crate) const DEFAULT_DIRECTIVES: &str = "info";
+
+/// Decides which callsites are on.
+#[derive(Debug)]
+pub(crate) enum Filter {
+    /// By level and target alone, so once for each callsite.
+    Static(Targets),
+    /// By spans and their fields too, so anew for each event.
+    Dynamic(Box<EnvFilter>),
+}
+
+impl Filter {
+    /// Reads `RUST_LOG`, or `directives` where that is not set or empty.
+    pub(crate) fn from_environment(directives: Option<&str>) -> Result<Self, Error> {
+        match std::env::var(ENVIRONMENT_VARIABLE) {
+            Ok(directives) if !directives.trim().is_empty() => {
+                Self::parse(ENVIRONMENT_VARIABLE, &directives)
+            }
+            _ => Self::parse("filter", directives.unwrap_or(DEFAULT_DIRECTIVES)),
+        }
+    }
+
+    fn parse(source: &'static str, directives: &str) -> Result<Self, Error> {
+        if directives.contains('[') {
+            let filter = EnvFilter::builder().parse(directives);
+            let filter = filter.map_err(|error| Error::filter(source, directives, error))?;
+            return Ok(Filter::Dynamic(Box::new(filter)));
+        }
+        parse_targets(source, directives).map(Filter::Static)
+    }
+}
+
+fn parse_targets(source: &'static str, directives: &str) -> Result<Targets, Error> {
+    directives.parse().map_err(|error| Error::filter(source, directives, error))
+}
+
+/// What one sink wants of what the pipeline captured. Asked on its writer thread.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SinkFilter {
+    targets: Option<Targets>,
+    /// The answers for the callsites met so far.
+    answers: Vec<Option<bool>>,
+}
+
+impl SinkFilter {
+    pub(crate) fn parse(directives: &str) -> Result<Self, Error> {
+        let targets = parse_targets("sink filter", directives)?;
+        Ok(SinkFilter { targets: Some(targets), answers: Vec::new() })
+    }
+
+    pub(crate) fn wants(&mut self, record: &Record<'_>) -> bool {
+        let Some(targets) = &self.targets else { return true };
+        let callsite = record.callsite;
+        let ask = || targets.would_enable(record.origin.target, &callsite.level);
+        if callsite.is_log {
+            // One callsite stands for all targets.
+            return ask();
+        }
+        if self.answers.len() <= callsite.index {
+            self.answers.resize(callsite.index + 1, None);
+        }
+        *self.answers[callsite.index].get_or_insert_with(ask)
+    }
+}
+
+/// Whether `targets` lets this callsite through. The callsites of the bridge from `log` stand for
+/// all targets: their events were asked for before.
+pub(crate) fn wants_callsite(targets: &Targets, metadata: &Metadata<'_>) -> bool {
+    metadata.target() == "log" || targets.would_enable(metadata.target(), metadata.level())
+}
+
+/// The most verbose level that may be on.
+pub(crate) fn level_max(targets: &Targets) -> LevelFilter {
+    targets.iter().map(|(_, level)| level).chain(targets.default_level()).max().unwrap_or(LevelFilter::OFF)
+}

@@ -1,0 +1,248 @@
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
+use std::process::Command;
+
+use rustix::fs::Mode;
+use rustix::pipe::PIPE_BUF;
+use tempfile::{TempDir, tempdir};
+
+use crate::sink::Target;
+
+use super::*;
+
+fn open_sink(path: impl AsRef<Path>) -> Box<dyn Sink> {
+    Target::File(path.as_ref().to_owned()).open().unwrap()
+}
+
+fn make_fifo(directory: &TempDir) -> PathBuf {
+    let path = directory.path().join("fifo");
+    assert!(
+        Command::new("mkfifo")
+            .arg(&path)
+            .status()
+            .unwrap()
+            .success()
+    );
+    path
+}
+
+/// A reader that never waits: neither for a writer nor for bytes.
+fn read_end(path: &Path) -> File {
+    let flags = OFlags::NONBLOCK.bits().cast_signed();
+    OpenOptions::new()
+        .read(true)
+        .custom_flags(flags)
+        .open(path)
+        .unwrap()
+}
+
+fn read_some(mut reader: &File) -> Vec<u8> {
+    let mut bytes = vec![0; 4 * PIPE_BUF];
+    let len = reader.read(&mut bytes).unwrap();
+    bytes.truncate(len);
+    bytes
+}
+
+#[test]
+fn directories_are_created_and_only_owner_and_group_may_read() {
+    rustix::process::umask(Mode::from_raw_mode(0o022));
+    let directory = tempdir().unwrap();
+    let path = directory.path().join("a/b/app.jsonl");
+    assert_eq!(open_sink(&path).write(b"{}\n").unwrap(), 3);
+    assert_eq!(fs::read(&path).unwrap(), b"{}\n");
+    assert_eq!(
+        fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+        0o640
+    );
+}
+
+#[test]
+fn a_file_keeps_its_mode_and_its_end_whoever_writes_to_it() {
+    let directory = tempdir().unwrap();
+    let path = directory.path().join("app.jsonl");
+    fs::write(&path, "1\n").unwrap();
+    fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
+    let (mut one, mut other) = (open_sink(&path), open_sink(&path));
+    one.write(b"2\n").unwrap();
+    other.write(b"3\n").unwrap();
+    one.write(b"4\n").unwrap();
+    one.flush().unwrap();
+    assert_eq!(fs::read(&path).unwrap(), b"1\n2\n3\n4\n");
+    assert_eq!(
+        fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+}
+
+#[track_caller]
+fn check_first_line_after(crash: &str, expected: &str) {
+    let directory = tempdir().unwrap();
+    let path = directory.path().join("app.jsonl");
+    fs::write(&path, crash).unwrap();
+    let mut sink = open_sink(&path);
+    assert_eq!(sink.write(b"a\n").unwrap(), 2);
+    assert_eq!(sink.write(b"b\n").unwrap(), 2);
+    assert_eq!(fs::read_to_string(&path).unwrap(), expected);
+}
+
+#[test]
+fn the_first_line_after_a_crash_is_a_line_of_its_own() {
+    check_first_line_after("", "a\nb\n");
+    check_first_line_after("{}\n", "{}\na\nb\n");
+    check_first_line_after("{}\n{\"to", "{}\n{\"to\na\nb\n");
+}
+
+#[test]
+fn a_relative_path_is_fixed_when_the_sink_is_opened() {
+    let directory = tempdir().unwrap();
+    let path = directory.path().join("app.jsonl");
+    let mut target = Target::File(relative(&path));
+    let name = format!("file {}", target_path(&target).display());
+    assert_ne!(target.open().unwrap().name(), name);
+    assert!(target_path(&target).is_absolute());
+
+    target.open_in_child().unwrap().write(b"{}\n").unwrap();
+    assert_eq!(fs::read(&path).unwrap(), b"{}\n");
+}
+
+fn target_path(target: &Target) -> &Path {
+    let Target::File(path) = target else {
+        panic!("not a file")
+    };
+    path
+}
+
+/// The way to `path` from the current directory.
+fn relative(path: &Path) -> PathBuf {
+    let up = std::env::current_dir()
+        .unwrap()
+        .components()
+        .skip(1)
+        .map(|_| "..")
+        .collect::<PathBuf>();
+    up.join(path.strip_prefix("/").unwrap())
+}
+
+#[test]
+fn a_child_opens_the_file_of_its_parent_and_does_not_mend_it() {
+    let directory = tempdir().unwrap();
+    let path = directory.path().join("app.jsonl");
+    let mut target = Target::File(path.clone());
+    let mut parent = target.open().unwrap();
+    let mut child = target.open_in_child().unwrap();
+    assert_eq!(child.name(), parent.name());
+    parent.write(b"begun, ").unwrap();
+    child.write(b"not mended\n").unwrap();
+    assert_eq!(fs::read(&path).unwrap(), b"begun, not mended\n");
+}
+
+#[track_caller]
+fn check_error(path: &Path, expected: &str) {
+    let error = Target::File(path.to_owned()).open().err().unwrap();
+    assert_eq!(error.to_string(), expected);
+    assert!(std::error::Error::source(&error).is_none());
+}
+
+#[test]
+fn a_path_that_cannot_be_opened_is_an_error_that_names_it() {
+    let directory = tempdir().unwrap();
+    let root = directory.path();
+    check_error(
+        root,
+        &format!("open log file {root:?}: Is a directory (os error 21)"),
+    );
+    fs::write(root.join("file"), "").unwrap();
+    let expected = format!(
+        "create log directory {:?}: File exists (os error 17)",
+        root.join("file")
+    );
+    check_error(&root.join("file/app.jsonl"), &expected);
+}
+
+#[test]
+fn an_empty_path_is_an_error() {
+    let error = Target::File(PathBuf::new()).open().err().unwrap();
+    assert!(
+        error.to_string().starts_with(r#"open log file "": "#),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_socket_is_no_fifo_that_waits_for_a_reader() {
+    let directory = tempdir().unwrap();
+    let path = directory.path().join("socket");
+    let _listener = UnixListener::bind(&path).unwrap();
+    assert!(Target::File(path).open().is_err());
+}
+
+#[test]
+fn readers_of_a_fifo_may_come_late_go_and_come_back() {
+    let directory = tempdir().unwrap();
+    let path = make_fifo(&directory);
+    let mut sink = open_sink(&path);
+    assert!(is_unread(&sink.write(b"a\n").unwrap_err()));
+
+    for _ in 0..2 {
+        let reader = read_end(&path);
+        assert_eq!(sink.write(b"a\n").unwrap(), 2);
+        assert_eq!(read_some(&reader), b"a\n");
+
+        drop(reader);
+        assert_eq!(
+            sink.write(b"b\n").unwrap_err().kind(),
+            io::ErrorKind::BrokenPipe
+        );
+        assert!(is_unread(&sink.write(b"b\n").unwrap_err()));
+        sink.wait_for_room(Duration::from_millis(1));
+    }
+}
+
+#[test]
+fn the_next_reader_of_a_fifo_starts_with_a_whole_line() {
+    let directory = tempdir().unwrap();
+    let path = make_fifo(&directory);
+    let reader = read_end(&path);
+    let mut sink = open_sink(&path);
+    let mut lines = vec![b'x'; 2 * PIPE_BUF];
+    lines.extend_from_slice(b"\na\n");
+    assert_eq!(sink.write(&lines).unwrap(), PIPE_BUF);
+    drop(reader);
+    assert_eq!(
+        sink.write(&lines[PIPE_BUF..]).unwrap_err().kind(),
+        io::ErrorKind::BrokenPipe
+    );
+
+    let reader = read_end(&path);
+    assert_eq!(sink.write(&lines[PIPE_BUF..]).unwrap(), PIPE_BUF + 1);
+    assert_eq!(sink.write(b"a\n").unwrap(), 2);
+    assert_eq!(read_some(&reader), b"a\n");
+}
+
+#[test]
+fn a_fifo_that_nobody_empties_is_no_room() {
+    let directory = tempdir().unwrap();
+    let path = make_fifo(&directory);
+    let reader = read_end(&path);
+    let mut sink = open_sink(&path);
+    let line = [b"x".repeat(99), b"\n".to_vec()].concat();
+    let error = std::iter::from_fn(|| Some(sink.write(&line)))
+        .find_map(Result::err)
+        .unwrap();
+    assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+
+    read_some(&reader);
+    sink.wait_for_room(Duration::MAX);
+    assert_eq!(sink.write(&line).unwrap(), 100);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn devices_are_written_to_and_their_errors_come_through() {
+    let mut null = open_sink("/dev/null");
+    assert_eq!(null.name(), "file /dev/null");
+    assert_eq!(null.write(b"a\n").unwrap(), 2);
+    let error = open_sink("/dev/full").write(b"a\n").unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+}

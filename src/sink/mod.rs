@@ -1,0 +1,105 @@
+//! Stage 5, sink: lines leave the program.
+//!
+//! - In: batches of whole lines.
+//! - Out: the same bytes, once and in order, in a file, a pipe, a terminal, a user's writer.
+//! - Runs on: the writer thread that owns the sink.
+//! - Never: retries on its own what failed, decides what is lost, reports. That is the drain's
+//!   part; a sink says how many bytes the outside accepted, or why it did not.
+//!
+//! A [`Target`] is what the user chose. The pipeline keeps it, so that a forked child can open a
+//! sink of its own.
+
+mod appender;
+mod descriptor;
+mod file;
+mod memory;
+mod stdio;
+
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::error::Error;
+
+use appender::AppenderSink;
+use file::FileSink;
+pub use memory::Memory;
+use memory::MemorySink;
+use stdio::StdioSink;
+
+/// Where lines go. Owned by one writer thread; every call may block that thread, and no other.
+pub(crate) trait Sink: Send {
+    /// Writes the beginning of `lines`, which are not empty, and says how many bytes the outside
+    /// accepted: at least one.
+    ///
+    /// `lines` are whole lines, or begin with the rest of what an earlier call accepted in part.
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock` means no room now and is no failure: [`wait_for_room`](Sink::wait_for_room)
+    /// comes next. Any other error means that nothing was accepted, and that the same lines may be
+    /// offered again. Interrupted calls are repeated inside.
+    fn write(&mut self, lines: &[u8]) -> io::Result<usize>;
+
+    /// Waits until there may be room, `at_most` that long.
+    fn wait_for_room(&mut self, at_most: Duration);
+
+    /// Hands over what the sink itself holds back, as a user's `BufWriter` does.
+    fn flush(&mut self) -> io::Result<()>;
+
+    /// What reports call it: `file /srv/logs/app.jsonl`, `stdout`.
+    fn name(&self) -> &str;
+}
+
+/// What a sink is made of.
+pub(crate) enum Target {
+    /// A file to append to. The path is absolute once the sink is open.
+    File(PathBuf),
+    Stdout,
+    Stderr,
+    /// Gone once the sink is open: the sink has it.
+    Writer(Option<Box<dyn io::Write + Send>>),
+    Memory(Memory),
+}
+
+impl Target {
+    /// Opens the sink.
+    pub(crate) fn open(&mut self) -> Result<Box<dyn Sink>, Error> {
+        Ok(match self {
+            Target::File(path) => {
+                let sink = FileSink::open(path)?;
+                *path = sink.path().to_owned();
+                Box::new(sink)
+            }
+            Target::Stdout => Box::new(StdioSink::stdout()),
+            Target::Stderr => Box::new(StdioSink::stderr()),
+            Target::Writer(writer) => {
+                Box::new(AppenderSink::new(writer.take().ok_or(Error::WriterTaken)?))
+            }
+            Target::Memory(memory) => Box::new(MemorySink::new(memory)),
+        })
+    }
+
+    /// Opens a sink for a forked child, after the parent opened its own.
+    ///
+    /// Nothing that parent and child share is relied on, apart from the descriptors 1 and 2. `None`
+    /// for a user's writer and for memory: another thread of the parent may have been in the midst
+    /// of changing them, and would never finish in the child.
+    pub(crate) fn open_in_child(&self) -> Option<Box<dyn Sink>> {
+        match self {
+            Target::File(path) => Some(Box::new(FileSink::open_at_first_write(path))),
+            Target::Stdout => Some(Box::new(StdioSink::stdout())),
+            Target::Stderr => Some(Box::new(StdioSink::stderr())),
+            Target::Writer(_) | Target::Memory(_) => None,
+        }
+    }
+
+    /// Whether a person looks at it. Files are for later, whatever they are.
+    pub(crate) fn is_terminal(&self) -> bool {
+        match self {
+            Target::Stdout => rustix::stdio::stdout().is_terminal(),
+            Target::Stderr => rustix::stdio::stderr().is_terminal(),
+            Target::File(_) | Target::Writer(_) | Target::Memory(_) => false,
+        }
+    }
+}

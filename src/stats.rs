@@ -1,0 +1,196 @@
+//! What became of the records: accepted, written, waiting, lost.
+
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use tracing::Level;
+
+use crate::channel::Channel;
+use crate::drain::SinkState;
+use crate::channel::overflow::{LEVELS, LossCounters, LossReason, LossTable, level_index};
+
+/// How many records of each level.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts([u64; LEVELS]);
+
+impl Counts {
+    /// The records of one level.
+    #[must_use]
+    pub fn at(&self, level: Level) -> u64 {
+        self.0[level_index(level) as usize]
+    }
+
+    /// The records of all levels.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.0.iter().sum()
+    }
+}
+
+/// How many records were lost, by level and reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lost(LossTable);
+
+impl Lost {
+    /// The records of one level that were lost for one reason.
+    #[must_use]
+    pub fn at(&self, reason: LossReason, level: Level) -> u64 {
+        self.0.counts[reason as usize][level_index(level) as usize]
+    }
+
+    /// The records of all levels that were lost for one reason.
+    #[must_use]
+    pub fn by(&self, reason: LossReason) -> u64 {
+        self.0.counts[reason as usize].iter().sum()
+    }
+
+    /// All records that were lost.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.0.total()
+    }
+}
+
+/// What became of the records, for the whole pipeline and for each of its sinks.
+///
+/// For every sink, at every moment: `accepted = written + filtered + waiting + lost`.
+///
+/// ```
+/// # fn main() -> Result<(), offloop::Error> {
+/// # let memory = offloop::Memory::new();
+/// let (_layer, guard) = offloop::builder().memory(&memory).build::<tracing_subscriber::Registry>()?;
+/// let stats = guard.stats();
+/// for sink in &stats.sinks {
+///     let sum = sink.written.total() + sink.filtered.total() + sink.waiting + sink.lost.total();
+///     assert_eq!(stats.accepted.total(), sum);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Stats {
+    /// What log calls handed over, whatever became of it.
+    pub accepted: Counts,
+    /// One for each sink, in the order in which the builder got them.
+    pub sinks: Vec<SinkStats>,
+    /// Memory in use for records that wait, in bytes, at most the budget. A thread that logs keeps a
+    /// page of it for what it logs next.
+    pub used_bytes: usize,
+    /// How many threads have logged at the same time, at most.
+    pub lanes: usize,
+}
+
+impl Stats {
+    /// Records written, summed over the sinks: a record that two sinks wrote counts twice.
+    #[must_use]
+    pub fn written(&self) -> u64 {
+        self.sinks.iter().map(|sink| sink.written.total()).sum()
+    }
+
+    /// Records that wait, summed over the sinks.
+    #[must_use]
+    pub fn waiting(&self) -> u64 {
+        self.sinks.iter().map(|sink| sink.waiting).sum()
+    }
+
+    /// Records lost, summed over the sinks.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.sinks.iter().map(|sink| sink.lost.total()).sum()
+    }
+
+    /// The longest time for which a record that is written by now had waited, over all sinks.
+    #[must_use]
+    pub fn longest_wait(&self) -> Duration {
+        self.sinks.iter().map(|sink| sink.longest_wait).max().unwrap_or_default()
+    }
+}
+
+/// What became of the records of one sink.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct SinkStats {
+    /// Which sink: `file logs/app.jsonl`, `stdout`, …
+    pub name: String,
+    /// Records that the sink took: in the file, handed to the pipe.
+    pub written: Counts,
+    /// Records that the sink's own filter kept away from it.
+    pub filtered: Counts,
+    /// Records on their way.
+    pub waiting: u64,
+    /// Records that will never be written.
+    pub lost: Lost,
+    /// The longest time for which a record that is written by now had waited.
+    pub longest_wait: Duration,
+    /// Whether the sink refuses to take records at the moment.
+    pub is_failing: bool,
+}
+
+/// What a writer counts of its sink. Written by that thread, read by anyone. All accesses of counts are
+/// Relaxed but for `written`, which is read first, so that no record is seen as written before it
+/// is seen as accepted.
+#[derive(Debug, Default)]
+pub(crate) struct SinkCounters {
+    written: [AtomicU64; LEVELS],
+    filtered: [AtomicU64; LEVELS],
+    pub(crate) lost: LossCounters,
+    longest_wait_ns: AtomicU64,
+    pub(crate) is_failing: AtomicBool,
+}
+
+impl SinkCounters {
+    pub(crate) fn count_written(&self, level: u8) {
+        self.written[level as usize % LEVELS].fetch_add(1, Ordering::Release);
+    }
+
+    pub(crate) fn count_filtered(&self, level: u8) {
+        self.filtered[level as usize % LEVELS].fetch_add(1, Ordering::Release);
+    }
+
+    pub(crate) fn count_wait(&self, wait_ns: u64) {
+        self.longest_wait_ns.fetch_max(wait_ns, Ordering::Relaxed);
+    }
+
+    /// A snapshot without `waiting`, which follows from what was accepted.
+    fn snapshot(&self, name: &str) -> SinkStats {
+        let read = |counts: &[AtomicU64; LEVELS]| {
+            // Pairs with the Release additions: the acceptance of these records is visible after.
+            Counts(counts.each_ref().map(|count| count.load(Ordering::Acquire)))
+        };
+        SinkStats {
+            name: name.to_owned(),
+            written: read(&self.written),
+            filtered: read(&self.filtered),
+            waiting: 0,
+            lost: Lost(self.lost.snapshot()),
+            longest_wait: Duration::from_nanos(self.longest_wait_ns.load(Ordering::Relaxed)),
+            is_failing: self.is_failing.load(Ordering::Relaxed),
+        }
+    }
+}
+
+/// What was lost before it came to any sink.
+fn lost_in(channel: &Channel) -> LossTable {
+    channel.lanes().fold(LossTable::default(), |sum, lane| sum.plus(&lane.lost.snapshot()))
+}
+
+/// Takes stock of a pipeline.
+pub(crate) fn take(channel: &Channel, sinks: &[SinkState]) -> Stats {
+    // What has ended is read before what has begun: no difference can be negative.
+    let mut sinks: Vec<_> = sinks.iter().map(|sink| sink.counters.snapshot(&sink.name)).collect();
+    let lost_before = lost_in(channel);
+    let mut accepted = Counts::default();
+    let mut lanes = 0;
+    for lane in channel.lanes() {
+        lanes += 1;
+        accepted.0.iter_mut().zip(lane.accepted()).for_each(|(sum, count)| *sum += count);
+    }
+    for sink in &mut sinks {
+        sink.lost = Lost(sink.lost.0.plus(&lost_before));
+        let ended = sink.written.total() + sink.filtered.total() + sink.lost.total();
+        sink.waiting = accepted.total().saturating_sub(ended);
+    }
+    Stats { accepted, sinks, used_bytes: channel.pool.used_bytes(), lanes: lanes - 1 }
+}
