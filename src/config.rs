@@ -3,14 +3,14 @@
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tracing::Subscriber;
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::Layer;
-use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::layer::{self, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::{Layer, Registry};
 
 use crate::capture::layer::OffloopLayer;
 use crate::capture::subscriber::OffloopSubscriber;
@@ -72,7 +72,10 @@ impl Default for Builder {
             directives: None,
             overflow: Overflow::default(),
             budget_bytes: BUDGET_BYTES,
-            delays: Delays { busy: WRITE_DELAY_BUSY, idle: WRITE_DELAY_IDLE },
+            delays: Delays {
+                busy: WRITE_DELAY_BUSY,
+                idle: WRITE_DELAY_IDLE,
+            },
             exit_timeout: EXIT_TIMEOUT,
             panic_hook: true,
             complaints: Complaints::default(),
@@ -228,7 +231,10 @@ impl Builder {
     /// ```
     pub fn write_delay(mut self, delay: Duration) -> Self {
         let idle = delay.clamp(Duration::from_micros(100), Duration::from_secs(10));
-        self.delays = Delays { busy: idle.min(WRITE_DELAY_BUSY), idle };
+        self.delays = Delays {
+            busy: idle.min(WRITE_DELAY_BUSY),
+            idle,
+        };
         self
     }
 
@@ -309,7 +315,7 @@ impl Builder {
                 install::subscriber(subscriber, level_max)?;
             }
             Filter::Dynamic(filter) => {
-                let level_max = filter.max_level_hint();
+                let level_max = layer::Filter::<Registry>::max_level_hint(&*filter);
                 let layer = OffloopLayer::new(Arc::clone(&pipeline)).with_filter(*filter);
                 let subscriber = tracing_subscriber::registry().with(layer);
                 install::subscriber(subscriber, level_max.unwrap_or(LevelFilter::TRACE))?;
@@ -367,7 +373,11 @@ impl Builder {
             self.sinks.push(Sink::stdout());
         }
         Pipeline::start(Plan {
-            sinks: self.sinks.into_iter().map(Sink::plan).collect::<Result<_, _>>()?,
+            sinks: self
+                .sinks
+                .into_iter()
+                .map(Sink::plan)
+                .collect::<Result<_, _>>()?,
             content,
             budget_bytes: self.budget_bytes,
             overflow: self.overflow,
@@ -467,7 +477,7 @@ impl Sink {
     /// # drop(sink);
     /// ```
     pub fn writer(writer: impl io::Write + Send + 'static) -> Self {
-        Sink::new(Target::Writer(Some(Box::new(writer))))
+        Sink::new(Target::Writer(Mutex::new(Some(Box::new(writer)))))
     }
 
     /// Memory, for tests. See [`Memory`].
@@ -547,14 +557,23 @@ impl Sink {
     }
 
     fn new(target: Target) -> Self {
-        Sink { target, shape: Shape::Json, details: Details::default(), directives: None }
+        Sink {
+            target,
+            shape: Shape::Json,
+            details: Details::default(),
+            directives: None,
+        }
     }
 
     fn plan(self) -> Result<SinkPlan, Error> {
         let is_coloured =
             colour::is_wanted(self.target.is_terminal(), |name| std::env::var_os(name));
         let (shape, details) = (self.shape, self.details);
-        let filter = self.directives.as_deref().map(SinkFilter::parse).transpose()?;
+        let filter = self
+            .directives
+            .as_deref()
+            .map(SinkFilter::parse)
+            .transpose()?;
         let format = move || -> Box<dyn Format> {
             match shape {
                 Shape::Json => Box::new(JsonFormat::new(details)),
@@ -562,7 +581,11 @@ impl Sink {
             }
         };
         let (format, filter) = (Box::new(format), filter.unwrap_or_default());
-        Ok(SinkPlan { target: self.target, format, filter })
+        Ok(SinkPlan {
+            target: self.target,
+            format,
+            filter,
+        })
     }
 }
 

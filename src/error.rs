@@ -57,7 +57,11 @@ impl Error {
         directives: &str,
         cause: impl std::error::Error + Send + Sync + 'static,
     ) -> Self {
-        Error::Filter { source, directives: directives.to_owned(), cause: Box::new(cause) }
+        Error::Filter {
+            source,
+            directives: directives.to_owned(),
+            cause: Box::new(cause),
+        }
     }
 
     pub(crate) fn start_writer(cause: io::Error) -> Self {
@@ -75,13 +79,16 @@ impl fmt::Display for Error {
                 write!(formatter, "open log file {path:?}: {cause}")
             }
             Error::WriterTaken => formatter.write_str("open writer: another pipeline has it"),
-            Error::Filter { source, directives, cause } => {
+            Error::Filter {
+                source,
+                directives,
+                cause,
+            } => {
                 write!(formatter, "read {source} {directives:?}: {cause}")
             }
             Error::StartWriter(cause) => write!(formatter, "start writer thread: {cause}"),
-            Error::AlreadyInstalled => formatter.write_str(
-                "install subscriber: the program has a global subscriber already",
-            ),
+            Error::AlreadyInstalled => formatter
+                .write_str("install subscriber: the program has a global subscriber already"),
             Error::LoggerInstalled => {
                 formatter.write_str("install bridge from log: the program has a logger already")
             }

@@ -1,7 +1,10 @@
 //! The end of the process: whatever still waits is written, however the program ends, short of
 //! being killed.
 
-#![expect(unsafe_code, reason = "an exit handler is registered with the C library")]
+#![expect(
+    unsafe_code,
+    reason = "an exit handler is registered with the C library"
+)]
 
 use std::sync::{Arc, LazyLock, Once};
 
@@ -25,7 +28,9 @@ pub(crate) fn register(running: &Arc<Running>) {
         }
     });
     RUNNING.rcu(|list| {
-        let alive = list.iter().filter(|other| other.is_current() && !other.has_stopped());
+        let alive = list
+            .iter()
+            .filter(|other| other.is_current() && !other.has_stopped());
         alive.chain([running]).cloned().collect::<Vec<_>>()
     });
 }

@@ -4,7 +4,10 @@
 //! locks and half-done work are left. So nothing of a pipeline is used in a child; it gets fresh
 //! ones (see [`crate::pipeline`]), and recognises the old ones by their generation.
 
-#![expect(unsafe_code, reason = "a fork handler is registered with the C library")]
+#![expect(
+    unsafe_code,
+    reason = "a fork handler is registered with the C library"
+)]
 
 use std::sync::Once;
 use std::sync::atomic::{AtomicU64, Ordering};

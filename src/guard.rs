@@ -74,7 +74,11 @@ pub struct FlushError {
 
 impl fmt::Display for FlushError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "flush log: time ran out with {} records waiting", self.pending)
+        write!(
+            formatter,
+            "flush log: time ran out with {} records waiting",
+            self.pending
+        )
     }
 }
 
@@ -107,7 +111,9 @@ impl Guard {
         if running.drain().flush_until(deadline(timeout)) {
             return Ok(());
         }
-        Err(FlushError { pending: running.stats().waiting() })
+        Err(FlushError {
+            pending: running.stats().waiting(),
+        })
     }
 
     /// The same without blocking the thread, on any executor. There is no deadline: a sink that stalls for
@@ -171,7 +177,10 @@ impl Guard {
         let done = Arc::new(Completion::default());
         let helper = Arc::clone(&done);
         let shutdown = move || helper.complete(guard.shutdown(timeout));
-        match thread::Builder::new().name("offloop-shutdown".to_owned()).spawn(shutdown) {
+        match thread::Builder::new()
+            .name("offloop-shutdown".to_owned())
+            .spawn(shutdown)
+        {
             Ok(_) => done.wait().await,
             // No thread to be had: better late than lost.
             Err(_) => self.shutdown(timeout),
@@ -195,7 +204,11 @@ impl Guard {
 
     fn report(&self) -> Report {
         let stats = self.stats();
-        Report { written: stats.written(), lost: stats.lost(), pending: stats.waiting() }
+        Report {
+            written: stats.written(),
+            lost: stats.lost(),
+            pending: stats.waiting(),
+        }
     }
 }
 
@@ -207,7 +220,10 @@ struct Completion {
 
 impl Completion {
     fn complete(&self, report: Report) {
-        let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut state = self
+            .state
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         state.0 = Some(report);
         let waker = state.1.take();
         drop(state);
@@ -216,7 +232,10 @@ impl Completion {
 
     async fn wait(&self) -> Report {
         std::future::poll_fn(|context| {
-            let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let mut state = self
+                .state
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
             match state.0 {
                 Some(report) => std::task::Poll::Ready(report),
                 None => {

@@ -19,7 +19,11 @@ const ABORT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Says early, before files are made, that there is a subscriber already.
 pub(crate) fn check() -> Result<(), Error> {
-    if tracing::dispatcher::has_been_set() { Err(Error::AlreadyInstalled) } else { Ok(()) }
+    if tracing::dispatcher::has_been_set() {
+        Err(Error::AlreadyInstalled)
+    } else {
+        Ok(())
+    }
 }
 
 pub(crate) fn subscriber(
@@ -57,7 +61,10 @@ pub(crate) fn pipeline(pipeline: &Arc<Pipeline>) {
 /// ```
 #[must_use]
 pub fn stats() -> Stats {
-    PIPELINE.get().map(|pipeline| pipeline.running().stats()).unwrap_or_default()
+    PIPELINE
+        .get()
+        .map(|pipeline| pipeline.running().stats())
+        .unwrap_or_default()
 }
 
 /// Logs panics before whatever the hook so far does.
@@ -68,14 +75,19 @@ pub(crate) fn panic_hook(pipeline: &Arc<Pipeline>) {
         log_panic(panic);
         if cfg!(panic = "abort") {
             // Nothing runs after this hook.
-            pipeline.running().drain().flush_until(Instant::now() + ABORT_TIMEOUT);
+            pipeline
+                .running()
+                .drain()
+                .flush_until(Instant::now() + ABORT_TIMEOUT);
         }
         before(panic);
     }));
 }
 
 fn log_panic(panic: &PanicHookInfo<'_>) {
-    let message = panic.payload_as_str().unwrap_or("panic with a payload that is no text");
+    let message = panic
+        .payload_as_str()
+        .unwrap_or("panic with a payload that is no text");
     let location = panic.location().map(ToString::to_string);
     let thread = std::thread::current();
     let backtrace = Backtrace::capture();

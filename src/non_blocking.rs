@@ -66,7 +66,10 @@ impl Builder {
         writer: impl io::Write + Send + 'static,
     ) -> Result<(NonBlocking, Guard), Error> {
         let pipeline = self.only(Sink::writer(writer)).start(Content::Lines)?;
-        let writer = NonBlocking { pipeline: Arc::clone(&pipeline), level: level_index(Level::INFO) };
+        let writer = NonBlocking {
+            pipeline: Arc::clone(&pipeline),
+            level: level_index(Level::INFO),
+        };
         Ok((writer, Guard::new(pipeline)))
     }
 }
@@ -114,6 +117,9 @@ impl<'a> MakeWriter<'a> for NonBlocking {
 
     /// The level decides who may use the last eighth of the budget, and is what losses are counted by.
     fn make_writer_for(&'a self, metadata: &Metadata<'_>) -> NonBlocking {
-        NonBlocking { pipeline: Arc::clone(&self.pipeline), level: level_index(*metadata.level()) }
+        NonBlocking {
+            pipeline: Arc::clone(&self.pipeline),
+            level: level_index(*metadata.level()),
+        }
     }
 }

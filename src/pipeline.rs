@@ -65,12 +65,21 @@ impl Pipeline {
         static IDS: AtomicU64 = AtomicU64::new(0);
         fork::watch();
         let sinks = plan.sinks.iter_mut().map(|sink| sink.target.open());
-        let sinks = sinks.map(|sink| sink.map(Some)).collect::<Result<Vec<_>, _>>()?;
+        let sinks = sinks
+            .map(|sink| sink.map(Some))
+            .collect::<Result<Vec<_>, _>>()?;
         let running = Arc::new(Running::new(&plan, sinks));
-        running.drain.start(plan.delays).map_err(Error::start_writer)?;
+        running
+            .drain
+            .start(plan.delays)
+            .map_err(Error::start_writer)?;
         exit::register(&running);
         let id = IDS.fetch_add(1, Ordering::Relaxed);
-        Ok(Arc::new(Pipeline { id, plan, running: ArcSwap::new(running) }))
+        Ok(Arc::new(Pipeline {
+            id,
+            plan,
+            running: ArcSwap::new(running),
+        }))
     }
 
     /// Distinguishes the pipelines of a process.
@@ -101,7 +110,12 @@ impl Pipeline {
     #[cold]
     fn start_in_child(&self) {
         let parents = self.running.load_full();
-        let sinks = self.plan.sinks.iter().map(|sink| sink.target.open_in_child()).collect();
+        let sinks = self
+            .plan
+            .sinks
+            .iter()
+            .map(|sink| sink.target.open_in_child())
+            .collect();
         let fresh = Arc::new(Running::new(&self.plan, sinks));
         let before = self.running.compare_and_swap(&parents, Arc::clone(&fresh));
         if !Arc::ptr_eq(&before, &parents) {
@@ -198,7 +212,8 @@ impl Running {
     fn write_late(&self) {
         let patience_us = self.late_patience_us.load(Ordering::Relaxed);
         let began = Instant::now();
-        self.drain.flush_until(began + Duration::from_micros(patience_us));
+        self.drain
+            .flush_until(began + Duration::from_micros(patience_us));
         let left = patience_us.saturating_sub(began.elapsed().as_micros() as u64);
         self.late_patience_us.fetch_min(left, Ordering::Relaxed);
     }
@@ -217,6 +232,9 @@ impl Running {
 
 impl fmt::Debug for Pipeline {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Pipeline").field("id", &self.id).finish_non_exhaustive()
+        formatter
+            .debug_struct("Pipeline")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
     }
 }

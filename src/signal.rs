@@ -20,15 +20,23 @@
 /// they do not end the process by themselves any more.
 pub async fn shutdown_signal() {
     use tokio::signal::unix::{SignalKind, signal};
-    let (terminate, interrupt) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    let (terminate, interrupt) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    );
     let (Ok(mut terminate), Ok(mut interrupt)) = (terminate, interrupt) else {
         // No handler, no signal to wait for: the signals end the process, as they would without us.
         tracing::warn!(target: "offloop", "signal handlers could not be installed");
         return std::future::pending().await;
     };
     std::future::poll_fn(|context| {
-        let received = terminate.poll_recv(context).is_ready() || interrupt.poll_recv(context).is_ready();
-        if received { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+        let received =
+            terminate.poll_recv(context).is_ready() || interrupt.poll_recv(context).is_ready();
+        if received {
+            std::task::Poll::Ready(())
+        } else {
+            std::task::Poll::Pending
+        }
     })
     .await;
 }

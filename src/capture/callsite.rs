@@ -3,6 +3,7 @@
 #![expect(unsafe_code, reason = "a record carries its callsite as an address")]
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use tracing::{Level, Metadata};
@@ -48,24 +49,41 @@ impl Callsite {
 /// A writer thread's own view of the process's callsites.
 #[derive(Debug, Default)]
 pub(crate) struct Callsites {
-    known: HashMap<u64, &'static Callsite>,
-    latest: Option<(u64, &'static Callsite)>,
+    known: HashMap<u64, &'static Callsite, BuildHasherDefault<AddressHasher>>,
 }
 
 impl Callsites {
     /// The callsite at the address that a record carries.
+    #[inline]
     pub(crate) fn at(&mut self, address: u64) -> &'static Callsite {
-        match self.latest {
-            Some((latest, callsite)) if latest == address => callsite,
-            _ => {
-                let callsite = *self
-                    .known
-                    .entry(address)
-                    .or_insert_with(|| resolve(address));
-                self.latest = Some((address, callsite));
-                callsite
-            }
+        self.known
+            .entry(address)
+            .or_insert_with(|| resolve(address))
+    }
+}
+
+/// Spreads addresses over a table. Looked up for each record and each of its spans, where the
+/// standard hasher's defence against chosen keys would cost more than the rest of the look-up.
+#[derive(Debug, Default)]
+struct AddressHasher(u64);
+
+impl Hasher for AddressHasher {
+    #[inline]
+    fn write_u64(&mut self, address: u64) {
+        // Fibonacci hashing. The product's upper half is the well mixed one, and a table takes its
+        // bucket from the lower half.
+        self.0 = address.wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(32);
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(self.0 ^ u64::from(*byte));
         }
+    }
+
+    #[inline]
+    fn finish(&self) -> u64 {
+        self.0
     }
 }
 

@@ -27,7 +27,8 @@ pub(crate) fn capture(pipeline: &Pipeline, event: &Event<'_>, context: &Context)
         let mut all_fit = true;
         let mut encoder = Encoder::record(bytes, metadata, |bytes| match context {
             Context::Current => {
-                let written = thread::with_current(pipeline.id(), |entered| entered.span.write(bytes));
+                let written =
+                    thread::with_current(pipeline.id(), |entered| entered.span.write(bytes));
                 all_fit = written.unwrap_or(true);
             }
             Context::Explicit(span) => {

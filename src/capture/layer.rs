@@ -34,7 +34,10 @@ impl OffloopLayer {
     {
         let extensions = span.extensions();
         let captured = extensions.get::<Captured>()?;
-        let own = captured.0.iter().find(|(pipeline, _)| *pipeline == self.pipeline.id())?;
+        let own = captured
+            .0
+            .iter()
+            .find(|(pipeline, _)| *pipeline == self.pipeline.id())?;
         Some(Arc::clone(&own.1))
     }
 
@@ -43,7 +46,10 @@ impl OffloopLayer {
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        context.span(id)?.scope().find_map(|span| self.captured(&span))
+        context
+            .span(id)?
+            .scope()
+            .find_map(|span| self.captured(&span))
     }
 
     fn current(&self) -> Option<Arc<Span>> {
@@ -87,7 +93,11 @@ where
 
     fn on_enter(&self, id: &Id, context: layer::Context<'_, S>) {
         if let Some(span) = context.span(id).and_then(|span| self.captured(&span)) {
-            thread::enter(Entered { pipeline: self.pipeline.id(), id: id.into_u64(), span });
+            thread::enter(Entered {
+                pipeline: self.pipeline.id(),
+                id: id.into_u64(),
+                span,
+            });
         }
     }
 

@@ -17,3 +17,8 @@ pub(crate) mod span;
 pub(crate) mod subscriber;
 pub(crate) mod thread;
 pub(crate) mod visit;
+
+#[cfg(test)]
+mod record_tests;
+#[cfg(test)]
+pub(crate) mod sample;

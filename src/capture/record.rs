@@ -85,7 +85,7 @@ pub(crate) struct Messages<'a>(&'a [u8]);
 pub(crate) struct Encoder<'b> {
     bytes: &'b mut Vec<u8>,
     limit: usize,
-    cut: bool,
+    pub(super) cut: bool,
 }
 
 impl<'b> Encoder<'b> {
@@ -250,15 +250,19 @@ impl<'b> Encoder<'b> {
     fn formatted(&mut self, arguments: fmt::Arguments<'_>) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(&[0; 4]);
-        let outcome = catch_unwind(AssertUnwindSafe(|| fmt::write(&mut Text(self), arguments)));
-        let ended_well = matches!(outcome, Ok(Ok(()))) || self.cut;
+        let mut text = Text {
+            encoder: self,
+            is_full: false,
+        };
+        let outcome = catch_unwind(AssertUnwindSafe(|| fmt::write(&mut text, arguments)));
+        let ended_well = matches!(outcome, Ok(Ok(()))) || text.is_full;
         if !ended_well {
             let why = if outcome.is_err() {
                 "[formatting panicked]"
             } else {
                 "[formatting failed]"
             };
-            let _ = fmt::Write::write_str(&mut Text(self), why);
+            let _ = fmt::Write::write_str(&mut text, why);
         }
         self.set_len(start);
     }
@@ -283,19 +287,24 @@ impl<'b> Encoder<'b> {
 
 /// What a formatter writes into. Refuses more once the record is full, so that a value that would
 /// write gigabytes is stopped early.
-struct Text<'e, 'b>(&'e mut Encoder<'b>);
+struct Text<'e, 'b> {
+    encoder: &'e mut Encoder<'b>,
+    is_full: bool,
+}
 
 impl fmt::Write for Text<'_, '_> {
     #[inline]
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        if text.len() <= self.0.room() {
-            self.0.bytes.extend_from_slice(text.as_bytes());
-            return Ok(());
+        if self.is_full {
+            return Err(fmt::Error);
         }
-        if !self.0.cut {
-            self.0.push_cut(text);
+        if self.encoder.room() < text.len() {
+            self.encoder.push_cut(text);
+            self.is_full = true;
+            return Err(fmt::Error);
         }
-        Err(fmt::Error)
+        self.encoder.bytes.extend_from_slice(text.as_bytes());
+        Ok(())
     }
 }
 
@@ -308,13 +317,10 @@ pub(crate) fn write_span(bytes: &mut Vec<u8>, metadata: &'static Metadata<'stati
 
 /// Copies `old` fields to `merged`, without those that `new` replaces, then `new`.
 pub(crate) fn merge_fields(old: &[u8], new: &[u8], merged: &mut Vec<u8>) {
-    let mut rest = old;
-    while let Some((name, _)) = raw_field(&mut { rest }) {
-        let before = rest;
-        let _ = raw_field(&mut rest);
-        let replaced = RawFields(new).any(|(new_name, _)| new_name == name);
-        if !replaced {
-            merged.extend_from_slice(&before[..before.len() - rest.len()]);
+    for field in RawFields(old) {
+        let is_replaced = RawFields(new).any(|newer| newer.name == field.name);
+        if !is_replaced {
+            merged.extend_from_slice(field.bytes);
         }
     }
     merged.extend_from_slice(new);
@@ -463,19 +469,42 @@ pub(crate) struct Fields<'a> {
     rest: &'a [u8],
 }
 
+/// A field, for readers that keep something per callsite and field.
+#[derive(Clone, Debug)]
+pub(crate) struct Field<'a> {
+    /// Its place in the callsite's field list, if it is declared there.
+    pub(crate) place: Option<usize>,
+    pub(crate) name: &'a str,
+    pub(crate) value: Value<'a>,
+}
+
 impl<'a> Fields<'a> {
-    /// With the fields in which the bridge from `log` hides target, file and line.
-    fn unfiltered(mut self) -> impl Iterator<Item = (&'a str, Value<'a>)> {
-        std::iter::from_fn(move || self.take_next())
+    #[inline]
+    pub(crate) fn next_field(&mut self) -> Option<Field<'a>> {
+        loop {
+            let field = self.take_next()?;
+            if !(self.callsite.is_log && field.name.starts_with("log.")) {
+                return Some(field);
+            }
+        }
     }
 
-    fn take_next(&mut self) -> Option<(&'a str, Value<'a>)> {
-        let (name, value) = raw_field(&mut self.rest)?;
-        let name = match name {
-            RawName::Index(index) => self.callsite.fields.get(index as usize).copied()?,
-            RawName::Inline(name) => name,
+    /// With the fields in which the bridge from `log` hides target, file and line.
+    fn unfiltered(mut self) -> impl Iterator<Item = (&'a str, Value<'a>)> {
+        std::iter::from_fn(move || self.take_next().map(|field| (field.name, field.value)))
+    }
+
+    #[inline]
+    fn take_next(&mut self) -> Option<Field<'a>> {
+        let RawField { name, value, .. } = raw_field(&mut self.rest)?;
+        let (place, name) = match name {
+            RawName::Index(index) => {
+                let place = index as usize;
+                (Some(place), *self.callsite.fields.get(place)?)
+            }
+            RawName::Inline(name) => (None, name),
         };
-        Some((name, value))
+        Some(Field { place, name, value })
     }
 }
 
@@ -484,12 +513,7 @@ impl<'a> Iterator for Fields<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            let (name, value) = self.take_next()?;
-            if !(self.callsite.is_log && name.starts_with("log.")) {
-                return Some((name, value));
-            }
-        }
+        self.next_field().map(|field| (field.name, field.value))
     }
 }
 
@@ -508,19 +532,28 @@ enum RawName<'a> {
     Inline(&'a str),
 }
 
+/// A field as it lies in the record.
+struct RawField<'a> {
+    name: RawName<'a>,
+    value: Value<'a>,
+    /// All of it: tag, name and value.
+    bytes: &'a [u8],
+}
+
 struct RawFields<'a>(&'a [u8]);
 
 impl<'a> Iterator for RawFields<'a> {
-    type Item = (RawName<'a>, Value<'a>);
+    type Item = RawField<'a>;
 
-    fn next(&mut self) -> Option<Self::Item> {
+    fn next(&mut self) -> Option<RawField<'a>> {
         raw_field(&mut self.0)
     }
 }
 
 /// Reads a field. `None` at the end, and where the bytes are no field.
 #[inline]
-fn raw_field<'a>(rest: &mut &'a [u8]) -> Option<(RawName<'a>, Value<'a>)> {
+fn raw_field<'a>(rest: &mut &'a [u8]) -> Option<RawField<'a>> {
+    let start = *rest;
     let [tag] = take_array(rest)?;
     let name = match u16::from_le_bytes(take_array(rest)?) {
         NAME_INLINE => {
@@ -543,7 +576,8 @@ fn raw_field<'a>(rest: &mut &'a [u8]) -> Option<(RawName<'a>, Value<'a>)> {
         TAG_ERROR => Value::Error(Messages(take_block(rest)?)),
         _ => return None,
     };
-    Some((name, value))
+    let bytes = &start[..start.len() - rest.len()];
+    Some(RawField { name, value, bytes })
 }
 
 fn as_text(bytes: &[u8]) -> &str {

@@ -31,7 +31,10 @@ pub(crate) struct Span {
 impl Span {
     pub(crate) fn open(attributes: &Attributes<'_>, parent: Option<Arc<Span>>) -> Arc<Self> {
         let mut opened = Vec::with_capacity(128);
-        attributes.record(&mut Visitor(&mut Encoder::fields(&mut opened, SPAN_BYTES_MAX)));
+        attributes.record(&mut Visitor(&mut Encoder::fields(
+            &mut opened,
+            SPAN_BYTES_MAX,
+        )));
         Arc::new(Span {
             metadata: attributes.metadata(),
             parent,

@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use sharded_slab::Slab;
 use tracing::level_filters::LevelFilter;
-use tracing::span::{Attributes, Current, Id, Record as Values};
+use tracing::span::{Attributes, Id, Record as Values};
 use tracing::subscriber::Interest;
 use tracing::{Event, Metadata, Subscriber};
+use tracing_core::span::Current;
 use tracing_subscriber::filter::Targets;
 
 use super::event::{self, Context};
@@ -34,7 +35,11 @@ struct OpenSpan {
 
 impl OffloopSubscriber {
     pub(crate) fn new(pipeline: Arc<Pipeline>, targets: Targets) -> Self {
-        OffloopSubscriber { pipeline, targets, spans: Slab::new() }
+        OffloopSubscriber {
+            pipeline,
+            targets,
+            spans: Slab::new(),
+        }
     }
 
     fn span(&self, id: &Id) -> Option<Arc<Span>> {
@@ -54,7 +59,11 @@ fn key(id: &Id) -> usize {
 
 impl Subscriber for OffloopSubscriber {
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
-        if wants_callsite(&self.targets, metadata) { Interest::always() } else { Interest::never() }
+        if wants_callsite(&self.targets, metadata) {
+            Interest::always()
+        } else {
+            Interest::never()
+        }
     }
 
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
@@ -72,7 +81,10 @@ impl Subscriber for OffloopSubscriber {
             None => None,
         };
         let span = Span::open(attributes, parent);
-        let key = self.spans.insert(OpenSpan { span, handles: AtomicUsize::new(1) });
+        let key = self.spans.insert(OpenSpan {
+            span,
+            handles: AtomicUsize::new(1),
+        });
         // Without a slot (there are billions) the identifier finds nothing: the span is not known.
         Id::from_u64(key.map_or(u64::MAX, |key| key as u64 + 1))
     }
@@ -97,7 +109,11 @@ impl Subscriber for OffloopSubscriber {
 
     fn enter(&self, id: &Id) {
         if let Some(span) = self.span(id) {
-            thread::enter(Entered { pipeline: self.pipeline.id(), id: id.into_u64(), span });
+            thread::enter(Entered {
+                pipeline: self.pipeline.id(),
+                id: id.into_u64(),
+                span,
+            });
         }
     }
 

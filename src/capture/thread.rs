@@ -56,7 +56,9 @@ pub(crate) enum Pushed {
 /// Lends the thread's buffer to `encode`. A log call within a log call gets a new one.
 #[inline]
 pub(crate) fn with_scratch(encode: impl FnOnce(&mut Vec<u8>)) {
-    let mut bytes = LOCAL.try_with(|local| local.scratch.take()).unwrap_or_default();
+    let mut bytes = LOCAL
+        .try_with(|local| local.scratch.take())
+        .unwrap_or_default();
     encode(&mut bytes);
     if bytes.capacity() <= SCRATCH_BYTES_KEPT {
         let _ = LOCAL.try_with(|local| local.scratch.set(bytes));
@@ -70,7 +72,11 @@ pub(crate) fn push(pipeline: &Pipeline, level: u8, record: &[u8]) -> Pushed {
         .try_with(|local| {
             let mut lanes = local.lanes.borrow_mut();
             let known = lanes.iter_mut().find(|lane| lane.pipeline == pipeline.id());
-            if let Some(LocalLane { generation, lane: Some(lane), .. }) = known
+            if let Some(LocalLane {
+                generation,
+                lane: Some(lane),
+                ..
+            }) = known
                 && *generation == fork::generation()
                 && !lane.channel().is_closed()
             {
@@ -99,23 +105,37 @@ fn push_slowly(
     let place = lanes.iter().position(|lane| lane.pipeline == pipeline.id());
     let place = place.unwrap_or_else(|| {
         let lane = Lane::new(Arc::clone(running.channel()), Arc::new(label()));
-        lanes.push(LocalLane { pipeline: pipeline.id(), generation, lane: Some(lane) });
+        lanes.push(LocalLane {
+            pipeline: pipeline.id(),
+            generation,
+            lane: Some(lane),
+        });
         lanes.len() - 1
     });
-    let Some(lane) = &mut lanes[place].lane else { return Pushed::InTime };
+    let Some(lane) = &mut lanes[place].lane else {
+        return Pushed::InTime;
+    };
     if is_closed && !running.has_late_patience() {
         lane.refuse(level, LossReason::Shutdown);
         return Pushed::InTime;
     }
     lane.push(level, record);
-    if is_closed { Pushed::Late } else { Pushed::InTime }
+    if is_closed {
+        Pushed::Late
+    } else {
+        Pushed::InTime
+    }
 }
 
 #[cold]
 fn push_alone(pipeline: &Pipeline, level: u8, record: &[u8]) -> Pushed {
     let running = pipeline.running();
     running.channel().push_alone(level, record);
-    if running.channel().is_closed() { Pushed::Late } else { Pushed::InTime }
+    if running.channel().is_closed() {
+        Pushed::Late
+    } else {
+        Pushed::InTime
+    }
 }
 
 /// Notes that the thread is in a span now.
@@ -127,7 +147,9 @@ pub(crate) fn enter(entered: Entered) {
 pub(crate) fn exit(pipeline: u64, id: u64) {
     let left = LOCAL.try_with(|local| {
         let mut entered = local.entered.borrow_mut();
-        let place = entered.iter().rposition(|other| other.id == id && other.pipeline == pipeline)?;
+        let place = entered
+            .iter()
+            .rposition(|other| other.id == id && other.pipeline == pipeline)?;
         Some(entered.remove(place))
     });
     // The span may be the last of a long chain: it is dropped after the borrow has ended.
@@ -139,7 +161,11 @@ pub(crate) fn exit(pipeline: u64, id: u64) {
 pub(crate) fn with_current<T>(pipeline: u64, use_span: impl FnOnce(&Entered) -> T) -> Option<T> {
     let result = LOCAL.try_with(|local| {
         let entered = local.entered.borrow();
-        entered.iter().rev().find(|entered| entered.pipeline == pipeline).map(use_span)
+        entered
+            .iter()
+            .rev()
+            .find(|entered| entered.pipeline == pipeline)
+            .map(use_span)
     });
     result.ok().flatten()
 }
@@ -147,14 +173,21 @@ pub(crate) fn with_current<T>(pipeline: u64, use_span: impl FnOnce(&Entered) -> 
 fn label() -> ThreadLabel {
     static IDS: AtomicU64 = AtomicU64::new(1);
     thread_local!(static ID: u64 = IDS.fetch_add(1, Ordering::Relaxed));
-    let id = ID.try_with(|id| *id).unwrap_or_else(|_| IDS.fetch_add(1, Ordering::Relaxed));
-    ThreadLabel { name: std::thread::current().name().map(Into::into), id }
+    let id = ID
+        .try_with(|id| *id)
+        .unwrap_or_else(|_| IDS.fetch_add(1, Ordering::Relaxed));
+    ThreadLabel {
+        name: std::thread::current().name().map(Into::into),
+        id,
+    }
 }
 
 impl LocalLane {
     /// Whether its pipeline has closed. Then the lane is made anew should a late record come.
     fn has_ended(&self) -> bool {
-        self.lane.as_ref().is_none_or(|lane| lane.channel().is_closed())
+        self.lane
+            .as_ref()
+            .is_none_or(|lane| lane.channel().is_closed())
     }
 }
 

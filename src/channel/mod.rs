@@ -87,7 +87,10 @@ impl Channel {
     pub(crate) fn new(budget_bytes: usize, overflow: Overflow, readers: usize) -> Self {
         let pool = Pool::new(budget_bytes, page_bytes_for(budget_bytes));
         let pages_max = pool.pages_max();
-        let inlet = || Inlet { announced: Queue::new(pages_max), sleeper: Sleeper::default() };
+        let inlet = || Inlet {
+            announced: Queue::new(pages_max),
+            sleeper: Sleeper::default(),
+        };
         let shared_counters = SharedCounters::default();
         Channel {
             inlets: (0..readers).map(|_| Arc::new(inlet())).collect(),
@@ -193,7 +196,11 @@ impl Channel {
     fn open(&self, page: IdlePage, lane: u64, thread: &Arc<ThreadLabel>) -> PageWriter {
         let mut inlets = self.inlets.iter();
         page.open(self.inlets.len(), |page| {
-            let announcement = Announcement { lane, thread: Arc::clone(thread), page };
+            let announcement = Announcement {
+                lane,
+                thread: Arc::clone(thread),
+                page,
+            };
             if let Some(inlet) = inlets.next()
                 // Cannot be full: it has room for every page that the budget allows.
                 && let Err(announcement) = inlet.announced.push(announcement)
@@ -214,7 +221,9 @@ impl Channel {
     /// Back-pressure, where it was chosen.
     fn wait_for_page(&self, len: usize, level: u8) -> Option<IdlePage> {
         self.wake_readers();
-        let Overflow::Block { at_most } = self.overflow else { return None };
+        let Overflow::Block { at_most } = self.overflow else {
+            return None;
+        };
         if self.is_closed() || runs_async_tasks() {
             return None;
         }

@@ -7,6 +7,18 @@ pub(crate) use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 #[cfg(loom)]
 pub(crate) use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 
+#[cfg(not(loom))]
+pub(crate) use std::thread::{Thread, current, park_timeout};
+
+#[cfg(loom)]
+pub(crate) use loom::thread::{Thread, current};
+
+/// Loom's threads know no time.
+#[cfg(loom)]
+pub(crate) fn park_timeout(_: std::time::Duration) {
+    loom::thread::park();
+}
+
 /// A queue with room for `capacity` values: many senders, many receivers.
 #[cfg(not(loom))]
 #[derive(Debug)]
@@ -24,7 +36,9 @@ impl<T> Queue<T> {
 
     /// Hands the value back where the queue is full.
     pub(crate) fn push(&self, value: T) -> Result<(), T> {
-        self.sender.try_send(value).map_err(crossbeam_channel::TrySendError::into_inner)
+        self.sender
+            .try_send(value)
+            .map_err(crossbeam_channel::TrySendError::into_inner)
     }
 
     pub(crate) fn pop(&self) -> Option<T> {
@@ -48,7 +62,10 @@ pub(crate) struct Queue<T> {
 #[cfg(loom)]
 impl<T> Queue<T> {
     pub(crate) fn new(capacity: usize) -> Self {
-        Queue { capacity, values: loom::sync::Mutex::new(std::collections::VecDeque::new()) }
+        Queue {
+            capacity,
+            values: loom::sync::Mutex::new(std::collections::VecDeque::new()),
+        }
     }
 
     pub(crate) fn push(&self, value: T) -> Result<(), T> {

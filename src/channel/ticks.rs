@@ -34,7 +34,10 @@ mod source {
             STEADY => unsafe { core::arch::x86_64::_rdtsc() },
             UNSTEADY => super::monotonic::now(),
             _ => {
-                COUNTER.store(if is_steady() { STEADY } else { UNSTEADY }, Ordering::Relaxed);
+                COUNTER.store(
+                    if is_steady() { STEADY } else { UNSTEADY },
+                    Ordering::Relaxed,
+                );
                 now()
             }
         }

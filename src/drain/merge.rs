@@ -49,8 +49,15 @@ impl Merge {
     pub(crate) fn collect(&mut self, inlet: &Inlet) {
         while let Some(Announcement { lane, thread, page }) = inlet.announced.pop() {
             let place = *self.places.entry(lane).or_insert_with(|| {
-                let source = Source { thread, latest_ns: i64::MIN };
-                self.lanes.push(LaneQueue { number: lane, source, pages: VecDeque::new() });
+                let source = Source {
+                    thread,
+                    latest_ns: i64::MIN,
+                };
+                self.lanes.push(LaneQueue {
+                    number: lane,
+                    source,
+                    pages: VecDeque::new(),
+                });
                 self.lanes.len() - 1
             });
             self.lanes[place].pages.push_back(page);
@@ -64,7 +71,12 @@ impl Merge {
         horizon: u64,
         mut emit: impl FnMut(&Frame<'_>, &mut Source) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
-        let Merge { lanes, next, finished, .. } = self;
+        let Merge {
+            lanes,
+            next,
+            finished,
+            ..
+        } = self;
         next.clear();
         for (place, lane) in lanes.iter_mut().enumerate() {
             if let Some(ticks) = lane.next_ticks(finished).filter(|ticks| *ticks <= horizon) {

@@ -82,9 +82,21 @@ pub(crate) struct Drain {
 
 impl Drain {
     /// Prepares the writers. They run once [`start`](Self::start) is called.
-    pub(crate) fn new(channel: Arc<Channel>, sinks: Arc<[SinkState]>, workers: Vec<Worker>) -> Self {
-        let parked = workers.into_iter().map(|worker| Mutex::new(Some(worker))).collect();
-        Drain { channel, sinks, parked, running: Arc::default() }
+    pub(crate) fn new(
+        channel: Arc<Channel>,
+        sinks: Arc<[SinkState]>,
+        workers: Vec<Worker>,
+    ) -> Self {
+        let parked = workers
+            .into_iter()
+            .map(|worker| Mutex::new(Some(worker)))
+            .collect();
+        Drain {
+            channel,
+            sinks,
+            parked,
+            running: Arc::default(),
+        }
     }
 
     /// Starts a thread for each sink.
@@ -92,14 +104,20 @@ impl Drain {
         for (place, state) in self.sinks.iter().enumerate() {
             let (parked, running) = (Arc::clone(&self.parked), Arc::clone(&self.running));
             let kind = state.name.split(' ').next().unwrap_or_default();
-            thread::Builder::new().name(format!("offloop-{kind}")).spawn(move || {
-                let _running = running;
-                let worker = parked[place].lock().unwrap_or_else(PoisonError::into_inner).take();
-                if let Some(mut worker) = worker {
-                    run(&mut worker, delays);
-                    *parked[place].lock().unwrap_or_else(PoisonError::into_inner) = Some(worker);
-                }
-            })?;
+            thread::Builder::new()
+                .name(format!("offloop-{kind}"))
+                .spawn(move || {
+                    let _running = running;
+                    let worker = parked[place]
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .take();
+                    if let Some(mut worker) = worker {
+                        run(&mut worker, delays);
+                        *parked[place].lock().unwrap_or_else(PoisonError::into_inner) =
+                            Some(worker);
+                    }
+                })?;
         }
         Ok(())
     }
@@ -115,7 +133,10 @@ impl Drain {
             state.progress.want(ticket);
             state.inlet.sleeper.wake();
         }
-        Flushed::new(ticket, self.sinks.iter().map(|state| Arc::clone(&state.progress)))
+        Flushed::new(
+            ticket,
+            self.sinks.iter().map(|state| Arc::clone(&state.progress)),
+        )
     }
 
     /// Writes all that was logged before now, or what can be written until `deadline`: by the
@@ -178,6 +199,9 @@ fn run(worker: &mut Worker, delays: Delays) {
 
 impl std::fmt::Debug for Drain {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Drain").field("sinks", &self.sinks).finish_non_exhaustive()
+        formatter
+            .debug_struct("Drain")
+            .field("sinks", &self.sinks)
+            .finish_non_exhaustive()
     }
 }

@@ -29,14 +29,27 @@ impl Callsite for NoticeCallsite {
 
 const fn metadata(level: Level) -> Metadata<'static> {
     let fields = FieldSet::new(&["message"], Identifier(&CALLSITE));
-    Metadata::new("notice", "offloop", level, None, None, None, fields, Kind::EVENT)
+    Metadata::new(
+        "notice",
+        "offloop",
+        level,
+        None,
+        None,
+        None,
+        fields,
+        Kind::EVENT,
+    )
 }
 
 const LEVEL_NAMES: [&str; 5] = ["trace", "debug", "info", "warn", "error"];
 
 /// Encodes: so many records of each level were lost, why, and between when and when.
 pub(crate) fn lost(record: &mut Vec<u8>, table: &LossTable, first: &str, last: &str) {
-    let level = if table.counts.iter().any(|levels| levels[4] != 0) { &ERROR } else { &WARNING };
+    let level = if table.counts.iter().any(|levels| levels[4] != 0) {
+        &ERROR
+    } else {
+        &WARNING
+    };
     let mut encoder = Encoder::record(record, level, |_| {});
     encoder.str(Name::Index(0), "records lost");
     encoder.u64(Name::Inline("lost"), table.total());

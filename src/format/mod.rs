@@ -1,4 +1,22 @@
 //! Stage 4, format: a record becomes the bytes of a line.
+//!
+//! - In: a decoded record.
+//! - Out: exactly one line, line break included, at the end of a buffer that many records share.
+//! - Runs on: the writer thread.
+//! - Never: panics; writes a control character, a line break or a bidi control that came from data.
+//!
+//! A format prepares what it can once per callsite, so that what is left to do for a record is to
+//! copy prepared bytes and to write its values.
+
+pub(crate) mod colour;
+mod escape;
+pub(crate) mod json;
+mod keys;
+pub(crate) mod text;
+pub(crate) mod timestamp;
+
+#[cfg(test)]
+mod tests;
 
 use crate::capture::callsite::Callsites;
 use crate::capture::record::Record;
@@ -7,4 +25,13 @@ use crate::capture::record::Record;
 pub(crate) trait Format: Send {
     /// Appends the line of `record`, its line break included, to `lines`.
     fn format(&mut self, record: &Record<'_>, callsites: &mut Callsites, lines: &mut Vec<u8>);
+}
+
+/// What a line tells beside the record's own content.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Details {
+    /// The name of the thread that logged, or its number where it has none.
+    pub(crate) thread: bool,
+    /// File and line of the macro.
+    pub(crate) location: bool,
 }

@@ -1,0 +1,379 @@
+//! Records made by hand, for tests: any name, target, value and span that a program could log.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt;
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use proptest::prelude::*;
+use tracing::callsite::Identifier;
+use tracing::field::FieldSet;
+use tracing::metadata::Kind;
+use tracing::subscriber::Interest;
+use tracing::{Callsite, Level, Metadata};
+
+use super::callsite::Callsites;
+use super::record::{Encoder, Name, Record, ThreadLabel, Value, write_span};
+
+#[derive(Clone, Debug)]
+pub(crate) struct Sample {
+    pub(crate) time_ns: i64,
+    pub(crate) level: Level,
+    pub(crate) target: String,
+    pub(crate) thread: ThreadLabel,
+    pub(crate) fields: Vec<SampleField>,
+    /// The innermost comes first.
+    pub(crate) spans: Vec<SampleSpan>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SampleSpan {
+    pub(crate) name: String,
+    pub(crate) fields: Vec<SampleField>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct SampleField {
+    pub(crate) name: String,
+    /// Whether the name travels in the record, because the callsite does not declare it.
+    pub(crate) is_inline: bool,
+    pub(crate) value: SampleValue,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum SampleValue {
+    I64(i64),
+    U64(u64),
+    I128(i128),
+    U128(u128),
+    F64(f64),
+    Bool(bool),
+    Str(String),
+    Text(String),
+    Bytes(Vec<u8>),
+    Error(Vec<String>),
+}
+
+impl Sample {
+    pub(crate) fn new(fields: Vec<SampleField>) -> Self {
+        Sample {
+            time_ns: 1_795_309_323_123_456_789,
+            level: Level::INFO,
+            target: "app::module".to_owned(),
+            thread: ThreadLabel {
+                name: Some("worker-1".into()),
+                id: 7,
+            },
+            fields,
+            spans: Vec::new(),
+        }
+    }
+
+    pub(crate) fn inside(mut self, name: &str, fields: Vec<SampleField>) -> Self {
+        self.spans.push(SampleSpan {
+            name: name.to_owned(),
+            fields,
+        });
+        self
+    }
+
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let event = metadata(&self.target, "event", self.level, false, &self.fields);
+        let mut bytes = Vec::new();
+        let mut encoder = Encoder::record(&mut bytes, event, |spans| {
+            for span in &self.spans {
+                span.encode(spans);
+            }
+        });
+        encode_fields(&self.fields, &mut encoder);
+        encoder.finish();
+        bytes
+    }
+
+    /// Encodes the sample, decodes it and hands the record to `read`.
+    pub(crate) fn with_record<T>(&self, read: impl FnOnce(&Record<'_>, &mut Callsites) -> T) -> T {
+        let bytes = self.encode();
+        let mut callsites = Callsites::default();
+        let record = Record::decode(&bytes, self.time_ns, &self.thread, &mut callsites);
+        read(&record.expect("what was encoded decodes"), &mut callsites)
+    }
+}
+
+impl SampleSpan {
+    fn encode(&self, spans: &mut Vec<u8>) {
+        let span = metadata("app::module", &self.name, Level::INFO, true, &self.fields);
+        write_span(spans, span, &encoded_fields(&self.fields));
+    }
+}
+
+impl SampleValue {
+    /// As the writer should read it back.
+    pub(crate) fn is_equal_to(&self, value: &Value<'_>) -> bool {
+        match (self, value) {
+            (SampleValue::I64(expected), Value::I64(value)) => expected == value,
+            (SampleValue::U64(expected), Value::U64(value)) => expected == value,
+            (SampleValue::I128(expected), Value::I128(value)) => expected == value,
+            (SampleValue::U128(expected), Value::U128(value)) => expected == value,
+            (SampleValue::F64(expected), Value::F64(value)) => {
+                expected.to_bits() == value.to_bits()
+            }
+            (SampleValue::Bool(expected), Value::Bool(value)) => expected == value,
+            (SampleValue::Str(expected), Value::Str(value))
+            | (SampleValue::Text(expected), Value::Text(value)) => expected == value,
+            (SampleValue::Bytes(expected), Value::Bytes(value)) => expected == value,
+            (SampleValue::Error(expected), Value::Error(messages)) => {
+                messages.clone().eq(expected.iter().map(String::as_str))
+            }
+            _ => false,
+        }
+    }
+
+    fn encode(&self, name: Name<'_>, encoder: &mut Encoder<'_>) {
+        match self {
+            SampleValue::I64(value) => encoder.i64(name, *value),
+            SampleValue::U64(value) => encoder.u64(name, *value),
+            SampleValue::I128(value) => encoder.i128(name, *value),
+            SampleValue::U128(value) => encoder.u128(name, *value),
+            SampleValue::F64(value) => encoder.f64(name, *value),
+            SampleValue::Bool(value) => encoder.bool(name, *value),
+            SampleValue::Str(value) => encoder.str(name, value),
+            SampleValue::Text(value) => encoder.text_of(name, &format_args!("{value}")),
+            SampleValue::Bytes(value) => encoder.bytes(name, value),
+            SampleValue::Error(messages) => encoder.error(name, &Chain::of(messages)),
+        }
+    }
+}
+
+/// A field that the callsite declares.
+pub(crate) fn field(name: &str, value: SampleValue) -> SampleField {
+    SampleField {
+        name: name.to_owned(),
+        is_inline: false,
+        value,
+    }
+}
+
+/// A field whose name travels in the record.
+pub(crate) fn inline_field(name: &str, value: SampleValue) -> SampleField {
+    SampleField {
+        name: name.to_owned(),
+        is_inline: true,
+        value,
+    }
+}
+
+/// A field that holds a string.
+pub(crate) fn str_field(name: &str, value: &str) -> SampleField {
+    field(name, SampleValue::Str(value.to_owned()))
+}
+
+/// What the macros make of a message.
+pub(crate) fn message(text: &str) -> SampleField {
+    field("message", SampleValue::Text(text.to_owned()))
+}
+
+pub(crate) fn encoded_fields(fields: &[SampleField]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    encode_fields(fields, &mut Encoder::fields(&mut bytes, 1 << 20));
+    bytes
+}
+
+fn encode_fields(fields: &[SampleField], encoder: &mut Encoder<'_>) {
+    let mut declared = 0;
+    for field in fields {
+        if field.is_inline {
+            field.value.encode(Name::Inline(&field.name), encoder);
+        } else {
+            field.value.encode(Name::Index(declared), encoder);
+            declared += 1;
+        }
+    }
+}
+
+/// Metadata as a macro makes it at compile time. Equal samples share it, as the records of one
+/// macro do. Leaked, since records refer to it for ever.
+fn metadata(
+    target: &str,
+    name: &str,
+    level: Level,
+    is_span: bool,
+    fields: &[SampleField],
+) -> &'static Metadata<'static> {
+    static KNOWN: Mutex<BTreeMap<String, &'static Metadata<'static>>> = Mutex::new(BTreeMap::new());
+    let declared = fields.iter().filter(|field| !field.is_inline);
+    let names: Vec<&str> = declared.map(|field| field.name.as_str()).collect();
+    let identity = format!("{target:?} {name:?} {level} {is_span} {names:?}");
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    known.entry(identity).or_insert_with(|| {
+        let callsite: &'static SampleCallsite = Box::leak(Box::default());
+        let names = names.into_iter().map(leak).collect();
+        let fields = FieldSet::new(Vec::leak(names), Identifier(callsite));
+        let kind = if is_span { Kind::SPAN } else { Kind::EVENT };
+        let (name, target, file) = (leak(name), leak(target), Some("src/app.rs"));
+        let made = || Metadata::new(name, target, level, file, Some(12), None, fields, kind);
+        callsite.0.get_or_init(made)
+    })
+}
+
+fn leak(text: &str) -> &'static str {
+    Box::leak(text.into())
+}
+
+#[derive(Default)]
+struct SampleCallsite(OnceLock<Metadata<'static>>);
+
+impl Callsite for SampleCallsite {
+    fn set_interest(&self, _: Interest) {}
+
+    fn metadata(&self) -> &Metadata<'_> {
+        self.0.get().expect("set where it was made")
+    }
+}
+
+/// An error and its sources.
+#[derive(Debug)]
+struct Chain {
+    message: String,
+    source: Option<Box<Chain>>,
+}
+
+impl Chain {
+    fn of(messages: &[String]) -> Self {
+        let (message, sources) = messages.split_first().expect("an error has a message");
+        let source = (!sources.is_empty()).then(|| Box::new(Chain::of(sources)));
+        Chain {
+            message: message.clone(),
+            source,
+        }
+    }
+}
+
+impl fmt::Display for Chain {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.message)
+    }
+}
+
+impl Error for Chain {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
+
+/// Records without end, with names that meet each other and the reserved ones.
+pub(crate) fn any_sample() -> impl Strategy<Value = Sample> {
+    let span = (any_text(), any_fields()).prop_map(|(name, fields)| SampleSpan { name, fields });
+    let thread =
+        (proptest::option::of(any_text()), any::<u64>()).prop_map(|(name, id)| ThreadLabel {
+            name: name.map(String::into_boxed_str),
+            id,
+        });
+    let levels = [
+        Level::ERROR,
+        Level::WARN,
+        Level::INFO,
+        Level::DEBUG,
+        Level::TRACE,
+    ];
+    (
+        any::<i64>(),
+        proptest::sample::select(levels.to_vec()),
+        any_text(),
+        thread,
+        any_fields(),
+        proptest::collection::vec(span, 0..4),
+    )
+        .prop_map(|(time_ns, level, target, thread, fields, spans)| Sample {
+            time_ns,
+            level,
+            target,
+            thread,
+            fields,
+            spans,
+        })
+}
+
+fn any_fields() -> impl Strategy<Value = Vec<SampleField>> {
+    let field = (any_name(), proptest::bool::weighted(0.2), any_value()).prop_map(
+        |(name, is_inline, value)| SampleField {
+            name,
+            is_inline,
+            value,
+        },
+    );
+    proptest::collection::vec(field, 0..6)
+}
+
+fn any_name() -> impl Strategy<Value = String> {
+    const NAMES: [&str; 16] = [
+        "message",
+        "level",
+        "target",
+        "timestamp",
+        "spans",
+        "thread",
+        "file",
+        "line",
+        "cut",
+        "a",
+        "b",
+        "",
+        "fields.level",
+        "fields.fields.level",
+        "fields.a",
+        "user.name",
+    ];
+    prop_oneof![
+        4 => proptest::sample::select(&NAMES[..]).prop_map(str::to_owned),
+        1 => any_text(),
+    ]
+}
+
+/// Random characters, with those that need care far more often than chance would have them.
+pub(crate) fn any_text() -> impl Strategy<Value = String> {
+    const CAREFUL: &str = "\0\n\r\t\u{1b}\u{7f}\u{80}\u{9f}\u{a0}\"\\{}:, \u{61c}\u{200d}\u{200e}\
+        \u{2028}\u{202e}\u{2066}\u{feff}가🧑‍💻";
+    let careful: Vec<char> = CAREFUL.chars().collect();
+    let character = prop_oneof![
+        any::<char>(),
+        proptest::sample::select(careful),
+        proptest::char::range(' ', '~'),
+    ];
+    proptest::collection::vec(character, 0..40).prop_map(String::from_iter)
+}
+
+pub(crate) fn any_value() -> impl Strategy<Value = SampleValue> {
+    prop_oneof![
+        any::<i64>().prop_map(SampleValue::I64),
+        any::<u64>().prop_map(SampleValue::U64),
+        any::<i128>().prop_map(SampleValue::I128),
+        any::<i64>().prop_map(|value| SampleValue::I128(value.into())),
+        any::<u128>().prop_map(SampleValue::U128),
+        any::<u64>().prop_map(|value| SampleValue::U128(value.into())),
+        any::<u64>().prop_map(|bits| SampleValue::F64(f64::from_bits(bits))),
+        any::<bool>().prop_map(SampleValue::Bool),
+        any_text().prop_map(SampleValue::Str),
+        any_text().prop_map(SampleValue::Text),
+        any::<Vec<u8>>().prop_map(SampleValue::Bytes),
+        proptest::collection::vec(any_text(), 1..4).prop_map(SampleValue::Error),
+    ]
+}
+
+/// The bytes of records after an accident.
+pub(crate) fn any_damaged_record() -> impl Strategy<Value = Vec<u8>> {
+    let damage = proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8);
+    (any_sample(), damage, any::<prop::sample::Index>()).prop_map(|(mut sample, damage, kept)| {
+        // The addresses of callsites stay whole: only `Encoder` writes them.
+        sample.spans.clear();
+        let mut bytes = sample.encode();
+        let (_, body) = bytes.split_at_mut(16);
+        for (at, byte) in damage {
+            if !body.is_empty() {
+                *at.get_mut(body) = byte;
+            }
+        }
+        let kept = 16 + kept.index(body.len() + 1);
+        bytes.truncate(kept);
+        bytes
+    })
+}

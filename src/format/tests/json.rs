@@ -1,0 +1,404 @@
+use std::collections::BTreeMap;
+use std::fmt;
+
+use proptest::prelude::*;
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::Value as Json;
+
+use super::{line, lines};
+use crate::capture::sample::{
+    Sample, SampleField, SampleValue, any_sample, field, inline_field, message, str_field,
+};
+use crate::format::Details;
+use crate::format::json::JsonFormat;
+
+const HEAD: &str =
+    r#"{"timestamp":"2026-11-22T01:02:03.123456Z","level":"INFO","target":"app::module""#;
+const ALL_DETAILS: Details = Details {
+    thread: true,
+    location: true,
+};
+
+/// The pairs of an object, in order. Fails where a key comes twice, which a map would hide.
+pub(super) struct Pairs(pub(super) Vec<(String, Json)>);
+
+impl<'de> Deserialize<'de> for Pairs {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(PairsVisitor)
+    }
+}
+
+struct PairsVisitor;
+
+impl<'de> Visitor<'de> for PairsVisitor {
+    type Value = Pairs;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Pairs, A::Error> {
+        let mut keys = std::collections::BTreeSet::new();
+        let mut pairs = Vec::new();
+        while let Some((key, value)) = object.next_entry::<String, Json>()? {
+            if !keys.insert(key.clone()) {
+                return Err(serde::de::Error::custom(format_args!(
+                    "{key:?} comes twice"
+                )));
+            }
+            pairs.push((key, value));
+        }
+        Ok(Pairs(pairs))
+    }
+}
+
+pub(super) fn parse(line: &str) -> Pairs {
+    serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))
+}
+
+#[test]
+fn a_line_has_the_documented_keys_in_the_documented_order() {
+    let u64_field = |name, value| field(name, SampleValue::U64(value));
+    let sample = Sample::new(vec![message("signed in"), u64_field("user", 42)])
+        .inside("query", vec![u64_field("rows", 3)])
+        .inside("request", vec![str_field("method", "GET")]);
+    let common =
+        r#","message":"signed in","user":42,"rows":3,"method":"GET","spans":["request","query"]"#;
+    let details = r#","thread":"worker-1","file":"src/app.rs","line":12"#;
+    check(Details::default(), &sample, common);
+    check(ALL_DETAILS, &sample, &format!("{common}{details}"));
+}
+
+#[test]
+fn a_nameless_thread_is_its_number() {
+    let mut sample = Sample::new(vec![]);
+    sample.thread.name = None;
+    check(
+        Details {
+            thread: true,
+            location: false,
+        },
+        &sample,
+        r#","thread":"7""#,
+    );
+}
+
+#[test]
+fn every_type_of_value_has_its_form() {
+    for (value, expected) in [
+        (SampleValue::I64(i64::MIN), "-9223372036854775808"),
+        (SampleValue::U64(u64::MAX), "18446744073709551615"),
+        (SampleValue::I128(i64::MIN.into()), "-9223372036854775808"),
+        (SampleValue::I128(u64::MAX.into()), "18446744073709551615"),
+        (
+            SampleValue::I128(i128::from(i64::MIN) - 1),
+            r#""-9223372036854775809""#,
+        ),
+        (
+            SampleValue::I128(i128::from(u64::MAX) + 1),
+            r#""18446744073709551616""#,
+        ),
+        (
+            SampleValue::I128(i128::MIN),
+            r#""-170141183460469231731687303715884105728""#,
+        ),
+        (
+            SampleValue::I128(i128::MAX),
+            r#""170141183460469231731687303715884105727""#,
+        ),
+        (SampleValue::I128(0), "0"),
+        (SampleValue::U128(u64::MAX.into()), "18446744073709551615"),
+        (
+            SampleValue::U128(u128::MAX),
+            r#""340282366920938463463374607431768211455""#,
+        ),
+        (SampleValue::F64(0.1), "0.1"),
+        (SampleValue::F64(-0.0), "-0.0"),
+        (SampleValue::F64(1.0), "1.0"),
+        (SampleValue::F64(f64::MAX), "1.7976931348623157e308"),
+        (SampleValue::F64(f64::from_bits(1)), "5e-324"),
+        (SampleValue::F64(f64::NAN), r#""NaN""#),
+        (SampleValue::F64(f64::INFINITY), r#""Infinity""#),
+        (SampleValue::F64(f64::NEG_INFINITY), r#""-Infinity""#),
+        (SampleValue::Bool(true), "true"),
+        (SampleValue::Bool(false), "false"),
+        (SampleValue::Str(String::new()), r#""""#),
+        (
+            SampleValue::Str("로그인 \"🧑‍💻\"".to_owned()),
+            r#""로그인 \"🧑‍💻\"""#,
+        ),
+        (
+            SampleValue::Text("Some(\"x\\n\")\n".to_owned()),
+            r#""Some(\"x\\n\")\n""#,
+        ),
+        (SampleValue::Bytes(vec![0, 0x1b, 0xff]), r#""001bff""#),
+        (SampleValue::Bytes(vec![]), r#""""#),
+        (SampleValue::Error(vec!["outer".to_owned()]), r#"["outer"]"#),
+        (
+            SampleValue::Error(vec!["outer".to_owned(), "root\n".to_owned()]),
+            r#"["outer","root\n"]"#,
+        ),
+    ] {
+        let sample = Sample::new(vec![field("value", value)]);
+        check(
+            Details::default(),
+            &sample,
+            &format!(r#","value":{expected}"#),
+        );
+    }
+}
+
+#[test]
+fn colliding_names_are_told_apart_as_documented() {
+    let event = |names: &[&str]| Sample::new(numbered(names, 0));
+    for (sample, expected) in [
+        // An event's field wins over those of spans, an inner span's over an outer one's.
+        (
+            event(&["a"])
+                .inside("leaf", numbered(&["a", "b"], 10))
+                .inside("root", numbered(&["b"], 20)),
+            r#","a":0,"b":11,"spans":["root","leaf"]"#,
+        ),
+        (
+            event(&[])
+                .inside("same", numbered(&["a"], 10))
+                .inside("same", numbered(&["a"], 20)),
+            r#","a":10,"spans":["same","same"]"#,
+        ),
+        // The last one of an event wins, also where only one of the two names is declared.
+        (event(&["a", "b", "a"]), r#","a":2,"b":1"#),
+        (
+            Sample::new(vec![
+                str_field("a", "x"),
+                inline_field("a", SampleValue::Bool(true)),
+            ]),
+            r#","a":true"#,
+        ),
+        (event(&["message", "message"]), r#","message":1"#),
+        // The message comes first wherever it stands.
+        (event(&["a", "message"]), r#","message":1,"a":0"#),
+        (
+            Sample::new(vec![
+                inline_field("a", SampleValue::U64(0)),
+                message("hello"),
+            ]),
+            r#","message":"hello","a":0"#,
+        ),
+        // Reserved keys win.
+        (
+            event(&["level", "cut"]),
+            r#","fields.level":0,"fields.cut":1"#,
+        ),
+        (
+            event(&["level", "fields.level"]),
+            r#","fields.fields.level":0,"fields.level":1"#,
+        ),
+        (
+            event(&["level"]).inside("leaf", numbered(&["fields.level", "level"], 10)),
+            r#","fields.fields.level":0,"fields.level":10,"spans":["leaf"]"#,
+        ),
+        // Only an event has a message; a span's field of that name is a field.
+        (
+            event(&["message"]).inside("leaf", numbered(&["message"], 10)),
+            r#","message":0,"fields.message":10,"spans":["leaf"]"#,
+        ),
+        (
+            event(&["message", "b", "b"]).inside("leaf", numbered(&["message"], 10)),
+            r#","message":0,"b":2,"fields.message":10,"spans":["leaf"]"#,
+        ),
+        // Names that are no names.
+        (event(&["", "a\"\n"]), r#","":0,"a\"\n":1"#),
+        (
+            Sample::new(vec![inline_field("", SampleValue::U64(0))]),
+            r#","":0"#,
+        ),
+    ] {
+        check(Details::default(), &sample, expected);
+    }
+}
+
+#[test]
+fn a_cut_record_says_so() {
+    let sample = Sample::new(vec![str_field("text", &"가".repeat(1 << 20))]);
+    let line = line(&mut JsonFormat::new(Details::default()), &sample);
+    assert!(line.ends_with(r#"가…[cut]","cut":true}"#));
+    parse(&line);
+}
+
+#[test]
+fn ten_thousand_fields_and_a_thousand_spans_are_written() {
+    let names: Vec<String> = (0..10_000)
+        .map(|number| format!("field_{number}"))
+        .collect();
+    let values = |is_inline| {
+        let fields = names.iter().map(|name| SampleField {
+            name: name.clone(),
+            is_inline,
+            value: SampleValue::Bool(is_inline),
+        });
+        fields.collect()
+    };
+    for is_inline in [false, true] {
+        let mut sample = Sample::new(values(is_inline));
+        for depth in 0..1000 {
+            sample = sample.inside("nested", numbered(&["depth"], depth));
+        }
+        let Pairs(pairs) = parse(&line(&mut JsonFormat::new(Details::default()), &sample));
+        assert_eq!(pairs.len(), 3 + 10_000 + 2);
+    }
+}
+
+#[test]
+fn events_of_the_log_crate_show_their_own_target_and_place() {
+    let mut sample = Sample::new(vec![
+        message("from log"),
+        str_field("log.target", "hyper\n::client"),
+        str_field("log.module_path", "hyper"),
+        str_field("log.file", "client.rs"),
+        field("log.line", SampleValue::U64(99)),
+    ]);
+    sample.target = "log".to_owned();
+    let line = line(&mut JsonFormat::new(ALL_DETAILS), &sample);
+    let expected = r#""target":"hyper\n::client","message":"from log","thread":"worker-1","file":"client.rs","line":99}"#;
+    assert!(line.ends_with(expected), "{line}");
+}
+
+proptest! {
+    #[test]
+    fn any_records_become_one_object_each_with_each_key_once(
+        samples in proptest::collection::vec(any_sample(), 1..4),
+    ) {
+        let lines = lines(&mut JsonFormat::new(ALL_DETAILS), &samples);
+        assert_eq!(lines.matches('\n').count(), samples.len());
+        for (line, sample) in lines.lines().zip(&samples) {
+            super::assert_harmless(line);
+            assert_shows(line, sample);
+        }
+    }
+}
+
+fn check(details: Details, sample: &Sample, expected: &str) {
+    let line = line(&mut JsonFormat::new(details), sample);
+    assert_eq!(line, format!("{HEAD}{expected}}}"));
+    parse(&line);
+}
+
+fn numbered(names: &[&str], first: u64) -> Vec<SampleField> {
+    let fields = names.iter().zip(first..);
+    fields
+        .map(|(name, number)| field(name, SampleValue::U64(number)))
+        .collect()
+}
+
+/// Checks a line with all details against what the rules, told once more and slowly, make of the
+/// sample.
+pub(super) fn assert_shows(line: &str, sample: &Sample) {
+    let Pairs(pairs) = parse(line);
+    let mut shown: BTreeMap<String, Json> = pairs.into_iter().collect();
+    let mut take = |key: &str| shown.remove(key);
+    let timestamp = chrono::DateTime::from_timestamp_nanos(sample.time_ns)
+        .to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
+    assert_eq!(take("timestamp"), Some(timestamp.into()));
+    assert_eq!(take("level"), Some(sample.level.as_str().into()));
+    assert_eq!(take("target"), Some(sample.target.as_str().into()));
+    let thread = sample
+        .thread
+        .name
+        .as_deref()
+        .map_or(sample.thread.id.to_string(), str::to_owned);
+    assert_eq!(take("thread"), Some(thread.into()));
+    assert_eq!(take("file"), Some("src/app.rs".into()));
+    assert_eq!(take("line"), Some(12.into()));
+    let spans: Vec<Json> = sample
+        .spans
+        .iter()
+        .rev()
+        .map(|span| span.name.clone().into())
+        .collect();
+    assert_eq!(take("spans"), (!spans.is_empty()).then_some(spans.into()));
+    let expected = expected_fields(sample);
+    assert!(
+        shown.keys().eq(expected.keys()),
+        "{line} instead of {expected:?}"
+    );
+    for (key, value) in expected {
+        assert!(
+            is_form_of(&shown[&key], value),
+            "{line} instead of {value:?}"
+        );
+    }
+}
+
+fn expected_fields(sample: &Sample) -> BTreeMap<String, &SampleValue> {
+    const RESERVED: &str = " timestamp level target message spans thread file line cut ";
+    let (messages, own): (Vec<_>, Vec<_>) = sample
+        .fields
+        .iter()
+        .partition(|field| field.name == "message");
+    let inherited = sample.spans.iter().rev().flat_map(|span| &span.fields);
+    let all = inherited.chain(own);
+    // Later ones replace earlier ones, which is the rule.
+    let by_name: BTreeMap<&str, _> = all
+        .map(|field| (field.name.as_str(), &field.value))
+        .collect();
+    let mut expected = BTreeMap::new();
+    for (name, value) in &by_name {
+        let mut key = (*name).to_owned();
+        if RESERVED.contains(&format!(" {name} ")) {
+            key.insert_str(0, "fields.");
+            while by_name.contains_key(key.as_str()) {
+                key.insert_str(0, "fields.");
+            }
+        }
+        expected.insert(key, *value);
+    }
+    expected.extend(
+        messages
+            .last()
+            .map(|message| (message.name.clone(), &message.value)),
+    );
+    expected
+}
+
+fn is_form_of(shown: &Json, value: &SampleValue) -> bool {
+    let is_digits = |digits: String, is_number: bool| {
+        if is_number {
+            shown.to_string() == digits
+        } else {
+            *shown == digits
+        }
+    };
+    match value {
+        SampleValue::I64(value) => is_digits(value.to_string(), true),
+        SampleValue::U64(value) => is_digits(value.to_string(), true),
+        SampleValue::I128(value) => {
+            let fits = i64::try_from(*value).is_ok() || u64::try_from(*value).is_ok();
+            is_digits(value.to_string(), fits)
+        }
+        SampleValue::U128(value) => is_digits(value.to_string(), u64::try_from(*value).is_ok()),
+        SampleValue::F64(value) if value.is_nan() => shown == "NaN",
+        SampleValue::F64(value) if value.is_infinite() => {
+            shown
+                == if 0.0 < *value {
+                    "Infinity"
+                } else {
+                    "-Infinity"
+                }
+        }
+        SampleValue::F64(value) => {
+            let parsed: Result<f64, _> = shown.to_string().parse();
+            parsed.is_ok_and(|parsed| parsed.to_bits() == value.to_bits())
+        }
+        SampleValue::Bool(value) => shown == value,
+        SampleValue::Str(value) | SampleValue::Text(value) => shown == value,
+        SampleValue::Bytes(value) => {
+            *shown
+                == value
+                    .iter()
+                    .map(|byte| format!("{byte:02x}"))
+                    .collect::<String>()
+        }
+        SampleValue::Error(messages) => *shown == Json::from(messages.clone()),
+    }
+}

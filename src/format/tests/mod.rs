@@ -1,0 +1,36 @@
+//! What a line promises, whatever was logged.
+
+mod hostile;
+mod json;
+mod naughty;
+mod text;
+
+use crate::capture::sample::Sample;
+
+use super::Format;
+
+/// The lines of some records, one after the other in the same format.
+fn lines(format: &mut dyn Format, samples: &[Sample]) -> String {
+    let mut lines = Vec::new();
+    for sample in samples {
+        sample.with_record(|record, callsites| format.format(record, callsites, &mut lines));
+    }
+    String::from_utf8(lines).expect("a line is UTF-8")
+}
+
+/// The line of one record, without its line break.
+fn line(format: &mut dyn Format, sample: &Sample) -> String {
+    let mut line = lines(format, std::slice::from_ref(sample));
+    assert_eq!(line.pop(), Some('\n'));
+    assert_harmless(&line);
+    line
+}
+
+/// Nothing in a line acts on the file or the terminal that shows it.
+fn assert_harmless(line: &str) {
+    const BIDI: &str = "\u{61c}\u{200e}\u{200f}\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\u{2066}\
+        \u{2067}\u{2068}\u{2069}";
+    let acts =
+        |c: char| c.is_control() || "\u{2028}\u{2029}\u{feff}".contains(c) || BIDI.contains(c);
+    assert_eq!(line.find(acts), None, "{line:?}");
+}
