@@ -110,9 +110,3 @@ impl Target {
         }
     }
 }
-
-/// Says on stderr, in one line, what cannot be said in the log. Does not wait: where stderr takes
-/// nothing, the complaint is dropped.
-pub(crate) fn complain_on_stderr(complaint: &str) {
-    let _ = StdioSink::stderr().write(format!("offloop: {complaint}\n").as_bytes());
-}
