@@ -18,7 +18,8 @@ pub enum Unit {
 
 /// A column of a table.
 pub enum Column {
-    /// The median of a figure with the smallest and largest of the runs, such as `75 ns (70–81)`.
+    /// The median of a figure with the smallest and largest of the runs, such as
+    /// `75 ns (70 ns–81 ns)`. It is judged: a row that beats offloop is listed at the end.
     Range(&'static str, String, Unit),
     /// The median alone.
     Median(&'static str, String, Unit),
@@ -28,8 +29,9 @@ pub enum Column {
     Times(&'static str, String, &'static str),
 }
 
-/// Prints one row for each contender that has a result in this variant.
-pub fn print(title: &str, results: &Results, variant: &str, columns: &[Column]) {
+/// Prints one row for each contender that has a result in this variant. Returns where offloop is
+/// not the first, in words.
+pub fn print(title: &str, results: &Results, variant: &str, columns: &[Column]) -> Vec<String> {
     let mut rows = vec![header(columns)];
     let mut notes = Vec::new();
     for contender in ALL {
@@ -49,6 +51,34 @@ pub fn print(title: &str, results: &Results, variant: &str, columns: &[Column]) 
     for note in notes {
         println!("\n{note}");
     }
+    let lost = |column| lost(title, results, variant, column);
+    columns.iter().filter_map(lost).collect()
+}
+
+/// Who beats offloop in a column, by more than the twentieth part that is noise.
+fn lost(title: &str, results: &Results, variant: &str, column: &Column) -> Option<String> {
+    let Column::Range(name, metric, unit) = column else {
+        return None;
+    };
+    let median = |name| {
+        results
+            .figure(name, variant, metric)
+            .map(|figure| figure.median)
+    };
+    let own = median("offloop")?;
+    let beats = |other: f64| match unit {
+        Unit::Millions => own * 1.05 < other,
+        Unit::Nanoseconds => other.max(1.0) * 1.05 < own,
+        _ => other * 1.05 < own,
+    };
+    let others = ALL.iter().filter(|other| other.is_rival());
+    let ahead = others.filter_map(|other| Some((other.name, median(other.name)?)));
+    let ahead: Vec<String> = ahead
+        .filter(|(_, other)| beats(*other))
+        .map(|(name, other)| format!("{name} {}", write(other, *unit)))
+        .collect();
+    let own = write(own, *unit);
+    (!ahead.is_empty()).then(|| format!("{title}; {name}: {}; offloop {own}", ahead.join(", ")))
 }
 
 fn header(columns: &[Column]) -> Vec<String> {

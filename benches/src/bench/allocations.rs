@@ -51,14 +51,14 @@ fn per_call(call: fn(&Values), values: &Values) -> (f64, f64) {
     (each(before.0, after.0), each(before.1, after.1))
 }
 
-fn report(results: &Results) {
+fn report(results: &Results) -> Vec<String> {
     let columns = [
-        Column::Median("6 fields", "plain.count".to_owned(), Unit::Count),
-        Column::Median("with a `Display`", "mixed.count".to_owned(), Unit::Count),
+        Column::Range("6 fields", "plain.count".to_owned(), Unit::Count),
+        Column::Range("with a `Display`", "mixed.count".to_owned(), Unit::Count),
         Column::Median("bytes", "mixed.bytes".to_owned(), Unit::Bytes),
-        Column::Median("within 2 spans", "spans.count".to_owned(), Unit::Count),
-        Column::Median("whole request", "request.count".to_owned(), Unit::Count),
+        Column::Range("within 2 spans", "spans.count".to_owned(), Unit::Count),
+        Column::Range("whole request", "request.count".to_owned(), Unit::Count),
         Column::Median("bytes", "request.bytes".to_owned(), Unit::Bytes),
     ];
-    table::print("allocations per call", results, "allocations", &columns);
+    table::print("allocations per call", results, "allocations", &columns)
 }

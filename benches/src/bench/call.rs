@@ -241,7 +241,7 @@ fn cold(work: &Work<'_>) -> (Samples, f64) {
     (work.singles(work.count(2_000), wait), 0.0)
 }
 
-fn report(results: &Results) {
+fn report(results: &Results) -> Vec<String> {
     let titles = [
         ("mixed", "message and 6 fields, one of them only `Display`"),
         ("plain", "message and 6 fields that can be copied"),
@@ -250,30 +250,33 @@ fn report(results: &Results) {
             "message and 6 fields within two spans of 2 fields each",
         ),
     ];
-    for (variant, title) in titles {
-        let (_, modes) = MODES
-            .iter()
-            .find(|(name, _)| *name == variant)
-            .expect("all variants have modes");
-        for mode in *modes {
-            table::print(
-                &format!("{title}; {}", mode.title),
-                results,
-                variant,
-                &columns(mode.name),
-            );
-        }
-        let columns = [
-            Column::Median("records", "sent".to_owned(), Unit::Count),
-            Column::Median("missing in the file", "missing".to_owned(), Unit::Count),
-        ];
-        table::print(
-            &format!("{title}; what arrived"),
-            results,
-            variant,
-            &columns,
-        );
+    titles
+        .iter()
+        .flat_map(|(variant, title)| report_variant(results, variant, title))
+        .collect()
+}
+
+fn report_variant(results: &Results, variant: &str, title: &str) -> Vec<String> {
+    let modes = MODES
+        .iter()
+        .filter(|(name, _)| *name == variant)
+        .flat_map(|(_, modes)| *modes);
+    let mut lost = Vec::new();
+    for mode in modes {
+        let title = format!("{title}; {}", mode.title);
+        lost.extend(table::print(&title, results, variant, &columns(mode.name)));
     }
+    let columns = [
+        Column::Median("records", "sent".to_owned(), Unit::Count),
+        Column::Range("missing in the file", "missing".to_owned(), Unit::Count),
+    ];
+    lost.extend(table::print(
+        &format!("{title}; what arrived"),
+        results,
+        variant,
+        &columns,
+    ));
+    lost
 }
 
 fn columns(mode: &str) -> Vec<Column> {
@@ -283,7 +286,7 @@ fn columns(mode: &str) -> Vec<Column> {
         columns.push(Column::Median("mean", metric("mean"), Unit::Nanoseconds));
     }
     columns.extend([
-        Column::Median("p99", metric("p99"), Unit::Nanoseconds),
+        Column::Range("p99", metric("p99"), Unit::Nanoseconds),
         Column::Range("p99.9", metric("p99.9"), Unit::Nanoseconds),
         Column::Median("max", metric("max"), Unit::Nanoseconds),
         Column::Below("p50", metric("p50"), BASELINE),

@@ -62,13 +62,20 @@ fn per_call(timer: &Timer, call: fn(&Values)) -> f64 {
 
 fn empty(_: &Values) {}
 
-fn report(results: &Results) {
+fn report(results: &Results) -> Vec<String> {
+    let mut lost = Vec::new();
     for filter in FILTERS {
         let columns = [Column::Range(
             "per call",
             "call".to_owned(),
             Unit::Nanoseconds,
         )];
-        table::print(&format!("filter `{filter}`"), results, filter, &columns);
+        lost.extend(table::print(
+            &format!("filter `{filter}`"),
+            results,
+            filter,
+            &columns,
+        ));
     }
+    lost
 }

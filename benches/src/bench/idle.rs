@@ -78,16 +78,16 @@ fn arrival(job: &Job, log: impl FnOnce()) -> Result<Duration, Box<dyn Error>> {
     Ok(start.elapsed())
 }
 
-fn report(results: &Results) {
+fn report(results: &Results) -> Vec<String> {
     let columns = [
-        Column::Median("CPU while idle", "cpu".to_owned(), Unit::Percent),
+        Column::Range("CPU while idle", "cpu".to_owned(), Unit::Percent),
         Column::Median("wake-ups a second", "wakes".to_owned(), Unit::Count),
-        Column::Median(
+        Column::Range(
             "lone record in the file: p50",
             "arrival.p50".to_owned(),
             Unit::Nanoseconds,
         ),
-        Column::Median("p99", "arrival.p99".to_owned(), Unit::Nanoseconds),
+        Column::Range("p99", "arrival.p99".to_owned(), Unit::Nanoseconds),
     ];
-    table::print("idle", results, "idle", &columns);
+    table::print("idle", results, "idle", &columns)
 }

@@ -51,11 +51,11 @@ fn child(job: &Job) -> Result<Metrics, Box<dyn Error>> {
     machine::exit_at_once()
 }
 
-fn report(results: &Results) {
+fn report(results: &Results) -> Vec<String> {
     let columns = [
         Column::Median("records", "sent".to_owned(), Unit::Count),
         Column::Median("memory before", "before".to_owned(), Unit::Bytes),
-        Column::Median("peak", "peak".to_owned(), Unit::Bytes),
+        Column::Range("peak", "peak".to_owned(), Unit::Bytes),
     ];
-    table::print("memory", results, "memory", &columns);
+    table::print("memory", results, "memory", &columns)
 }

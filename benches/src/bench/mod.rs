@@ -25,7 +25,8 @@ pub struct Bench {
     pub variants: &'static [&'static str],
     pub includes: fn(&Contender, &str) -> bool,
     pub child: fn(&Job) -> Result<Metrics, Box<dyn Error>>,
-    pub report: fn(&Results),
+    /// Prints the tables, and returns where offloop is not the first.
+    pub report: fn(&Results) -> Vec<String>,
 }
 
 /// What a child process has to do.

@@ -84,13 +84,13 @@ fn read(mut fifo: File) -> Result<u64, std::io::Error> {
     }
 }
 
-fn report(results: &Results) {
+fn report(results: &Results) -> Vec<String> {
     let columns = [
-        Column::Median("p50", "call.p50".to_owned(), Unit::Nanoseconds),
-        Column::Median("p99.9", "call.p99.9".to_owned(), Unit::Nanoseconds),
+        Column::Range("p50", "call.p50".to_owned(), Unit::Nanoseconds),
+        Column::Range("p99.9", "call.p99.9".to_owned(), Unit::Nanoseconds),
         Column::Range("max", "call.max".to_owned(), Unit::Nanoseconds),
-        Column::Median("missing of 100,000", "missing".to_owned(), Unit::Count),
+        Column::Range("missing of 100,000", "missing".to_owned(), Unit::Count),
         Column::Below("p99.9", "call.p99.9".to_owned(), BASELINE),
     ];
-    table::print("stall", results, "stall", &columns);
+    table::print("stall", results, "stall", &columns)
 }

@@ -12,6 +12,7 @@ mod flexi;
 mod log_calls;
 mod logforth;
 mod no_op;
+mod offloop;
 mod slog;
 mod spdlog;
 mod ticklog;
@@ -38,6 +39,16 @@ pub struct Contender {
     pub path: bool,
     pub start: fn(&Setup) -> Started,
     pub calls: fn(&Setup) -> Calls,
+}
+
+impl Contender {
+    /// Whether it is another logger: not a floor, and not offloop itself.
+    pub fn is_rival(&self) -> bool {
+        !matches!(
+            self.name,
+            "nothing" | "plain-writes" | "offloop" | "offloop-layer"
+        )
+    }
 }
 
 /// A running logger, or why it could not be started.
@@ -97,6 +108,8 @@ pub const ALL: &[&Contender] = &[
     &flexi::FLEXI_LOGGER,
     &fast_log::FAST_LOG,
     &emit::EMIT_FILE,
+    &offloop::OFFLOOP,
+    &offloop::LAYER,
     &no_op::PLAIN_WRITES,
 ];
 
