@@ -88,11 +88,11 @@ impl Pipeline {
         self.id
     }
 
-    /// Hands a record over. This is what a log call pays for.
+    /// Hands over a record that is encoded already.
     #[inline]
     pub(crate) fn push(&self, level: u8, record: &[u8]) {
         if thread::push(self, level, record) == Pushed::Late {
-            self.running().write_late();
+            self.running().write_if_late();
         }
     }
 
@@ -209,7 +209,10 @@ impl Running {
 
     /// Writes a record that came after the end of the writers, on the caller's thread.
     #[cold]
-    fn write_late(&self) {
+    pub(crate) fn write_if_late(&self) {
+        if !self.channel.is_closed() {
+            return;
+        }
         let patience_us = self.late_patience_us.load(Ordering::Relaxed);
         let began = Instant::now();
         self.drain
