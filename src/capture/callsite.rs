@@ -89,6 +89,10 @@ impl Hasher for AddressHasher {
 
 /// Finds or makes the process-wide entry. Runs on writer threads only, once for each callsite and
 /// writer, so a lock is no harm.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one function here that a caller's thread never runs"
+)]
 fn resolve(address: u64) -> &'static Callsite {
     static CALLSITES: OnceLock<Mutex<HashMap<u64, &'static Callsite>>> = OnceLock::new();
     let mut callsites = CALLSITES

@@ -142,6 +142,10 @@ impl PageWriter {
 impl PageReader {
     /// The next record that its thread has committed, if there is one.
     #[inline]
+    #[cfg_attr(
+        not(offloop_loom),
+        expect(clippy::needless_borrow, reason = "under loom a slice is owned")
+    )]
     pub(crate) fn next(&self) -> Option<Frame<'_>> {
         // Pairs with the Release stores in `PageWriter`.
         let committed = self.page.state.load(Ordering::Acquire) & !SEALED;
