@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::json::{assert_shows, parse};
+use super::expected::{assert_shows, parse};
 use super::naughty::NAUGHTY;
 use super::{assert_harmless, line};
 use crate::capture::callsite::Callsites;
