@@ -2,11 +2,14 @@ use proptest::prelude::*;
 
 use super::expected::{Pairs, assert_shows, parse};
 use super::{line, lines};
+use crate::capture::callsite::Callsites;
+use crate::capture::record::Record;
 use crate::capture::sample::{
-    Sample, SampleField, SampleValue, any_sample, field, inline_field, message, str_field,
+    Sample, SampleField, SampleValue, any_sample, encoded_fields, field, inline_field, message,
+    str_field,
 };
-use crate::format::Details;
 use crate::format::json::JsonFormat;
+use crate::format::{Details, Format};
 
 const HEAD: &str =
     r#"{"timestamp":"2026-11-22T01:02:03.123456Z","level":"INFO","target":"app::module""#;
@@ -174,6 +177,25 @@ fn colliding_names_are_told_apart_as_documented() {
     ] {
         check(Details::default(), &sample, expected);
     }
+}
+
+#[test]
+fn a_field_that_is_recorded_twice_counts_with_its_last_value() {
+    let first = Sample::new(vec![message("first"), str_field("a", "first")]);
+    let second = [message("second"), str_field("a", "second")];
+    let mut bytes = first.encode();
+    // A record ends with its fields, so that more can be added.
+    bytes.extend(encoded_fields(&second));
+    let mut callsites = Callsites::default();
+    let record = Record::decode(&bytes, first.time_ns, &first.thread, &mut callsites);
+    let mut line = Vec::new();
+    JsonFormat::new(Details::default()).format(
+        &record.expect("a record"),
+        &mut callsites,
+        &mut line,
+    );
+    let expected = format!("{HEAD},\"message\":\"second\",\"a\":\"second\"}}\n");
+    assert_eq!(String::from_utf8(line), Ok(expected));
 }
 
 #[test]
