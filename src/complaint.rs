@@ -19,7 +19,10 @@ pub(crate) struct Complaints {
 
 impl fmt::Debug for Complaints {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Complaints").field("withheld", &self.withheld).finish_non_exhaustive()
+        formatter
+            .debug_struct("Complaints")
+            .field("withheld", &self.withheld)
+            .finish_non_exhaustive()
     }
 }
 
@@ -32,7 +35,12 @@ impl Default for Complaints {
 impl Complaints {
     /// Complaints to where the user wants them.
     pub(crate) fn to(report: Arc<dyn Fn(&str) + Send + Sync>) -> Self {
-        Complaints { report, period_began: Instant::now(), said: 0, withheld: 0 }
+        Complaints {
+            report,
+            period_began: Instant::now(),
+            said: 0,
+            withheld: 0,
+        }
     }
 
     pub(crate) fn say(&mut self, complaint: &str) {
@@ -74,7 +82,20 @@ mod tests {
         }
         complaints.period_began = Instant::now().checked_sub(PERIOD * 2).unwrap();
         complaints.say("later");
-        let said = said.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
-        assert_eq!(said, ["first", "second", "3", "4", "5", "later (2 earlier complaints withheld)"]);
+        let said = said
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+            .clone();
+        assert_eq!(
+            said,
+            [
+                "first",
+                "second",
+                "3",
+                "4",
+                "5",
+                "later (2 earlier complaints withheld)"
+            ]
+        );
     }
 }

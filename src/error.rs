@@ -33,6 +33,40 @@ pub enum Error {
     },
     /// A writer serves one pipeline, and this one has been given to another.
     WriterTaken,
+    /// The directives of a filter could not be read.
+    Filter {
+        /// Where the directives come from: `RUST_LOG`, `filter`, `sink filter`.
+        source: &'static str,
+        /// The directives.
+        directives: String,
+        /// What is wrong with them.
+        cause: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A writer thread could not be started.
+    StartWriter(io::Error),
+    /// The program has a global subscriber already: `init` was called twice, or another library
+    /// installed its own.
+    AlreadyInstalled,
+    /// The `log` crate has a logger already, which another library installed.
+    LoggerInstalled,
+}
+
+impl Error {
+    pub(crate) fn filter(
+        source: &'static str,
+        directives: &str,
+        cause: impl std::error::Error + Send + Sync + 'static,
+    ) -> Self {
+        Error::Filter {
+            source,
+            directives: directives.to_owned(),
+            cause: Box::new(cause),
+        }
+    }
+
+    pub(crate) fn start_writer(cause: io::Error) -> Self {
+        Error::StartWriter(cause)
+    }
 }
 
 impl fmt::Display for Error {
@@ -45,6 +79,19 @@ impl fmt::Display for Error {
                 write!(formatter, "open log file {path:?}: {cause}")
             }
             Error::WriterTaken => formatter.write_str("open writer: another pipeline has it"),
+            Error::Filter {
+                source,
+                directives,
+                cause,
+            } => {
+                write!(formatter, "read {source} {directives:?}: {cause}")
+            }
+            Error::StartWriter(cause) => write!(formatter, "start writer thread: {cause}"),
+            Error::AlreadyInstalled => formatter
+                .write_str("install subscriber: the program has a global subscriber already"),
+            Error::LoggerInstalled => {
+                formatter.write_str("install bridge from log: the program has a logger already")
+            }
         }
     }
 }
@@ -52,8 +99,11 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Error::CreateDirectory { cause, .. } | Error::OpenFile { cause, .. } => cause.source(),
-            Error::WriterTaken => None,
+            Error::CreateDirectory { cause, .. }
+            | Error::OpenFile { cause, .. }
+            | Error::StartWriter(cause) => cause.source(),
+            Error::Filter { cause, .. } => cause.source(),
+            Error::WriterTaken | Error::AlreadyInstalled | Error::LoggerInstalled => None,
         }
     }
 }

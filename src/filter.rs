@@ -45,11 +45,13 @@ impl Filter {
 }
 
 fn parse_targets(source: &'static str, directives: &str) -> Result<Targets, Error> {
-    directives.parse().map_err(|error| Error::filter(source, directives, error))
+    directives
+        .parse()
+        .map_err(|error| Error::filter(source, directives, error))
 }
 
 /// What one sink wants of what the pipeline captured. Asked on its writer thread.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct SinkFilter {
     targets: Option<Targets>,
     /// The answers for the callsites met so far.
@@ -59,11 +61,16 @@ pub(crate) struct SinkFilter {
 impl SinkFilter {
     pub(crate) fn parse(directives: &str) -> Result<Self, Error> {
         let targets = parse_targets("sink filter", directives)?;
-        Ok(SinkFilter { targets: Some(targets), answers: Vec::new() })
+        Ok(SinkFilter {
+            targets: Some(targets),
+            answers: Vec::new(),
+        })
     }
 
     pub(crate) fn wants(&mut self, record: &Record<'_>) -> bool {
-        let Some(targets) = &self.targets else { return true };
+        let Some(targets) = &self.targets else {
+            return true;
+        };
         let callsite = record.callsite;
         let ask = || targets.would_enable(record.origin.target, &callsite.level);
         if callsite.is_log {
@@ -85,5 +92,10 @@ pub(crate) fn wants_callsite(targets: &Targets, metadata: &Metadata<'_>) -> bool
 
 /// The most verbose level that may be on.
 pub(crate) fn level_max(targets: &Targets) -> LevelFilter {
-    targets.iter().map(|(_, level)| level).chain(targets.default_level()).max().unwrap_or(LevelFilter::OFF)
+    targets
+        .iter()
+        .map(|(_, level)| level)
+        .chain(targets.default_level())
+        .max()
+        .unwrap_or(LevelFilter::OFF)
 }

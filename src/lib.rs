@@ -1,11 +1,91 @@
 //! Structured logs for async servers that never wait for the disk.
+//!
+//! An event is encoded on the thread that logs it, crosses a bounded channel, and is formatted and
+//! written by a writer thread. When the disk stalls, requests go on; records that find no room are
+//! counted and reported.
+//!
+//! ```
+//! use std::time::Duration;
+//! use tracing::info;
+//!
+//! # let directory = tempfile::tempdir().unwrap();
+//! # std::env::set_current_dir(&directory).unwrap();
+//! # fn run() -> Result<(), offloop::Error> {
+//! let guard = offloop::builder().file("logs/app.jsonl").init()?;
+//! info!(user = 42, "signed in");
+//! let report = guard.shutdown(Duration::from_secs(5));
+//! assert!(report.is_complete());
+//! # Ok(())
+//! # }
+//! # run().unwrap();
+//! # let line = std::fs::read_to_string("logs/app.jsonl").unwrap();
+//! # assert!(line.contains(r#""level":"INFO""#) && line.contains(r#""message":"signed in","user":42"#));
+//! ```
+//!
+//! The modules stand in the order in which a record meets them: capture, channel, drain, format,
+//! sink.
 
 mod capture;
 mod channel;
+mod drain;
 mod format;
 mod sink;
 
+mod complaint;
+mod config;
 mod error;
+mod exit;
+mod filter;
+mod fork;
+mod guard;
+mod install;
+mod non_blocking;
+mod pipeline;
+#[cfg(feature = "tokio")]
+mod signal;
+mod stats;
 
+pub use channel::overflow::{LossReason, Overflow};
+pub use config::{Builder, Sink};
 pub use error::Error;
+pub use guard::{FlushError, Guard, Report};
+pub use install::stats;
+pub use non_blocking::{NonBlocking, non_blocking};
+#[cfg(feature = "tokio")]
+pub use signal::shutdown_signal;
 pub use sink::Memory;
+pub use stats::{Counts, Lost, SinkStats, Stats};
+
+/// Installs offloop as the program's subscriber: JSON lines on stdout, `RUST_LOG` respected, `info`
+/// where that is not set.
+///
+/// Short for `offloop::builder().init()`.
+///
+/// # Errors
+///
+/// As [`Builder::init`].
+///
+/// ```
+/// # fn main() -> Result<(), offloop::Error> {
+/// offloop::init()?;
+/// tracing::info!("ready");
+/// # Ok(())
+/// # }
+/// ```
+pub fn init() -> Result<Guard, Error> {
+    builder().init()
+}
+
+/// Begins the description of a pipeline.
+///
+/// ```
+/// # fn main() -> Result<(), offloop::Error> {
+/// # let memory = offloop::Memory::new();
+/// let guard = offloop::builder().memory(&memory).budget(16 << 20).init()?;
+/// # drop(guard);
+/// # Ok(())
+/// # }
+/// ```
+pub fn builder() -> Builder {
+    Builder::default()
+}

@@ -1,14 +1,13 @@
 //! What became of the records: accepted, written, waiting, lost.
 
-
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tracing::Level;
 
 use crate::channel::Channel;
-use crate::drain::SinkState;
 use crate::channel::overflow::{LEVELS, LossCounters, LossReason, LossTable, level_index};
+use crate::drain::SinkState;
 
 /// How many records of each level.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -104,7 +103,11 @@ impl Stats {
     /// The longest time for which a record that is written by now had waited, over all sinks.
     #[must_use]
     pub fn longest_wait(&self) -> Duration {
-        self.sinks.iter().map(|sink| sink.longest_wait).max().unwrap_or_default()
+        self.sinks
+            .iter()
+            .map(|sink| sink.longest_wait)
+            .max()
+            .unwrap_or_default()
     }
 }
 
@@ -173,24 +176,38 @@ impl SinkCounters {
 
 /// What was lost before it came to any sink.
 fn lost_in(channel: &Channel) -> LossTable {
-    channel.lanes().fold(LossTable::default(), |sum, lane| sum.plus(&lane.lost.snapshot()))
+    channel.lanes().fold(LossTable::default(), |sum, lane| {
+        sum.plus(&lane.lost.snapshot())
+    })
 }
 
 /// Takes stock of a pipeline.
 pub(crate) fn take(channel: &Channel, sinks: &[SinkState]) -> Stats {
     // What has ended is read before what has begun: no difference can be negative.
-    let mut sinks: Vec<_> = sinks.iter().map(|sink| sink.counters.snapshot(&sink.name)).collect();
+    let mut sinks: Vec<_> = sinks
+        .iter()
+        .map(|sink| sink.counters.snapshot(&sink.name))
+        .collect();
     let lost_before = lost_in(channel);
     let mut accepted = Counts::default();
     let mut lanes = 0;
     for lane in channel.lanes() {
         lanes += 1;
-        accepted.0.iter_mut().zip(lane.accepted()).for_each(|(sum, count)| *sum += count);
+        accepted
+            .0
+            .iter_mut()
+            .zip(lane.accepted())
+            .for_each(|(sum, count)| *sum += count);
     }
     for sink in &mut sinks {
         sink.lost = Lost(sink.lost.0.plus(&lost_before));
         let ended = sink.written.total() + sink.filtered.total() + sink.lost.total();
         sink.waiting = accepted.total().saturating_sub(ended);
     }
-    Stats { accepted, sinks, used_bytes: channel.pool.used_bytes(), lanes: lanes - 1 }
+    Stats {
+        accepted,
+        sinks,
+        used_bytes: channel.pool.used_bytes(),
+        lanes: lanes - 1,
+    }
 }

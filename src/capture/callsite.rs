@@ -84,6 +84,7 @@ impl Callsites {
 
 /// Finds or makes the process-wide entry. Runs on writer threads only, once for each callsite and
 /// writer, so a lock is no harm.
+#[expect(clippy::disallowed_methods, reason = "runs on writer threads only")]
 fn resolve(address: u64) -> &'static Callsite {
     static CALLSITES: OnceLock<Mutex<HashMap<u64, &'static Callsite>>> = OnceLock::new();
     let mut callsites = CALLSITES

@@ -80,6 +80,13 @@ impl Lane {
         }
     }
 
+    /// Counts a record that is not handed over, for want of anybody who would write it.
+    pub(crate) fn refuse(&mut self, level: u8, reason: LossReason) {
+        self.latest_ticks = ticks::now().max(self.latest_ticks);
+        self.counters.accept(level);
+        self.lose(reason, level);
+    }
+
     pub(crate) fn channel(&self) -> &Arc<Channel> {
         &self.channel
     }

@@ -15,13 +15,15 @@
 #![deny(clippy::disallowed_methods)]
 
 pub(crate) mod lane;
-#[cfg(all(loom, test))]
+#[cfg(all(offloop_loom, test))]
 mod model;
 pub(crate) mod overflow;
 pub(crate) mod page;
 pub(crate) mod pool;
 mod sleeper;
 pub(crate) mod sync;
+#[cfg(all(test, not(offloop_loom)))]
+mod tests;
 pub(crate) mod ticks;
 
 use std::sync::Arc;
@@ -87,7 +89,10 @@ impl Channel {
     pub(crate) fn new(budget_bytes: usize, overflow: Overflow, readers: usize) -> Self {
         let pool = Pool::new(budget_bytes, page_bytes_for(budget_bytes));
         let pages_max = pool.pages_max();
-        let inlet = || Inlet { announced: Queue::new(pages_max), sleeper: Sleeper::default() };
+        let inlet = || Inlet {
+            announced: Queue::new(pages_max),
+            sleeper: Sleeper::default(),
+        };
         let shared_counters = SharedCounters::default();
         Channel {
             inlets: (0..readers).map(|_| Arc::new(inlet())).collect(),
@@ -193,7 +198,11 @@ impl Channel {
     fn open(&self, page: IdlePage, lane: u64, thread: &Arc<ThreadLabel>) -> PageWriter {
         let mut inlets = self.inlets.iter();
         page.open(self.inlets.len(), |page| {
-            let announcement = Announcement { lane, thread: Arc::clone(thread), page };
+            let announcement = Announcement {
+                lane,
+                thread: Arc::clone(thread),
+                page,
+            };
             if let Some(inlet) = inlets.next()
                 // Cannot be full: it has room for every page that the budget allows.
                 && let Err(announcement) = inlet.announced.push(announcement)
@@ -214,7 +223,9 @@ impl Channel {
     /// Back-pressure, where it was chosen.
     fn wait_for_page(&self, len: usize, level: u8) -> Option<IdlePage> {
         self.wake_readers();
-        let Overflow::Block { at_most } = self.overflow else { return None };
+        let Overflow::Block { at_most } = self.overflow else {
+            return None;
+        };
         if self.is_closed() || runs_async_tasks() {
             return None;
         }

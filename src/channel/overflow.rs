@@ -128,9 +128,10 @@ impl LossCounters {
 
     pub(crate) fn snapshot(&self) -> LossTable {
         LossTable {
-            counts: self.counts.each_ref().map(|levels| {
-                levels.each_ref().map(|count| count.load(Ordering::Acquire))
-            }),
+            counts: self
+                .counts
+                .each_ref()
+                .map(|levels| levels.each_ref().map(|count| count.load(Ordering::Acquire))),
         }
     }
 
@@ -163,14 +164,24 @@ impl LossTable {
     }
 
     pub(crate) fn plus(mut self, other: &LossTable) -> Self {
-        for (count, more) in self.counts.iter_mut().flatten().zip(other.counts.iter().flatten()) {
+        for (count, more) in self
+            .counts
+            .iter_mut()
+            .flatten()
+            .zip(other.counts.iter().flatten())
+        {
             *count += more;
         }
         self
     }
 
     pub(crate) fn minus(mut self, other: &LossTable) -> Self {
-        for (count, less) in self.counts.iter_mut().flatten().zip(other.counts.iter().flatten()) {
+        for (count, less) in self
+            .counts
+            .iter_mut()
+            .flatten()
+            .zip(other.counts.iter().flatten())
+        {
             *count = count.saturating_sub(*less);
         }
         self
@@ -203,7 +214,9 @@ impl LaneCounters {
     }
 
     pub(crate) fn accepted(&self) -> [u64; LEVELS] {
-        self.accepted.each_ref().map(|count| count.load(Ordering::Relaxed))
+        self.accepted
+            .each_ref()
+            .map(|count| count.load(Ordering::Relaxed))
     }
 }
 

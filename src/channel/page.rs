@@ -91,7 +91,10 @@ impl IdlePage {
         page.state.store(0, Ordering::Relaxed);
         page.holders.store(1 + readers, Ordering::Relaxed);
         for _ in 0..readers {
-            each(PageReader { page: Arc::clone(&page), position: 0 });
+            each(PageReader {
+                page: Arc::clone(&page),
+                position: 0,
+            });
         }
         PageWriter { page, position: 0 }
     }
@@ -114,7 +117,11 @@ impl PageWriter {
         // `IdlePage` makes one and is used up by it. `end` was checked against the capacity.
         unsafe { self.page.bytes.write(self.position, &header) };
         // SAFETY: as above; header and record together end before `end`.
-        unsafe { self.page.bytes.write(self.position + FRAME_HEADER_BYTES, record) };
+        unsafe {
+            self.page
+                .bytes
+                .write(self.position + FRAME_HEADER_BYTES, record)
+        };
         self.position = end;
         // Pairs with the Acquire load in `PageReader::next`: whoever sees the new state sees the
         // bytes of the frame.
@@ -125,7 +132,9 @@ impl PageWriter {
     /// Ends the page. Readers let go of it once they have read everything.
     pub(crate) fn seal(self) -> Option<IdlePage> {
         // Pairs with the Acquire load in `PageReader::is_finished`.
-        self.page.state.store(self.position | SEALED, Ordering::Release);
+        self.page
+            .state
+            .store(self.position | SEALED, Ordering::Release);
         release(self.page)
     }
 }
@@ -145,8 +154,16 @@ impl PageReader {
         let header = unsafe { self.page.bytes.read(self.position, FRAME_HEADER_BYTES) };
         let (len, level, ticks) = parse_header(&header)?;
         // SAFETY: as above; frames are committed whole, and the record is part of this one.
-        let record = unsafe { self.page.bytes.read(self.position + FRAME_HEADER_BYTES, len) };
-        Some(Frame { level, ticks, record })
+        let record = unsafe {
+            self.page
+                .bytes
+                .read(self.position + FRAME_HEADER_BYTES, len)
+        };
+        Some(Frame {
+            level,
+            ticks,
+            record,
+        })
     }
 
     /// Goes on behind a record of `len` bytes that [`next`](Self::next) returned.
@@ -179,10 +196,10 @@ fn parse_header(header: &[u8]) -> Option<(usize, u8, u64)> {
     Some((len as usize, header[4], ticks))
 }
 
-#[cfg(not(loom))]
+#[cfg(not(offloop_loom))]
 pub(crate) use heap::{Bytes, Slice};
 
-#[cfg(not(loom))]
+#[cfg(not(offloop_loom))]
 mod heap {
     use std::ptr::NonNull;
 
@@ -202,7 +219,9 @@ mod heap {
         pub(crate) fn new(capacity: usize) -> Self {
             // Zeroed, since a slice must not show memory that was never written. Fresh memory of
             // the system is zero anyway, and stays untouched until it is used.
-            Bytes(NonNull::from(Box::leak(vec![0; capacity].into_boxed_slice())))
+            Bytes(NonNull::from(Box::leak(
+                vec![0; capacity].into_boxed_slice(),
+            )))
         }
 
         pub(crate) fn capacity(&self) -> usize {
@@ -244,18 +263,25 @@ mod heap {
     }
 }
 
-#[cfg(loom)]
+#[cfg(offloop_loom)]
 pub(crate) use model::{Bytes, Slice};
 
-#[cfg(loom)]
+#[cfg(offloop_loom)]
 mod model {
+    use std::borrow::Cow;
+
     use loom::cell::UnsafeCell;
 
-    pub(crate) type Slice<'a> = Vec<u8>;
+    pub(crate) type Slice<'a> = Cow<'a, [u8]>;
 
     /// One loom cell a byte, so that loom sees each access that races.
     #[derive(Debug)]
     pub(crate) struct Bytes(Vec<UnsafeCell<u8>>);
+
+    // SAFETY: as for the bytes on the heap, and loom checks it.
+    unsafe impl Send for Bytes {}
+    // SAFETY: as for `Send`.
+    unsafe impl Sync for Bytes {}
 
     impl Bytes {
         pub(crate) fn new(capacity: usize) -> Self {

@@ -1,6 +1,6 @@
 //! The memory budget: every byte that waits for a writer is part of a page from here.
 
-use super::page::{FRAME_HEADER_BYTES, IdlePage, frame_bytes};
+use super::page::{IdlePage, frame_bytes};
 use super::sync::{AtomicUsize, Ordering, Queue};
 
 /// How many pages stay warm when the program goes quiet; the rest goes back to the system.
@@ -119,8 +119,13 @@ impl Pool {
 /// threads find one each.
 pub(crate) fn page_bytes_for(budget_bytes: usize) -> usize {
     const PAGE_BYTES_MAX: usize = 32 * 1024;
-    const PAGE_BYTES_MIN: usize = 1024;
+    // Loom explores small worlds.
+    const PAGE_BYTES_MIN: usize = if cfg!(offloop_loom) { 64 } else { 1024 };
     let wanted = budget_bytes / 128;
-    let rounded = if wanted.is_power_of_two() { wanted } else { wanted.next_power_of_two() / 2 };
-    rounded.clamp(PAGE_BYTES_MIN.max(4 * FRAME_HEADER_BYTES), PAGE_BYTES_MAX)
+    let rounded = if wanted.is_power_of_two() {
+        wanted
+    } else {
+        wanted.next_power_of_two() / 2
+    };
+    rounded.clamp(PAGE_BYTES_MIN, PAGE_BYTES_MAX)
 }

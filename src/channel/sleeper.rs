@@ -1,10 +1,9 @@
 //! How a reader sleeps, and how it is woken by those who need it sooner.
 
 use std::sync::OnceLock;
-use std::thread::{self, Thread};
 use std::time::Duration;
 
-use super::sync::{AtomicBool, Ordering, fence};
+use super::sync::{AtomicBool, Ordering, Thread, current, fence, park_timeout};
 
 /// A thread that sleeps until its time is up or somebody wakes it.
 #[derive(Debug)]
@@ -15,20 +14,23 @@ pub(crate) struct Sleeper {
 
 impl Default for Sleeper {
     fn default() -> Self {
-        Sleeper { is_asleep: AtomicBool::new(false), thread: OnceLock::new() }
+        Sleeper {
+            is_asleep: AtomicBool::new(false),
+            thread: OnceLock::new(),
+        }
     }
 }
 
 impl Sleeper {
     /// Sleeps for `at_most`, unless `has_work` says that there is work already.
     pub(crate) fn sleep(&self, at_most: Duration, has_work: impl FnOnce() -> bool) {
-        let _ = self.thread.get_or_init(thread::current);
+        let _ = self.thread.get_or_init(current);
         self.is_asleep.store(true, Ordering::Relaxed);
         // Pairs with the fence in `wake`: of "I sleep, is there work?" and "here is work, does it
         // sleep?" at least one sees the other's store.
         fence(Ordering::SeqCst);
         if !has_work() {
-            thread::park_timeout(at_most);
+            park_timeout(at_most);
         }
         self.is_asleep.store(false, Ordering::Relaxed);
     }

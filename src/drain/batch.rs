@@ -42,9 +42,17 @@ impl Batch {
     }
 
     /// Appends the line that `format` writes.
-    pub(crate) fn push(&mut self, level: Option<u8>, ticks: u64, format: impl FnOnce(&mut Vec<u8>)) {
+    pub(crate) fn push(
+        &mut self,
+        level: Option<u8>,
+        ticks: u64,
+        format: impl FnOnce(&mut Vec<u8>),
+    ) {
         format(&mut self.lines);
-        self.pending.push_back(Line { end: self.lines.len(), level });
+        self.pending.push_back(Line {
+            end: self.lines.len(),
+            level,
+        });
         self.oldest_ticks = Some(self.oldest_ticks.map_or(ticks, |oldest| oldest.min(ticks)));
     }
 
@@ -59,7 +67,10 @@ impl Batch {
 
     /// Gives up on what the sink has not accepted. Passes the level of every record to `lost`.
     pub(crate) fn abandon(&mut self, lost: impl FnMut(u8)) {
-        self.pending.drain(..).filter_map(|line| line.level).for_each(lost);
+        self.pending
+            .drain(..)
+            .filter_map(|line| line.level)
+            .for_each(lost);
         self.accepted = self.lines.len();
     }
 

@@ -30,7 +30,11 @@ impl Anchor {
         let monotonic_ns = start.elapsed().as_nanos() as i64;
         let wall_ns = wall_ns_now();
         let after = ticks::now();
-        Anchor { ticks: before + after.saturating_sub(before) / 2, monotonic_ns, wall_ns }
+        Anchor {
+            ticks: before + after.saturating_sub(before) / 2,
+            monotonic_ns,
+            wall_ns,
+        }
     }
 }
 
@@ -47,7 +51,10 @@ impl Clock {
     /// Starts a clock. Ticks from before are dated by what is seen of the clocks later.
     pub(crate) fn new() -> Self {
         let start = Instant::now();
-        Clock { start, anchors: VecDeque::from([Anchor::read(start)]) }
+        Clock {
+            start,
+            anchors: VecDeque::from([Anchor::read(start)]),
+        }
     }
 
     /// Looks at the clocks. To be called before ticks are converted that were taken meanwhile.
@@ -113,9 +120,16 @@ mod tests {
     use super::*;
 
     fn clock(anchors: &[(u64, i64, i64)]) -> Clock {
-        let mut clock = Clock { start: Instant::now(), anchors: VecDeque::new() };
+        let mut clock = Clock {
+            start: Instant::now(),
+            anchors: VecDeque::new(),
+        };
         for &(ticks, monotonic_ns, wall_ns) in anchors {
-            clock.note(Anchor { ticks, monotonic_ns, wall_ns });
+            clock.note(Anchor {
+                ticks,
+                monotonic_ns,
+                wall_ns,
+            });
         }
         clock
     }
@@ -154,7 +168,11 @@ mod tests {
         let mut clock = Clock::new();
         for step in 0..10_000 {
             let ns = step * 10_000_000;
-            clock.note(Anchor { ticks: 1 + step as u64, monotonic_ns: ns, wall_ns: ns });
+            clock.note(Anchor {
+                ticks: 1 + step as u64,
+                monotonic_ns: ns,
+                wall_ns: ns,
+            });
         }
         assert!(clock.anchors.len() <= ANCHORS_MAX);
     }

@@ -42,7 +42,9 @@ impl Progress {
             return;
         }
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let done = waiting.extract_if(.., |(ticket, _)| *ticket <= horizon).collect::<Vec<_>>();
+        let done = waiting
+            .extract_if(.., |(ticket, _)| *ticket <= horizon)
+            .collect::<Vec<_>>();
         // A waker runs code of the executor's: not under the lock.
         drop(waiting);
         done.into_iter().for_each(|(_, waker)| waker.wake());
@@ -57,7 +59,10 @@ impl Progress {
         if ticket <= self.reached.load(Ordering::Acquire) {
             return true;
         }
-        if !waiting.iter().any(|(other, known)| *other == ticket && known.will_wake(waker)) {
+        if !waiting
+            .iter()
+            .any(|(other, known)| *other == ticket && known.will_wake(waker))
+        {
             waiting.push((ticket, waker.clone()));
         }
         false
@@ -73,14 +78,17 @@ pub(crate) struct Flushed {
 
 impl Flushed {
     pub(crate) fn new(ticket: u64, sinks: impl Iterator<Item = Arc<Progress>>) -> Self {
-        Flushed { ticket, sinks: sinks.collect() }
+        Flushed {
+            ticket,
+            sinks: sinks.collect(),
+        }
     }
 
     /// Waits on this thread until `deadline`. Says whether everything was written by then.
-    pub(crate) fn wait_until(mut self, deadline: Instant) -> bool {
+    pub(crate) fn wait_until(&mut self, deadline: Instant) -> bool {
         let waker = Waker::from(Arc::new(Unpark(thread::current())));
         let mut context = Context::from_waker(&waker);
-        while Pin::new(&mut self).poll(&mut context).is_pending() {
+        while Pin::new(&mut *self).poll(&mut context).is_pending() {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return false;
@@ -96,8 +104,13 @@ impl Future for Flushed {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let ticket = self.ticket;
-        self.sinks.retain(|sink| !sink.poll(ticket, context.waker()));
-        if self.sinks.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+        self.sinks
+            .retain(|sink| !sink.poll(ticket, context.waker()));
+        if self.sinks.is_empty() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
     }
 }
 

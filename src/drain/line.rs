@@ -7,12 +7,13 @@ use super::batch::Batch;
 use super::clock::Clock;
 use super::merge::Source;
 use super::notice;
+use crate::capture::buffer::Buffer;
 use crate::capture::callsite::Callsites;
 use crate::capture::record::{Record, ThreadLabel};
 use crate::channel::page::Frame;
 use crate::filter::SinkFilter;
 use crate::format::Format;
-use crate::format::timestamp::Timestamp;
+use crate::format::timestamp::Timestamps;
 use crate::stats::SinkCounters;
 
 /// Time stamps of a lane do not follow a wall clock that goes back by less than this. One that
@@ -26,7 +27,7 @@ pub(crate) struct LineWriter {
     format: Box<dyn Format>,
     filter: SinkFilter,
     callsites: Callsites,
-    scratch: Vec<u8>,
+    scratch: Buffer,
 }
 
 /// What the pages hold.
@@ -40,8 +41,15 @@ pub(crate) enum Content {
 
 impl LineWriter {
     pub(crate) fn new(content: Content, format: Box<dyn Format>, filter: SinkFilter) -> Self {
-        let (callsites, scratch) = (Callsites::default(), Vec::new());
-        LineWriter { clock: Clock::new(), content, format, filter, callsites, scratch }
+        let (callsites, scratch) = (Callsites::default(), Buffer::new());
+        LineWriter {
+            clock: Clock::new(),
+            content,
+            format,
+            filter,
+            callsites,
+            scratch,
+        }
     }
 
     /// Appends the line of a record to `batch`, if the sink wants it. Says whether to go on.
@@ -55,7 +63,9 @@ impl LineWriter {
     ) -> ControlFlow<()> {
         let bytes: &[u8] = &frame.record;
         if self.content == Content::Lines {
-            batch.push(Some(frame.level), frame.ticks, |lines| lines.extend_from_slice(bytes));
+            batch.push(Some(frame.level), frame.ticks, |lines| {
+                lines.extend_from_slice(bytes)
+            });
         } else if let Some(record) = self.decode(bytes, frame.ticks, source) {
             if !self.filter.wants(&record) {
                 counters.count_filtered(frame.level);
@@ -68,7 +78,11 @@ impl LineWriter {
         } else {
             self.write_unreadable(frame, batch);
         }
-        if batch.is_full() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if batch.is_full() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
     }
 
     /// Appends a line of the pipeline's own.
@@ -76,16 +90,15 @@ impl LineWriter {
         &mut self,
         ticks: u64,
         batch: &mut Batch,
-        encode: impl FnOnce(&mut Vec<u8>),
+        encode: impl FnOnce(&mut Buffer),
     ) {
         self.push_notice(None, ticks, batch, encode);
     }
 
     /// A wall-clock time as notices write it.
     pub(crate) fn timestamp(&self, ticks: u64) -> String {
-        let mut text = Vec::new();
-        Timestamp::default().write(self.clock.wall_ns(ticks), &mut text);
-        String::from_utf8(text).unwrap_or_default()
+        let mut timestamps = Timestamps::new();
+        String::from_utf8_lossy(timestamps.text(self.clock.wall_ns(ticks))).into_owned()
     }
 
     fn decode<'a>(
@@ -115,13 +128,15 @@ impl LineWriter {
         level: Option<u8>,
         ticks: u64,
         batch: &mut Batch,
-        encode: impl FnOnce(&mut Vec<u8>),
+        encode: impl FnOnce(&mut Buffer),
     ) {
         let mut bytes = std::mem::take(&mut self.scratch);
         encode(&mut bytes);
         let thread = ThreadLabel::default();
         let time_ns = self.clock.wall_ns(ticks);
-        if let Some(record) = Record::decode(&bytes, time_ns, &thread, &mut self.callsites) {
+        if let Some(record) =
+            Record::decode(bytes.as_slice(), time_ns, &thread, &mut self.callsites)
+        {
             batch.push(level, ticks, |lines| {
                 format_safely(&mut *self.format, &record, &mut self.callsites, lines);
             });
@@ -141,6 +156,8 @@ fn format_safely(
     let outcome = catch_unwind(AssertUnwindSafe(|| format.format(record, callsites, lines)));
     if outcome.is_err() {
         lines.truncate(start);
-        lines.extend_from_slice(b"{\"level\":\"ERROR\",\"target\":\"offloop\",\"message\":\"formatting panicked\"}\n");
+        lines.extend_from_slice(
+            b"{\"level\":\"ERROR\",\"target\":\"offloop\",\"message\":\"formatting panicked\"}\n",
+        );
     }
 }

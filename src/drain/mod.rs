@@ -20,6 +20,7 @@ mod notice;
 pub(crate) mod worker;
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::thread;
@@ -28,9 +29,13 @@ use std::time::{Duration, Instant};
 use self::flush::{Flushed, Progress};
 use self::merge::Merge;
 use self::worker::Worker;
+use crate::channel::overflow::LossReason;
 use crate::channel::ticks::{self, TICKS_MARGIN};
 use crate::channel::{Channel, Inlet};
 use crate::stats::SinkCounters;
+
+/// How often a thread that waits looks whether it has to write for itself.
+const PARKED_POLL: Duration = Duration::from_millis(10);
 
 /// How long a writer sleeps between two looks at the pages.
 #[derive(Clone, Copy, Debug)]
@@ -77,9 +82,21 @@ pub(crate) struct Drain {
 
 impl Drain {
     /// Prepares the writers. They run once [`start`](Self::start) is called.
-    pub(crate) fn new(channel: Arc<Channel>, sinks: Arc<[SinkState]>, workers: Vec<Worker>) -> Self {
-        let parked = workers.into_iter().map(|worker| Mutex::new(Some(worker))).collect();
-        Drain { channel, sinks, parked, running: Arc::default() }
+    pub(crate) fn new(
+        channel: Arc<Channel>,
+        sinks: Arc<[SinkState]>,
+        workers: Vec<Worker>,
+    ) -> Self {
+        let parked = workers
+            .into_iter()
+            .map(|worker| Mutex::new(Some(worker)))
+            .collect();
+        Drain {
+            channel,
+            sinks,
+            parked,
+            running: Arc::default(),
+        }
     }
 
     /// Starts a thread for each sink.
@@ -87,14 +104,20 @@ impl Drain {
         for (place, state) in self.sinks.iter().enumerate() {
             let (parked, running) = (Arc::clone(&self.parked), Arc::clone(&self.running));
             let kind = state.name.split(' ').next().unwrap_or_default();
-            thread::Builder::new().name(format!("offloop-{kind}")).spawn(move || {
-                let _running = running;
-                let worker = parked[place].lock().unwrap_or_else(PoisonError::into_inner).take();
-                if let Some(mut worker) = worker {
-                    worker.run(delays);
-                    *parked[place].lock().unwrap_or_else(PoisonError::into_inner) = Some(worker);
-                }
-            })?;
+            thread::Builder::new()
+                .name(format!("offloop-{kind}"))
+                .spawn(move || {
+                    let _running = running;
+                    let worker = parked[place]
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .take();
+                    if let Some(mut worker) = worker {
+                        run(&mut worker, delays);
+                        *parked[place].lock().unwrap_or_else(PoisonError::into_inner) =
+                            Some(worker);
+                    }
+                })?;
         }
         Ok(())
     }
@@ -110,15 +133,26 @@ impl Drain {
             state.progress.want(ticket);
             state.inlet.sleeper.wake();
         }
-        Flushed::new(ticket, self.sinks.iter().map(|state| Arc::clone(&state.progress)))
+        Flushed::new(
+            ticket,
+            self.sinks.iter().map(|state| Arc::clone(&state.progress)),
+        )
     }
 
     /// Writes all that was logged before now, or what can be written until `deadline`: by the
     /// writers' own threads where they run, else on this one. Says whether it was everything.
     pub(crate) fn flush_until(&self, deadline: Instant) -> bool {
-        let flushed = self.flush();
-        self.run_parked(deadline);
-        flushed.wait_until(deadline)
+        let mut flushed = self.flush();
+        loop {
+            self.run_parked(deadline);
+            // In pieces: another thread that ran a worker just now may have missed this ticket.
+            if flushed.wait_until(deadline.min(Instant::now() + PARKED_POLL)) {
+                return true;
+            }
+            if deadline <= Instant::now() {
+                return false;
+            }
+        }
     }
 
     /// Tells the threads to end once everything is written.
@@ -153,8 +187,21 @@ impl Drain {
     }
 }
 
+/// Runs a worker to its end, whatever happens. Foreign code is fenced in where it is called; should
+/// something panic all the same, a batch is the most that it may cost.
+fn run(worker: &mut Worker, delays: Delays) {
+    while catch_unwind(AssertUnwindSafe(|| worker.run(delays))).is_err() {
+        worker.complain_of_panic();
+        worker.abandon_batch(LossReason::Io);
+        thread::sleep(PARKED_POLL);
+    }
+}
+
 impl std::fmt::Debug for Drain {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Drain").field("sinks", &self.sinks).finish_non_exhaustive()
+        formatter
+            .debug_struct("Drain")
+            .field("sinks", &self.sinks)
+            .finish_non_exhaustive()
     }
 }

@@ -10,10 +10,10 @@ use super::batch::Batch;
 use super::line::LineWriter;
 use super::merge::Merge;
 use super::{Delays, SinkState, notice};
+use crate::channel::Channel;
 use crate::channel::overflow::{LossCounters, LossReason, LossTable};
 use crate::channel::page::PageReader;
 use crate::channel::ticks::{self, TICKS_MARGIN};
-use crate::channel::Channel;
 use crate::complaint::Complaints;
 use crate::sink::Sink;
 
@@ -37,7 +37,8 @@ pub(crate) struct Worker {
     /// All sinks of the pipeline, this one's at `place`.
     sinks: Arc<[SinkState]>,
     place: usize,
-    sink: Box<dyn Sink>,
+    /// `None` in a forked child, for a sink that only its parent can use.
+    sink: Option<Box<dyn Sink>>,
     lines: LineWriter,
     batch: Batch,
     complaints: Complaints,
@@ -65,7 +66,7 @@ impl Worker {
         channel: Arc<Channel>,
         sinks: Arc<[SinkState]>,
         place: usize,
-        sink: Box<dyn Sink>,
+        sink: Option<Box<dyn Sink>>,
         lines: LineWriter,
         complaints: Complaints,
     ) -> Self {
@@ -170,23 +171,35 @@ impl Worker {
         merge.collect(&state.inlet);
         let (lines, batch) = (&mut self.lines, &mut self.batch);
         merge
-            .drain(horizon, |frame, source| lines.write(frame, source, batch, &state.counters))
+            .drain(horizon, |frame, source| {
+                lines.write(frame, source, batch, &state.counters)
+            })
             .is_break()
     }
 
     /// Writes the batch to the sink, however long it takes. Says no only if patience ended first.
     fn write_batch(&mut self) -> bool {
         while !self.batch.is_empty() {
-            let (sink, batch) = (&mut self.sink, &self.batch);
+            let Some(sink) = &mut self.sink else {
+                self.abandon_batch(LossReason::Fork);
+                break;
+            };
+            let batch = &self.batch;
             match catch_unwind(AssertUnwindSafe(|| sink.write(batch.rest()))) {
                 Ok(Ok(bytes)) => self.accepted(bytes),
                 Ok(Err(error)) => {
-                    if self.patience.is_some_and(|deadline| deadline <= Instant::now()) {
+                    if self
+                        .patience
+                        .is_some_and(|deadline| deadline <= Instant::now())
+                    {
                         return false;
                     }
                     self.wait_for_sink(&error);
                 }
-                Err(_) => self.abandon_batch(),
+                Err(_) => {
+                    self.complain_of_panic();
+                    self.abandon_batch(LossReason::Io);
+                }
             }
         }
         self.end_batch();
@@ -195,7 +208,8 @@ impl Worker {
 
     fn accepted(&mut self, bytes: usize) {
         let counters = &self.sinks[self.place].counters;
-        self.batch.accept(bytes, |level| counters.count_written(level));
+        self.batch
+            .accept(bytes, |level| counters.count_written(level));
         self.must_flush = true;
         if self.failure.is_some() {
             self.report_recovery();
@@ -205,7 +219,10 @@ impl Worker {
     /// A batch is done: its pages are free for others.
     fn end_batch(&mut self) {
         if let Some(oldest) = self.batch.clear() {
-            let wait_ns = self.lines.clock.duration_ns(ticks::now().saturating_sub(oldest));
+            let wait_ns = self
+                .lines
+                .clock
+                .duration_ns(ticks::now().saturating_sub(oldest));
             self.state().counters.count_wait(wait_ns);
         }
         let channel = &self.channel;
@@ -214,7 +231,9 @@ impl Worker {
 
     fn wait_for_sink(&mut self, error: &io::Error) {
         if error.kind() == io::ErrorKind::WouldBlock {
-            self.sink.wait_for_room(ROOM_WAIT);
+            self.sink
+                .iter_mut()
+                .for_each(|sink| sink.wait_for_room(ROOM_WAIT));
             return;
         }
         let pause = self.note_failure(&error.to_string());
@@ -229,36 +248,58 @@ impl Worker {
             return failure.back_off;
         }
         state.counters.is_failing.store(true, Ordering::Relaxed);
-        self.complaints.say(&format!("write to {}: {error}; records wait in memory", state.name));
-        self.failure =
-            Some(Failure { since: Instant::now(), error: error.into(), back_off: BACK_OFF_MIN });
+        self.complaints.say(&format!(
+            "write to {}: {error}; records wait in memory",
+            state.name
+        ));
+        self.failure = Some(Failure {
+            since: Instant::now(),
+            error: error.into(),
+            back_off: BACK_OFF_MIN,
+        });
         BACK_OFF_MIN
     }
 
     fn report_recovery(&mut self) {
-        let Some(failure) = self.failure.take() else { return };
+        let Some(failure) = self.failure.take() else {
+            return;
+        };
         let state = &self.sinks[self.place];
         state.counters.is_failing.store(false, Ordering::Relaxed);
         let failed_ms = failure.since.elapsed().as_millis() as u64;
-        self.complaints.say(&format!("{} takes records again after {failed_ms} ms", state.name));
-        self.lines.write_notice(ticks::now(), &mut self.batch, |record| {
-            notice::recovered(record, &state.name, &failure.error, failed_ms);
-        });
+        self.complaints.say(&format!(
+            "{} takes records again after {failed_ms} ms",
+            state.name
+        ));
+        self.lines
+            .write_notice(ticks::now(), &mut self.batch, |record| {
+                notice::recovered(record, &state.name, &failure.error, failed_ms);
+            });
     }
 
-    /// The sink panicked: what it did with the bytes is unknown, so they are not offered again.
-    fn abandon_batch(&mut self) {
+    /// Gives up on what the sink has not accepted, and counts it. After a panic what the sink did
+    /// with the bytes is unknown, so they are not offered again.
+    pub(crate) fn abandon_batch(&mut self, reason: LossReason) {
         let state = &self.sinks[self.place];
         let now = ticks::now();
-        self.batch.abandon(|level| state.counters.lost.count(LossReason::Io, level, now));
-        self.complaints.say(&format!("write to {}: the writer panicked", state.name));
+        self.batch
+            .abandon(|level| state.counters.lost.count(reason, level, now));
+    }
+
+    /// Says that there was a panic where there must be none.
+    pub(crate) fn complain_of_panic(&mut self) {
+        let name = &self.sinks[self.place].name;
+        self.complaints
+            .say(&format!("write to {name}: the writer panicked"));
     }
 
     fn flush_sink(&mut self) -> bool {
         if !self.must_flush {
             return true;
         }
-        let sink = &mut self.sink;
+        let Some(sink) = &mut self.sink else {
+            return true;
+        };
         let outcome = catch_unwind(AssertUnwindSafe(|| sink.flush()))
             .unwrap_or_else(|_| Err(io::Error::other("the writer panicked")));
         match outcome {
@@ -273,24 +314,34 @@ impl Worker {
 
     /// Writes into the log what was lost since the last report. Losses that go on are summed up.
     fn report_losses(&mut self) {
-        let too_soon = self.reported_at.is_some_and(|at| at.elapsed() < REPORT_PAUSE);
+        let too_soon = self
+            .reported_at
+            .is_some_and(|at| at.elapsed() < REPORT_PAUSE);
         let is_ending = self.patience.is_some() || self.state().is_stopping.load(Ordering::Relaxed);
-        let last_ticks = self.losses().map(LossCounters::last_ticks).max().unwrap_or_default();
+        let last_ticks = self
+            .losses()
+            .map(LossCounters::last_ticks)
+            .max()
+            .unwrap_or_default();
         if last_ticks <= self.reported_ticks || (too_soon && !is_ending) {
             return;
         }
-        let lost = self.losses().fold(LossTable::default(), |sum, lost| sum.plus(&lost.snapshot()));
+        let lost = self
+            .losses()
+            .fold(LossTable::default(), |sum, lost| sum.plus(&lost.snapshot()));
         let news = lost.minus(&self.reported);
         let times = self.losses().filter_map(LossCounters::unreported);
         let times = times.reduce(|sum, times| (sum.0.min(times.0), sum.1.max(times.1)));
         self.losses().for_each(|lost| lost.report_up_to(last_ticks));
         let (first, last) = times.unwrap_or((last_ticks, last_ticks));
         let (first, last) = (self.lines.timestamp(first), self.lines.timestamp(last));
-        self.lines.write_notice(ticks::now(), &mut self.batch, |record| {
-            notice::lost(record, &news, &first, &last);
-        });
+        self.lines
+            .write_notice(ticks::now(), &mut self.batch, |record| {
+                notice::lost(record, &news, &first, &last);
+            });
         let (count, name) = (news.total(), &self.state().name);
-        self.complaints.say(&format!("{count} records lost on the way to {name}"));
+        self.complaints
+            .say(&format!("{count} records lost on the way to {name}"));
         self.reported = lost;
         self.reported_ticks = last_ticks;
         self.reported_at = Some(Instant::now());
@@ -311,7 +362,12 @@ impl Worker {
         if pool.used_bytes() < pool.budget_bytes() / 2 {
             return;
         }
-        for (_, laggard) in self.sinks.iter().enumerate().filter(|(place, _)| *place != self.place) {
+        for (_, laggard) in self
+            .sinks
+            .iter()
+            .enumerate()
+            .filter(|(place, _)| *place != self.place)
+        {
             let mut merge = lock(laggard);
             merge.collect(&laggard.inlet);
             merge.drop_newest(pages_max / 2, |page| {
@@ -329,7 +385,10 @@ impl Worker {
 fn count_lost(mut page: PageReader, state: &SinkState) -> Option<crate::channel::page::IdlePage> {
     let now = ticks::now();
     while let Some(frame) = page.next() {
-        state.counters.lost.count(LossReason::QueueFull, frame.level, now);
+        state
+            .counters
+            .lost
+            .count(LossReason::QueueFull, frame.level, now);
         let len = frame.record.len();
         page.advance(len);
     }

@@ -13,7 +13,7 @@ mod escape;
 pub(crate) mod json;
 mod keys;
 pub(crate) mod text;
-mod timestamp;
+pub(crate) mod timestamp;
 
 #[cfg(test)]
 mod tests;

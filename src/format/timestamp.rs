@@ -5,7 +5,7 @@ use chrono::{DateTime, Datelike, Timelike, Utc};
 const NANOSECONDS_PER_SECOND: i64 = 1_000_000_000;
 
 /// `2026-11-22T01:02:03.123456Z`
-pub(super) type TimestampText = [u8; 27];
+pub(crate) type TimestampText = [u8; 27];
 
 /// Where the microseconds stand in a [`TimestampText`].
 const FRACTION: usize = 20;
@@ -13,13 +13,13 @@ const FRACTION: usize = 20;
 /// Writes time stamps. Any `i64` of nanoseconds lies in the years 1677 to 2262, so that every
 /// year has four digits.
 #[derive(Debug)]
-pub(super) struct Timestamps {
+pub(crate) struct Timestamps {
     second: i64,
     text: TimestampText,
 }
 
 impl Timestamps {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Timestamps {
             second: 0,
             text: *b"1970-01-01T00:00:00.000000Z",
@@ -28,7 +28,7 @@ impl Timestamps {
 
     /// The time `time_ns` nanoseconds after the Unix epoch, rounded down to a microsecond.
     #[inline]
-    pub(super) fn text(&mut self, time_ns: i64) -> &TimestampText {
+    pub(crate) fn text(&mut self, time_ns: i64) -> &TimestampText {
         let second = time_ns.div_euclid(NANOSECONDS_PER_SECOND);
         if second != self.second {
             self.write_second(second);

@@ -136,7 +136,9 @@ mod tests {
     fn an_appender_of_tracing_appender_is_a_writer() {
         let directory = tempfile::tempdir().unwrap();
         let appender = tracing_appender::rolling::never(directory.path(), "app.log");
-        let mut sink = Target::Writer(Some(Box::new(appender))).open().unwrap();
+        let mut sink = Target::Writer(std::sync::Mutex::new(Some(Box::new(appender))))
+            .open()
+            .unwrap();
         assert_eq!(sink.write(b"a\nb\n").unwrap(), 4);
         sink.flush().unwrap();
         assert_eq!(
@@ -147,7 +149,7 @@ mod tests {
 
     #[test]
     fn a_writer_is_opened_once() {
-        let mut target = Target::Writer(Some(Box::new(io::sink())));
+        let mut target = Target::Writer(std::sync::Mutex::new(Some(Box::new(io::sink()))));
         assert_eq!(target.open().unwrap().name(), "writer");
         let error = target.open().err().unwrap();
         assert_eq!(error.to_string(), "open writer: another pipeline has it");

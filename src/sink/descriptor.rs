@@ -292,29 +292,27 @@ mod tests {
 
         /// Sends the lines as one batch, and returns what each write carried.
         fn writes(batch: &[u8]) -> Vec<Vec<u8>> {
-            let (reader, writer) = pipe_with(PipeFlags::DIRECT | PipeFlags::NONBLOCK).unwrap();
+            let flags = PipeFlags::DIRECT | PipeFlags::NONBLOCK | PipeFlags::CLOEXEC;
+            let (reader, writer) = pipe_with(flags).unwrap();
             let mut lines = LineWriter::default();
             let mut writes = Vec::new();
             let mut rest = batch;
             while !rest.is_empty() {
                 match lines.write(writer.as_fd(), rest) {
                     Ok(accepted) => rest = &rest[accepted..],
-                    Err(_) => writes.push(read(reader.as_fd())),
+                    Err(_) => writes.push(read(reader.as_fd()).unwrap()),
                 }
             }
-            drop(writer);
-            writes.extend(
-                std::iter::from_fn(|| Some(read(reader.as_fd())))
-                    .take_while(|write| !write.is_empty()),
-            );
+            writes.extend(std::iter::from_fn(|| read(reader.as_fd())));
             writes
         }
 
-        fn read(from: BorrowedFd<'_>) -> Vec<u8> {
+        /// What one write put there. `None` when there is nothing left.
+        fn read(from: BorrowedFd<'_>) -> Option<Vec<u8>> {
             let mut bytes = vec![0; 16 * PIPE_BUF];
-            let len = rustix::io::read(from, &mut bytes[..]).unwrap();
+            let len = rustix::io::read(from, &mut bytes[..]).ok()?;
             bytes.truncate(len);
-            bytes
+            Some(bytes)
         }
 
         /// Checks what each write to a pipe carries, and says whether all of it was whole lines.

@@ -17,6 +17,7 @@ mod stdio;
 
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::error::Error;
@@ -26,6 +27,7 @@ use file::FileSink;
 pub use memory::Memory;
 use memory::MemorySink;
 use stdio::StdioSink;
+pub(crate) use stdio::complain_on_stderr;
 
 /// Where lines go. Owned by one writer thread; every call may block that thread, and no other.
 pub(crate) trait Sink: Send {
@@ -57,8 +59,9 @@ pub(crate) enum Target {
     File(PathBuf),
     Stdout,
     Stderr,
-    /// Gone once the sink is open: the sink has it.
-    Writer(Option<Box<dyn io::Write + Send>>),
+    /// Gone once the sink is open: the sink has it. Never locked; the mutex is there since a
+    /// pipeline is shared between threads, which a writer need not allow.
+    Writer(Mutex<Option<Box<dyn io::Write + Send>>>),
     Memory(Memory),
 }
 
@@ -74,7 +77,11 @@ impl Target {
             Target::Stdout => Box::new(StdioSink::stdout()),
             Target::Stderr => Box::new(StdioSink::stderr()),
             Target::Writer(writer) => {
-                Box::new(AppenderSink::new(writer.take().ok_or(Error::WriterTaken)?))
+                let writer = writer
+                    .get_mut()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .take();
+                Box::new(AppenderSink::new(writer.ok_or(Error::WriterTaken)?))
             }
             Target::Memory(memory) => Box::new(MemorySink::new(memory)),
         })

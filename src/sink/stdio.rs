@@ -55,48 +55,79 @@ impl Sink for StdioSink {
     }
 }
 
+/// Says on stderr, in one line, what the pipeline has to say about itself. If stderr has no room at
+/// this moment, it stays unsaid: a complaint must not hold up the records.
+pub(crate) fn complain_on_stderr(complaint: &str) {
+    complain(rustix::stdio::stderr(), complaint);
+}
+
+fn complain(to: BorrowedFd<'_>, complaint: &str) {
+    let line = format!("offloop: {}\n", complaint.replace(char::is_control, " "));
+    // Should this fail too, nobody is left to hear of it.
+    let _ = LineWriter::default().write(to, line.as_bytes());
+}
+
 #[cfg(test)]
 mod tests {
-    use std::process::Command;
+    use std::io::Read;
+    use std::os::fd::{AsFd, AsRawFd};
 
     use crate::sink::Target;
 
     use super::*;
 
-    /// Says that the process is the one which `stdout_and_stderr_are_written_to` starts.
-    const WRITES: &str = "OFFLOOP_TEST_WRITES_TO_STDIO";
-
     #[test]
-    fn stdout_and_stderr_are_written_to() {
-        if std::env::var_os(WRITES).is_some() {
-            return write_to_both();
-        }
-        let output = Command::new(std::env::current_exe().unwrap())
-            .args([
-                "--exact",
-                "sink::stdio::tests::stdout_and_stderr_are_written_to",
-            ])
-            .env(WRITES, "1")
-            .output()
-            .unwrap();
-        assert!(output.status.success());
-        let stdout = String::from_utf8(output.stdout).unwrap();
-        let stderr = String::from_utf8(output.stderr).unwrap();
-        assert!(stdout.contains("\nstdout\nstdout, child\n"), "{stdout}");
-        assert!(stderr.contains("stderr\nstderr, child\n"), "{stderr}");
+    fn stdout_and_stderr_are_the_descriptors_1_and_2() {
+        let (stdout, stderr) = (StdioSink::stdout(), StdioSink::stderr());
+        assert_eq!(
+            (stdout.name(), stdout.descriptor.as_raw_fd()),
+            ("stdout", 1)
+        );
+        assert_eq!(
+            (stderr.name(), stderr.descriptor.as_raw_fd()),
+            ("stderr", 2)
+        );
     }
 
-    fn write_to_both() {
+    #[test]
+    fn a_forked_child_has_the_same_ones() {
         for mut target in [Target::Stdout, Target::Stderr] {
-            assert!(!target.is_terminal());
-            let mut sink = target.open().unwrap();
-            let name = sink.name().to_owned();
+            let child = target.open_in_child().unwrap();
+            assert_eq!(child.name(), target.open().unwrap().name());
+        }
+    }
+
+    #[test]
+    fn a_complaint_is_one_line_and_stays_unsaid_where_there_is_no_room() {
+        let (mut reader, writer) = io::pipe().unwrap();
+        complain(writer.as_fd(), "file a\nb: no\u{1b}[m space");
+        let expected = b"offloop: file a b: no [m space\n";
+        let mut bytes = vec![0; expected.len()];
+        reader.read_exact(&mut bytes).unwrap();
+        assert_eq!(bytes, expected);
+
+        while LineWriter::default()
+            .write(writer.as_fd(), b"full\n")
+            .is_ok()
+        {}
+        complain(writer.as_fd(), "unsaid");
+        drop(writer);
+        assert!(!io::read_to_string(reader).unwrap().contains("unsaid"));
+    }
+
+    #[test]
+    fn lines_are_written_at_once_and_the_descriptor_stays_open() {
+        let (mut reader, writer) = io::pipe().unwrap();
+        // The descriptors of the process live for ever, and so does this one.
+        let writer: &'static io::PipeWriter = Box::leak(Box::new(writer));
+        for _ in 0..2 {
+            let mut sink = StdioSink::new("stdout", writer.as_fd());
             sink.wait_for_room(Duration::MAX);
-            sink.write(format!("{name}\n").as_bytes()).unwrap();
+            assert_eq!(sink.write(b"a\n").unwrap(), 2);
+            let mut bytes = [0; 2];
+            reader.read_exact(&mut bytes).unwrap();
+            assert_eq!(&bytes, b"a\n");
             sink.flush().unwrap();
-            drop(sink);
-            let mut sink = target.open_in_child().unwrap();
-            sink.write(format!("{name}, child\n").as_bytes()).unwrap();
         }
     }
 }

@@ -175,5 +175,7 @@ fn last_byte(file: &File, path: &Path) -> io::Result<Option<u8>> {
     Ok(Some(byte[0]))
 }
 
+// Apple's systems lack `mkfifoat`.
+#[cfg(not(target_vendor = "apple"))]
 #[cfg(test)]
 mod tests;

@@ -1,9 +1,8 @@
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
-use std::process::Command;
 
-use rustix::fs::Mode;
+use rustix::fs::{CWD, Mode, mkfifoat};
 use rustix::pipe::PIPE_BUF;
 use tempfile::{TempDir, tempdir};
 
@@ -17,13 +16,7 @@ fn open_sink(path: impl AsRef<Path>) -> Box<dyn Sink> {
 
 fn make_fifo(directory: &TempDir) -> PathBuf {
     let path = directory.path().join("fifo");
-    assert!(
-        Command::new("mkfifo")
-            .arg(&path)
-            .status()
-            .unwrap()
-            .success()
-    );
+    mkfifoat(CWD, &path, Mode::from_raw_mode(0o600)).unwrap();
     path
 }
 

@@ -1,0 +1,63 @@
+//! An event becomes a record and goes on its way: the whole of what a log call does here.
+
+use std::sync::Arc;
+
+use tracing::Event;
+
+use super::buffer::Buffer;
+use super::record::Encoder;
+use super::span::Span;
+use super::thread::{self, Pushed};
+use super::visit::Visitor;
+use crate::channel::overflow::level_index;
+use crate::pipeline::Pipeline;
+
+/// Where to look for the spans around an event.
+pub(crate) enum Context {
+    /// The spans that the thread is in.
+    Current,
+    /// Those that the event names; `None` for an event that wants to be outside of all.
+    Explicit(Option<Arc<Span>>),
+}
+
+/// Encodes an event and hands it over.
+#[inline]
+pub(crate) fn capture(pipeline: &Pipeline, event: &Event<'_>, context: &Context) {
+    let level = level_index(*event.metadata().level());
+    let pushed = thread::with_local(|local| {
+        local.with_scratch(|bytes| {
+            encode(bytes, event, |bytes| match context {
+                Context::Current => local
+                    .with_current(pipeline.id(), |entered| entered.span.write(bytes))
+                    .unwrap_or(true),
+                Context::Explicit(span) => span.as_ref().is_none_or(|span| span.write(bytes)),
+            });
+            local.push(pipeline, level, bytes.as_slice())
+        })
+    });
+    if pushed != Some(Pushed::InTime) {
+        capture_late(pipeline, event, context, pushed);
+    }
+}
+
+/// Sees to what the writers will not see to, or what the thread has no storage for.
+#[cold]
+fn capture_late(pipeline: &Pipeline, event: &Event<'_>, context: &Context, pushed: Option<Pushed>) {
+    if pushed.is_none() {
+        let mut bytes = Buffer::new();
+        encode(&mut bytes, event, |bytes| match context {
+            Context::Explicit(Some(span)) => span.write(bytes),
+            _ => true,
+        });
+        let level = level_index(*event.metadata().level());
+        thread::push_alone(pipeline, level, bytes.as_slice());
+    }
+    pipeline.running().write_if_late();
+}
+
+#[inline]
+fn encode(bytes: &mut Buffer, event: &Event<'_>, write_spans: impl FnOnce(&mut Buffer) -> bool) {
+    let mut encoder = Encoder::record(bytes, event.metadata(), write_spans);
+    event.record(&mut Visitor(&mut encoder));
+    encoder.finish();
+}

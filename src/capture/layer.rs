@@ -1,0 +1,107 @@
+//! The door from `tracing` where offloop is one layer of several on a `Registry`.
+
+use std::sync::Arc;
+
+use tracing::span::{Attributes, Id, Record as Values};
+use tracing::{Event, Subscriber};
+use tracing_subscriber::layer::{self, Layer};
+use tracing_subscriber::registry::{LookupSpan, SpanRef};
+
+use super::event::{self, Context};
+use super::span::Span;
+use super::thread::{self, Entered};
+use crate::pipeline::Pipeline;
+
+/// Captures events and spans. The spans are the registry's; what a record needs of them is kept
+/// with them.
+#[derive(Debug)]
+pub(crate) struct OffloopLayer {
+    pipeline: Arc<Pipeline>,
+}
+
+/// The spans of each pipeline, as an extension of the registry's span: there may be several layers.
+#[derive(Debug, Default)]
+struct Captured(Vec<(u64, Arc<Span>)>);
+
+impl OffloopLayer {
+    pub(crate) fn new(pipeline: Arc<Pipeline>) -> Self {
+        OffloopLayer { pipeline }
+    }
+
+    fn captured<S>(&self, span: &SpanRef<'_, S>) -> Option<Arc<Span>>
+    where
+        S: for<'a> LookupSpan<'a>,
+    {
+        let extensions = span.extensions();
+        let captured = extensions.get::<Captured>()?;
+        let own = captured
+            .0
+            .iter()
+            .find(|(pipeline, _)| *pipeline == self.pipeline.id())?;
+        Some(Arc::clone(&own.1))
+    }
+
+    /// The innermost captured span: where a filter left out the span itself, one around it.
+    fn nearest<S>(&self, id: &Id, context: &layer::Context<'_, S>) -> Option<Arc<Span>>
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        context
+            .span(id)?
+            .scope()
+            .find_map(|span| self.captured(&span))
+    }
+
+    fn current(&self) -> Option<Arc<Span>> {
+        thread::with_current(self.pipeline.id(), |entered| Arc::clone(&entered.span))
+    }
+}
+
+impl<S> Layer<S> for OffloopLayer
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: layer::Context<'_, S>) {
+        let parent = match attributes.parent() {
+            Some(id) => self.nearest(id, &context),
+            None if attributes.is_contextual() => self.current(),
+            None => None,
+        };
+        let own = (self.pipeline.id(), Span::open(attributes, parent));
+        let Some(span) = context.span(id) else { return };
+        let mut extensions = span.extensions_mut();
+        match extensions.get_mut::<Captured>() {
+            Some(captured) => captured.0.push(own),
+            None => extensions.insert(Captured(vec![own])),
+        }
+    }
+
+    fn on_record(&self, id: &Id, values: &Values<'_>, context: layer::Context<'_, S>) {
+        if let Some(span) = context.span(id).and_then(|span| self.captured(&span)) {
+            span.record(values);
+        }
+    }
+
+    fn on_event(&self, event: &Event<'_>, context: layer::Context<'_, S>) {
+        let spans = match event.parent() {
+            Some(id) => Context::Explicit(self.nearest(id, &context)),
+            None if event.is_contextual() => Context::Current,
+            None => Context::Explicit(None),
+        };
+        event::capture(&self.pipeline, event, &spans);
+    }
+
+    fn on_enter(&self, id: &Id, context: layer::Context<'_, S>) {
+        if let Some(span) = context.span(id).and_then(|span| self.captured(&span)) {
+            thread::enter(Entered {
+                pipeline: self.pipeline.id(),
+                id: id.into_u64(),
+                span,
+            });
+        }
+    }
+
+    fn on_exit(&self, id: &Id, _: layer::Context<'_, S>) {
+        thread::exit(self.pipeline.id(), id.into_u64());
+    }
+}

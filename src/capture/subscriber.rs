@@ -1,0 +1,148 @@
+//! The door from `tracing` where offloop is the program's only subscriber: nothing lies between the
+//! macro and the record.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use sharded_slab::Slab;
+use tracing::level_filters::LevelFilter;
+use tracing::span::{Attributes, Id, Record as Values};
+use tracing::subscriber::Interest;
+use tracing::{Event, Metadata, Subscriber};
+use tracing_core::span::Current;
+use tracing_subscriber::filter::Targets;
+
+use super::event::{self, Context};
+use super::span::Span;
+use super::thread::{self, Entered};
+use crate::filter::{level_max, wants_callsite};
+use crate::pipeline::Pipeline;
+
+/// Captures events and spans. Decides once for each callsite whether it is on.
+#[derive(Debug)]
+pub(crate) struct OffloopSubscriber {
+    pipeline: Arc<Pipeline>,
+    targets: Targets,
+    spans: Slab<OpenSpan>,
+}
+
+#[derive(Debug)]
+struct OpenSpan {
+    span: Arc<Span>,
+    /// How many handles to the span there are.
+    handles: AtomicUsize,
+}
+
+impl OffloopSubscriber {
+    pub(crate) fn new(pipeline: Arc<Pipeline>, targets: Targets) -> Self {
+        OffloopSubscriber {
+            pipeline,
+            targets,
+            spans: Slab::new(),
+        }
+    }
+
+    fn span(&self, id: &Id) -> Option<Arc<Span>> {
+        self.spans.get(key(id)).map(|open| Arc::clone(&open.span))
+    }
+
+    fn current(&self) -> Option<Arc<Span>> {
+        thread::with_current(self.pipeline.id(), |entered| Arc::clone(&entered.span))
+    }
+}
+
+/// Identifiers count from 1, keys from 0. A key names its slot and how often that was used, so a
+/// stale or foreign identifier finds nothing.
+fn key(id: &Id) -> usize {
+    (id.into_u64() - 1) as usize
+}
+
+impl Subscriber for OffloopSubscriber {
+    fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
+        if wants_callsite(&self.targets, metadata) {
+            Interest::always()
+        } else {
+            Interest::never()
+        }
+    }
+
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        wants_callsite(&self.targets, metadata)
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(level_max(&self.targets))
+    }
+
+    fn new_span(&self, attributes: &Attributes<'_>) -> Id {
+        let parent = match attributes.parent() {
+            Some(id) => self.span(id),
+            None if attributes.is_contextual() => self.current(),
+            None => None,
+        };
+        let span = Span::open(attributes, parent);
+        let key = self.spans.insert(OpenSpan {
+            span,
+            handles: AtomicUsize::new(1),
+        });
+        // Without a slot (there are billions) the identifier finds nothing: the span is not known.
+        Id::from_u64(key.map_or(u64::MAX, |key| key as u64 + 1))
+    }
+
+    fn record(&self, id: &Id, values: &Values<'_>) {
+        if let Some(open) = self.spans.get(key(id)) {
+            open.span.record(values);
+        }
+    }
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    #[inline]
+    fn event(&self, event: &Event<'_>) {
+        let context = match event.parent() {
+            Some(id) => Context::Explicit(self.span(id)),
+            None if event.is_contextual() => Context::Current,
+            None => Context::Explicit(None),
+        };
+        event::capture(&self.pipeline, event, &context);
+    }
+
+    fn enter(&self, id: &Id) {
+        if let Some(span) = self.span(id) {
+            thread::enter(Entered {
+                pipeline: self.pipeline.id(),
+                id: id.into_u64(),
+                span,
+            });
+        }
+    }
+
+    fn exit(&self, id: &Id) {
+        thread::exit(self.pipeline.id(), id.into_u64());
+    }
+
+    fn clone_span(&self, id: &Id) -> Id {
+        if let Some(open) = self.spans.get(key(id)) {
+            // Relaxed: a new handle is made from one that exists, as with `Arc`.
+            open.handles.fetch_add(1, Ordering::Relaxed);
+        }
+        id.clone()
+    }
+
+    fn try_close(&self, id: Id) -> bool {
+        let key = key(&id);
+        // AcqRel: whatever the other handles did happens before the slot is used anew.
+        let is_last = self
+            .spans
+            .get(key)
+            .is_some_and(|open| open.handles.fetch_sub(1, Ordering::AcqRel) == 1);
+        is_last && self.spans.remove(key)
+    }
+
+    fn current_span(&self) -> Current {
+        let current = thread::with_current(self.pipeline.id(), |entered| {
+            Current::new(Id::from_u64(entered.id), entered.span.metadata())
+        });
+        current.unwrap_or_else(Current::none)
+    }
+}

@@ -1,0 +1,219 @@
+//! What a thread keeps at hand, so that a log call has to ask nobody: its lanes, the spans that it
+//! has entered, a buffer to encode in.
+
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::buffer::Buffer;
+use super::record::ThreadLabel;
+use super::span::Span;
+use crate::channel::lane::Lane;
+use crate::channel::overflow::LossReason;
+use crate::fork;
+use crate::pipeline::Pipeline;
+
+/// A buffer that has become larger than this is not kept.
+const SCRATCH_BYTES_KEPT: usize = 64 * 1024;
+
+thread_local! {
+    static LOCAL: Local = const { Local {
+        lanes: RefCell::new(Vec::new()),
+        entered: RefCell::new(Vec::new()),
+        scratch: Cell::new(Buffer::new()),
+    } };
+}
+
+/// What one thread keeps at hand.
+pub(crate) struct Local {
+    /// One for each pipeline that the thread has logged to.
+    lanes: RefCell<Vec<LocalLane>>,
+    entered: RefCell<Vec<Entered>>,
+    scratch: Cell<Buffer>,
+}
+
+struct LocalLane {
+    pipeline: u64,
+    generation: u64,
+    lane: Option<Lane>,
+}
+
+/// A span that the thread is in.
+pub(crate) struct Entered {
+    /// Whose span it is.
+    pub(crate) pipeline: u64,
+    pub(crate) id: u64,
+    pub(crate) span: Arc<Span>,
+}
+
+/// What became of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pushed {
+    /// A writer thread will see to it.
+    InTime,
+    /// The writers have ended.
+    Late,
+}
+
+/// Passes what the thread keeps at hand to `use_local`. `None` while the thread is ending: its
+/// storage is gone then.
+#[inline]
+pub(crate) fn with_local<T>(use_local: impl FnOnce(&Local) -> T) -> Option<T> {
+    LOCAL.try_with(use_local).ok()
+}
+
+impl Local {
+    /// Lends the thread's buffer to `encode`. A log call within a log call gets a new one.
+    #[inline]
+    pub(crate) fn with_scratch<T>(&self, encode: impl FnOnce(&mut Buffer) -> T) -> T {
+        let mut bytes = self.scratch.take();
+        let result = encode(&mut bytes);
+        if bytes.capacity() <= SCRATCH_BYTES_KEPT {
+            self.scratch.set(bytes);
+        }
+        result
+    }
+
+    /// Passes the innermost span that the thread is in to `use_span`, if it is in one.
+    #[inline]
+    pub(crate) fn with_current<T>(
+        &self,
+        pipeline: u64,
+        use_span: impl FnOnce(&Entered) -> T,
+    ) -> Option<T> {
+        let entered = self.entered.borrow();
+        let mut innermost_first = entered.iter().rev();
+        innermost_first
+            .find(|entered| entered.pipeline == pipeline)
+            .map(use_span)
+    }
+
+    /// Appends a record to this thread's lane.
+    #[inline]
+    pub(crate) fn push(&self, pipeline: &Pipeline, level: u8, record: &[u8]) -> Pushed {
+        let mut lanes = self.lanes.borrow_mut();
+        if let Some(LocalLane {
+            generation,
+            lane: Some(lane),
+            ..
+        }) = lanes.iter_mut().find(|lane| lane.pipeline == pipeline.id())
+            && *generation == fork::generation()
+            && !lane.channel().is_closed()
+        {
+            lane.push(level, record);
+            return Pushed::InTime;
+        }
+        push_slowly(pipeline, &mut lanes, level, record)
+    }
+}
+
+/// Appends a record that is encoded already.
+#[inline]
+pub(crate) fn push(pipeline: &Pipeline, level: u8, record: &[u8]) -> Pushed {
+    with_local(|local| local.push(pipeline, level, record))
+        .unwrap_or_else(|| push_alone(pipeline, level, record))
+}
+
+/// The first record of a thread, the first after a fork, and those that come late.
+#[cold]
+fn push_slowly(
+    pipeline: &Pipeline,
+    lanes: &mut Vec<LocalLane>,
+    level: u8,
+    record: &[u8],
+) -> Pushed {
+    let generation = fork::generation();
+    // What a fork left behind is forgotten, see `LocalLane::drop`; and so is what ended.
+    lanes.retain(|lane| lane.generation == generation && !lane.has_ended());
+    let running = pipeline.running();
+    let is_closed = running.channel().is_closed();
+    let place = lanes.iter().position(|lane| lane.pipeline == pipeline.id());
+    let place = place.unwrap_or_else(|| {
+        let lane = Lane::new(Arc::clone(running.channel()), Arc::new(label()));
+        lanes.push(LocalLane {
+            pipeline: pipeline.id(),
+            generation,
+            lane: Some(lane),
+        });
+        lanes.len() - 1
+    });
+    let Some(lane) = &mut lanes[place].lane else {
+        return Pushed::InTime;
+    };
+    if is_closed && !running.has_late_patience() {
+        lane.refuse(level, LossReason::Shutdown);
+        return Pushed::InTime;
+    }
+    lane.push(level, record);
+    if is_closed {
+        Pushed::Late
+    } else {
+        Pushed::InTime
+    }
+}
+
+/// Appends a record from a thread that is ending.
+#[cold]
+pub(crate) fn push_alone(pipeline: &Pipeline, level: u8, record: &[u8]) -> Pushed {
+    let running = pipeline.running();
+    running.channel().push_alone(level, record);
+    if running.channel().is_closed() {
+        Pushed::Late
+    } else {
+        Pushed::InTime
+    }
+}
+
+/// Notes that the thread is in a span now.
+pub(crate) fn enter(entered: Entered) {
+    let _ = LOCAL.try_with(|local| local.entered.borrow_mut().push(entered));
+}
+
+/// Notes that the thread has left a span: the latest of those that it has entered by this identifier.
+pub(crate) fn exit(pipeline: u64, id: u64) {
+    let left = LOCAL.try_with(|local| {
+        let mut entered = local.entered.borrow_mut();
+        let place = entered
+            .iter()
+            .rposition(|other| other.id == id && other.pipeline == pipeline)?;
+        Some(entered.remove(place))
+    });
+    // The span may be the last of a long chain: it is dropped after the borrow has ended.
+    drop(left);
+}
+
+/// Passes the innermost span that the thread is in to `use_span`, if it is in one.
+pub(crate) fn with_current<T>(pipeline: u64, use_span: impl FnOnce(&Entered) -> T) -> Option<T> {
+    with_local(|local| local.with_current(pipeline, use_span)).flatten()
+}
+
+fn label() -> ThreadLabel {
+    static IDS: AtomicU64 = AtomicU64::new(1);
+    thread_local!(static ID: u64 = IDS.fetch_add(1, Ordering::Relaxed));
+    let id = ID
+        .try_with(|id| *id)
+        .unwrap_or_else(|_| IDS.fetch_add(1, Ordering::Relaxed));
+    ThreadLabel {
+        name: std::thread::current().name().map(Into::into),
+        id,
+    }
+}
+
+impl LocalLane {
+    /// Whether its pipeline has closed. Then the lane is made anew should a late record come.
+    fn has_ended(&self) -> bool {
+        self.lane
+            .as_ref()
+            .is_none_or(|lane| lane.channel().is_closed())
+    }
+}
+
+impl Drop for LocalLane {
+    fn drop(&mut self) {
+        if self.generation != fork::generation() {
+            // It belongs to the parent process: its locks may be held by threads that do not
+            // exist here, so it must not be torn down.
+            self.lane.take().map(std::mem::ManuallyDrop::new);
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Field values become record bytes.
+
+use std::error::Error;
+use std::fmt;
+
+use tracing::field::{Field, Visit};
+
+use super::record::{Encoder, Name};
+
+/// Writes every value that it visits, with its type.
+pub(crate) struct Visitor<'v, 'b>(pub(crate) &'v mut Encoder<'b>);
+
+fn name(field: &Field) -> Name<'static> {
+    Name::Index(field.index())
+}
+
+impl Visit for Visitor<'_, '_> {
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.0.i64(name(field), value);
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.0.u64(name(field), value);
+    }
+
+    fn record_i128(&mut self, field: &Field, value: i128) {
+        self.0.i128(name(field), value);
+    }
+
+    fn record_u128(&mut self, field: &Field, value: u128) {
+        self.0.u128(name(field), value);
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.0.f64(name(field), value);
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.0.bool(name(field), value);
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.0.str(name(field), value);
+    }
+
+    fn record_bytes(&mut self, field: &Field, value: &[u8]) {
+        self.0.bytes(name(field), value);
+    }
+
+    fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
+        self.0.error(name(field), value);
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.0.text_of(name(field), value);
+    }
+}

@@ -1,0 +1,47 @@
+//! The end of the process: whatever still waits is written, however the program ends, short of
+//! being killed.
+
+#![expect(
+    unsafe_code,
+    reason = "an exit handler is registered with the C library"
+)]
+
+use std::sync::{Arc, LazyLock, Once};
+
+use arc_swap::ArcSwap;
+
+use crate::pipeline::Running;
+
+/// The pipelines that may have something to write. Lock-free: a forked child must be able to end
+/// too, whatever the parent's threads were doing at that moment.
+static RUNNING: LazyLock<ArcSwap<Vec<Arc<Running>>>> = LazyLock::new(ArcSwap::default);
+
+/// Sees to it that what waits in `running` is written before the process ends.
+pub(crate) fn register(running: &Arc<Running>) {
+    static REGISTER: Once = Once::new();
+    REGISTER.call_once(|| {
+        // SAFETY: the handler is called once, on the thread that calls `exit`, while the program
+        // is still whole. It does not unwind: see `at_exit`.
+        #[cfg(not(miri))]
+        unsafe {
+            libc::atexit(at_exit);
+        }
+    });
+    RUNNING.rcu(|list| {
+        let alive = list
+            .iter()
+            .filter(|other| other.is_current() && !other.has_stopped());
+        alive.chain([running]).cloned().collect::<Vec<_>>()
+    });
+}
+
+/// Runs after `main` has returned, and inside of `std::process::exit`.
+#[cfg_attr(miri, expect(dead_code, reason = "Miri runs no exit handlers"))]
+extern "C" fn at_exit() {
+    // A panic must not cross into C.
+    let _ = std::panic::catch_unwind(|| {
+        for running in RUNNING.load().iter().filter(|running| running.is_current()) {
+            running.end_with_process();
+        }
+    });
+}

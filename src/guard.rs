@@ -1,0 +1,254 @@
+//! Control over a pipeline: flush it, end it, ask it.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::pipeline::Pipeline;
+use crate::stats::Stats;
+
+/// How often a shutdown looks whether the writers have ended, once everything is written.
+const END_POLL: Duration = Duration::from_micros(200);
+
+/// Control over a pipeline. Losing it loses nothing: the pipeline belongs to the process, and what waits is
+/// written when the process ends.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let memory = offloop::Memory::new();
+/// let guard = offloop::builder().memory(&memory).init()?;
+/// tracing::info!("ready");
+/// guard.flush(Duration::from_secs(1))?;
+/// assert_eq!(memory.lines().len(), 1);
+/// let report = guard.shutdown(Duration::from_secs(5));
+/// assert_eq!((report.written, report.lost, report.pending), (1, 0, 0));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Guard {
+    pipeline: Arc<Pipeline>,
+}
+
+/// What became of all records by the end of a shutdown, summed over the sinks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "it says whether everything was written"]
+#[non_exhaustive]
+pub struct Report {
+    /// Records that sinks took.
+    pub written: u64,
+    /// Records that were lost, now or before.
+    pub lost: u64,
+    /// Records that were not written by the deadline. The writers go on trying until the process ends.
+    pub pending: u64,
+}
+
+impl Report {
+    /// Whether every record was written.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), offloop::Error> {
+    /// # let memory = offloop::Memory::new();
+    /// # let (_layer, guard) = offloop::builder().memory(&memory).build::<tracing_subscriber::Registry>()?;
+    /// assert!(guard.shutdown(std::time::Duration::from_secs(5)).is_complete());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.lost == 0 && self.pending == 0
+    }
+}
+
+/// A flush did not get everything written in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FlushError {
+    /// Records that wait, summed over the sinks.
+    pub pending: u64,
+}
+
+impl fmt::Display for FlushError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "flush log: time ran out with {} records waiting",
+            self.pending
+        )
+    }
+}
+
+impl std::error::Error for FlushError {}
+
+impl Guard {
+    pub(crate) fn new(pipeline: Arc<Pipeline>) -> Self {
+        Guard { pipeline }
+    }
+
+    /// Returns once everything that was logged before the call is written: handed to the system by each
+    /// sink. Other threads may go on logging, that does not put it off.
+    ///
+    /// It blocks the thread; async code uses [`flush_async`](Guard::flush_async).
+    ///
+    /// # Errors
+    ///
+    /// [`FlushError`] if that takes longer than `timeout`. Nothing is lost by that.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let memory = offloop::Memory::new();
+    /// # let (_layer, guard) = offloop::builder().memory(&memory).build::<tracing_subscriber::Registry>()?;
+    /// guard.flush(std::time::Duration::from_secs(1))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
+        let running = self.pipeline.running();
+        if running.drain().flush_until(deadline(timeout)) {
+            return Ok(());
+        }
+        Err(FlushError {
+            pending: running.stats().waiting(),
+        })
+    }
+
+    /// The same without blocking the thread, on any executor. There is no deadline: a sink that stalls for
+    /// good makes it wait for good, so wrap it in a time-out where that matters.
+    ///
+    /// ```
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    /// # runtime.block_on(async {
+    /// # let memory = offloop::Memory::new();
+    /// # let (_layer, guard) = offloop::builder().memory(&memory).build::<tracing_subscriber::Registry>().unwrap();
+    /// guard.flush_async().await;
+    /// # });
+    /// ```
+    pub fn flush_async(&self) -> impl Future<Output = ()> + Send + 'static {
+        self.pipeline.running().drain().flush()
+    }
+
+    /// Writes everything and ends the writers. Returns after `timeout` at the latest, with what became of the
+    /// records.
+    ///
+    /// Records that are logged after that are still taken: their callers write them, and wait for that for no longer
+    /// than the exit time-out all together; what finds that time used up is counted as lost.
+    ///
+    /// It blocks the thread; async code uses [`shutdown_async`](Guard::shutdown_async).
+    ///
+    /// ```
+    /// # fn main() -> Result<(), offloop::Error> {
+    /// # let memory = offloop::Memory::new();
+    /// # let (_layer, guard) = offloop::builder().memory(&memory).build::<tracing_subscriber::Registry>()?;
+    /// let report = guard.shutdown(std::time::Duration::from_secs(5));
+    /// if !report.is_complete() {
+    ///     eprintln!("{} records lost, {} not written", report.lost, report.pending);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn shutdown(&self, timeout: Duration) -> Report {
+        let deadline = deadline(timeout);
+        let running = self.pipeline.running();
+        let _ = running.drain().stop();
+        running.drain().flush_until(deadline);
+        while !running.drain().has_stopped() && Instant::now() < deadline {
+            thread::sleep(END_POLL);
+        }
+        self.report()
+    }
+
+    /// The same without blocking the thread, on any executor. The deadline is kept by a helper thread.
+    ///
+    /// ```
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    /// # runtime.block_on(async {
+    /// # let memory = offloop::Memory::new();
+    /// # let (_layer, guard) = offloop::builder().memory(&memory).build::<tracing_subscriber::Registry>().unwrap();
+    /// let report = guard.shutdown_async(std::time::Duration::from_secs(5)).await;
+    /// assert!(report.is_complete());
+    /// # });
+    /// ```
+    pub async fn shutdown_async(&self, timeout: Duration) -> Report {
+        let guard = self.clone();
+        let done = Arc::new(Completion::default());
+        let helper = Arc::clone(&done);
+        let shutdown = move || helper.complete(guard.shutdown(timeout));
+        match thread::Builder::new()
+            .name("offloop-shutdown".to_owned())
+            .spawn(shutdown)
+        {
+            Ok(_) => done.wait().await,
+            // No thread to be had: better late than lost.
+            Err(_) => self.shutdown(timeout),
+        }
+    }
+
+    /// What became of the records so far.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), offloop::Error> {
+    /// # let memory = offloop::Memory::new();
+    /// # let (_layer, guard) = offloop::builder().memory(&memory).build::<tracing_subscriber::Registry>()?;
+    /// assert_eq!(guard.stats().lost(), 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.pipeline.running().stats()
+    }
+
+    fn report(&self) -> Report {
+        let stats = self.stats();
+        Report {
+            written: stats.written(),
+            lost: stats.lost(),
+            pending: stats.waiting(),
+        }
+    }
+}
+
+/// A result that one thread sets and one task waits for.
+#[derive(Default)]
+struct Completion {
+    state: std::sync::Mutex<(Option<Report>, Option<std::task::Waker>)>,
+}
+
+impl Completion {
+    fn complete(&self, report: Report) {
+        let mut state = self
+            .state
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        state.0 = Some(report);
+        let waker = state.1.take();
+        drop(state);
+        waker.into_iter().for_each(std::task::Waker::wake);
+    }
+
+    async fn wait(&self) -> Report {
+        std::future::poll_fn(|context| {
+            let mut state = self
+                .state
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            match state.0 {
+                Some(report) => std::task::Poll::Ready(report),
+                None => {
+                    state.1 = Some(context.waker().clone());
+                    std::task::Poll::Pending
+                }
+            }
+        })
+        .await
+    }
+}
+
+/// A point in time. A time-out beyond all reason means a year.
+fn deadline(timeout: Duration) -> Instant {
+    Instant::now() + timeout.min(Duration::from_secs(365 * 24 * 3600))
+}

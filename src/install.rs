@@ -1,0 +1,105 @@
+//! What there is once in a program: the global subscriber, the bridge from `log`, the panic hook.
+
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::panic::PanicHookInfo;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use tracing::Subscriber;
+use tracing::level_filters::LevelFilter;
+
+use crate::error::Error;
+use crate::pipeline::Pipeline;
+use crate::stats::Stats;
+
+static PIPELINE: OnceLock<Arc<Pipeline>> = OnceLock::new();
+
+/// How long a panic that aborts the process waits for the log.
+const ABORT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Says early, before files are made, that there is a subscriber already.
+pub(crate) fn check() -> Result<(), Error> {
+    if tracing::dispatcher::has_been_set() {
+        Err(Error::AlreadyInstalled)
+    } else {
+        Ok(())
+    }
+}
+
+pub(crate) fn subscriber(
+    subscriber: impl Subscriber + Send + Sync,
+    level_max: LevelFilter,
+) -> Result<(), Error> {
+    tracing::subscriber::set_global_default(subscriber).map_err(|_| Error::AlreadyInstalled)?;
+    log_bridge(level_max)
+}
+
+#[cfg(feature = "log")]
+fn log_bridge(level_max: LevelFilter) -> Result<(), Error> {
+    use tracing_log::AsLog;
+    tracing_log::LogTracer::builder()
+        .with_max_level(level_max.as_log())
+        .init()
+        .map_err(|_| Error::LoggerInstalled)
+}
+
+#[cfg(not(feature = "log"))]
+fn log_bridge(_: LevelFilter) -> Result<(), Error> {
+    Ok(())
+}
+
+/// Makes a pipeline the one whose figures [`stats`] tells.
+pub(crate) fn pipeline(pipeline: &Arc<Pipeline>) {
+    let _ = PIPELINE.set(Arc::clone(pipeline));
+}
+
+/// The figures of the pipeline that [`init`](crate::init) installed; all zero without one.
+///
+/// ```
+/// let stats = offloop::stats();
+/// println!("{} accepted, {} waiting, {} lost", stats.accepted.total(), stats.waiting(), stats.lost());
+/// ```
+#[must_use]
+pub fn stats() -> Stats {
+    PIPELINE
+        .get()
+        .map(|pipeline| pipeline.running().stats())
+        .unwrap_or_default()
+}
+
+/// Logs panics before whatever the hook so far does.
+pub(crate) fn panic_hook(pipeline: &Arc<Pipeline>) {
+    let pipeline = Arc::clone(pipeline);
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        log_panic(panic);
+        if cfg!(panic = "abort") {
+            // Nothing runs after this hook.
+            pipeline
+                .running()
+                .drain()
+                .flush_until(Instant::now() + ABORT_TIMEOUT);
+        }
+        before(panic);
+    }));
+}
+
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let message = panic
+        .payload_as_str()
+        .unwrap_or("panic with a payload that is no text");
+    let location = panic.location().map(ToString::to_string);
+    let thread = std::thread::current();
+    let backtrace = Backtrace::capture();
+    let backtrace = match backtrace.status() {
+        BacktraceStatus::Captured => Some(tracing::field::display(backtrace)),
+        _ => None,
+    };
+    tracing::error!(
+        target: "panic",
+        location,
+        thread = thread.name(),
+        backtrace,
+        "{message}"
+    );
+}

@@ -1,0 +1,243 @@
+//! A record's whole way in one place: channel and writers, for this process and, after a fork, for
+//! each child.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use arc_swap::{ArcSwap, Guard as Loaded};
+
+use crate::capture::thread::{self, Pushed};
+use crate::channel::Channel;
+use crate::channel::overflow::Overflow;
+use crate::complaint::Complaints;
+use crate::drain::line::{Content, LineWriter};
+use crate::drain::worker::Worker;
+use crate::drain::{Delays, Drain, SinkState};
+use crate::error::Error;
+use crate::filter::SinkFilter;
+use crate::format::Format;
+use crate::sink::{Sink, Target};
+use crate::stats::{self, Stats};
+use crate::{exit, fork};
+
+/// Everything that a pipeline is made from. Kept, since a forked child makes its own.
+pub(crate) struct Plan {
+    pub(crate) sinks: Vec<SinkPlan>,
+    pub(crate) content: Content,
+    pub(crate) budget_bytes: usize,
+    pub(crate) overflow: Overflow,
+    pub(crate) delays: Delays,
+    pub(crate) exit_timeout: Duration,
+    pub(crate) complaints: Complaints,
+}
+
+/// What one sink is made from.
+pub(crate) struct SinkPlan {
+    pub(crate) target: Target,
+    pub(crate) format: Box<dyn Fn() -> Box<dyn Format> + Send + Sync>,
+    pub(crate) filter: SinkFilter,
+}
+
+/// A pipeline that works in whichever process it is used.
+pub(crate) struct Pipeline {
+    id: u64,
+    plan: Plan,
+    running: ArcSwap<Running>,
+}
+
+/// The part of a pipeline that belongs to one process.
+#[derive(Debug)]
+pub(crate) struct Running {
+    generation: u64,
+    channel: Arc<Channel>,
+    drain: Drain,
+    exit_timeout: Duration,
+    complaints: Complaints,
+    /// How long records that come after the end may still hold up their callers, all together.
+    late_patience_us: AtomicU64,
+}
+
+impl Pipeline {
+    /// Opens the sinks and starts the writers.
+    pub(crate) fn start(mut plan: Plan) -> Result<Arc<Self>, Error> {
+        static IDS: AtomicU64 = AtomicU64::new(0);
+        fork::watch();
+        let sinks = plan.sinks.iter_mut().map(|sink| sink.target.open());
+        let sinks = sinks
+            .map(|sink| sink.map(Some))
+            .collect::<Result<Vec<_>, _>>()?;
+        let running = Arc::new(Running::new(&plan, sinks));
+        running
+            .drain
+            .start(plan.delays)
+            .map_err(Error::start_writer)?;
+        exit::register(&running);
+        let id = IDS.fetch_add(1, Ordering::Relaxed);
+        Ok(Arc::new(Pipeline {
+            id,
+            plan,
+            running: ArcSwap::new(running),
+        }))
+    }
+
+    /// Distinguishes the pipelines of a process.
+    #[inline]
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// Hands over a record that is encoded already.
+    #[inline]
+    pub(crate) fn push(&self, level: u8, record: &[u8]) {
+        if thread::push(self, level, record) == Pushed::Late {
+            self.running().write_if_late();
+        }
+    }
+
+    /// What runs in this process; after a fork that is started here.
+    pub(crate) fn running(&self) -> Loaded<Arc<Running>> {
+        let running = self.running.load();
+        if running.is_current() {
+            return running;
+        }
+        drop(running);
+        self.start_in_child();
+        self.running.load()
+    }
+
+    #[cold]
+    fn start_in_child(&self) {
+        let parents = self.running.load_full();
+        let sinks = self
+            .plan
+            .sinks
+            .iter()
+            .map(|sink| sink.target.open_in_child())
+            .collect();
+        let fresh = Arc::new(Running::new(&self.plan, sinks));
+        let before = self.running.compare_and_swap(&parents, Arc::clone(&fresh));
+        if !Arc::ptr_eq(&before, &parents) {
+            // Another thread of the child was faster.
+            return;
+        }
+        if fresh.drain.start(self.plan.delays).is_err() {
+            // No thread to be had: every caller writes for himself.
+            fresh.channel.close();
+        }
+        exit::register(&fresh);
+        leak(parents);
+    }
+}
+
+impl Drop for Pipeline {
+    fn drop(&mut self) {
+        let running = self.running.load_full();
+        if running.is_current() {
+            // The writers go on until everything is written; the process waits for them at its end.
+            let _ = running.drain.stop();
+        } else {
+            leak(running);
+        }
+    }
+}
+
+/// Keeps what belongs to the parent process from being torn down in the child: its locks may be
+/// held by threads that do not exist here.
+fn leak(parents: Arc<Running>) {
+    let _ = Arc::into_raw(parents);
+}
+
+impl Running {
+    fn new(plan: &Plan, sinks: Vec<Option<Box<dyn Sink>>>) -> Self {
+        let channel = Arc::new(Channel::new(plan.budget_bytes, plan.overflow, sinks.len()));
+        let name = |sink: &Option<Box<dyn Sink>>| match sink {
+            Some(sink) => sink.name().to_owned(),
+            None => "sink that cannot be used after fork".to_owned(),
+        };
+        let states: Arc<[SinkState]> = channel
+            .inlets()
+            .iter()
+            .zip(&sinks)
+            .map(|(inlet, sink)| SinkState::new(name(sink), Arc::clone(inlet)))
+            .collect();
+        let workers = sinks.into_iter().zip(&plan.sinks).enumerate();
+        let workers = workers.map(|(place, (sink, plan_of_sink))| {
+            let filter = plan_of_sink.filter.clone();
+            let lines = LineWriter::new(plan.content, (plan_of_sink.format)(), filter);
+            let (channel, states) = (Arc::clone(&channel), Arc::clone(&states));
+            Worker::new(channel, states, place, sink, lines, plan.complaints.clone())
+        });
+        let drain = Drain::new(Arc::clone(&channel), Arc::clone(&states), workers.collect());
+        Running {
+            generation: fork::generation(),
+            channel,
+            drain,
+            exit_timeout: plan.exit_timeout,
+            complaints: plan.complaints.clone(),
+            late_patience_us: AtomicU64::new(plan.exit_timeout.as_micros() as u64),
+        }
+    }
+
+    /// Whether it was started in this very process.
+    #[inline]
+    pub(crate) fn is_current(&self) -> bool {
+        self.generation == fork::generation()
+    }
+
+    pub(crate) fn channel(&self) -> &Arc<Channel> {
+        &self.channel
+    }
+
+    pub(crate) fn drain(&self) -> &Drain {
+        &self.drain
+    }
+
+    pub(crate) fn has_stopped(&self) -> bool {
+        self.drain.has_stopped() && self.stats().waiting() == 0
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        stats::take(&self.channel, self.drain.sinks())
+    }
+
+    /// Whether a record that comes after the end may still hold up its caller.
+    pub(crate) fn has_late_patience(&self) -> bool {
+        self.late_patience_us.load(Ordering::Relaxed) != 0
+    }
+
+    /// Writes a record that came after the end of the writers, on the caller's thread.
+    #[cold]
+    pub(crate) fn write_if_late(&self) {
+        if !self.channel.is_closed() {
+            return;
+        }
+        let patience_us = self.late_patience_us.load(Ordering::Relaxed);
+        let began = Instant::now();
+        self.drain
+            .flush_until(began + Duration::from_micros(patience_us));
+        let left = patience_us.saturating_sub(began.elapsed().as_micros() as u64);
+        self.late_patience_us.fetch_min(left, Ordering::Relaxed);
+    }
+
+    /// Writes what waits, as the process ends. Records that come later, from destructors and from
+    /// other exit handlers, are written by their callers.
+    pub(crate) fn end_with_process(&self) {
+        self.channel.close();
+        if !self.drain.flush_until(Instant::now() + self.exit_timeout) {
+            let waiting = self.stats().waiting();
+            let complaint = format!("the process ends with {waiting} records not written");
+            self.complaints.clone().say(&complaint);
+        }
+    }
+}
+
+impl fmt::Debug for Pipeline {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Pipeline")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,1 @@
+//! What offloop promises, tested through its public API, with real files, pipes and processes.
