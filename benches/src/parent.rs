@@ -17,17 +17,21 @@ use crate::results::{Metrics, Results};
 const CHILD_TIMEOUT: Duration = Duration::from_secs(180);
 
 pub fn run(options: &Options) -> Result<(), Box<dyn Error>> {
-    println!("{}", machine::describe());
+    println!(
+        "# Results\n\n{}; {} run(s) of each",
+        machine::describe(),
+        options.runs
+    );
     let mut lost = Vec::new();
     for bench in &options.benches {
         let start = Instant::now();
         let results = measure(bench, options)?;
-        println!("\n### {}: {}", bench.name, bench.about);
+        println!("\n## {}: {}", bench.name, bench.about);
         let rows = (bench.report)(&results);
         lost.extend(rows.into_iter().map(|row| format!("{}: {row}", bench.name)));
         eprintln!("{}: {:.0} s", bench.name, start.elapsed().as_secs_f64());
     }
-    println!("\n### Where another logger is ahead of offloop\n");
+    println!("\n## Where another logger is ahead of offloop\n");
     lost.iter().for_each(|row| println!("- {row}"));
     Ok(())
 }

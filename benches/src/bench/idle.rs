@@ -36,7 +36,7 @@ fn child(job: &Job) -> Result<Metrics, Box<dyn Error>> {
     let mut arrivals = Vec::new();
     // A generator that needs no package: the gaps must only be out of step with any timer.
     let mut random = 0x9e37_79b9_7f4a_7c15_u64;
-    for _ in 0..if job.quick { 8 } else { 40 } {
+    for _ in 0..if job.quick { 5 } else { 30 } {
         random = random
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1);
