@@ -15,13 +15,15 @@
 #![deny(clippy::disallowed_methods)]
 
 pub(crate) mod lane;
-#[cfg(all(loom, test))]
+#[cfg(all(offloop_loom, test))]
 mod model;
 pub(crate) mod overflow;
 pub(crate) mod page;
 pub(crate) mod pool;
 mod sleeper;
 pub(crate) mod sync;
+#[cfg(all(test, not(offloop_loom)))]
+mod tests;
 pub(crate) mod ticks;
 
 use std::sync::Arc;

@@ -1,6 +1,6 @@
 //! Every interleaving of the channel's own atomics, checked with loom.
 //!
-//! `RUSTFLAGS="--cfg loom" cargo test --release --lib channel::model`
+//! `RUSTFLAGS="--cfg offloop_loom" cargo test --release --lib channel::model`
 //!
 //! crossbeam's queues are stood in for by a locked one (see [`super::sync`]): what is proved is
 //! what is built around them.

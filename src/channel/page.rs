@@ -196,10 +196,10 @@ fn parse_header(header: &[u8]) -> Option<(usize, u8, u64)> {
     Some((len as usize, header[4], ticks))
 }
 
-#[cfg(not(loom))]
+#[cfg(not(offloop_loom))]
 pub(crate) use heap::{Bytes, Slice};
 
-#[cfg(not(loom))]
+#[cfg(not(offloop_loom))]
 mod heap {
     use std::ptr::NonNull;
 
@@ -263,18 +263,25 @@ mod heap {
     }
 }
 
-#[cfg(loom)]
+#[cfg(offloop_loom)]
 pub(crate) use model::{Bytes, Slice};
 
-#[cfg(loom)]
+#[cfg(offloop_loom)]
 mod model {
+    use std::borrow::Cow;
+
     use loom::cell::UnsafeCell;
 
-    pub(crate) type Slice<'a> = Vec<u8>;
+    pub(crate) type Slice<'a> = Cow<'a, [u8]>;
 
     /// One loom cell a byte, so that loom sees each access that races.
     #[derive(Debug)]
     pub(crate) struct Bytes(Vec<UnsafeCell<u8>>);
+
+    // SAFETY: as for the bytes on the heap, and loom checks it.
+    unsafe impl Send for Bytes {}
+    // SAFETY: as for `Send`.
+    unsafe impl Sync for Bytes {}
 
     impl Bytes {
         pub(crate) fn new(capacity: usize) -> Self {
