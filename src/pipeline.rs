@@ -110,6 +110,10 @@ impl Pipeline {
     #[cold]
     fn start_in_child(&self) {
         let parents = self.running.load_full();
+        if parents.is_current() {
+            // Another thread of the child was faster, and has finished already.
+            return;
+        }
         let sinks = self
             .plan
             .sinks
@@ -119,7 +123,7 @@ impl Pipeline {
         let fresh = Arc::new(Running::new(&self.plan, sinks));
         let before = self.running.compare_and_swap(&parents, Arc::clone(&fresh));
         if !Arc::ptr_eq(&before, &parents) {
-            // Another thread of the child was faster.
+            // Another thread of the child was faster, by less.
             return;
         }
         if fresh.drain.start(self.plan.delays).is_err() {

@@ -3,7 +3,6 @@
 #![expect(unsafe_code, reason = "a record carries its callsite as an address")]
 
 use std::collections::HashMap;
-use std::sync::{Mutex, OnceLock, PoisonError};
 
 use tracing::{Level, Metadata};
 
@@ -82,24 +81,23 @@ impl Callsites {
     }
 }
 
-/// Finds or makes the process-wide entry. Runs on writer threads only, once for each callsite and
-/// writer, so a lock is no harm.
-#[expect(clippy::disallowed_methods, reason = "runs on writer threads only")]
+/// Finds or makes the process-wide entry, once for each callsite and writer. Without a lock: a
+/// forked child comes here too, and the parent's writer that held it would not exist there.
 fn resolve(address: u64) -> &'static Callsite {
-    static CALLSITES: OnceLock<Mutex<HashMap<u64, &'static Callsite>>> = OnceLock::new();
-    let mut callsites = CALLSITES
-        .get_or_init(Mutex::default)
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner);
-    let index = callsites.len();
-    callsites.entry(address).or_insert_with(|| {
-        let pointer = std::ptr::with_exposed_provenance::<Metadata<'static>>(address as usize);
-        // SAFETY: the address must be that of a `Metadata` that lives for ever. Records are
-        // written by `Encoder` alone, which takes a `&'static Metadata` and exposes its
-        // provenance; pages are read by this process only, and a page's committed bytes are never
-        // written again before every reader has let go of it.
-        let metadata: &'static Metadata<'static> = unsafe { &*pointer };
-        // Leaked on purpose: as many as there are macros in the program, as long as these live.
-        Box::leak(Box::new(Callsite::new(index, metadata)))
-    })
+    static CALLSITES: boxcar::Vec<(u64, &'static Callsite)> = boxcar::Vec::new();
+    let mut known = CALLSITES.iter().map(|(_, known)| known);
+    if let Some((_, callsite)) = known.find(|(known, _)| *known == address) {
+        return callsite;
+    }
+    let pointer = std::ptr::with_exposed_provenance::<Metadata<'static>>(address as usize);
+    // SAFETY: the address must be that of a `Metadata` that lives for ever. Records are
+    // written by `Encoder` alone, which takes a `&'static Metadata` and exposes its
+    // provenance; pages are read by this process only, and a page's committed bytes are never
+    // written again before every reader has let go of it.
+    let metadata: &'static Metadata<'static> = unsafe { &*pointer };
+    // Leaked on purpose: as many as there are macros in the program, as long as these live. Two
+    // writers that meet a callsite at once may each make an entry; either serves.
+    let leak = |index| &*Box::leak(Box::new(Callsite::new(index, metadata)));
+    let place = CALLSITES.push_with(|index| (address, leak(index)));
+    CALLSITES[place].1
 }
