@@ -117,7 +117,7 @@ fn a_record_logged_after_shutdown_is_written_by_its_caller() {
 
 #[test]
 fn records_of_exit_handlers_are_written_whether_they_run_before_or_after_offloops_own() {
-    for count in [1, 10, 3_000] {
+    for count in [1, 10, 600] {
         let ended = child::run(&["exit-handlers", &count.to_string()]);
         ended.assert_success();
         ended.assert_stats_add_up();
@@ -141,7 +141,7 @@ fn records_of_thread_destructors_are_written_before_and_after_offloops_own_is_de
 fn an_exit_in_the_midst_of_a_log_call_writes_what_came_before() {
     let ended = child::run(&["exit-in-value"]);
     ended.assert_success();
-    assert_numbers(&ended, [0..100]);
+    assert_numbers(&ended, std::iter::once(0..100));
 }
 
 #[test]
