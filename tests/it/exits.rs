@@ -60,14 +60,15 @@ fn a_value_that_panics_loses_neither_its_record_nor_the_program() {
     assert_eq!(records_about(&ended, "panic").len(), 3);
 }
 
-/// The process aborts: there is no exit handler to write what the writer has not got to yet. That
-/// may cost the last records, but tears none.
 #[test]
-fn a_double_panic_aborts_at_once_and_leaves_whole_lines() {
+fn a_double_panic_aborts_and_all_that_led_to_it_is_written() {
     let ended = child::run(&["double-panic"]);
     ended.assert_signal(Signal::ABORT);
-    let numbers = ended.numbers();
-    assert!(numbers.iter().copied().eq(0..numbers.len() as u64));
+    assert!(ended.numbers().into_iter().eq(0..1_001));
+    let panics = records_about(&ended, "panic");
+    let said = |message| panics.iter().any(|panic| panic["message"] == message);
+    assert!(said("the first of two panics"), "{panics:#?}");
+    assert!(said("the second of two panics"), "{panics:#?}");
 }
 
 #[test]
