@@ -117,6 +117,18 @@ fn a_record_logged_after_shutdown_is_written_by_its_caller() {
 }
 
 #[test]
+fn records_logged_after_a_shutdown_that_failed_are_counted_and_hold_nobody_up_for_long() {
+    let ended = child::run(&["late-stalled"]);
+    ended.assert_success();
+    ended.assert_stats_add_up();
+    let stats = ended.answers("stats")[0];
+    assert_eq!(stats["accepted"], 7_000);
+    // A few wait with those from before; once patience has run out, they are lost at once.
+    let lost = stats["lost"].as_u64().unwrap();
+    assert!(1_900 < lost && lost < 2_000, "{stats}");
+}
+
+#[test]
 fn records_of_exit_handlers_are_written_whether_they_run_before_or_after_offloops_own() {
     for count in [1, 10, 600] {
         let ended = child::run(&["exit-handlers", &count.to_string()]);
