@@ -140,7 +140,7 @@ impl Drop for Pipeline {
         let running = self.running.load_full();
         if running.is_current() {
             // The writers go on until everything is written; the process waits for them at its end.
-            let _ = running.drain.stop();
+            running.drain.stop();
         } else {
             leak(running);
         }

@@ -3,7 +3,6 @@
 #![expect(unsafe_code, reason = "a record carries its callsite as an address")]
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 
 use tracing::{Level, Metadata};
 
@@ -46,43 +45,39 @@ impl Callsite {
 }
 
 /// A writer thread's own view of the process's callsites.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Callsites {
-    known: HashMap<u64, &'static Callsite, BuildHasherDefault<AddressHasher>>,
+    known: HashMap<u64, &'static Callsite>,
+    /// What was looked up last in each class of addresses: a record and its spans are looked up
+    /// one by one, and a map's hash would cost as much as writing a field.
+    recent: [Option<(u64, &'static Callsite)>; RECENT_CALLSITES],
+}
+
+const RECENT_CALLSITES: usize = 256;
+
+impl Default for Callsites {
+    fn default() -> Self {
+        Callsites {
+            known: HashMap::new(),
+            recent: [None; RECENT_CALLSITES],
+        }
+    }
 }
 
 impl Callsites {
     /// The callsite at the address that a record carries.
     #[inline]
     pub(crate) fn at(&mut self, address: u64) -> &'static Callsite {
-        self.known
-            .entry(address)
-            .or_insert_with(|| resolve(address))
-    }
-}
-
-/// Spreads addresses over a table. Looked up for each record and each of its spans, where the
-/// standard hasher's defence against chosen keys would cost more than the rest of the look-up.
-#[derive(Debug, Default)]
-struct AddressHasher(u64);
-
-impl Hasher for AddressHasher {
-    #[inline]
-    fn write_u64(&mut self, address: u64) {
-        // Fibonacci hashing. The product's upper half is the well mixed one, and a table takes its
-        // bucket from the lower half.
-        self.0 = address.wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(32);
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u64(self.0 ^ u64::from(*byte));
+        // Fibonacci hashing: the product's highest bits depend on all bits of the address.
+        let class = address.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56;
+        let recent = &mut self.recent[class as usize % RECENT_CALLSITES];
+        if let Some((_, callsite)) = recent.filter(|(recent, _)| *recent == address) {
+            return callsite;
         }
-    }
-
-    #[inline]
-    fn finish(&self) -> u64 {
-        self.0
+        let resolved = || resolve(address);
+        let callsite = *self.known.entry(address).or_insert_with(resolved);
+        *recent = Some((address, callsite));
+        callsite
     }
 }
 

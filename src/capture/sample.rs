@@ -191,6 +191,7 @@ fn encode_fields(fields: &[SampleField], encoder: &mut Encoder<'_>) {
 
 /// Metadata as a macro makes it at compile time. Equal samples share it, as the records of one
 /// macro do. Leaked, since records refer to it for ever.
+#[expect(clippy::disallowed_methods, reason = "tests may wait for each other")]
 fn metadata(
     target: &str,
     name: &str,

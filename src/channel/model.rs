@@ -24,9 +24,9 @@ const PAGE_BYTES: usize = 2 * frame_bytes(RECORD.len());
 fn read_all(page: &mut PageReader) -> Vec<u64> {
     let mut ticks = Vec::new();
     while let Some(frame) = page.next() {
-        assert_eq!(frame.record[..], RECORD);
+        assert_eq!(*frame.record(), RECORD);
         ticks.push(frame.ticks);
-        let len = frame.record.len();
+        let len = frame.record().len();
         page.advance(len);
     }
     ticks

@@ -67,7 +67,15 @@ pub(crate) struct PageReader {
 pub(crate) struct Frame<'a> {
     pub(crate) level: u8,
     pub(crate) ticks: u64,
-    pub(crate) record: Slice<'a>,
+    record: Slice<'a>,
+}
+
+impl Frame<'_> {
+    /// The record's bytes.
+    #[inline]
+    pub(crate) fn record(&self) -> &[u8] {
+        &self.record
+    }
 }
 
 impl IdlePage {
@@ -201,9 +209,21 @@ pub(crate) use heap::{Bytes, Slice};
 
 #[cfg(not(offloop_loom))]
 mod heap {
+    use std::ops::Deref;
     use std::ptr::NonNull;
 
-    pub(crate) type Slice<'a> = &'a [u8];
+    /// Bytes of a page that will not change while they are looked at.
+    #[derive(Debug)]
+    pub(crate) struct Slice<'a>(&'a [u8]);
+
+    impl Deref for Slice<'_> {
+        type Target = [u8];
+
+        #[inline]
+        fn deref(&self) -> &[u8] {
+            self.0
+        }
+    }
 
     /// Bytes on the heap, which the writer and the readers of a page share.
     #[derive(Debug)]
@@ -250,7 +270,7 @@ mod heap {
             let source = unsafe { self.0.cast::<u8>().add(offset) };
             // SAFETY: in bounds, initialised (zeroed by `new`), and unchanged while the slice
             // lives, by this function's contract.
-            unsafe { std::slice::from_raw_parts(source.as_ptr(), len) }
+            Slice(unsafe { std::slice::from_raw_parts(source.as_ptr(), len) })
         }
     }
 
@@ -268,11 +288,22 @@ pub(crate) use model::{Bytes, Slice};
 
 #[cfg(offloop_loom)]
 mod model {
-    use std::borrow::Cow;
+    use std::marker::PhantomData;
+    use std::ops::Deref;
 
     use loom::cell::UnsafeCell;
 
-    pub(crate) type Slice<'a> = Cow<'a, [u8]>;
+    /// A copy: what loom lends must be given back at once.
+    #[derive(Debug)]
+    pub(crate) struct Slice<'a>(Vec<u8>, PhantomData<&'a ()>);
+
+    impl Deref for Slice<'_> {
+        type Target = [u8];
+
+        fn deref(&self) -> &[u8] {
+            &self.0
+        }
+    }
 
     /// One loom cell a byte, so that loom sees each access that races.
     #[derive(Debug)]
@@ -302,7 +333,10 @@ mod model {
         pub(crate) unsafe fn read(&self, offset: usize, len: usize) -> Slice<'_> {
             // SAFETY: loom checks it.
             let byte = |cell: &UnsafeCell<u8>| cell.with(|cell| unsafe { *cell });
-            self.0[offset..offset + len].iter().map(byte).collect()
+            Slice(
+                self.0[offset..offset + len].iter().map(byte).collect(),
+                PhantomData,
+            )
         }
     }
 }

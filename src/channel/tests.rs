@@ -26,8 +26,8 @@ impl Reader {
         let mut records = Vec::new();
         for mut page in std::mem::take(&mut self.0) {
             while let Some(frame) = page.next() {
-                records.push(frame.record.to_vec());
-                let len = frame.record.len();
+                records.push(frame.record().to_vec());
+                let len = frame.record().len();
                 page.advance(len);
             }
             if page.is_finished() {
@@ -212,13 +212,13 @@ fn a_full_page_refuses_a_record_and_keeps_what_it_has() {
     assert!(!writer.append(INFO, 4, b""));
     let first = reader.next().unwrap();
     assert_eq!(
-        (first.level, first.ticks, &first.record[..]),
+        (first.level, first.ticks, first.record()),
         (INFO, 1, &b"abc"[..])
     );
     reader.advance(3);
     let second = reader.next().unwrap();
     assert_eq!(
-        (second.level, second.ticks, &second.record[..]),
+        (second.level, second.ticks, second.record()),
         (ERROR, 3, &[7; 8][..])
     );
     reader.advance(8);

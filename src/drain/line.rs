@@ -61,7 +61,7 @@ impl LineWriter {
         batch: &mut Batch,
         counters: &SinkCounters,
     ) -> ControlFlow<()> {
-        let bytes: &[u8] = &frame.record;
+        let bytes = frame.record();
         if self.content == Content::Lines {
             batch.push(Some(frame.level), frame.ticks, |lines| {
                 lines.extend_from_slice(bytes)

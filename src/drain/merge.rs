@@ -164,7 +164,7 @@ impl LaneQueue {
                     return ControlFlow::Continue(());
                 }
                 let flow = emit(&frame, &mut self.source);
-                let len = frame.record.len();
+                let len = frame.record().len();
                 page.advance(len);
                 flow?;
             }

@@ -404,7 +404,7 @@ fn count_lost(mut page: PageReader, state: &SinkState) -> Option<crate::channel:
             .counters
             .lost
             .count(LossReason::QueueFull, frame.level, now);
-        let len = frame.record.len();
+        let len = frame.record().len();
         page.advance(len);
     }
     page.release()

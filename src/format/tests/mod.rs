@@ -1,5 +1,6 @@
 //! What a line promises, whatever was logged.
 
+mod expected;
 mod hostile;
 mod json;
 mod naughty;
