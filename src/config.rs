@@ -239,7 +239,7 @@ impl Builder {
     }
 
     /// Sets how long the end of the process may wait for records to be written, after `main` has
-    /// returned or `std::process::exit` was called.
+    /// returned, `std::process::exit` was called, or a panic that aborts was logged.
     ///
     /// That time is only used if a sink stalls or fails. Defaults to 5 s.
     ///
@@ -323,7 +323,7 @@ impl Builder {
         }
         install::pipeline(&pipeline);
         if panic_hook {
-            install::panic_hook(&pipeline);
+            install::panic_hook();
         }
         Ok(Guard::new(pipeline))
     }

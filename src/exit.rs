@@ -39,9 +39,12 @@ pub(crate) fn register(running: &Arc<Running>) {
 #[cfg_attr(miri, expect(dead_code, reason = "Miri runs no exit handlers"))]
 extern "C" fn at_exit() {
     // A panic must not cross into C.
-    let _ = std::panic::catch_unwind(|| {
-        for running in RUNNING.load().iter().filter(|running| running.is_current()) {
-            running.end_with_process();
-        }
-    });
+    let _ = std::panic::catch_unwind(write_all);
+}
+
+/// Writes whatever waits, now that nothing runs after this any more.
+pub(crate) fn write_all() {
+    for running in RUNNING.load().iter().filter(|running| running.is_current()) {
+        running.end_with_process();
+    }
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::batch::Batch;
@@ -230,13 +231,27 @@ impl Worker {
 
     fn wait_for_sink(&mut self, error: &io::Error) {
         if error.kind() == io::ErrorKind::WouldBlock {
+            let at_most = self.limited(ROOM_WAIT);
             self.sink
                 .iter_mut()
-                .for_each(|sink| sink.wait_for_room(ROOM_WAIT));
+                .for_each(|sink| sink.wait_for_room(at_most));
             return;
         }
         let pause = self.note_failure(&error.to_string());
-        self.state().inlet.sleeper.sleep(pause, || false);
+        self.leave_alone(pause);
+    }
+
+    /// Gives a sink that failed some time. Nobody can cut that short: callers whose records find no
+    /// room would, each time.
+    fn leave_alone(&self, pause: Duration) {
+        thread::sleep(self.limited(pause));
+    }
+
+    /// As much of a wait as patience allows.
+    fn limited(&self, wait: Duration) -> Duration {
+        self.patience.map_or(wait, |deadline| {
+            wait.min(deadline.saturating_duration_since(Instant::now()))
+        })
     }
 
     /// Notes that the sink failed, says so if that is new, and returns how long to leave it alone.
@@ -305,7 +320,7 @@ impl Worker {
             Ok(()) => self.must_flush = false,
             Err(error) => {
                 let pause = self.note_failure(&format!("flush: {error}"));
-                self.state().inlet.sleeper.sleep(pause, || false);
+                self.leave_alone(pause);
             }
         }
         !self.must_flush

@@ -164,6 +164,19 @@ pub(crate) fn log_after_shutdown(directory: &Path) {
     tell_stats(&guard.stats());
 }
 
+pub(crate) fn log_after_shutdown_with_stalled_reader(directory: &Path) {
+    let fifo = directory.join("fifo");
+    let _reader = system::stalled_fifo(&fifo);
+    let builder = offloop::builder().file(fifo).exit_timeout(IMPATIENCE);
+    let guard = builder.init().unwrap();
+    log_all(0..5_000);
+    shut_down(&guard, IMPATIENCE);
+    let other = thread::spawn(|| log_all(5_000..6_000));
+    log_all(6_000..7_000);
+    other.join().unwrap();
+    tell_stats(&guard.stats());
+}
+
 static HANDLER_RECORDS: AtomicU64 = AtomicU64::new(0);
 
 extern "C" fn registered_before() {
@@ -179,7 +192,8 @@ pub(crate) fn exit_handlers(directory: &Path, count: u64) {
     HANDLER_RECORDS.store(count, Ordering::Relaxed);
     // Handlers run in the reverse order: this one after offloop's own.
     system::at_exit(registered_before);
-    let _guard = builder(directory).init().unwrap();
+    // Their records fit the budget, but not if each of them takes a page.
+    let _guard = builder(directory).budget(256 << 10).init().unwrap();
     system::at_exit(registered_after);
     log_all(0..100);
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier};
 use std::thread;
 
-use offloop::{Guard, Memory};
+use offloop::{Guard, LossReason, Memory};
 use serde_json::json;
 use tracing_subscriber::layer::SubscriberExt;
 
@@ -102,6 +102,29 @@ pub(crate) fn in_blocking_task(directory: &Path) {
         log_all(100..1_000);
         forking.await.unwrap();
     });
+}
+
+/// Forks with a sink beside the file that only the parent can use.
+pub(crate) fn unusable_sink(directory: &Path) {
+    let memory = Memory::new();
+    let guard = builder(directory).memory(&memory).init().unwrap();
+    log_all(0..100);
+    match system::fork() {
+        Side::Child => {
+            log_all(0..CHILD_RECORDS);
+            guard.flush(PATIENCE).unwrap();
+            let stats = guard.stats();
+            assert_eq!(stats.sinks[1].lost.by(LossReason::Fork), CHILD_RECORDS);
+            tell_stats(&stats);
+        }
+        Side::Parent(child) => {
+            system::wait_for(child);
+            log_all(100..200);
+            guard.flush(PATIENCE).unwrap();
+            assert_eq!(memory.lines().len(), 200);
+            tell_stats(&guard.stats());
+        }
+    }
 }
 
 /// Forks with the budget used up and a reader that does not read.

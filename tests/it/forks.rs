@@ -96,6 +96,16 @@ fn a_child_of_a_process_whose_budget_is_used_up_counts_for_itself_and_ends() {
 }
 
 #[test]
+fn a_child_counts_as_lost_what_a_sink_of_its_parents_alone_does_not_get() {
+    let ended = child::run(&["fork-unusable"]);
+    ended.assert_success();
+    ended.assert_stats_add_up();
+    assert_is_range(&ended.numbers_by_process()[&ended.process], 200, "parent");
+    let children = children(&ended);
+    assert_is_range(children.values().next().unwrap(), 100, "child");
+}
+
+#[test]
 fn threads_of_a_child_that_log_for_the_first_time_at_once_share_one_pipeline() {
     let rounds = rounds(40, 400);
     let ended = child::run(&["fork-threads", &rounds.to_string()]);
@@ -116,7 +126,7 @@ fn threads_of_a_child_that_log_for_the_first_time_at_once_share_one_pipeline() {
 
 #[test]
 fn a_child_forked_while_writers_learn_new_callsites_does_not_hang() {
-    let rounds = rounds(100, 1_000);
+    let rounds = rounds(300, 3_000);
     let ended = child::run(&["fork-learning", &rounds.to_string()]);
     ended.assert_success();
     let children = children(&ended);

@@ -7,5 +7,6 @@
 
 mod child;
 mod exits;
+mod failing;
 mod forks;
 mod survive;
