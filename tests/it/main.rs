@@ -1,2 +1,5 @@
 //! What offloop promises, tested through its public API, with real files, pipes and processes.
 
+
+mod overflow;
+mod support;
