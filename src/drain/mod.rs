@@ -31,7 +31,7 @@ use self::merge::Merge;
 use self::worker::Worker;
 use crate::channel::overflow::LossReason;
 use crate::channel::ticks::{self, TICKS_MARGIN};
-use crate::channel::{Channel, Inlet};
+use crate::channel::{self, Channel, Inlet};
 use crate::stats::SinkCounters;
 
 /// How often a thread that waits looks whether it has to write for itself.
@@ -59,11 +59,12 @@ pub(crate) struct SinkState {
 }
 
 impl SinkState {
-    pub(crate) fn new(name: String, inlet: Arc<Inlet>) -> Self {
+    /// The state of one of `sinks` sinks.
+    pub(crate) fn new(name: String, inlet: Arc<Inlet>, sinks: usize) -> Self {
         SinkState {
             name,
             inlet,
-            counters: SinkCounters::default(),
+            counters: SinkCounters::new(sinks),
             progress: Arc::default(),
             merge: Mutex::default(),
             is_stopping: AtomicBool::new(false),
@@ -108,6 +109,7 @@ impl Drain {
                 .name(format!("offloop-{kind}"))
                 .spawn(move || {
                     let _running = running;
+                    channel::become_reader();
                     let worker = parked[place]
                         .lock()
                         .unwrap_or_else(PoisonError::into_inner)

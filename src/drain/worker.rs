@@ -45,9 +45,10 @@ pub(crate) struct Worker {
     failure: Option<Failure>,
     /// Whether the sink may hold back what it accepted.
     must_flush: bool,
-    /// The losses that were reported, the latest of them, and when that was.
+    /// The losses that were reported, how many there were at the last look, and when the last
+    /// report was.
     reported: LossTable,
-    reported_ticks: u64,
+    losses_seen: u64,
     reported_at: Option<Instant>,
     /// Until when to try, where the thread is not the writer's own.
     patience: Option<Instant>,
@@ -81,7 +82,7 @@ impl Worker {
             failure: None,
             must_flush: false,
             reported: LossTable::default(),
-            reported_ticks: 0,
+            losses_seen: 0,
             reported_at: None,
             patience: None,
         }
@@ -332,32 +333,36 @@ impl Worker {
             .reported_at
             .is_some_and(|at| at.elapsed() < REPORT_PAUSE);
         let is_ending = self.patience.is_some() || self.state().is_stopping.load(Ordering::Relaxed);
-        let last_ticks = self
-            .losses()
-            .map(LossCounters::last_ticks)
-            .max()
-            .unwrap_or_default();
-        if last_ticks <= self.reported_ticks || (too_soon && !is_ending) {
+        let losses_seen = self.losses().map(LossCounters::total).sum();
+        if losses_seen == self.losses_seen || (too_soon && !is_ending) {
             return;
         }
+        self.losses_seen = losses_seen;
+        let first = self
+            .losses()
+            .filter_map(|lost| lost.take_first_ticks(self.place));
+        let first = first.min();
+        let last = self.losses().map(LossCounters::last_ticks).max();
         let lost = self
             .losses()
             .fold(LossTable::default(), |sum, lost| sum.plus(&lost.snapshot()));
         let news = lost.minus(&self.reported);
-        let times = self.losses().filter_map(LossCounters::unreported);
-        let times = times.reduce(|sum, times| (sum.0.min(times.0), sum.1.max(times.1)));
-        self.losses().for_each(|lost| lost.report_up_to(last_ticks));
-        let (first, last) = times.unwrap_or((last_ticks, last_ticks));
-        let (first, last) = (self.lines.timestamp(first), self.lines.timestamp(last));
+        let count = news.total();
+        if count == 0 {
+            // They were counted in the midst of the last look, and reported with it.
+            return;
+        }
+        let last = last.unwrap_or_default();
+        let first = self.lines.timestamp(first.unwrap_or(last));
+        let last = self.lines.timestamp(last);
         self.lines
             .write_notice(ticks::now(), &mut self.batch, |record| {
                 notice::lost(record, &news, &first, &last);
             });
-        let (count, name) = (news.total(), &self.state().name);
+        let name = &self.state().name;
         self.complaints
             .say(&format!("{count} records lost on the way to {name}"));
         self.reported = lost;
-        self.reported_ticks = last_ticks;
         self.reported_at = Some(Instant::now());
     }
 

@@ -10,3 +10,6 @@ mod exits;
 mod failing;
 mod forks;
 mod survive;
+
+mod overflow;
+mod support;
