@@ -129,6 +129,15 @@ fn records_logged_after_a_shutdown_that_failed_are_counted_and_hold_nobody_up_fo
 }
 
 #[test]
+fn a_record_that_could_not_be_written_after_shutdown_is_tried_once_more_at_exit() {
+    let ended = child::run(&["late-pending"]);
+    ended.assert_success();
+    ended.assert_stats_add_up();
+    assert_eq!(ended.answers("stats")[0]["waiting"], 1);
+    assert_eq!(ended.numbers(), [0, 1]);
+}
+
+#[test]
 fn records_of_exit_handlers_are_written_whether_they_run_before_or_after_offloops_own() {
     for count in [1, 10, 600] {
         let ended = child::run(&["exit-handlers", &count.to_string()]);
