@@ -316,8 +316,8 @@ impl Builder {
             }
             Filter::Dynamic(filter) => {
                 let level_max = layer::Filter::<Registry>::max_level_hint(&*filter);
-                let layer = OffloopLayer::new(Arc::clone(&pipeline)).with_filter(*filter);
-                let subscriber = tracing_subscriber::registry().with(layer);
+                let layer = OffloopLayer::new(Arc::clone(&pipeline));
+                let subscriber = tracing_subscriber::registry().with(*filter).with(layer);
                 install::subscriber(subscriber, level_max.unwrap_or(LevelFilter::TRACE))?;
             }
         }

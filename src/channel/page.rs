@@ -88,6 +88,17 @@ impl IdlePage {
         }))
     }
 
+    /// The same, but touched: the system has backed all of it with memory.
+    pub(crate) fn new_touched(capacity: usize) -> Self {
+        const SYSTEM_PAGE_BYTES: usize = 4096;
+        let page = IdlePage::new(capacity);
+        for offset in (0..capacity).step_by(SYSTEM_PAGE_BYTES) {
+            // SAFETY: the offset is within the capacity, and nobody else knows the page yet.
+            unsafe { page.0.bytes.write(offset, &[0]) };
+        }
+        page
+    }
+
     pub(crate) fn capacity(&self) -> usize {
         self.0.bytes.capacity()
     }

@@ -3,8 +3,12 @@
 use super::page::{IdlePage, frame_bytes};
 use super::sync::{AtomicUsize, Ordering, Queue};
 
-/// How many pages stay warm when the program goes quiet; the rest goes back to the system.
-const WARM_PAGES: usize = 16;
+/// How many idle pages there are at least, so that a caller seldom has to make one: the first
+/// touch of fresh memory costs more than all else that it does.
+const SPARE_PAGES: usize = 8;
+
+/// How many pages more than needed are given back to the system at a time.
+const FREED_PAGES_MAX: usize = 16;
 
 /// All pages of a channel, made on demand and used again and again.
 #[derive(Debug)]
@@ -13,6 +17,9 @@ pub(crate) struct Pool {
     page_bytes: usize,
     /// Bytes of the pages in use. Idle pages beside them may take what is left of the budget.
     used_bytes: AtomicUsize,
+    /// The most that was in use since the pool was last tended, and the most that lately was.
+    peak_bytes: AtomicUsize,
+    recent_peak_bytes: AtomicUsize,
     idle: Queue<IdlePage>,
 }
 
@@ -24,6 +31,8 @@ impl Pool {
             budget_bytes,
             page_bytes,
             used_bytes: AtomicUsize::new(0),
+            peak_bytes: AtomicUsize::new(0),
+            recent_peak_bytes: AtomicUsize::new(0),
             idle: Queue::new(budget_bytes / page_bytes),
         }
     }
@@ -74,10 +83,21 @@ impl Pool {
         self.limit(false) < self.used_bytes.load(Ordering::Relaxed)
     }
 
-    /// Gives memory back to the system, except for a few warm pages.
-    pub(crate) fn trim(&self) {
-        while WARM_PAGES < self.idle.len() {
+    /// Sees to it that there are idle pages, but not many more than were needed lately. For a
+    /// writer thread, now and then: it takes from callers what would hold them up.
+    pub(crate) fn tend(&self) {
+        let used = self.used_bytes();
+        let peak = self.peak_bytes.swap(used, Ordering::Relaxed);
+        let recent = self.recent_peak_bytes.load(Ordering::Relaxed);
+        let recent = peak.max(recent - recent / 64);
+        self.recent_peak_bytes.store(recent, Ordering::Relaxed);
+        let spare = recent.saturating_sub(used) / self.page_bytes + SPARE_PAGES;
+        for _ in 0..self.idle.len().saturating_sub(spare).min(FREED_PAGES_MAX) {
             drop(self.idle.pop());
+        }
+        let room = self.limit(false).saturating_sub(used) / self.page_bytes;
+        for _ in self.idle.len()..SPARE_PAGES.min(room) {
+            let _ = self.idle.push(IdlePage::new_touched(self.page_bytes));
         }
     }
 
@@ -89,6 +109,7 @@ impl Pool {
         // Relaxed: see `put`. Add first and look then: two threads cannot both take the last page.
         let used = self.used_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
         if used <= self.limit(urgent) {
+            self.peak_bytes.fetch_max(used, Ordering::Relaxed);
             return true;
         }
         self.used_bytes.fetch_sub(bytes, Ordering::Relaxed);

@@ -28,9 +28,8 @@ const ROOM_WAIT: Duration = Duration::from_millis(50);
 /// Losses that go on are reported at most this often.
 const REPORT_PAUSE: Duration = Duration::from_secs(1);
 
-/// After this long without a record the writer begins to sleep longer, and later to give memory back.
+/// After this long without a record the writer begins to sleep longer.
 const QUIET_AFTER: Duration = Duration::from_millis(100);
-const TRIM_AFTER: Duration = Duration::from_secs(2);
 
 /// Writes the records of one pipeline to one sink.
 pub(crate) struct Worker {
@@ -105,9 +104,6 @@ impl Worker {
                 delay = delays.busy;
             } else if QUIET_AFTER < busy_at.elapsed() {
                 delay = (delay * 2).min(delays.idle);
-                if TRIM_AFTER < busy_at.elapsed() {
-                    self.channel.pool.trim();
-                }
             }
             if written < super::batch::BATCH_BYTES {
                 self.sleep(delay);
@@ -145,6 +141,9 @@ impl Worker {
         }
         self.report_losses();
         self.relieve_pool();
+        if self.place == 0 {
+            self.channel.pool.tend();
+        }
         if self.write_batch() && self.flush_sink() {
             self.state().progress.reach(horizon);
         }
