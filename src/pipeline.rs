@@ -71,7 +71,7 @@ impl Pipeline {
         let running = Arc::new(Running::new(&plan, sinks));
         running.drain.start(plan.delays).map_err(|cause| {
             // Those that did start.
-            drop(running.drain.stop());
+            running.drain.stop();
             Error::start_writer(cause)
         })?;
         exit::register(&running);

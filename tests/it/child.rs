@@ -18,7 +18,14 @@ use tempfile::TempDir;
 /// A program that takes longer hangs, and so does one whose descendants do.
 const HANG: Duration = Duration::from_secs(60);
 
-static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| build("dev"));
+/// As this test was built.
+const PROFILE: &str = if cfg!(debug_assertions) {
+    "dev"
+} else {
+    "release"
+};
+
+static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| build(PROFILE));
 static ABORTING_PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| build("abort"));
 
 /// Builds the program, which is a matter of a moment if `cargo test` has built it before.

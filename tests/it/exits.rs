@@ -17,10 +17,9 @@ fn assert_numbers(ended: &Ended, expected: impl IntoIterator<Item = Range<u64>>)
     expected.sort_unstable();
     assert!(
         numbers == expected,
-        "{} of {} records, {}\n{}",
+        "{} of {} records, or others\n{}",
         numbers.len(),
         expected.len(),
-        "or others",
         ended.stderr
     );
 }
