@@ -69,7 +69,7 @@ fn builder(directory: &Path) -> Builder {
 }
 
 fn log(number: u64) {
-    tracing::info!(pid = std::process::id(), number, "record");
+    tracing::info!(process = system::process(), number, "record");
 }
 
 fn log_all(numbers: std::ops::Range<u64>) {
