@@ -30,9 +30,15 @@ pub(crate) fn register(running: &Arc<Running>) {
     RUNNING.rcu(|list| {
         let alive = list
             .iter()
-            .filter(|other| other.is_current() && !other.has_stopped());
+            .filter(|other| other.is_current() && !is_done_with(other));
         alive.chain([running]).cloned().collect::<Vec<_>>()
     });
+}
+
+/// Whether nothing waits in a pipeline and nothing can come: its owner has let go of it.
+fn is_done_with(running: &Arc<Running>) -> bool {
+    // The list holds it, too.
+    Arc::strong_count(running) == 1 && running.has_stopped()
 }
 
 /// Runs after `main` has returned, and inside of `std::process::exit`.

@@ -69,10 +69,11 @@ impl Pipeline {
             .map(|sink| sink.map(Some))
             .collect::<Result<Vec<_>, _>>()?;
         let running = Arc::new(Running::new(&plan, sinks));
-        running
-            .drain
-            .start(plan.delays)
-            .map_err(Error::start_writer)?;
+        running.drain.start(plan.delays).map_err(|cause| {
+            // Those that did start.
+            running.drain.stop();
+            Error::start_writer(cause)
+        })?;
         exit::register(&running);
         let id = IDS.fetch_add(1, Ordering::Relaxed);
         Ok(Arc::new(Pipeline {
@@ -233,6 +234,8 @@ impl Running {
             let waiting = self.stats().waiting();
             let complaint = format!("the process ends with {waiting} records not written");
             self.complaints.clone().say(&complaint);
+            // Whoever logs after this has been waited for already.
+            self.late_patience_us.store(0, Ordering::Relaxed);
         }
     }
 }

@@ -177,6 +177,39 @@ pub(crate) fn log_after_shutdown_with_stalled_reader(directory: &Path) {
     tell_stats(&guard.stats());
 }
 
+/// A file that fails when it is told to.
+struct Failing(fs::File, Arc<AtomicBool>);
+
+impl Write for Failing {
+    fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
+        if self.1.load(Ordering::Relaxed) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        self.0.write(lines)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+pub(crate) fn late_record_that_waits_for_the_exit(directory: &Path) {
+    let file = fs::File::create(directory.join("app.jsonl")).unwrap();
+    let fails = Arc::new(AtomicBool::new(false));
+    let writer = Failing(file, Arc::clone(&fails));
+    let builder = offloop::builder().writer(writer).exit_timeout(IMPATIENCE);
+    let guard = builder.init().unwrap();
+    log(0);
+    shut_down(&guard, PATIENCE);
+    // Another pipeline must not push the first one out of sight.
+    let other = offloop::non_blocking(io::sink()).unwrap();
+    fails.store(true, Ordering::Relaxed);
+    log(1);
+    fails.store(false, Ordering::Relaxed);
+    tell_stats(&guard.stats());
+    drop(other);
+}
+
 static HANDLER_RECORDS: AtomicU64 = AtomicU64::new(0);
 
 extern "C" fn registered_before() {

@@ -42,7 +42,8 @@ pub(crate) fn storm(directory: &Path, rounds: u64) {
         match system::fork() {
             Side::Child => return end_child(ending, &guard),
             Side::Parent(child) => {
-                println!("{}", json!({ "child": child, "ending": ending }));
+                let process = system::latest_child();
+                println!("{}", json!({ "child": process, "ending": ending }));
                 system::wait_for(child);
             }
         }

@@ -42,6 +42,7 @@ fn main() {
         ("guard-dropped", []) => exits::guard_dropped_while_threads_log(directory),
         ("after-shutdown", []) => exits::log_after_shutdown(directory),
         ("late-stalled", []) => exits::log_after_shutdown_with_stalled_reader(directory),
+        ("late-pending", []) => exits::late_record_that_waits_for_the_exit(directory),
         ("exit-handlers", [count]) => exits::exit_handlers(directory, count.parse().unwrap()),
         ("thread-destructors", []) => exits::thread_destructors(directory),
         ("exit-in-value", []) => exits::exit_in_value(directory),
@@ -68,7 +69,7 @@ fn builder(directory: &Path) -> Builder {
 }
 
 fn log(number: u64) {
-    tracing::info!(pid = std::process::id(), number, "record");
+    tracing::info!(process = system::process(), number, "record");
 }
 
 fn log_all(numbers: std::ops::Range<u64>) {

@@ -10,6 +10,7 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Who one is after a fork.
 #[derive(Clone, Copy, PartialEq)]
@@ -19,13 +20,35 @@ pub(crate) enum Side {
     Child,
 }
 
+/// How many processes one process forks here, less than.
+const FORKS_MAX: u64 = 10_000;
+
+static PROCESS: AtomicU64 = AtomicU64::new(0);
+static FORKS: AtomicU64 = AtomicU64::new(0);
+
+/// Tells processes apart: 0 for the first, then by their parent and which of its forks they are.
+/// The system's own numbers are used again too soon.
+pub(crate) fn process() -> u64 {
+    PROCESS.load(Ordering::Relaxed)
+}
+
+/// The process that the latest fork made.
+pub(crate) fn latest_child() -> u64 {
+    process() * FORKS_MAX + FORKS.load(Ordering::Relaxed)
+}
+
 pub(crate) fn fork() -> Side {
+    FORKS.fetch_add(1, Ordering::Relaxed);
     // SAFETY: in the child of a program with threads only async-signal-safe functions are allowed
     // by POSIX. That offloop keeps to what works on real systems beyond that is what is tested: the
     // C libraries keep their allocator and thread creation usable there.
     match unsafe { libc::fork() } {
         -1 => panic!("fork: {}", std::io::Error::last_os_error()),
-        0 => Side::Child,
+        0 => {
+            PROCESS.store(latest_child(), Ordering::Relaxed);
+            FORKS.store(0, Ordering::Relaxed);
+            Side::Child
+        }
         child => Side::Parent(child),
     }
 }

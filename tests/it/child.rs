@@ -18,7 +18,14 @@ use tempfile::TempDir;
 /// A program that takes longer hangs, and so does one whose descendants do.
 const HANG: Duration = Duration::from_secs(60);
 
-static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| build("dev"));
+/// As this test was built.
+const PROFILE: &str = if cfg!(debug_assertions) {
+    "dev"
+} else {
+    "release"
+};
+
+static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| build(PROFILE));
 static ABORTING_PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| build("abort"));
 
 /// Builds the program, which is a matter of a moment if `cargo test` has built it before.
@@ -61,7 +68,6 @@ pub(crate) struct Child {
 pub(crate) struct Ended {
     pub(crate) status: ExitStatus,
     pub(crate) stderr: String,
-    pub(crate) process: u64,
     /// What it said on stdout.
     answers: Vec<Value>,
     pub(crate) directory: TempDir,
@@ -149,7 +155,6 @@ impl Child {
         Ended {
             status,
             stderr: self.stderr.iter().collect::<Vec<_>>().join("\n"),
-            process: self.process.id().into(),
             answers: self.answers,
             directory: self.directory,
         }
@@ -217,13 +222,16 @@ impl Ended {
         parsed.collect::<Result<_, _>>().unwrap()
     }
 
-    /// The numbers of its records, in the order of the file, by the process that logged them.
+    /// The numbers of its records, in the order of the file, by the process that logged them. The
+    /// program itself is process 0.
     #[track_caller]
     pub(crate) fn numbers_by_process(&self) -> BTreeMap<u64, Vec<u64>> {
         let mut numbers = BTreeMap::<_, Vec<_>>::new();
         for record in self.records() {
-            if let (Some(pid), Some(number)) = (record["pid"].as_u64(), record["number"].as_u64()) {
-                numbers.entry(pid).or_default().push(number);
+            if let (Some(process), Some(number)) =
+                (record["process"].as_u64(), record["number"].as_u64())
+            {
+                numbers.entry(process).or_default().push(number);
             }
         }
         numbers

@@ -17,10 +17,9 @@ fn assert_numbers(ended: &Ended, expected: impl IntoIterator<Item = Range<u64>>)
     expected.sort_unstable();
     assert!(
         numbers == expected,
-        "{} of {} records, {}\n{}",
+        "{} of {} records, or others\n{}",
         numbers.len(),
         expected.len(),
-        "or others",
         ended.stderr
     );
 }
@@ -126,6 +125,15 @@ fn records_logged_after_a_shutdown_that_failed_are_counted_and_hold_nobody_up_fo
     // A few wait with those from before; once patience has run out, they are lost at once.
     let lost = stats["lost"].as_u64().unwrap();
     assert!(1_900 < lost && lost < 2_000, "{stats}");
+}
+
+#[test]
+fn a_record_that_could_not_be_written_after_shutdown_is_tried_once_more_at_exit() {
+    let ended = child::run(&["late-pending"]);
+    ended.assert_success();
+    ended.assert_stats_add_up();
+    assert_eq!(ended.answers("stats")[0]["waiting"], 1);
+    assert_eq!(ended.numbers(), [0, 1]);
 }
 
 #[test]

@@ -6,6 +6,9 @@ use std::collections::BTreeMap;
 
 use crate::child::{self, Ended};
 
+/// The process that the test started.
+const PARENT: u64 = 0;
+
 fn rounds(usual: u64, long: u64) -> u64 {
     let is_long = std::env::var_os("OFFLOOP_LONG").is_some();
     if is_long { long } else { usual }
@@ -14,7 +17,7 @@ fn rounds(usual: u64, long: u64) -> u64 {
 /// The numbers by process, without those of the parent.
 fn children(ended: &Ended) -> BTreeMap<u64, Vec<u64>> {
     let mut numbers = ended.numbers_by_process();
-    numbers.remove(&ended.process);
+    numbers.remove(&PARENT);
     numbers
 }
 
@@ -36,7 +39,7 @@ fn children_forked_while_threads_log_write_their_own_records_once() {
     ended.assert_success();
     ended.assert_stats_add_up();
     let mut numbers = ended.numbers_by_process();
-    let mut of_parent = numbers.remove(&ended.process).unwrap();
+    let mut of_parent = numbers.remove(&PARENT).unwrap();
     of_parent.sort_unstable();
     let expected =
         (0..8).flat_map(|thread| (0..rounds * 50).map(move |number| thread * 1_000_000 + number));
@@ -75,7 +78,7 @@ fn workers_forked_ahead_write_side_by_side_into_one_file() {
 fn a_child_forked_in_a_blocking_task_writes_its_records() {
     let ended = child::run(&["fork-in-task"]);
     ended.assert_success();
-    assert_is_range(&ended.numbers_by_process()[&ended.process], 1_000, "parent");
+    assert_is_range(&ended.numbers_by_process()[&PARENT], 1_000, "parent");
     let children = children(&ended);
     assert_eq!(children.len(), 1);
     assert_is_range(children.values().next().unwrap(), 100, "child");
@@ -100,7 +103,7 @@ fn a_child_counts_as_lost_what_a_sink_of_its_parents_alone_does_not_get() {
     let ended = child::run(&["fork-unusable"]);
     ended.assert_success();
     ended.assert_stats_add_up();
-    assert_is_range(&ended.numbers_by_process()[&ended.process], 200, "parent");
+    assert_is_range(&ended.numbers_by_process()[&PARENT], 200, "parent");
     let children = children(&ended);
     assert_is_range(children.values().next().unwrap(), 100, "child");
 }
