@@ -100,23 +100,22 @@ impl Merge {
         self.forget_ended_lanes();
     }
 
-    /// Drops the newest full pages until at most `pages_max` are held, and passes each to `drop`.
-    /// The page that a lane appends to is never dropped: records yet to come would be lost unseen.
-    pub(crate) fn drop_newest(&mut self, pages_max: usize, mut drop: impl FnMut(PageReader)) {
-        let mut held: usize = self.lanes.iter().map(|lane| lane.pages.len()).sum();
-        while pages_max < held {
-            let Some(lane) = self.lanes.iter_mut().max_by_key(|lane| lane.pages.len()) else {
+    /// Drops the newest full pages until the pages held have at most `bytes_max`, and passes each to
+    /// `drop`. A page that a lane appends to is never dropped: records yet to come would be lost
+    /// unseen.
+    pub(crate) fn drop_newest(&mut self, bytes_max: usize, mut drop: impl FnMut(PageReader)) {
+        let mut held: usize = self.lanes.iter().map(LaneQueue::held_bytes).sum();
+        while bytes_max < held {
+            let droppable = self.lanes.iter_mut().filter_map(|lane| {
+                let place = lane.pages.iter().rposition(PageReader::is_sealed)?;
+                Some((lane, place))
+            });
+            let largest = droppable.max_by_key(|(lane, _)| lane.held_bytes());
+            let Some(page) = largest.and_then(|(lane, place)| lane.pages.remove(place)) else {
                 return;
             };
-            // The last one is in use or the next to be read: both stay.
-            if lane.pages.len() < 3 {
-                return;
-            }
-            let newest_full = lane.pages.len() - 2;
-            if let Some(page) = lane.pages.remove(newest_full) {
-                drop(page);
-            }
-            held -= 1;
+            held -= page.capacity();
+            drop(page);
         }
     }
 
@@ -137,6 +136,10 @@ impl Merge {
 }
 
 impl LaneQueue {
+    fn held_bytes(&self) -> usize {
+        self.pages.iter().map(PageReader::capacity).sum()
+    }
+
     /// The ticks of the next record, if it is there. Moves on to the next page where one is done.
     fn next_ticks(&mut self, finished: &mut Vec<PageReader>) -> Option<u64> {
         loop {

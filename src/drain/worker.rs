@@ -4,6 +4,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::batch::Batch;
@@ -145,10 +146,23 @@ impl Worker {
         }
         self.report_losses();
         self.relieve_pool();
-        if self.write_batch() && self.flush_sink() {
+        if self.settle() {
             self.state().progress.reach(horizon);
         }
         written
+    }
+
+    /// Sees to it that the sink keeps nothing back. Only then a sink that failed has recovered: one
+    /// that buffers may take lines and fail to hand them over.
+    fn settle(&mut self) -> bool {
+        if !(self.write_batch() && self.flush_sink()) {
+            return false;
+        }
+        if self.failure.is_none() {
+            return true;
+        }
+        self.report_recovery();
+        self.write_batch() && self.flush_sink()
     }
 
     fn sleep(&self, delay: Duration) {
@@ -212,8 +226,8 @@ impl Worker {
         self.batch
             .accept(bytes, |level| counters.count_written(level));
         self.must_flush = true;
-        if self.failure.is_some() {
-            self.report_recovery();
+        if let Some(failure) = &mut self.failure {
+            failure.back_off = BACK_OFF_MIN;
         }
     }
 
@@ -238,7 +252,16 @@ impl Worker {
             return;
         }
         let pause = self.note_failure(&error.to_string());
-        self.state().inlet.sleeper.sleep(pause, || false);
+        self.leave_alone(pause);
+    }
+
+    /// Waits before the sink is tried again. Not in the sleeper: every record that finds no room
+    /// would wake it, and the back-off would be none.
+    fn leave_alone(&self, pause: Duration) {
+        let left = self
+            .patience
+            .map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        thread::sleep(left.map_or(pause, |left| pause.min(left)));
     }
 
     /// Notes that the sink failed, says so if that is new, and returns how long to leave it alone.
@@ -307,7 +330,7 @@ impl Worker {
             Ok(()) => self.must_flush = false,
             Err(error) => {
                 let pause = self.note_failure(&format!("flush: {error}"));
-                self.state().inlet.sleeper.sleep(pause, || false);
+                self.leave_alone(pause);
             }
         }
         !self.must_flush
@@ -324,7 +347,9 @@ impl Worker {
             return;
         }
         self.losses_seen = losses_seen;
-        let first = self.losses().filter_map(|lost| lost.take_first_ticks(self.place));
+        let first = self
+            .losses()
+            .filter_map(|lost| lost.take_first_ticks(self.place));
         let first = first.min();
         let last = self.losses().map(LossCounters::last_ticks).max();
         let lost = self
@@ -358,11 +383,9 @@ impl Worker {
 
     /// A sink that is up to date sees to it that one that lags does not use up the budget of all.
     fn relieve_pool(&self) {
-        let (pool, pages_max) = (&self.channel.pool, self.channel.pool.pages_max());
-        if self.sinks.len() < 2 || self.channel.blocks_callers() {
-            return;
-        }
-        if pool.used_bytes() < pool.budget_bytes() / 2 {
+        let pool = &self.channel.pool;
+        let fair_bytes = pool.budget_bytes() / 2;
+        if self.sinks.len() < 2 || self.channel.blocks_callers() || pool.used_bytes() < fair_bytes {
             return;
         }
         for (_, laggard) in self
@@ -373,7 +396,7 @@ impl Worker {
         {
             let mut merge = lock(laggard);
             merge.collect(&laggard.inlet);
-            merge.drop_newest(pages_max / 2, |page| {
+            merge.drop_newest(fair_bytes, |page| {
                 self.channel.put(count_lost(page, laggard));
             });
         }

@@ -1,5 +1,5 @@
 //! What offloop promises, tested through its public API, with real files, pipes and processes.
 
-
+mod flush;
 mod overflow;
 mod support;

@@ -13,7 +13,9 @@ use offloop::{Guard, LossReason, Memory, Overflow, Sink, Stats};
 use serde_json::Value;
 use tracing::Level;
 
-use crate::support::{Gate, PATIENCE, Program, Received, is_long, json_lines, own, without_hanging};
+use crate::support::{
+    Gate, PATIENCE, Program, Received, is_long, json_lines, own, without_hanging,
+};
 
 const LEVELS: [Level; 5] = [
     Level::TRACE,
@@ -364,9 +366,17 @@ fn a_record_below_a_mebibyte_passes_whole_and_a_longer_one_is_cut_with_a_mark() 
     assert_eq!(lines[0]["text"], text);
     assert_eq!(lines[0]["cut"], Value::Null);
     for line in &lines[1..] {
-        let kept = line["text"].as_str().unwrap().strip_suffix("…[cut]").unwrap();
+        let kept = line["text"]
+            .as_str()
+            .unwrap()
+            .strip_suffix("…[cut]")
+            .unwrap();
         assert!(kept.chars().all(|character| character == 'ß'));
-        assert!((1_040_000..=1 << 20).contains(&kept.len()), "{}", kept.len());
+        assert!(
+            (1_040_000..=1 << 20).contains(&kept.len()),
+            "{}",
+            kept.len()
+        );
         assert_eq!(line["cut"], true);
     }
 }

@@ -52,7 +52,10 @@ impl Program {
         let report = self.guard.shutdown(PATIENCE);
         assert_eq!(report.pending, 0);
         let stats = self.guard.stats();
-        assert_eq!((report.written, report.lost), (stats.written(), stats.lost()));
+        assert_eq!(
+            (report.written, report.lost),
+            (stats.written(), stats.lost())
+        );
         stats
     }
 }
@@ -68,7 +71,10 @@ pub(crate) fn logged(program: impl FnOnce()) -> Vec<Value> {
 
 /// Every line of `text`, each of which must be a JSON object.
 pub(crate) fn json_lines(text: &str) -> Vec<Value> {
-    assert!(text.is_empty() || text.ends_with('\n'), "the last line is torn");
+    assert!(
+        text.is_empty() || text.ends_with('\n'),
+        "the last line is torn"
+    );
     let parse = |line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
     text.lines().map(parse).collect()
 }
@@ -134,7 +140,13 @@ fn child<F>() -> Command {
     let (test, _) = test.split_once("::{{closure}}").unwrap();
     let mut command = Command::new(std::env::current_exe().unwrap());
     command
-        .args(["--exact", test, "--quiet", "--nocapture", "--test-threads=1"])
+        .args([
+            "--exact",
+            test,
+            "--quiet",
+            "--nocapture",
+            "--test-threads=1",
+        ])
         .env(SCENARIO, "1")
         .env_remove("RUST_LOG")
         .stdin(Stdio::null());
