@@ -145,10 +145,23 @@ impl Worker {
         if self.place == 0 {
             self.channel.pool.tend();
         }
-        if self.write_batch() && self.flush_sink() {
+        if self.settle() {
             self.state().progress.reach(horizon);
         }
         written
+    }
+
+    /// Sees to it that the sink keeps nothing back. Only then a sink that failed has recovered: one
+    /// that buffers may take lines and fail to hand them over.
+    fn settle(&mut self) -> bool {
+        if !(self.write_batch() && self.flush_sink()) {
+            return false;
+        }
+        if self.failure.is_none() {
+            return true;
+        }
+        self.report_recovery();
+        self.write_batch() && self.flush_sink()
     }
 
     fn sleep(&self, delay: Duration) {
@@ -212,8 +225,8 @@ impl Worker {
         self.batch
             .accept(bytes, |level| counters.count_written(level));
         self.must_flush = true;
-        if self.failure.is_some() {
-            self.report_recovery();
+        if let Some(failure) = &mut self.failure {
+            failure.back_off = BACK_OFF_MIN;
         }
     }
 
@@ -374,11 +387,9 @@ impl Worker {
 
     /// A sink that is up to date sees to it that one that lags does not use up the budget of all.
     fn relieve_pool(&self) {
-        let (pool, pages_max) = (&self.channel.pool, self.channel.pool.pages_max());
-        if self.sinks.len() < 2 || self.channel.blocks_callers() {
-            return;
-        }
-        if pool.used_bytes() < pool.budget_bytes() / 2 {
+        let pool = &self.channel.pool;
+        let fair_bytes = pool.budget_bytes() / 2;
+        if self.sinks.len() < 2 || self.channel.blocks_callers() || pool.used_bytes() < fair_bytes {
             return;
         }
         for (_, laggard) in self
@@ -389,7 +400,7 @@ impl Worker {
         {
             let mut merge = lock(laggard);
             merge.collect(&laggard.inlet);
-            merge.drop_newest(pages_max / 2, |page| {
+            merge.drop_newest(fair_bytes, |page| {
                 self.channel.put(count_lost(page, laggard));
             });
         }
