@@ -65,6 +65,7 @@ fn merging_tells_declared_names_from_inline_ones() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "megabytes, byte by byte")]
 fn a_long_text_is_cut_at_a_character_and_says_so() {
     for lead in ["", "a", "ab", "abc"] {
         let text = format!("{lead}{}", "🦀".repeat(RECORD_BYTES_MAX / 4));
@@ -88,6 +89,7 @@ fn a_long_text_is_cut_at_a_character_and_says_so() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "megabytes, byte by byte")]
 fn a_record_of_exactly_the_limit_is_whole_and_one_byte_more_is_cut() {
     let frame = Sample::new(vec![str_field("text", "")]).encode().len();
     let room = RECORD_BYTES_MAX - frame - 64;
@@ -98,6 +100,7 @@ fn a_record_of_exactly_the_limit_is_whole_and_one_byte_more_is_cut() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "megabytes, byte by byte")]
 fn long_bytes_and_long_error_chains_are_cut() {
     let bytes = SampleValue::Bytes(vec![7; 2 << 20]);
     let error = SampleValue::Error(vec!["x".repeat(100_000); 60]);
@@ -122,6 +125,7 @@ fn a_text_is_marked_where_it_is_cut_though_an_earlier_field_did_not_fit() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "megabytes, byte by byte")]
 fn ten_thousand_fields_are_kept() {
     let fields = (0..10_000_u64).map(|i| field(&format!("field_{i}"), SampleValue::U64(i)));
     let sample = Sample::new(fields.collect());
@@ -132,6 +136,7 @@ fn ten_thousand_fields_are_kept() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "megabytes, byte by byte")]
 fn a_hundred_megabytes_are_cut_and_not_copied() {
     let sample = Sample::new(vec![str_field("text", &"x".repeat(100_000_000))]);
     let bytes = sample.encode();
