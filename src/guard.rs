@@ -128,7 +128,17 @@ impl Guard {
     /// # });
     /// ```
     pub fn flush_async(&self) -> impl Future<Output = ()> + Send + 'static {
-        self.pipeline.running().drain().flush()
+        let running = Arc::clone(&self.pipeline.running());
+        let flushed = running.drain().flush();
+        // Once the writers have been told to end, what comes later is written by whoever wants it
+        // written. That may take long, and this must not.
+        if running.channel().is_closed() {
+            let write = move || running.drain().flush_until(deadline(Duration::MAX));
+            let helper = thread::Builder::new().name("offloop-flush".to_owned());
+            // No thread to be had: the writers' own, if they still run, are all that is left.
+            let _ = helper.spawn(write);
+        }
+        flushed
     }
 
     /// Writes everything and ends the writers. Returns after `timeout` at the latest, with what became of the

@@ -27,8 +27,9 @@ pub(crate) fn subscriber(
     subscriber: impl Subscriber + Send + Sync,
     level_max: LevelFilter,
 ) -> Result<(), Error> {
-    tracing::subscriber::set_global_default(subscriber).map_err(|_| Error::AlreadyInstalled)?;
-    log_bridge(level_max)
+    // The bridge comes first: alone it does no harm, should the other fail.
+    log_bridge(level_max)?;
+    tracing::subscriber::set_global_default(subscriber).map_err(|_| Error::AlreadyInstalled)
 }
 
 #[cfg(feature = "log")]

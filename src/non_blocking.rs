@@ -98,7 +98,10 @@ pub struct NonBlocking {
 impl io::Write for NonBlocking {
     #[inline]
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.pipeline.push(self.level, line);
+        // Nothing is no record: nobody could tell when it is written.
+        if !line.is_empty() {
+            self.pipeline.push(self.level, line);
+        }
         Ok(line.len())
     }
 

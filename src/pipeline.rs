@@ -165,7 +165,7 @@ impl Running {
             .inlets()
             .iter()
             .zip(&sinks)
-            .map(|(inlet, sink)| SinkState::new(name(sink), Arc::clone(inlet)))
+            .map(|(inlet, sink)| SinkState::new(name(sink), Arc::clone(inlet), sinks.len()))
             .collect();
         let workers = sinks.into_iter().zip(&plan.sinks).enumerate();
         let workers = workers.map(|(place, (sink, plan_of_sink))| {

@@ -134,7 +134,7 @@ pub struct SinkStats {
 /// What a writer counts of its sink. Written by that thread, read by anyone. All accesses of counts are
 /// Relaxed but for `written`, which is read first, so that no record is seen as written before it
 /// is seen as accepted.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct SinkCounters {
     written: [AtomicU64; LEVELS],
     filtered: [AtomicU64; LEVELS],
@@ -144,6 +144,17 @@ pub(crate) struct SinkCounters {
 }
 
 impl SinkCounters {
+    /// The counters of one of `sinks` sinks.
+    pub(crate) fn new(sinks: usize) -> Self {
+        SinkCounters {
+            written: Default::default(),
+            filtered: Default::default(),
+            lost: LossCounters::new(sinks),
+            longest_wait_ns: AtomicU64::new(0),
+            is_failing: AtomicBool::new(false),
+        }
+    }
+
     pub(crate) fn count_written(&self, level: u8) {
         self.written[level as usize % LEVELS].fetch_add(1, Ordering::Release);
     }

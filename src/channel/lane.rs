@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::overflow::{LossReason, SharedCounters, is_urgent};
-use super::page::PageWriter;
+use super::page::{IdlePage, PageWriter};
 use super::{Channel, ticks};
 use crate::capture::record::ThreadLabel;
 
@@ -57,27 +57,43 @@ impl Lane {
     #[inline(never)]
     fn push_slowly(&mut self, level: u8, record: &[u8]) {
         self.page_is_reserved &= self.channel.pool.is_reserved();
-        if self.page_is_reserved && !is_urgent(level) {
-            return self.lose(LossReason::QueueFull, level);
-        }
-        if let Some(page) = &mut self.page
+        let may_append = !self.page_is_reserved || is_urgent(level);
+        if may_append
+            && let Some(page) = &mut self.page
             && page.append(level, self.latest_ticks, record)
         {
             return;
         }
-        match self.channel.take_page(record.len(), level) {
-            Ok(page) => {
-                self.end_page();
-                let mut page = self.channel.open(page, self.number, &self.thread);
-                // Time went by if the caller had to wait for the page.
-                self.latest_ticks = ticks::now().max(self.latest_ticks);
-                page.append(level, self.latest_ticks, record);
-                self.page = Some(page);
-                self.page_is_reserved = self.channel.pool.is_reserved();
-                self.channel.wake_readers_if_behind();
+        let page = match self.channel.take_page(record.len(), level) {
+            Err(LossReason::QueueFull) => {
+                // A full page becomes free only after it was sealed. Would lanes keep theirs while
+                // they look for another, each could hold what all wait for.
+                if may_append {
+                    self.end_page();
+                }
+                self.channel.wait_for_page(record.len(), level)
             }
+            taken => taken,
+        };
+        match page {
+            Ok(page) => self.begin_page(page, level, record),
             Err(reason) => self.lose(reason, level),
         }
+    }
+
+    fn begin_page(&mut self, page: IdlePage, level: u8, record: &[u8]) {
+        self.end_page();
+        let mut page = self.channel.open(page, self.number, &self.thread);
+        // Time went by if the caller had to wait for the page.
+        self.latest_ticks = ticks::now().max(self.latest_ticks);
+        page.append(level, self.latest_ticks, record);
+        self.page = Some(page);
+        self.page_is_reserved = self.channel.pool.is_reserved();
+        if self.channel.pool.is_large(record.len()) {
+            // The page is as large as its record. An idle thread should not keep that.
+            self.end_page();
+        }
+        self.channel.wake_readers_if_behind();
     }
 
     /// Counts a record that is not handed over, for want of anybody who would write it.

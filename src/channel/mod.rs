@@ -26,6 +26,7 @@ pub(crate) mod sync;
 mod tests;
 pub(crate) mod ticks;
 
+use std::cell::Cell;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -51,6 +52,18 @@ const BLOCK_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// The number of the lane that threads without one share.
 const SHARED_LANE: u64 = 0;
+
+thread_local! {
+    /// Whether the current thread writes records. Then it must not wait for room: it is the one
+    /// that makes some.
+    static IS_READER: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Notes that the current thread is a reader. What it logs itself (a panic in a user's writer, or
+/// what that writer has to say) is dropped where there is no room, whatever the policy.
+pub(crate) fn become_reader() {
+    IS_READER.set(true);
+}
 
 /// The crossing: one for each pipeline.
 #[derive(Debug)]
@@ -112,7 +125,7 @@ impl Channel {
             announced: Queue::new(pages_max),
             sleeper: Sleeper::default(),
         };
-        let shared_counters = SharedCounters::default();
+        let shared_counters = Arc::new(LaneCounters::new(readers));
         Channel {
             inlets: (0..readers).map(|_| Arc::new(inlet())).collect(),
             wake_pages: (pages_max / 8).clamp(1, WAKE_PAGES_MAX),
@@ -157,7 +170,7 @@ impl Channel {
         self.shared_counters.accept_shared(level);
         let pushed = match self.shared_page.try_lock() {
             Ok(mut shared) => self.push_shared(&mut shared, level, record),
-            Err(_) => self.take_page(record.len(), level).map(|page| {
+            Err(_) => self.take_or_wait(record.len(), level).map(|page| {
                 let mut page = self.open(page, self.next_number(), &Arc::default());
                 page.append(level, ticks::now(), record);
                 self.put(page.seal());
@@ -181,7 +194,7 @@ impl Channel {
         {
             return Ok(());
         }
-        let fresh = self.take_page(record.len(), level)?;
+        let fresh = self.take_or_wait(record.len(), level)?;
         if let Some(full) = shared.page.take() {
             self.put(full.seal());
         }
@@ -227,7 +240,7 @@ impl Channel {
     /// A number and counters for a new lane.
     fn enter(&self) -> (u64, SharedCounters) {
         let counters = self.unused_counters.1.try_recv().unwrap_or_else(|_| {
-            let counters = SharedCounters::default();
+            let counters = Arc::new(LaneCounters::new(self.inlets.len()));
             self.lanes.push(Arc::clone(&counters));
             counters
         });
@@ -261,20 +274,32 @@ impl Channel {
     }
 
     fn take_page(&self, len: usize, level: u8) -> Result<IdlePage, LossReason> {
-        match self.pool.take(len, is_urgent(level)) {
-            Some(page) => Ok(page),
-            None if !self.pool.can_hold(len) => Err(LossReason::Oversize),
-            None => self.wait_for_page(len, level).ok_or(LossReason::QueueFull),
+        if !self.pool.can_hold(len, is_urgent(level)) {
+            return Err(LossReason::Oversize);
+        }
+        let page = self.pool.take(len, is_urgent(level));
+        page.ok_or(LossReason::QueueFull)
+    }
+
+    fn take_or_wait(&self, len: usize, level: u8) -> Result<IdlePage, LossReason> {
+        match self.take_page(len, level) {
+            Err(LossReason::QueueFull) => self.wait_for_page(len, level),
+            taken => taken,
         }
     }
 
     /// Back-pressure, where it was chosen.
-    fn wait_for_page(&self, len: usize, level: u8) -> Option<IdlePage> {
+    fn wait_for_page(&self, len: usize, level: u8) -> Result<IdlePage, LossReason> {
         self.wake_readers();
+        self.wait_if_allowed(len, level)
+            .ok_or(LossReason::QueueFull)
+    }
+
+    fn wait_if_allowed(&self, len: usize, level: u8) -> Option<IdlePage> {
         let Overflow::Block { at_most } = self.overflow else {
             return None;
         };
-        if self.is_closed() || runs_async_tasks() {
+        if self.is_closed() || runs_async_tasks() || IS_READER.get() {
             return None;
         }
         let deadline = Instant::now() + at_most.min(BLOCK_MAX);

@@ -99,31 +99,41 @@ pub(crate) fn is_urgent(level: u8) -> bool {
 
 /// What was lost: counts by reason and level, first and last time in ticks. Many threads may
 /// count, each at its own copy where that matters.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct LossCounters {
     counts: [[AtomicU64; LEVELS]; REASONS],
-    /// The first loss that is not reported yet, and the last one.
-    first_ticks: AtomicU64,
+    total: AtomicU64,
     last_ticks: AtomicU64,
-    /// The last loss that is reported.
-    reported_ticks: AtomicU64,
+    /// For each reader the first loss that it has not reported yet; 0 if there is none.
+    first_ticks: Box<[AtomicU64]>,
 }
 
 impl LossCounters {
-    /// Counts one lost record.
-    pub(crate) fn count(&self, reason: LossReason, level: u8, ticks: u64) {
-        self.add(reason, level, 1, ticks);
+    /// Counts losses that each of so many readers will report.
+    pub(crate) fn new(readers: usize) -> Self {
+        LossCounters {
+            counts: Default::default(),
+            total: AtomicU64::new(0),
+            last_ticks: AtomicU64::new(0),
+            first_ticks: (0..readers).map(|_| AtomicU64::new(0)).collect(),
+        }
     }
 
-    pub(crate) fn add(&self, reason: LossReason, level: u8, count: u64, ticks: u64) {
-        // Pairs with the Acquire load in `snapshot`: a record is not seen as lost before it is seen
-        // as accepted. The times are Relaxed: nothing follows from them.
-        self.counts[reason as usize][level as usize % LEVELS].fetch_add(count, Ordering::Release);
-        let first = self.first_ticks.load(Ordering::Relaxed);
-        if first <= self.reported_ticks.load(Ordering::Relaxed) {
-            self.first_ticks.store(ticks, Ordering::Relaxed);
+    /// Counts one lost record.
+    pub(crate) fn count(&self, reason: LossReason, level: u8, ticks: u64) {
+        // The times come before the count, so that whoever reports the count has them. Relaxed: a
+        // time that is seen late only blurs a report.
+        for first in &self.first_ticks {
+            if first.load(Ordering::Relaxed) == 0 {
+                first.store(ticks, Ordering::Relaxed);
+            }
         }
         self.last_ticks.fetch_max(ticks, Ordering::Relaxed);
+        // Pairs with the Acquire load in `snapshot`: a record is not seen as lost before it is seen
+        // as accepted.
+        self.counts[reason as usize][level as usize % LEVELS].fetch_add(1, Ordering::Release);
+        // Pairs with the Acquire load in `total`: a total is not seen before its counts.
+        self.total.fetch_add(1, Ordering::Release);
     }
 
     pub(crate) fn snapshot(&self) -> LossTable {
@@ -135,20 +145,20 @@ impl LossCounters {
         }
     }
 
+    /// How many losses there were: a quick look whether there are new ones.
+    pub(crate) fn total(&self) -> u64 {
+        self.total.load(Ordering::Acquire)
+    }
+
     /// When the latest loss was, in ticks; 0 if there was none.
     pub(crate) fn last_ticks(&self) -> u64 {
         self.last_ticks.load(Ordering::Relaxed)
     }
 
-    /// When the first and the last of the losses were that are not reported yet.
-    pub(crate) fn unreported(&self) -> Option<(u64, u64)> {
-        let (first, last) = (self.first_ticks.load(Ordering::Relaxed), self.last_ticks());
-        (self.reported_ticks.load(Ordering::Relaxed) < last).then_some((first, last.max(first)))
-    }
-
-    /// Notes that the losses up to `ticks` are reported.
-    pub(crate) fn report_up_to(&self, ticks: u64) {
-        self.reported_ticks.fetch_max(ticks, Ordering::Relaxed);
+    /// When the first loss was that `reader` has not reported. From now on it has.
+    pub(crate) fn take_first_ticks(&self, reader: usize) -> Option<u64> {
+        let first = self.first_ticks.get(reader)?.swap(0, Ordering::Relaxed);
+        (first != 0).then_some(first)
     }
 }
 
@@ -191,7 +201,7 @@ impl LossTable {
 /// What one thread counts of its own records. Written by that thread alone, so that no two threads
 /// share a cache line; read by whoever wants to know. A counter outlives its thread, and the next
 /// new thread goes on counting with it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 #[repr(align(128))]
 pub(crate) struct LaneCounters {
     accepted: [AtomicU64; LEVELS],
@@ -199,6 +209,13 @@ pub(crate) struct LaneCounters {
 }
 
 impl LaneCounters {
+    pub(crate) fn new(readers: usize) -> Self {
+        LaneCounters {
+            accepted: Default::default(),
+            lost: LossCounters::new(readers),
+        }
+    }
+
     /// Counts a record that a log call handed over. Only for the thread that owns the counters.
     #[inline]
     pub(crate) fn accept(&self, level: u8) {

@@ -196,6 +196,16 @@ impl PageReader {
         self.page.state.load(Ordering::Acquire) == self.position | SEALED
     }
 
+    /// Whether nothing will be appended any more.
+    pub(crate) fn is_sealed(&self) -> bool {
+        // Pairs with the Release store in `PageWriter::seal`.
+        self.page.state.load(Ordering::Acquire) & SEALED != 0
+    }
+
+    pub(crate) fn capacity(&self) -> usize {
+        self.page.bytes.capacity()
+    }
+
     /// Lets go of the page. What was not read is not read by this reader any more.
     pub(crate) fn release(self) -> Option<IdlePage> {
         release(self.page)

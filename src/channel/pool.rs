@@ -47,8 +47,14 @@ impl Pool {
     }
 
     /// Whether a record of `len` bytes can ever fit.
-    pub(crate) fn can_hold(&self, len: usize) -> bool {
-        frame_bytes(len) <= self.budget_bytes
+    pub(crate) fn can_hold(&self, len: usize, urgent: bool) -> bool {
+        // A frame tells its length in 32 bits.
+        u32::try_from(len).is_ok() && frame_bytes(len) <= self.limit(urgent)
+    }
+
+    /// Whether a record of `len` bytes gets a page of its own size.
+    pub(crate) fn is_large(&self, len: usize) -> bool {
+        self.page_bytes < frame_bytes(len)
     }
 
     /// Takes a page with room for a record of `len` bytes: a warm one, else a new one, or one of
@@ -59,7 +65,7 @@ impl Pool {
         if !self.charge(bytes, urgent) {
             return None;
         }
-        if self.page_bytes < bytes {
+        if self.is_large(len) {
             self.make_room_for_idle();
             return Some(IdlePage::new(bytes));
         }
@@ -70,12 +76,13 @@ impl Pool {
     pub(crate) fn put(&self, page: Option<IdlePage>) {
         let Some(page) = page else { return };
         let bytes = page.capacity();
-        // Relaxed: the queue publishes the page; this number only limits how many there are.
-        self.used_bytes.fetch_sub(bytes, Ordering::Relaxed);
         if bytes == self.page_bytes {
             // A full queue cannot be: it has room for every page. Then the page would be freed.
             let _ = self.idle.push(page);
         }
+        // The page comes first: pairs with the Acquire in `charge`, so that whoever may have a page
+        // because of this one finds it and does not make another beside it.
+        self.used_bytes.fetch_sub(bytes, Ordering::Release);
     }
 
     /// Whether records below `WARN` must not take more pages.
@@ -106,14 +113,17 @@ impl Pool {
     }
 
     fn charge(&self, bytes: usize, urgent: bool) -> bool {
-        // Relaxed: see `put`. Add first and look then: two threads cannot both take the last page.
-        let used = self.used_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        if used <= self.limit(urgent) {
-            self.peak_bytes.fetch_max(used, Ordering::Relaxed);
-            return true;
+        let limit = self.limit(urgent);
+        // Nothing is added before it is known to fit: an attempt that fails must not make that of
+        // another thread fail too. Failure is Relaxed: nothing follows from it.
+        let charged = |used: usize| Some(used + bytes).filter(|used| *used <= limit);
+        let before = self
+            .used_bytes
+            .fetch_update(Ordering::Acquire, Ordering::Relaxed, charged);
+        if let Ok(before) = before {
+            self.peak_bytes.fetch_max(before + bytes, Ordering::Relaxed);
         }
-        self.used_bytes.fetch_sub(bytes, Ordering::Relaxed);
-        false
+        before.is_ok()
     }
 
     /// Bytes that may be in use. Below the size of a few pages there is nothing to keep back.

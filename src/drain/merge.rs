@@ -100,23 +100,22 @@ impl Merge {
         self.forget_ended_lanes();
     }
 
-    /// Drops the newest full pages until at most `pages_max` are held, and passes each to `drop`.
-    /// The page that a lane appends to is never dropped: records yet to come would be lost unseen.
-    pub(crate) fn drop_newest(&mut self, pages_max: usize, mut drop: impl FnMut(PageReader)) {
-        let mut held: usize = self.lanes.iter().map(|lane| lane.pages.len()).sum();
-        while pages_max < held {
-            let Some(lane) = self.lanes.iter_mut().max_by_key(|lane| lane.pages.len()) else {
+    /// Drops the newest full pages until the pages held have at most `bytes_max`, and passes each to
+    /// `drop`. A page that a lane appends to is never dropped: records yet to come would be lost
+    /// unseen.
+    pub(crate) fn drop_newest(&mut self, bytes_max: usize, mut drop: impl FnMut(PageReader)) {
+        let mut held: usize = self.lanes.iter().map(LaneQueue::held_bytes).sum();
+        while bytes_max < held {
+            let droppable = self.lanes.iter_mut().filter_map(|lane| {
+                let place = lane.pages.iter().rposition(PageReader::is_sealed)?;
+                Some((lane, place))
+            });
+            let largest = droppable.max_by_key(|(lane, _)| lane.held_bytes());
+            let Some(page) = largest.and_then(|(lane, place)| lane.pages.remove(place)) else {
                 return;
             };
-            // The last one is in use or the next to be read: both stay.
-            if lane.pages.len() < 3 {
-                return;
-            }
-            let newest_full = lane.pages.len() - 2;
-            if let Some(page) = lane.pages.remove(newest_full) {
-                drop(page);
-            }
-            held -= 1;
+            held -= page.capacity();
+            drop(page);
         }
     }
 
@@ -137,6 +136,10 @@ impl Merge {
 }
 
 impl LaneQueue {
+    fn held_bytes(&self) -> usize {
+        self.pages.iter().map(PageReader::capacity).sum()
+    }
+
     /// The ticks of the next record, if it is there. Moves on to the next page where one is done.
     fn next_ticks(&mut self, finished: &mut Vec<PageReader>) -> Option<u64> {
         loop {
@@ -184,13 +187,15 @@ mod tests {
     use crate::channel::page::{IdlePage, PageWriter};
     use crate::channel::sync::Queue;
 
+    const PAGE_BYTES: usize = 1024;
+
     /// A page of lane `lane` with records of these ticks, announced to `merge`.
     fn announce(merge: &mut Merge, lane: u64, all_ticks: &[u64]) -> PageWriter {
         let inlet = Inlet {
             announced: Queue::new(1),
             sleeper: Sleeper::default(),
         };
-        let mut writer = IdlePage::new(1024).open(1, |page| {
+        let mut writer = IdlePage::new(PAGE_BYTES).open(1, |page| {
             let thread = Arc::default();
             assert!(
                 inlet
@@ -279,7 +284,7 @@ mod tests {
             assert!(announce(&mut merge, 1, &[ticks]).seal().is_none());
         }
         let _in_use = announce(&mut merge, 1, &[5]);
-        merge.drop_newest(2, |page| {
+        merge.drop_newest(2 * PAGE_BYTES, |page| {
             dropped.extend(page.next().map(|frame| frame.ticks))
         });
         assert_eq!(dropped, [4, 3, 2]);

@@ -22,7 +22,7 @@ pub(crate) mod worker;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -31,7 +31,7 @@ use self::merge::Merge;
 use self::worker::Worker;
 use crate::channel::overflow::LossReason;
 use crate::channel::ticks::{self, TICKS_MARGIN};
-use crate::channel::{Channel, Inlet};
+use crate::channel::{self, Channel, Inlet};
 use crate::stats::SinkCounters;
 
 /// How often a thread that waits looks whether it has to write for itself.
@@ -59,11 +59,12 @@ pub(crate) struct SinkState {
 }
 
 impl SinkState {
-    pub(crate) fn new(name: String, inlet: Arc<Inlet>) -> Self {
+    /// The state of one of `sinks` sinks.
+    pub(crate) fn new(name: String, inlet: Arc<Inlet>, sinks: usize) -> Self {
         SinkState {
             name,
             inlet,
-            counters: SinkCounters::default(),
+            counters: SinkCounters::new(sinks),
             progress: Arc::default(),
             merge: Mutex::default(),
             is_stopping: AtomicBool::new(false),
@@ -101,25 +102,31 @@ impl Drain {
 
     /// Starts a thread for each sink.
     pub(crate) fn start(&self, delays: Delays) -> io::Result<()> {
-        for (place, state) in self.sinks.iter().enumerate() {
-            let (parked, running) = (Arc::clone(&self.parked), Arc::clone(&self.running));
-            let kind = state.name.split(' ').next().unwrap_or_default();
-            thread::Builder::new()
-                .name(format!("offloop-{kind}"))
-                .spawn(move || {
-                    let _running = running;
-                    let worker = parked[place]
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .take();
-                    if let Some(mut worker) = worker {
-                        run(&mut worker, delays);
-                        *parked[place].lock().unwrap_or_else(PoisonError::into_inner) =
-                            Some(worker);
-                    }
-                })?;
+        (0..self.sinks.len()).try_for_each(|place| self.start_thread(place, delays))
+    }
+
+    fn start_thread(&self, place: usize, delays: Delays) -> io::Result<()> {
+        // Nobody else may find the worker before its thread has begun: a flush right after the
+        // start would run it, and with it the sink, on its own thread.
+        let handed_over = Arc::new(Mutex::new(lock(&self.parked[place]).take()));
+        let (worker, running) = (Arc::clone(&handed_over), Arc::clone(&self.running));
+        let parked = Arc::clone(&self.parked);
+        let kind = self.sinks[place].name.split(' ').next();
+        let started = thread::Builder::new()
+            .name(format!("offloop-{}", kind.unwrap_or_default()))
+            .spawn(move || {
+                let _running = running;
+                channel::become_reader();
+                let worker = lock(&worker).take();
+                if let Some(mut worker) = worker {
+                    run(&mut worker, delays);
+                    *lock(&parked[place]) = Some(worker);
+                }
+            });
+        if started.is_err() {
+            *lock(&self.parked[place]) = lock(&handed_over).take();
         }
-        Ok(())
+        started.map(drop)
     }
 
     pub(crate) fn sinks(&self) -> &[SinkState] {
@@ -195,6 +202,11 @@ fn run(worker: &mut Worker, delays: Delays) {
         worker.abandon_batch(LossReason::Io);
         thread::sleep(PARKED_POLL);
     }
+}
+
+/// No panic leaves a worker half moved.
+fn lock(worker: &Mutex<Option<Worker>>) -> MutexGuard<'_, Option<Worker>> {
+    worker.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl std::fmt::Debug for Drain {

@@ -45,9 +45,10 @@ pub(crate) struct Worker {
     failure: Option<Failure>,
     /// Whether the sink may hold back what it accepted.
     must_flush: bool,
-    /// The losses that were reported, the latest of them, and when that was.
+    /// The losses that were reported, how many there were at the last look, and when the last
+    /// report was.
     reported: LossTable,
-    reported_ticks: u64,
+    losses_seen: u64,
     reported_at: Option<Instant>,
     /// Until when to try, where the thread is not the writer's own.
     patience: Option<Instant>,
@@ -81,7 +82,7 @@ impl Worker {
             failure: None,
             must_flush: false,
             reported: LossTable::default(),
-            reported_ticks: 0,
+            losses_seen: 0,
             reported_at: None,
             patience: None,
         }
@@ -144,10 +145,23 @@ impl Worker {
         if self.place == 0 {
             self.channel.pool.tend();
         }
-        if self.write_batch() && self.flush_sink() {
+        if self.settle() {
             self.state().progress.reach(horizon);
         }
         written
+    }
+
+    /// Sees to it that the sink keeps nothing back. Only then a sink that failed has recovered: one
+    /// that buffers may take lines and fail to hand them over.
+    fn settle(&mut self) -> bool {
+        if !(self.write_batch() && self.flush_sink()) {
+            return false;
+        }
+        if self.failure.is_none() {
+            return true;
+        }
+        self.report_recovery();
+        self.write_batch() && self.flush_sink()
     }
 
     fn sleep(&self, delay: Duration) {
@@ -211,8 +225,8 @@ impl Worker {
         self.batch
             .accept(bytes, |level| counters.count_written(level));
         self.must_flush = true;
-        if self.failure.is_some() {
-            self.report_recovery();
+        if let Some(failure) = &mut self.failure {
+            failure.back_off = BACK_OFF_MIN;
         }
     }
 
@@ -332,32 +346,36 @@ impl Worker {
             .reported_at
             .is_some_and(|at| at.elapsed() < REPORT_PAUSE);
         let is_ending = self.patience.is_some() || self.state().is_stopping.load(Ordering::Relaxed);
-        let last_ticks = self
-            .losses()
-            .map(LossCounters::last_ticks)
-            .max()
-            .unwrap_or_default();
-        if last_ticks <= self.reported_ticks || (too_soon && !is_ending) {
+        let losses_seen = self.losses().map(LossCounters::total).sum();
+        if losses_seen == self.losses_seen || (too_soon && !is_ending) {
             return;
         }
+        self.losses_seen = losses_seen;
+        let first = self
+            .losses()
+            .filter_map(|lost| lost.take_first_ticks(self.place));
+        let first = first.min();
+        let last = self.losses().map(LossCounters::last_ticks).max();
         let lost = self
             .losses()
             .fold(LossTable::default(), |sum, lost| sum.plus(&lost.snapshot()));
         let news = lost.minus(&self.reported);
-        let times = self.losses().filter_map(LossCounters::unreported);
-        let times = times.reduce(|sum, times| (sum.0.min(times.0), sum.1.max(times.1)));
-        self.losses().for_each(|lost| lost.report_up_to(last_ticks));
-        let (first, last) = times.unwrap_or((last_ticks, last_ticks));
-        let (first, last) = (self.lines.timestamp(first), self.lines.timestamp(last));
+        let count = news.total();
+        if count == 0 {
+            // They were counted in the midst of the last look, and reported with it.
+            return;
+        }
+        let last = last.unwrap_or_default();
+        let first = self.lines.timestamp(first.unwrap_or(last));
+        let last = self.lines.timestamp(last);
         self.lines
             .write_notice(ticks::now(), &mut self.batch, |record| {
                 notice::lost(record, &news, &first, &last);
             });
-        let (count, name) = (news.total(), &self.state().name);
+        let name = &self.state().name;
         self.complaints
             .say(&format!("{count} records lost on the way to {name}"));
         self.reported = lost;
-        self.reported_ticks = last_ticks;
         self.reported_at = Some(Instant::now());
     }
 
@@ -369,11 +387,9 @@ impl Worker {
 
     /// A sink that is up to date sees to it that one that lags does not use up the budget of all.
     fn relieve_pool(&self) {
-        let (pool, pages_max) = (&self.channel.pool, self.channel.pool.pages_max());
-        if self.sinks.len() < 2 || self.channel.blocks_callers() {
-            return;
-        }
-        if pool.used_bytes() < pool.budget_bytes() / 2 {
+        let pool = &self.channel.pool;
+        let fair_bytes = pool.budget_bytes() / 2;
+        if self.sinks.len() < 2 || self.channel.blocks_callers() || pool.used_bytes() < fair_bytes {
             return;
         }
         for (_, laggard) in self
@@ -384,7 +400,7 @@ impl Worker {
         {
             let mut merge = lock(laggard);
             merge.collect(&laggard.inlet);
-            merge.drop_newest(pages_max / 2, |page| {
+            merge.drop_newest(fair_bytes, |page| {
                 self.channel.put(count_lost(page, laggard));
             });
         }

@@ -8,5 +8,8 @@
 mod child;
 mod exits;
 mod failing;
+mod flush;
 mod forks;
+mod overflow;
+mod support;
 mod survive;
