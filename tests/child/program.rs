@@ -33,7 +33,7 @@ fn main() {
     };
     let directory = Path::new(directory);
     match (*scenario, rest) {
-        ("survive", [logger, ending]) => survive::run(directory, logger, ending),
+        ("survive", [logger, ending, disk]) => survive::run(directory, logger, ending, disk),
         ("task-panics", []) => exits::task_panics(directory),
         ("value-panics", []) => exits::value_panics(directory),
         ("double-panic", []) => exits::double_panic(directory),
