@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use arc_swap::{ArcSwap, Guard as Loaded};
 
 use crate::capture::thread::{self, Pushed};
-use crate::channel::Channel;
 use crate::channel::overflow::Overflow;
+use crate::channel::{self, Channel};
 use crate::complaint::Complaints;
 use crate::drain::line::{Content, LineWriter};
 use crate::drain::worker::Worker;
@@ -210,6 +210,11 @@ impl Running {
     /// Writes a record that came after the end of the writers, on the caller's thread.
     #[cold]
     fn write_late(&self) {
+        if channel::is_reader() {
+            // The user's writer has something to say, in the midst of its last writes. Whoever
+            // called it sees to that record too.
+            return;
+        }
         let patience_us = self.late_patience_us.load(Ordering::Relaxed);
         let began = Instant::now();
         self.drain

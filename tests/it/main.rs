@@ -2,4 +2,5 @@
 
 mod flush;
 mod overflow;
+mod stall;
 mod support;
