@@ -239,7 +239,7 @@ impl Builder {
     }
 
     /// Sets how long the end of the process may wait for records to be written, after `main` has
-    /// returned or `std::process::exit` was called.
+    /// returned, `std::process::exit` was called, or a panic that aborts was logged.
     ///
     /// That time is only used if a sink stalls or fails. Defaults to 5 s.
     ///
@@ -316,14 +316,14 @@ impl Builder {
             }
             Filter::Dynamic(filter) => {
                 let level_max = layer::Filter::<Registry>::max_level_hint(&*filter);
-                let layer = OffloopLayer::new(Arc::clone(&pipeline)).with_filter(*filter);
-                let subscriber = tracing_subscriber::registry().with(layer);
+                let layer = OffloopLayer::new(Arc::clone(&pipeline));
+                let subscriber = tracing_subscriber::registry().with(*filter).with(layer);
                 install::subscriber(subscriber, level_max.unwrap_or(LevelFilter::TRACE))?;
             }
         }
         install::pipeline(&pipeline);
         if panic_hook {
-            install::panic_hook(&pipeline);
+            install::panic_hook();
         }
         Ok(Guard::new(pipeline))
     }

@@ -30,18 +30,27 @@ pub(crate) fn register(running: &Arc<Running>) {
     RUNNING.rcu(|list| {
         let alive = list
             .iter()
-            .filter(|other| other.is_current() && !other.has_stopped());
+            .filter(|other| other.is_current() && !is_done_with(other));
         alive.chain([running]).cloned().collect::<Vec<_>>()
     });
+}
+
+/// Whether nothing waits in a pipeline and nothing can come: its owner has let go of it.
+fn is_done_with(running: &Arc<Running>) -> bool {
+    // The list holds it, too.
+    Arc::strong_count(running) == 1 && running.has_stopped()
 }
 
 /// Runs after `main` has returned, and inside of `std::process::exit`.
 #[cfg_attr(miri, expect(dead_code, reason = "Miri runs no exit handlers"))]
 extern "C" fn at_exit() {
     // A panic must not cross into C.
-    let _ = std::panic::catch_unwind(|| {
-        for running in RUNNING.load().iter().filter(|running| running.is_current()) {
-            running.end_with_process();
-        }
-    });
+    let _ = std::panic::catch_unwind(write_all);
+}
+
+/// Writes whatever waits, now that nothing runs after this any more.
+pub(crate) fn write_all() {
+    for running in RUNNING.load().iter().filter(|running| running.is_current()) {
+        running.end_with_process();
+    }
 }

@@ -163,7 +163,7 @@ impl Guard {
     pub fn shutdown(&self, timeout: Duration) -> Report {
         let deadline = deadline(timeout);
         let running = self.pipeline.running();
-        let _ = running.drain().stop();
+        running.drain().stop();
         running.drain().flush_until(deadline);
         while !running.drain().has_stopped() && Instant::now() < deadline {
             thread::sleep(END_POLL);

@@ -3,19 +3,16 @@
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::panic::PanicHookInfo;
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
 
 use tracing::Subscriber;
 use tracing::level_filters::LevelFilter;
 
 use crate::error::Error;
+use crate::exit;
 use crate::pipeline::Pipeline;
 use crate::stats::Stats;
 
 static PIPELINE: OnceLock<Arc<Pipeline>> = OnceLock::new();
-
-/// How long a panic that aborts the process waits for the log.
-const ABORT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Says early, before files are made, that there is a subscriber already.
 pub(crate) fn check() -> Result<(), Error> {
@@ -69,20 +66,22 @@ pub fn stats() -> Stats {
 }
 
 /// Logs panics before whatever the hook so far does.
-pub(crate) fn panic_hook(pipeline: &Arc<Pipeline>) {
-    let pipeline = Arc::clone(pipeline);
+pub(crate) fn panic_hook() {
     let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         log_panic(panic);
-        if cfg!(panic = "abort") {
-            // Nothing runs after this hook.
-            pipeline
-                .running()
-                .drain()
-                .flush_until(Instant::now() + ABORT_TIMEOUT);
+        if aborts(panic) {
+            exit::write_all();
         }
         before(panic);
     }));
+}
+
+/// Whether the process aborts as soon as the hooks have run.
+fn aborts(panic: &PanicHookInfo<'_>) -> bool {
+    // A panic in a destructor during another panic, or on its way into C, cannot unwind either. The
+    // standard library knows, but on stable Rust it says so only here.
+    cfg!(panic = "abort") || format!("{panic:?}").contains("can_unwind: false")
 }
 
 fn log_panic(panic: &PanicHookInfo<'_>) {

@@ -69,10 +69,11 @@ impl Pipeline {
             .map(|sink| sink.map(Some))
             .collect::<Result<Vec<_>, _>>()?;
         let running = Arc::new(Running::new(&plan, sinks));
-        running
-            .drain
-            .start(plan.delays)
-            .map_err(Error::start_writer)?;
+        running.drain.start(plan.delays).map_err(|cause| {
+            // Those that did start.
+            running.drain.stop();
+            Error::start_writer(cause)
+        })?;
         exit::register(&running);
         let id = IDS.fetch_add(1, Ordering::Relaxed);
         Ok(Arc::new(Pipeline {
@@ -88,11 +89,11 @@ impl Pipeline {
         self.id
     }
 
-    /// Hands a record over. This is what a log call pays for.
+    /// Hands over a record that is encoded already.
     #[inline]
     pub(crate) fn push(&self, level: u8, record: &[u8]) {
         if thread::push(self, level, record) == Pushed::Late {
-            self.running().write_late();
+            self.running().write_if_late();
         }
     }
 
@@ -110,6 +111,10 @@ impl Pipeline {
     #[cold]
     fn start_in_child(&self) {
         let parents = self.running.load_full();
+        if parents.is_current() {
+            // Another thread of the child was faster, and has finished already.
+            return;
+        }
         let sinks = self
             .plan
             .sinks
@@ -119,7 +124,7 @@ impl Pipeline {
         let fresh = Arc::new(Running::new(&self.plan, sinks));
         let before = self.running.compare_and_swap(&parents, Arc::clone(&fresh));
         if !Arc::ptr_eq(&before, &parents) {
-            // Another thread of the child was faster.
+            // Another thread of the child was faster, by less.
             return;
         }
         if fresh.drain.start(self.plan.delays).is_err() {
@@ -136,7 +141,7 @@ impl Drop for Pipeline {
         let running = self.running.load_full();
         if running.is_current() {
             // The writers go on until everything is written; the process waits for them at its end.
-            let _ = running.drain.stop();
+            running.drain.stop();
         } else {
             leak(running);
         }
@@ -209,10 +214,10 @@ impl Running {
 
     /// Writes a record that came after the end of the writers, on the caller's thread.
     #[cold]
-    fn write_late(&self) {
-        if channel::is_reader() {
-            // The user's writer has something to say, in the midst of its last writes. Whoever
-            // called it sees to that record too.
+    pub(crate) fn write_if_late(&self) {
+        // The writer itself may be the one that logs, in a user's writer: nobody else would write
+        // for it, and it comes to its own records by itself.
+        if !self.channel.is_closed() || channel::is_reader() {
             return;
         }
         let patience_us = self.late_patience_us.load(Ordering::Relaxed);
@@ -231,6 +236,8 @@ impl Running {
             let waiting = self.stats().waiting();
             let complaint = format!("the process ends with {waiting} records not written");
             self.complaints.clone().say(&complaint);
+            // Whoever logs after this has been waited for already.
+            self.late_patience_us.store(0, Ordering::Relaxed);
         }
     }
 }

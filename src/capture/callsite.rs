@@ -3,8 +3,6 @@
 #![expect(unsafe_code, reason = "a record carries its callsite as an address")]
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
-use std::sync::{Mutex, OnceLock, PoisonError};
 
 use tracing::{Level, Metadata};
 
@@ -47,63 +45,59 @@ impl Callsite {
 }
 
 /// A writer thread's own view of the process's callsites.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Callsites {
-    known: HashMap<u64, &'static Callsite, BuildHasherDefault<AddressHasher>>,
+    known: HashMap<u64, &'static Callsite>,
+    /// What was looked up last in each class of addresses: a record and its spans are looked up
+    /// one by one, and a map's hash would cost as much as writing a field.
+    recent: [Option<(u64, &'static Callsite)>; RECENT_CALLSITES],
+}
+
+const RECENT_CALLSITES: usize = 256;
+
+impl Default for Callsites {
+    fn default() -> Self {
+        Callsites {
+            known: HashMap::new(),
+            recent: [None; RECENT_CALLSITES],
+        }
+    }
 }
 
 impl Callsites {
     /// The callsite at the address that a record carries.
     #[inline]
     pub(crate) fn at(&mut self, address: u64) -> &'static Callsite {
-        self.known
-            .entry(address)
-            .or_insert_with(|| resolve(address))
-    }
-}
-
-/// Spreads addresses over a table. Looked up for each record and each of its spans, where the
-/// standard hasher's defence against chosen keys would cost more than the rest of the look-up.
-#[derive(Debug, Default)]
-struct AddressHasher(u64);
-
-impl Hasher for AddressHasher {
-    #[inline]
-    fn write_u64(&mut self, address: u64) {
-        // Fibonacci hashing. The product's upper half is the well mixed one, and a table takes its
-        // bucket from the lower half.
-        self.0 = address.wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(32);
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u64(self.0 ^ u64::from(*byte));
+        // Fibonacci hashing: the product's highest bits depend on all bits of the address.
+        let class = address.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56;
+        let recent = &mut self.recent[class as usize % RECENT_CALLSITES];
+        if let Some((_, callsite)) = recent.filter(|(recent, _)| *recent == address) {
+            return callsite;
         }
-    }
-
-    #[inline]
-    fn finish(&self) -> u64 {
-        self.0
+        let resolved = || resolve(address);
+        let callsite = *self.known.entry(address).or_insert_with(resolved);
+        *recent = Some((address, callsite));
+        callsite
     }
 }
 
-/// Finds or makes the process-wide entry. Runs on writer threads only, once for each callsite and
-/// writer, so a lock is no harm.
+/// Finds or makes the process-wide entry, once for each callsite and writer. Without a lock: a
+/// forked child comes here too, and the parent's writer that held it would not exist there.
 fn resolve(address: u64) -> &'static Callsite {
-    static CALLSITES: OnceLock<Mutex<HashMap<u64, &'static Callsite>>> = OnceLock::new();
-    let mut callsites = CALLSITES
-        .get_or_init(Mutex::default)
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner);
-    let index = callsites.len();
-    callsites.entry(address).or_insert_with(|| {
-        let pointer = std::ptr::with_exposed_provenance::<Metadata<'static>>(address as usize);
-        // SAFETY: the address must be that of a `Metadata` that lives for ever. Records are
-        // written by `Encoder` alone, which takes a `&'static Metadata` and exposes its
-        // provenance; pages are read by this process only, and a page's committed bytes are never
-        // written again before every reader has let go of it.
-        let metadata: &'static Metadata<'static> = unsafe { &*pointer };
-        // Leaked on purpose: as many as there are macros in the program, as long as these live.
-        Box::leak(Box::new(Callsite::new(index, metadata)))
-    })
+    static CALLSITES: boxcar::Vec<(u64, &'static Callsite)> = boxcar::Vec::new();
+    let mut known = CALLSITES.iter().map(|(_, known)| known);
+    if let Some((_, callsite)) = known.find(|(known, _)| *known == address) {
+        return callsite;
+    }
+    let pointer = std::ptr::with_exposed_provenance::<Metadata<'static>>(address as usize);
+    // SAFETY: the address must be that of a `Metadata` that lives for ever. Records are
+    // written by `Encoder` alone, which takes a `&'static Metadata` and exposes its
+    // provenance; pages are read by this process only, and a page's committed bytes are never
+    // written again before every reader has let go of it.
+    let metadata: &'static Metadata<'static> = unsafe { &*pointer };
+    // Leaked on purpose: as many as there are macros in the program, as long as these live. Two
+    // writers that meet a callsite at once may each make an entry; either serves.
+    let leak = |index| &*Box::leak(Box::new(Callsite::new(index, metadata)));
+    let place = CALLSITES.push_with(|index| (address, leak(index)));
+    CALLSITES[place].1
 }

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use tracing::Event;
 
+use super::buffer::Buffer;
 use super::record::Encoder;
 use super::span::Span;
-use super::thread;
+use super::thread::{self, Pushed};
 use super::visit::Visitor;
 use crate::channel::overflow::level_index;
 use crate::pipeline::Pipeline;
@@ -22,24 +23,41 @@ pub(crate) enum Context {
 /// Encodes an event and hands it over.
 #[inline]
 pub(crate) fn capture(pipeline: &Pipeline, event: &Event<'_>, context: &Context) {
-    let metadata = event.metadata();
-    thread::with_scratch(|bytes| {
-        let mut all_fit = true;
-        let mut encoder = Encoder::record(bytes, metadata, |bytes| match context {
-            Context::Current => {
-                let written =
-                    thread::with_current(pipeline.id(), |entered| entered.span.write(bytes));
-                all_fit = written.unwrap_or(true);
-            }
-            Context::Explicit(span) => {
-                all_fit = span.as_ref().is_none_or(|span| span.write(bytes));
-            }
-        });
-        if !all_fit {
-            encoder.mark_cut();
-        }
-        event.record(&mut Visitor(&mut encoder));
-        encoder.finish();
-        pipeline.push(level_index(*metadata.level()), bytes);
+    let level = level_index(*event.metadata().level());
+    let pushed = thread::with_local(|local| {
+        local.with_scratch(|bytes| {
+            encode(bytes, event, |bytes| match context {
+                Context::Current => local
+                    .with_current(pipeline.id(), |entered| entered.span.write(bytes))
+                    .unwrap_or(true),
+                Context::Explicit(span) => span.as_ref().is_none_or(|span| span.write(bytes)),
+            });
+            local.push(pipeline, level, bytes.as_slice())
+        })
     });
+    if pushed != Some(Pushed::InTime) {
+        capture_late(pipeline, event, context, pushed);
+    }
+}
+
+/// Sees to what the writers will not see to, or what the thread has no storage for.
+#[cold]
+fn capture_late(pipeline: &Pipeline, event: &Event<'_>, context: &Context, pushed: Option<Pushed>) {
+    if pushed.is_none() {
+        let mut bytes = Buffer::new();
+        encode(&mut bytes, event, |bytes| match context {
+            Context::Explicit(Some(span)) => span.write(bytes),
+            _ => true,
+        });
+        let level = level_index(*event.metadata().level());
+        thread::push_alone(pipeline, level, bytes.as_slice());
+    }
+    pipeline.running().write_if_late();
+}
+
+#[inline]
+fn encode(bytes: &mut Buffer, event: &Event<'_>, write_spans: impl FnOnce(&mut Buffer) -> bool) {
+    let mut encoder = Encoder::record(bytes, event.metadata(), write_spans);
+    event.record(&mut Visitor(&mut encoder));
+    encoder.finish();
 }

@@ -9,6 +9,7 @@
 
 #![deny(clippy::disallowed_methods)]
 
+pub(crate) mod buffer;
 pub(crate) mod callsite;
 pub(crate) mod event;
 pub(crate) mod layer;

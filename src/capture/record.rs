@@ -19,6 +19,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tracing::Metadata;
 
+use super::buffer::Buffer;
 use super::callsite::{Callsite, Callsites};
 
 /// How many bytes of one record pass uncut.
@@ -30,8 +31,8 @@ const ERROR_SOURCES_MAX: usize = 64;
 /// Says where text was cut.
 const CUT_MARK: &str = "…[cut]";
 
-/// Room that stays free in a full record for what follows a cut: marks, lengths, names.
-const CUT_ROOM: usize = 64;
+/// Tag, name and length of a field whose callsite declares it take less than this.
+const NAME_ROOM: usize = 8;
 
 const HEADER_BYTES: usize = 16;
 const FLAG_CUT: u32 = 1;
@@ -80,95 +81,103 @@ pub(crate) enum Value<'a> {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Messages<'a>(&'a [u8]);
 
-/// Writes fields to the end of a buffer. Never lets it grow beyond its limit.
+/// Writes fields to the end of a buffer. What does not fit into it is cut, and marked.
 #[derive(Debug)]
 pub(crate) struct Encoder<'b> {
-    bytes: &'b mut Vec<u8>,
-    limit: usize,
+    bytes: &'b mut Buffer,
     pub(super) cut: bool,
 }
 
 impl<'b> Encoder<'b> {
     /// Encodes bare fields, as a span keeps them, up to `limit` bytes.
-    pub(crate) fn fields(bytes: &'b mut Vec<u8>, limit: usize) -> Self {
-        Encoder {
-            bytes,
-            limit,
-            cut: false,
-        }
+    pub(crate) fn fields(bytes: &'b mut Buffer, limit: usize) -> Self {
+        bytes.begin(limit);
+        Encoder { bytes, cut: false }
     }
 
-    /// Starts a record: its header and the spans around it, which `write_spans` appends.
+    /// Starts a record: its header and the spans around it, which `write_spans` appends. That says
+    /// no if not all of them fit.
+    #[inline]
     pub(crate) fn record(
-        bytes: &'b mut Vec<u8>,
+        bytes: &'b mut Buffer,
         metadata: &'static Metadata<'static>,
-        write_spans: impl FnOnce(&mut Vec<u8>),
+        write_spans: impl FnOnce(&mut Buffer) -> bool,
     ) -> Self {
-        bytes.clear();
-        bytes.extend_from_slice(&address_of(metadata).to_le_bytes());
-        bytes.extend_from_slice(&[0; 8]);
-        write_spans(bytes);
-        let spans_len = (bytes.len() - HEADER_BYTES) as u32;
-        bytes[12..16].copy_from_slice(&spans_len.to_le_bytes());
+        bytes.begin(RECORD_BYTES_MAX);
+        bytes.reserve(HEADER_BYTES);
+        bytes.put(address_of(metadata).to_le_bytes());
+        bytes.put([0; 8]);
+        let all_fit = write_spans(bytes);
+        bytes.set_u32(12, (bytes.len() - HEADER_BYTES) as u32);
         Encoder {
             bytes,
-            limit: RECORD_BYTES_MAX,
-            cut: false,
+            cut: !all_fit,
         }
     }
 
     /// Ends a record that [`Encoder::record`] began.
+    #[inline]
     pub(crate) fn finish(self) {
-        let flags = if self.cut { FLAG_CUT } else { 0 };
-        self.bytes[8..12].copy_from_slice(&flags.to_le_bytes());
-    }
-
-    /// Notes that something around the record did not fit.
-    pub(crate) fn mark_cut(&mut self) {
-        self.cut = true;
-    }
-
-    pub(crate) fn i64(&mut self, name: Name<'_>, value: i64) {
-        self.fixed(TAG_I64, name, &value.to_le_bytes());
-    }
-
-    pub(crate) fn u64(&mut self, name: Name<'_>, value: u64) {
-        self.fixed(TAG_U64, name, &value.to_le_bytes());
-    }
-
-    pub(crate) fn i128(&mut self, name: Name<'_>, value: i128) {
-        self.fixed(TAG_I128, name, &value.to_le_bytes());
-    }
-
-    pub(crate) fn u128(&mut self, name: Name<'_>, value: u128) {
-        self.fixed(TAG_U128, name, &value.to_le_bytes());
-    }
-
-    pub(crate) fn f64(&mut self, name: Name<'_>, value: f64) {
-        self.fixed(TAG_F64, name, &value.to_le_bytes());
-    }
-
-    pub(crate) fn bool(&mut self, name: Name<'_>, value: bool) {
-        self.fixed(if value { TAG_TRUE } else { TAG_FALSE }, name, &[]);
-    }
-
-    pub(crate) fn str(&mut self, name: Name<'_>, value: &str) {
-        if self.begin(TAG_STR, name, 4) {
-            self.text(value);
+        if self.cut {
+            self.bytes.set_u32(8, FLAG_CUT);
         }
     }
 
+    #[inline]
+    pub(crate) fn i64(&mut self, name: Name<'_>, value: i64) {
+        self.fixed(TAG_I64, name, value.to_le_bytes());
+    }
+
+    #[inline]
+    pub(crate) fn u64(&mut self, name: Name<'_>, value: u64) {
+        self.fixed(TAG_U64, name, value.to_le_bytes());
+    }
+
+    #[inline]
+    pub(crate) fn i128(&mut self, name: Name<'_>, value: i128) {
+        self.fixed(TAG_I128, name, value.to_le_bytes());
+    }
+
+    #[inline]
+    pub(crate) fn u128(&mut self, name: Name<'_>, value: u128) {
+        self.fixed(TAG_U128, name, value.to_le_bytes());
+    }
+
+    #[inline]
+    pub(crate) fn f64(&mut self, name: Name<'_>, value: f64) {
+        self.fixed(TAG_F64, name, value.to_le_bytes());
+    }
+
+    #[inline]
+    pub(crate) fn bool(&mut self, name: Name<'_>, value: bool) {
+        self.fixed(if value { TAG_TRUE } else { TAG_FALSE }, name, []);
+    }
+
+    #[inline]
+    pub(crate) fn str(&mut self, name: Name<'_>, value: &str) {
+        if self.begin(TAG_STR, name, 4 + value.len()) {
+            self.bytes.put((value.len() as u32).to_le_bytes());
+            self.bytes.put_slice(value.as_bytes());
+        } else if self.begin(TAG_STR, name, 4) {
+            self.block(|encoder| encoder.put_cut(value));
+        }
+    }
+
+    #[inline]
     pub(crate) fn bytes(&mut self, name: Name<'_>, value: &[u8]) {
-        if self.begin(TAG_BYTES, name, 4) {
-            let kept = value.len().min(self.room());
-            self.cut |= kept < value.len();
-            self.bytes.extend_from_slice(&(kept as u32).to_le_bytes());
-            self.bytes.extend_from_slice(&value[..kept]);
+        let kept = value
+            .len()
+            .min(self.bytes.allowance().saturating_sub(NAME_ROOM));
+        self.cut |= kept < value.len();
+        if self.begin(TAG_BYTES, name, 4 + kept) {
+            self.bytes.put((kept as u32).to_le_bytes());
+            self.bytes.put_slice(&value[..kept]);
         }
     }
 
     /// Encodes what `value` writes of itself. If it panics, what it wrote until then is kept and
     /// says so: neither the record nor the program is lost.
+    #[inline]
     pub(crate) fn text_of(&mut self, name: Name<'_>, value: &dyn fmt::Debug) {
         if self.begin(TAG_TEXT, name, 4) {
             self.formatted(format_args!("{value:?}"));
@@ -177,111 +186,104 @@ impl<'b> Encoder<'b> {
 
     /// Encodes an error: its message and those of its sources.
     pub(crate) fn error(&mut self, name: Name<'_>, error: &(dyn Error + 'static)) {
-        if !self.begin(TAG_ERROR, name, 4) {
-            return;
+        if self.begin(TAG_ERROR, name, 4) {
+            self.block(|encoder| encoder.messages(error));
         }
-        let start = self.bytes.len();
-        self.bytes.extend_from_slice(&[0; 4]);
+    }
+
+    fn messages(&mut self, error: &(dyn Error + 'static)) {
         let mut next = Some(error);
         for _ in 0..ERROR_SOURCES_MAX {
             let Some(error) = next else { break };
-            if self.room() < 4 {
+            if !self.bytes.reserve(4) {
                 self.cut = true;
                 break;
             }
             self.formatted(format_args!("{error}"));
             next = catch_unwind(AssertUnwindSafe(|| error.source())).unwrap_or(None);
         }
-        self.set_len(start);
     }
 
-    fn fixed(&mut self, tag: u8, name: Name<'_>, value: &[u8]) {
-        if self.begin(tag, name, value.len()) {
-            self.bytes.extend_from_slice(value);
+    #[inline(always)]
+    fn fixed<const N: usize>(&mut self, tag: u8, name: Name<'_>, value: [u8; N]) {
+        if let Name::Index(index) = name
+            && index < NAME_INLINE as usize
+            && self.bytes.reserve(3 + N)
+        {
+            let [low, high] = (index as u16).to_le_bytes();
+            self.bytes.put_pair([tag, low, high], value);
+        } else if self.begin(tag, name, N) {
+            self.bytes.put(value);
         }
     }
 
-    /// Writes tag and name. Says no, and marks the record as cut, where `value_len` bytes more
-    /// would not fit.
-    #[inline]
+    /// Writes tag and name, and sees to it that `value_len` bytes more fit. Says no, and marks the
+    /// record as cut, where they would not.
+    #[inline(always)]
     fn begin(&mut self, tag: u8, name: Name<'_>, value_len: usize) -> bool {
-        let name_len = if let Name::Inline(name) = name {
-            4 + name.len()
-        } else {
-            2
-        };
-        if self.limit < self.bytes.len() + 1 + name_len + value_len + CUT_ROOM {
+        match name {
+            Name::Index(index)
+                if index < NAME_INLINE as usize && self.bytes.reserve(3 + value_len) =>
+            {
+                let [low, high] = (index as u16).to_le_bytes();
+                self.bytes.put([tag, low, high]);
+                true
+            }
+            Name::Inline(name) => self.begin_inline(tag, name, value_len),
+            Name::Index(_) => {
+                self.cut = true;
+                false
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn begin_inline(&mut self, tag: u8, name: &str, value_len: usize) -> bool {
+        let name = &name[..name.floor_char_boundary(u16::MAX as usize)];
+        if !self.bytes.reserve(5 + name.len() + value_len) {
             self.cut = true;
             return false;
         }
-        match name {
-            Name::Index(index) if index < NAME_INLINE as usize => {
-                let [low, high] = (index as u16).to_le_bytes();
-                self.bytes.extend_from_slice(&[tag, low, high]);
-            }
-            Name::Index(_) => {
-                self.cut = true;
-                return false;
-            }
-            Name::Inline(name) => {
-                let name = &name[..name.floor_char_boundary(u16::MAX as usize)];
-                self.bytes.push(tag);
-                self.bytes.extend_from_slice(&NAME_INLINE.to_le_bytes());
-                self.bytes
-                    .extend_from_slice(&(name.len() as u16).to_le_bytes());
-                self.bytes.extend_from_slice(name.as_bytes());
-            }
-        }
+        self.bytes.put([tag]);
+        self.bytes.put(NAME_INLINE.to_le_bytes());
+        self.bytes.put((name.len() as u16).to_le_bytes());
+        self.bytes.put_slice(name.as_bytes());
         true
     }
 
-    fn text(&mut self, value: &str) {
+    /// Writes a length and what `write` writes, which the length tells. There is room for the
+    /// length already.
+    #[inline(always)]
+    fn block(&mut self, write: impl FnOnce(&mut Self)) {
         let start = self.bytes.len();
-        self.bytes
-            .extend_from_slice(&(value.len() as u32).to_le_bytes());
-        if value.len() <= self.room() {
-            self.bytes.extend_from_slice(value.as_bytes());
-        } else {
-            self.push_cut(value);
-            self.set_len(start);
-        }
+        self.bytes.put([0; 4]);
+        write(self);
+        let len = self.bytes.len() - start - 4;
+        self.bytes.set_u32(start, len as u32);
     }
 
+    #[inline]
     fn formatted(&mut self, arguments: fmt::Arguments<'_>) {
-        let start = self.bytes.len();
-        self.bytes.extend_from_slice(&[0; 4]);
-        let mut text = Text {
-            encoder: self,
-            is_full: false,
-        };
-        let outcome = catch_unwind(AssertUnwindSafe(|| fmt::write(&mut text, arguments)));
-        let ended_well = matches!(outcome, Ok(Ok(()))) || text.is_full;
-        if !ended_well {
-            let why = if outcome.is_err() {
-                "[formatting panicked]"
-            } else {
-                "[formatting failed]"
+        self.block(|encoder| {
+            let mut text = Text {
+                encoder,
+                is_full: false,
             };
-            let _ = fmt::Write::write_str(&mut text, why);
-        }
-        self.set_len(start);
+            let outcome = catch_unwind(AssertUnwindSafe(|| fmt::write(&mut text, arguments)));
+            if !matches!(outcome, Ok(Ok(()))) && !text.is_full {
+                text.explain(outcome.is_err());
+            }
+        });
     }
 
-    fn push_cut(&mut self, value: &str) {
-        let kept = value.floor_char_boundary(self.room());
-        self.bytes.extend_from_slice(&value.as_bytes()[..kept]);
-        self.bytes.extend_from_slice(CUT_MARK.as_bytes());
+    /// Writes as much of a text as fits, and that there was more.
+    #[cold]
+    fn put_cut(&mut self, value: &str) {
+        let kept = &value.as_bytes()[..value.floor_char_boundary(self.bytes.allowance())];
+        self.bytes.reserve(kept.len());
+        self.bytes.put_slice(kept);
+        self.bytes.put_slice(CUT_MARK.as_bytes());
         self.cut = true;
-    }
-
-    fn room(&self) -> usize {
-        (self.limit.saturating_sub(self.bytes.len())).saturating_sub(CUT_ROOM)
-    }
-
-    /// Writes the length of what stands after the four bytes at `start`.
-    fn set_len(&mut self, start: usize) {
-        let len = (self.bytes.len() - start - 4) as u32;
-        self.bytes[start..start + 4].copy_from_slice(&len.to_le_bytes());
     }
 }
 
@@ -292,27 +294,48 @@ struct Text<'e, 'b> {
     is_full: bool,
 }
 
-impl fmt::Write for Text<'_, '_> {
-    #[inline]
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        if self.is_full {
-            return Err(fmt::Error);
-        }
-        if self.encoder.room() < text.len() {
-            self.encoder.push_cut(text);
-            self.is_full = true;
-            return Err(fmt::Error);
-        }
-        self.encoder.bytes.extend_from_slice(text.as_bytes());
-        Ok(())
+impl Text<'_, '_> {
+    /// Says that the value's own code went wrong.
+    #[cold]
+    fn explain(&mut self, is_panic: bool) {
+        let why = if is_panic {
+            "[formatting panicked]"
+        } else {
+            "[formatting failed]"
+        };
+        let _ = fmt::Write::write_str(self, why);
     }
 }
 
-/// Appends a span, as a record carries it.
-pub(crate) fn write_span(bytes: &mut Vec<u8>, metadata: &'static Metadata<'static>, fields: &[u8]) {
-    bytes.extend_from_slice(&address_of(metadata).to_le_bytes());
-    bytes.extend_from_slice(&(fields.len() as u32).to_le_bytes());
-    bytes.extend_from_slice(fields);
+impl fmt::Write for Text<'_, '_> {
+    #[inline]
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        if !self.is_full && self.encoder.bytes.reserve(text.len()) {
+            self.encoder.bytes.put_slice(text.as_bytes());
+            return Ok(());
+        }
+        if !self.is_full {
+            self.encoder.put_cut(text);
+            self.is_full = true;
+        }
+        Err(fmt::Error)
+    }
+}
+
+/// Appends a span, as a record carries it. Says no where it does not fit.
+#[inline]
+pub(crate) fn write_span(
+    bytes: &mut Buffer,
+    metadata: &'static Metadata<'static>,
+    fields: &[u8],
+) -> bool {
+    let fits = bytes.reserve(12 + fields.len());
+    if fits {
+        bytes.put(address_of(metadata).to_le_bytes());
+        bytes.put((fields.len() as u32).to_le_bytes());
+        bytes.put_slice(fields);
+    }
+    fits
 }
 
 /// Copies `old` fields to `merged`, without those that `new` replaces, then `new`.
@@ -479,7 +502,8 @@ pub(crate) struct Field<'a> {
 }
 
 impl<'a> Fields<'a> {
-    #[inline]
+    // Inlined by force, with all below: a field returned through memory costs twice the decoding.
+    #[inline(always)]
     pub(crate) fn next_field(&mut self) -> Option<Field<'a>> {
         loop {
             let field = self.take_next()?;
@@ -494,7 +518,7 @@ impl<'a> Fields<'a> {
         std::iter::from_fn(move || self.take_next().map(|field| (field.name, field.value)))
     }
 
-    #[inline]
+    #[inline(always)]
     fn take_next(&mut self) -> Option<Field<'a>> {
         let RawField { name, value, .. } = raw_field(&mut self.rest)?;
         let (place, name) = match name {
@@ -551,7 +575,7 @@ impl<'a> Iterator for RawFields<'a> {
 }
 
 /// Reads a field. `None` at the end, and where the bytes are no field.
-#[inline]
+#[inline(always)]
 fn raw_field<'a>(rest: &mut &'a [u8]) -> Option<RawField<'a>> {
     let start = *rest;
     let [tag] = take_array(rest)?;
@@ -588,25 +612,30 @@ fn as_text(bytes: &[u8]) -> &str {
     })
 }
 
+#[inline(always)]
 fn take_block<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     let len = take_u32(rest)? as usize;
     take(rest, len)
 }
 
+#[inline(always)]
 fn take_u32(rest: &mut &[u8]) -> Option<u32> {
     take_array(rest).map(u32::from_le_bytes)
 }
 
+#[inline(always)]
 fn take_u64(rest: &mut &[u8]) -> Option<u64> {
     take_array(rest).map(u64::from_le_bytes)
 }
 
+#[inline(always)]
 fn take_array<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
     let (taken, left) = rest.split_first_chunk::<N>()?;
     *rest = left;
     Some(*taken)
 }
 
+#[inline(always)]
 fn take<'a>(rest: &mut &'a [u8], len: usize) -> Option<&'a [u8]> {
     let (taken, left) = rest.split_at_checked(len)?;
     *rest = left;

@@ -12,6 +12,7 @@ use tracing::metadata::Kind;
 use tracing::subscriber::Interest;
 use tracing::{Callsite, Level, Metadata};
 
+use super::buffer::Buffer;
 use super::callsite::Callsites;
 use super::record::{Encoder, Name, Record, ThreadLabel, Value, write_span};
 
@@ -79,15 +80,13 @@ impl Sample {
 
     pub(crate) fn encode(&self) -> Vec<u8> {
         let event = metadata(&self.target, "event", self.level, false, &self.fields);
-        let mut bytes = Vec::new();
+        let mut bytes = Buffer::new();
         let mut encoder = Encoder::record(&mut bytes, event, |spans| {
-            for span in &self.spans {
-                span.encode(spans);
-            }
+            self.spans.iter().all(|span| span.encode(spans))
         });
         encode_fields(&self.fields, &mut encoder);
         encoder.finish();
-        bytes
+        bytes.as_slice().to_vec()
     }
 
     /// Encodes the sample, decodes it and hands the record to `read`.
@@ -100,9 +99,9 @@ impl Sample {
 }
 
 impl SampleSpan {
-    fn encode(&self, spans: &mut Vec<u8>) {
+    fn encode(&self, spans: &mut Buffer) -> bool {
         let span = metadata("app::module", &self.name, Level::INFO, true, &self.fields);
-        write_span(spans, span, &encoded_fields(&self.fields));
+        write_span(spans, span, &encoded_fields(&self.fields))
     }
 }
 
@@ -173,9 +172,9 @@ pub(crate) fn message(text: &str) -> SampleField {
 }
 
 pub(crate) fn encoded_fields(fields: &[SampleField]) -> Vec<u8> {
-    let mut bytes = Vec::new();
+    let mut bytes = Buffer::new();
     encode_fields(fields, &mut Encoder::fields(&mut bytes, 1 << 20));
-    bytes
+    bytes.as_slice().to_vec()
 }
 
 fn encode_fields(fields: &[SampleField], encoder: &mut Encoder<'_>) {
@@ -192,6 +191,7 @@ fn encode_fields(fields: &[SampleField], encoder: &mut Encoder<'_>) {
 
 /// Metadata as a macro makes it at compile time. Equal samples share it, as the records of one
 /// macro do. Leaked, since records refer to it for ever.
+#[expect(clippy::disallowed_methods, reason = "tests may wait for each other")]
 fn metadata(
     target: &str,
     name: &str,

@@ -7,7 +7,9 @@ use arc_swap::ArcSwapOption;
 use tracing::Metadata;
 use tracing::span::{Attributes, Record as Values};
 
+use super::buffer::Buffer;
 use super::record::{Encoder, RECORD_BYTES_MAX, merge_fields, write_span};
+use super::thread;
 use super::visit::Visitor;
 
 /// A span's fields take at most this, and those of all spans around a record half of a record.
@@ -30,15 +32,16 @@ pub(crate) struct Span {
 
 impl Span {
     pub(crate) fn open(attributes: &Attributes<'_>, parent: Option<Arc<Span>>) -> Arc<Self> {
-        let mut opened = Vec::with_capacity(128);
-        attributes.record(&mut Visitor(&mut Encoder::fields(
-            &mut opened,
-            SPAN_BYTES_MAX,
-        )));
+        let encode = |bytes: &mut Buffer| {
+            attributes.record(&mut Visitor(&mut Encoder::fields(bytes, SPAN_BYTES_MAX)));
+            bytes.as_slice().into()
+        };
+        let opened = thread::with_local(|local| local.with_scratch(encode));
+        let opened = opened.unwrap_or_else(|| encode(&mut Buffer::new()));
         Arc::new(Span {
             metadata: attributes.metadata(),
             parent,
-            opened: opened.into_boxed_slice(),
+            opened,
             is_changed: AtomicBool::new(false),
             changed: ArcSwapOption::empty(),
         })
@@ -50,12 +53,12 @@ impl Span {
 
     /// Adds fields, or replaces their former values.
     pub(crate) fn record(&self, values: &Values<'_>) {
-        let mut new = Vec::new();
+        let mut new = Buffer::new();
         values.record(&mut Visitor(&mut Encoder::fields(&mut new, SPAN_BYTES_MAX)));
         self.changed.rcu(|changed| {
             let old = changed.as_ref().map_or(&*self.opened, |changed| changed);
             let mut merged = Vec::with_capacity(old.len() + new.len());
-            merge_fields(old, &new, &mut merged);
+            merge_fields(old, new.as_slice(), &mut merged);
             Some(Arc::new(merged))
         });
         // Pairs with the Acquire load in `write`: whoever sees the mark sees the change.
@@ -63,22 +66,25 @@ impl Span {
     }
 
     /// Appends the span and those around it, innermost first. Says no if not all of them fit.
-    pub(crate) fn write(&self, bytes: &mut Vec<u8>) -> bool {
+    pub(crate) fn write(&self, bytes: &mut Buffer) -> bool {
         let mut next = Some(self);
         while let Some(span) = next {
-            if SPANS_BYTES_MAX < bytes.len() {
+            if SPANS_BYTES_MAX < bytes.len() || !span.write_alone(bytes) {
                 return false;
-            }
-            if span.is_changed.load(Ordering::Acquire)
-                && let Some(changed) = &*span.changed.load()
-            {
-                write_span(bytes, span.metadata, changed);
-            } else {
-                write_span(bytes, span.metadata, &span.opened);
             }
             next = span.parent.as_deref();
         }
         true
+    }
+
+    fn write_alone(&self, bytes: &mut Buffer) -> bool {
+        // Pairs with the Release store in `record`.
+        if self.is_changed.load(Ordering::Acquire)
+            && let Some(changed) = &*self.changed.load()
+        {
+            return write_span(bytes, self.metadata, changed);
+        }
+        write_span(bytes, self.metadata, &self.opened)
     }
 }
 

@@ -5,6 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::buffer::Buffer;
 use super::record::ThreadLabel;
 use super::span::Span;
 use crate::channel::lane::Lane;
@@ -19,15 +20,16 @@ thread_local! {
     static LOCAL: Local = const { Local {
         lanes: RefCell::new(Vec::new()),
         entered: RefCell::new(Vec::new()),
-        scratch: Cell::new(Vec::new()),
+        scratch: Cell::new(Buffer::new()),
     } };
 }
 
-struct Local {
+/// What one thread keeps at hand.
+pub(crate) struct Local {
     /// One for each pipeline that the thread has logged to.
     lanes: RefCell<Vec<LocalLane>>,
     entered: RefCell<Vec<Entered>>,
-    scratch: Cell<Vec<u8>>,
+    scratch: Cell<Buffer>,
 }
 
 struct LocalLane {
@@ -53,40 +55,63 @@ pub(crate) enum Pushed {
     Late,
 }
 
-/// Lends the thread's buffer to `encode`. A log call within a log call gets a new one.
+/// Passes what the thread keeps at hand to `use_local`. `None` while the thread is ending: its
+/// storage is gone then.
 #[inline]
-pub(crate) fn with_scratch(encode: impl FnOnce(&mut Vec<u8>)) {
-    let mut bytes = LOCAL
-        .try_with(|local| local.scratch.take())
-        .unwrap_or_default();
-    encode(&mut bytes);
-    if bytes.capacity() <= SCRATCH_BYTES_KEPT {
-        let _ = LOCAL.try_with(|local| local.scratch.set(bytes));
+pub(crate) fn with_local<T>(use_local: impl FnOnce(&Local) -> T) -> Option<T> {
+    LOCAL.try_with(use_local).ok()
+}
+
+impl Local {
+    /// Lends the thread's buffer to `encode`. A log call within a log call gets a new one.
+    #[inline]
+    pub(crate) fn with_scratch<T>(&self, encode: impl FnOnce(&mut Buffer) -> T) -> T {
+        let mut bytes = self.scratch.take();
+        let result = encode(&mut bytes);
+        if bytes.capacity() <= SCRATCH_BYTES_KEPT {
+            self.scratch.set(bytes);
+        }
+        result
+    }
+
+    /// Passes the innermost span that the thread is in to `use_span`, if it is in one.
+    #[inline]
+    pub(crate) fn with_current<T>(
+        &self,
+        pipeline: u64,
+        use_span: impl FnOnce(&Entered) -> T,
+    ) -> Option<T> {
+        let entered = self.entered.borrow();
+        let mut innermost_first = entered.iter().rev();
+        innermost_first
+            .find(|entered| entered.pipeline == pipeline)
+            .map(use_span)
+    }
+
+    /// Appends a record to this thread's lane.
+    #[inline]
+    pub(crate) fn push(&self, pipeline: &Pipeline, level: u8, record: &[u8]) -> Pushed {
+        let mut lanes = self.lanes.borrow_mut();
+        if let Some(LocalLane {
+            generation,
+            lane: Some(lane),
+            ..
+        }) = lanes.iter_mut().find(|lane| lane.pipeline == pipeline.id())
+            && *generation == fork::generation()
+            && !lane.channel().is_closed()
+        {
+            lane.push(level, record);
+            return Pushed::InTime;
+        }
+        push_slowly(pipeline, &mut lanes, level, record)
     }
 }
 
-/// Appends a record to this thread's lane.
+/// Appends a record that is encoded already.
 #[inline]
 pub(crate) fn push(pipeline: &Pipeline, level: u8, record: &[u8]) -> Pushed {
-    LOCAL
-        .try_with(|local| {
-            let mut lanes = local.lanes.borrow_mut();
-            let known = lanes.iter_mut().find(|lane| lane.pipeline == pipeline.id());
-            if let Some(LocalLane {
-                generation,
-                lane: Some(lane),
-                ..
-            }) = known
-                && *generation == fork::generation()
-                && !lane.channel().is_closed()
-            {
-                lane.push(level, record);
-                return Pushed::InTime;
-            }
-            push_slowly(pipeline, &mut lanes, level, record)
-        })
-        // The thread is ending and its storage is gone.
-        .unwrap_or_else(|_| push_alone(pipeline, level, record))
+    with_local(|local| local.push(pipeline, level, record))
+        .unwrap_or_else(|| push_alone(pipeline, level, record))
 }
 
 /// The first record of a thread, the first after a fork, and those that come late.
@@ -127,8 +152,9 @@ fn push_slowly(
     }
 }
 
+/// Appends a record from a thread that is ending.
 #[cold]
-fn push_alone(pipeline: &Pipeline, level: u8, record: &[u8]) -> Pushed {
+pub(crate) fn push_alone(pipeline: &Pipeline, level: u8, record: &[u8]) -> Pushed {
     let running = pipeline.running();
     running.channel().push_alone(level, record);
     if running.channel().is_closed() {
@@ -157,17 +183,8 @@ pub(crate) fn exit(pipeline: u64, id: u64) {
 }
 
 /// Passes the innermost span that the thread is in to `use_span`, if it is in one.
-#[inline]
 pub(crate) fn with_current<T>(pipeline: u64, use_span: impl FnOnce(&Entered) -> T) -> Option<T> {
-    let result = LOCAL.try_with(|local| {
-        let entered = local.entered.borrow();
-        entered
-            .iter()
-            .rev()
-            .find(|entered| entered.pipeline == pipeline)
-            .map(use_span)
-    });
-    result.ok().flatten()
+    with_local(|local| local.with_current(pipeline, use_span)).flatten()
 }
 
 fn label() -> ThreadLabel {

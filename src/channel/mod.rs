@@ -15,18 +15,20 @@
 #![deny(clippy::disallowed_methods)]
 
 pub(crate) mod lane;
-#[cfg(all(loom, test))]
+#[cfg(all(offloop_loom, test))]
 mod model;
 pub(crate) mod overflow;
 pub(crate) mod page;
 pub(crate) mod pool;
 mod sleeper;
 pub(crate) mod sync;
+#[cfg(all(test, not(offloop_loom)))]
+mod tests;
 pub(crate) mod ticks;
 
 use std::cell::Cell;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
@@ -47,6 +49,9 @@ const ROOM_POLL: Duration = Duration::from_millis(5);
 
 /// The longest wait under back-pressure: a year, since a deadline must be a point in time.
 const BLOCK_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// The number of the lane that threads without one share.
+const SHARED_LANE: u64 = 0;
 
 thread_local! {
     /// Whether the current thread writes records. Then it must not wait for room: it is the one
@@ -79,12 +84,20 @@ pub(crate) struct Channel {
     unused_counters: (Sender<SharedCounters>, Receiver<SharedCounters>),
     /// Counters of records that were logged where a thread has no lane any more.
     shared_counters: SharedCounters,
+    shared_page: Mutex<SharedPage>,
     lane_numbers: AtomicU64,
     /// Callers under back-pressure, and what tells them of a page.
     waiting: AtomicUsize,
     room: (Sender<()>, Receiver<()>),
     /// Whether the readers have stopped: a caller then sees to its record itself.
     is_closed: AtomicBool,
+}
+
+/// What threads append to that have no lane any more.
+#[derive(Debug, Default)]
+struct SharedPage {
+    page: Option<PageWriter>,
+    latest_ticks: u64,
 }
 
 /// A page that a lane has begun, as one reader gets to know it.
@@ -100,6 +113,14 @@ pub(crate) struct Announcement {
 pub(crate) struct Inlet {
     pub(crate) announced: Queue<Announcement>,
     pub(crate) sleeper: Sleeper,
+}
+
+impl SharedPage {
+    /// The time now. Within a lane it never goes back, whichever core tells it.
+    fn next_ticks(&mut self) -> u64 {
+        self.latest_ticks = ticks::now().max(self.latest_ticks);
+        self.latest_ticks
+    }
 }
 
 impl Channel {
@@ -118,7 +139,8 @@ impl Channel {
             lanes: boxcar::vec![Arc::clone(&shared_counters)],
             unused_counters: crossbeam_channel::unbounded(),
             shared_counters,
-            lane_numbers: AtomicU64::new(0),
+            shared_page: Mutex::default(),
+            lane_numbers: AtomicU64::new(SHARED_LANE + 1),
             waiting: AtomicUsize::new(0),
             room: crossbeam_channel::bounded(1),
             is_closed: AtomicBool::new(false),
@@ -149,22 +171,46 @@ impl Channel {
     }
 
     /// Hands over a record from a thread that has no lane: one whose thread-local storage is
-    /// gone. It gets a page of its own.
+    /// gone. Such threads share a lane. One that finds it in use takes a page of its own instead
+    /// of waiting.
     pub(crate) fn push_alone(&self, level: u8, record: &[u8]) {
-        let ticks = ticks::now();
         self.shared_counters.accept_shared(level);
-        let page = match self.take_page(record.len(), level) {
-            Err(LossReason::QueueFull) => self.wait_for_page(record.len(), level),
-            taken => taken,
-        };
-        match page {
-            Ok(page) => {
+        let pushed = match self.shared_page.try_lock() {
+            Ok(mut shared) => self.push_shared(&mut shared, level, record),
+            Err(_) => self.take_or_wait(record.len(), level).map(|page| {
                 let mut page = self.open(page, self.next_number(), &Arc::default());
-                page.append(level, ticks, record);
+                page.append(level, ticks::now(), record);
                 self.put(page.seal());
-            }
-            Err(reason) => self.shared_counters.lost.count(reason, level, ticks),
+            }),
+        };
+        if let Err(reason) = pushed {
+            let lost = &self.shared_counters.lost;
+            lost.count(reason, level, ticks::now());
         }
+    }
+
+    fn push_shared(
+        &self,
+        shared: &mut SharedPage,
+        level: u8,
+        record: &[u8],
+    ) -> Result<(), LossReason> {
+        let ticks = shared.next_ticks();
+        if let Some(page) = &mut shared.page
+            && page.append(level, ticks, record)
+        {
+            return Ok(());
+        }
+        let fresh = self.take_or_wait(record.len(), level)?;
+        if let Some(full) = shared.page.take() {
+            self.put(full.seal());
+        }
+        let mut fresh = self.open(fresh, SHARED_LANE, &Arc::default());
+        // Time went by if the caller had to wait for the page.
+        fresh.append(level, shared.next_ticks(), record);
+        shared.page = Some(fresh);
+        self.wake_readers_if_behind();
+        Ok(())
     }
 
     /// Takes back what a holder of a page got when it let go.
@@ -240,6 +286,13 @@ impl Channel {
         }
         let page = self.pool.take(len, is_urgent(level));
         page.ok_or(LossReason::QueueFull)
+    }
+
+    fn take_or_wait(&self, len: usize, level: u8) -> Result<IdlePage, LossReason> {
+        match self.take_page(len, level) {
+            Err(LossReason::QueueFull) => self.wait_for_page(len, level),
+            taken => taken,
+        }
     }
 
     /// Back-pressure, where it was chosen.

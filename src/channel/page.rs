@@ -67,7 +67,15 @@ pub(crate) struct PageReader {
 pub(crate) struct Frame<'a> {
     pub(crate) level: u8,
     pub(crate) ticks: u64,
-    pub(crate) record: Slice<'a>,
+    record: Slice<'a>,
+}
+
+impl Frame<'_> {
+    /// The record's bytes.
+    #[inline]
+    pub(crate) fn record(&self) -> &[u8] {
+        &self.record
+    }
 }
 
 impl IdlePage {
@@ -78,6 +86,17 @@ impl IdlePage {
             holders: AtomicUsize::new(0),
             bytes: Bytes::new(capacity),
         }))
+    }
+
+    /// The same, but touched: the system has backed all of it with memory.
+    pub(crate) fn new_touched(capacity: usize) -> Self {
+        const SYSTEM_PAGE_BYTES: usize = 4096;
+        let page = IdlePage::new(capacity);
+        for offset in (0..capacity).step_by(SYSTEM_PAGE_BYTES) {
+            // SAFETY: the offset is within the capacity, and nobody else knows the page yet.
+            unsafe { page.0.bytes.write(offset, &[0]) };
+        }
+        page
     }
 
     pub(crate) fn capacity(&self) -> usize {
@@ -206,14 +225,26 @@ fn parse_header(header: &[u8]) -> Option<(usize, u8, u64)> {
     Some((len as usize, header[4], ticks))
 }
 
-#[cfg(not(loom))]
+#[cfg(not(offloop_loom))]
 pub(crate) use heap::{Bytes, Slice};
 
-#[cfg(not(loom))]
+#[cfg(not(offloop_loom))]
 mod heap {
+    use std::ops::Deref;
     use std::ptr::NonNull;
 
-    pub(crate) type Slice<'a> = &'a [u8];
+    /// Bytes of a page that will not change while they are looked at.
+    #[derive(Debug)]
+    pub(crate) struct Slice<'a>(&'a [u8]);
+
+    impl Deref for Slice<'_> {
+        type Target = [u8];
+
+        #[inline]
+        fn deref(&self) -> &[u8] {
+            self.0
+        }
+    }
 
     /// Bytes on the heap, which the writer and the readers of a page share.
     #[derive(Debug)]
@@ -260,7 +291,7 @@ mod heap {
             let source = unsafe { self.0.cast::<u8>().add(offset) };
             // SAFETY: in bounds, initialised (zeroed by `new`), and unchanged while the slice
             // lives, by this function's contract.
-            unsafe { std::slice::from_raw_parts(source.as_ptr(), len) }
+            Slice(unsafe { std::slice::from_raw_parts(source.as_ptr(), len) })
         }
     }
 
@@ -273,18 +304,36 @@ mod heap {
     }
 }
 
-#[cfg(loom)]
+#[cfg(offloop_loom)]
 pub(crate) use model::{Bytes, Slice};
 
-#[cfg(loom)]
+#[cfg(offloop_loom)]
 mod model {
+    use std::marker::PhantomData;
+    use std::ops::Deref;
+
     use loom::cell::UnsafeCell;
 
-    pub(crate) type Slice<'a> = Vec<u8>;
+    /// A copy: what loom lends must be given back at once.
+    #[derive(Debug)]
+    pub(crate) struct Slice<'a>(Vec<u8>, PhantomData<&'a ()>);
+
+    impl Deref for Slice<'_> {
+        type Target = [u8];
+
+        fn deref(&self) -> &[u8] {
+            &self.0
+        }
+    }
 
     /// One loom cell a byte, so that loom sees each access that races.
     #[derive(Debug)]
     pub(crate) struct Bytes(Vec<UnsafeCell<u8>>);
+
+    // SAFETY: as for the bytes on the heap, and loom checks it.
+    unsafe impl Send for Bytes {}
+    // SAFETY: as for `Send`.
+    unsafe impl Sync for Bytes {}
 
     impl Bytes {
         pub(crate) fn new(capacity: usize) -> Self {
@@ -305,7 +354,10 @@ mod model {
         pub(crate) unsafe fn read(&self, offset: usize, len: usize) -> Slice<'_> {
             // SAFETY: loom checks it.
             let byte = |cell: &UnsafeCell<u8>| cell.with(|cell| unsafe { *cell });
-            self.0[offset..offset + len].iter().map(byte).collect()
+            Slice(
+                self.0[offset..offset + len].iter().map(byte).collect(),
+                PhantomData,
+            )
         }
     }
 }

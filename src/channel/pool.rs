@@ -3,8 +3,12 @@
 use super::page::{IdlePage, frame_bytes};
 use super::sync::{AtomicUsize, Ordering, Queue};
 
-/// How many pages stay warm when the program goes quiet; the rest goes back to the system.
-const WARM_PAGES: usize = 16;
+/// How many idle pages there are at least, so that a caller seldom has to make one: the first
+/// touch of fresh memory costs more than all else that it does.
+const SPARE_PAGES: usize = 8;
+
+/// How many pages more than needed are given back to the system at a time.
+const FREED_PAGES_MAX: usize = 16;
 
 /// All pages of a channel, made on demand and used again and again.
 #[derive(Debug)]
@@ -13,6 +17,9 @@ pub(crate) struct Pool {
     page_bytes: usize,
     /// Bytes of the pages in use. Idle pages beside them may take what is left of the budget.
     used_bytes: AtomicUsize,
+    /// The most that was in use since the pool was last tended, and the most that lately was.
+    peak_bytes: AtomicUsize,
+    recent_peak_bytes: AtomicUsize,
     idle: Queue<IdlePage>,
 }
 
@@ -24,6 +31,8 @@ impl Pool {
             budget_bytes,
             page_bytes,
             used_bytes: AtomicUsize::new(0),
+            peak_bytes: AtomicUsize::new(0),
+            recent_peak_bytes: AtomicUsize::new(0),
             idle: Queue::new(budget_bytes / page_bytes),
         }
     }
@@ -81,10 +90,21 @@ impl Pool {
         self.limit(false) < self.used_bytes.load(Ordering::Relaxed)
     }
 
-    /// Gives memory back to the system, except for a few warm pages.
-    pub(crate) fn trim(&self) {
-        while WARM_PAGES < self.idle.len() {
+    /// Sees to it that there are idle pages, but not many more than were needed lately. For a
+    /// writer thread, now and then: it takes from callers what would hold them up.
+    pub(crate) fn tend(&self) {
+        let used = self.used_bytes();
+        let peak = self.peak_bytes.swap(used, Ordering::Relaxed);
+        let recent = self.recent_peak_bytes.load(Ordering::Relaxed);
+        let recent = peak.max(recent - recent / 64);
+        self.recent_peak_bytes.store(recent, Ordering::Relaxed);
+        let spare = recent.saturating_sub(used) / self.page_bytes + SPARE_PAGES;
+        for _ in 0..self.idle.len().saturating_sub(spare).min(FREED_PAGES_MAX) {
             drop(self.idle.pop());
+        }
+        let room = self.limit(false).saturating_sub(used) / self.page_bytes;
+        for _ in self.idle.len()..SPARE_PAGES.min(room) {
+            let _ = self.idle.push(IdlePage::new_touched(self.page_bytes));
         }
     }
 
@@ -97,9 +117,13 @@ impl Pool {
         // Nothing is added before it is known to fit: an attempt that fails must not make that of
         // another thread fail too. Failure is Relaxed: nothing follows from it.
         let charged = |used: usize| Some(used + bytes).filter(|used| *used <= limit);
-        self.used_bytes
-            .fetch_update(Ordering::Acquire, Ordering::Relaxed, charged)
-            .is_ok()
+        let before = self
+            .used_bytes
+            .fetch_update(Ordering::Acquire, Ordering::Relaxed, charged);
+        if let Ok(before) = before {
+            self.peak_bytes.fetch_max(before + bytes, Ordering::Relaxed);
+        }
+        before.is_ok()
     }
 
     /// Bytes that may be in use. Below the size of a few pages there is nothing to keep back.
@@ -127,7 +151,7 @@ impl Pool {
 pub(crate) fn page_bytes_for(budget_bytes: usize) -> usize {
     const PAGE_BYTES_MAX: usize = 32 * 1024;
     // Loom explores small worlds.
-    const PAGE_BYTES_MIN: usize = if cfg!(loom) { 64 } else { 1024 };
+    const PAGE_BYTES_MIN: usize = if cfg!(offloop_loom) { 64 } else { 1024 };
     let wanted = budget_bytes / 128;
     let rounded = if wanted.is_power_of_two() {
         wanted

@@ -1,33 +1,33 @@
 //! The door through which the channel's atomics and cells come: the standard library's, or loom's
 //! where the channel is being model-checked.
 
-#[cfg(not(loom))]
+#[cfg(not(offloop_loom))]
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 
-#[cfg(loom)]
+#[cfg(offloop_loom)]
 pub(crate) use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 
-#[cfg(not(loom))]
+#[cfg(not(offloop_loom))]
 pub(crate) use std::thread::{Thread, current, park_timeout};
 
-#[cfg(loom)]
+#[cfg(offloop_loom)]
 pub(crate) use loom::thread::{Thread, current};
 
 /// Loom's threads know no time.
-#[cfg(loom)]
+#[cfg(offloop_loom)]
 pub(crate) fn park_timeout(_: std::time::Duration) {
     loom::thread::park();
 }
 
 /// A queue with room for `capacity` values: many senders, many receivers.
-#[cfg(not(loom))]
+#[cfg(not(offloop_loom))]
 #[derive(Debug)]
 pub(crate) struct Queue<T> {
     sender: crossbeam_channel::Sender<T>,
     receiver: crossbeam_channel::Receiver<T>,
 }
 
-#[cfg(not(loom))]
+#[cfg(not(offloop_loom))]
 impl<T> Queue<T> {
     pub(crate) fn new(capacity: usize) -> Self {
         let (sender, receiver) = crossbeam_channel::bounded(capacity);
@@ -52,14 +52,14 @@ impl<T> Queue<T> {
 
 /// Stands in for crossbeam's channel, which loom cannot see into. The models prove what is built
 /// around the queue, not the queue.
-#[cfg(loom)]
+#[cfg(offloop_loom)]
 #[derive(Debug)]
 pub(crate) struct Queue<T> {
     capacity: usize,
     values: loom::sync::Mutex<std::collections::VecDeque<T>>,
 }
 
-#[cfg(loom)]
+#[cfg(offloop_loom)]
 impl<T> Queue<T> {
     pub(crate) fn new(capacity: usize) -> Self {
         Queue {

@@ -14,7 +14,7 @@ pub(crate) fn now() -> u64 {
     source::now()
 }
 
-#[cfg(all(target_arch = "x86_64", not(miri), not(loom)))]
+#[cfg(all(target_arch = "x86_64", not(miri), not(offloop_loom)))]
 mod source {
     #![expect(unsafe_code, reason = "reading the time-stamp counter is an intrinsic")]
 
@@ -54,11 +54,10 @@ mod source {
     }
 }
 
-#[cfg(not(all(target_arch = "x86_64", not(miri), not(loom))))]
+#[cfg(not(all(target_arch = "x86_64", not(miri), not(offloop_loom))))]
 use monotonic as source;
 
 /// Nanoseconds of the system's monotonic clock.
-#[cfg_attr(loom, expect(dead_code, reason = "models bring their own time"))]
 mod monotonic {
     use std::sync::OnceLock;
     use std::time::Instant;

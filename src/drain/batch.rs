@@ -60,7 +60,11 @@ impl Batch {
     /// whole by now to `written`.
     pub(crate) fn accept(&mut self, bytes: usize, mut written: impl FnMut(u8)) {
         self.accepted = self.lines.len().min(self.accepted + bytes);
-        while let Some(line) = self.pending.pop_front_if(|line| line.end <= self.accepted) {
+        while let Some(line) = self.pending.front().copied() {
+            if self.accepted < line.end {
+                break;
+            }
+            self.pending.pop_front();
             line.level.into_iter().for_each(&mut written);
         }
     }

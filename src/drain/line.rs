@@ -7,6 +7,7 @@ use super::batch::Batch;
 use super::clock::Clock;
 use super::merge::Source;
 use super::notice;
+use crate::capture::buffer::Buffer;
 use crate::capture::callsite::Callsites;
 use crate::capture::record::{Record, ThreadLabel};
 use crate::channel::page::Frame;
@@ -26,7 +27,7 @@ pub(crate) struct LineWriter {
     format: Box<dyn Format>,
     filter: SinkFilter,
     callsites: Callsites,
-    scratch: Vec<u8>,
+    scratch: Buffer,
 }
 
 /// What the pages hold.
@@ -40,7 +41,7 @@ pub(crate) enum Content {
 
 impl LineWriter {
     pub(crate) fn new(content: Content, format: Box<dyn Format>, filter: SinkFilter) -> Self {
-        let (callsites, scratch) = (Callsites::default(), Vec::new());
+        let (callsites, scratch) = (Callsites::default(), Buffer::new());
         LineWriter {
             clock: Clock::new(),
             content,
@@ -60,7 +61,7 @@ impl LineWriter {
         batch: &mut Batch,
         counters: &SinkCounters,
     ) -> ControlFlow<()> {
-        let bytes: &[u8] = &frame.record;
+        let bytes = frame.record();
         if self.content == Content::Lines {
             batch.push(Some(frame.level), frame.ticks, |lines| {
                 lines.extend_from_slice(bytes)
@@ -89,7 +90,7 @@ impl LineWriter {
         &mut self,
         ticks: u64,
         batch: &mut Batch,
-        encode: impl FnOnce(&mut Vec<u8>),
+        encode: impl FnOnce(&mut Buffer),
     ) {
         self.push_notice(None, ticks, batch, encode);
     }
@@ -127,13 +128,15 @@ impl LineWriter {
         level: Option<u8>,
         ticks: u64,
         batch: &mut Batch,
-        encode: impl FnOnce(&mut Vec<u8>),
+        encode: impl FnOnce(&mut Buffer),
     ) {
         let mut bytes = std::mem::take(&mut self.scratch);
         encode(&mut bytes);
         let thread = ThreadLabel::default();
         let time_ns = self.clock.wall_ns(ticks);
-        if let Some(record) = Record::decode(&bytes, time_ns, &thread, &mut self.callsites) {
+        if let Some(record) =
+            Record::decode(bytes.as_slice(), time_ns, &thread, &mut self.callsites)
+        {
             batch.push(level, ticks, |lines| {
                 format_safely(&mut *self.format, &record, &mut self.callsites, lines);
             });

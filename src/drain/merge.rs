@@ -167,7 +167,7 @@ impl LaneQueue {
                     return ControlFlow::Continue(());
                 }
                 let flow = emit(&frame, &mut self.source);
-                let len = frame.record.len();
+                let len = frame.record().len();
                 page.advance(len);
                 flow?;
             }
@@ -177,5 +177,117 @@ impl LaneQueue {
             finished.extend(self.pages.pop_front());
         }
         ControlFlow::Continue(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::channel::Sleeper;
+    use crate::channel::page::{IdlePage, PageWriter};
+    use crate::channel::sync::Queue;
+
+    const PAGE_BYTES: usize = 1024;
+
+    /// A page of lane `lane` with records of these ticks, announced to `merge`.
+    fn announce(merge: &mut Merge, lane: u64, all_ticks: &[u64]) -> PageWriter {
+        let inlet = Inlet {
+            announced: Queue::new(1),
+            sleeper: Sleeper::default(),
+        };
+        let mut writer = IdlePage::new(PAGE_BYTES).open(1, |page| {
+            let thread = Arc::default();
+            assert!(
+                inlet
+                    .announced
+                    .push(Announcement { lane, thread, page })
+                    .is_ok()
+            );
+        });
+        for ticks in all_ticks {
+            assert!(writer.append(lane as u8, *ticks, b"record"));
+        }
+        merge.collect(&inlet);
+        writer
+    }
+
+    fn drain(merge: &mut Merge, horizon: u64) -> Vec<(u8, u64)> {
+        let mut seen = Vec::new();
+        let flow = merge.drain(horizon, |frame, _| {
+            seen.push((frame.level, frame.ticks));
+            ControlFlow::Continue(())
+        });
+        assert!(flow.is_continue());
+        seen
+    }
+
+    #[test]
+    fn lanes_become_one_stream_in_order_of_time() {
+        let mut merge = Merge::default();
+        let _a = announce(&mut merge, 1, &[1, 4, 5]);
+        let _b = announce(&mut merge, 2, &[2, 3, 6]);
+        let expected = [(1, 1), (2, 2), (2, 3), (1, 4), (1, 5), (2, 6)];
+        assert_eq!(drain(&mut merge, 10), expected);
+    }
+
+    #[test]
+    fn nothing_behind_the_horizon_is_taken_before_its_time() {
+        let mut merge = Merge::default();
+        let _a = announce(&mut merge, 1, &[1, 4]);
+        let _b = announce(&mut merge, 2, &[3, 5]);
+        assert_eq!(drain(&mut merge, 3), [(1, 1), (2, 3)]);
+        assert_eq!(drain(&mut merge, 3), []);
+        assert_eq!(drain(&mut merge, 5), [(1, 4), (2, 5)]);
+    }
+
+    #[test]
+    fn a_lane_goes_on_from_page_to_page_and_pages_are_released_when_told() {
+        let mut merge = Merge::default();
+        let first = announce(&mut merge, 1, &[1, 2]);
+        assert!(first.seal().is_none());
+        let second = announce(&mut merge, 1, &[3]);
+        assert_eq!(drain(&mut merge, 10), [(1, 1), (1, 2), (1, 3)]);
+        let mut released = 0;
+        merge.release_finished(|page| released += usize::from(page.release().is_some()));
+        assert_eq!((released, merge.lanes.len()), (1, 1));
+        assert!(second.seal().is_none());
+        assert_eq!(drain(&mut merge, 10), []);
+        merge.release_finished(|page| released += usize::from(page.release().is_some()));
+        assert_eq!((released, merge.lanes.len()), (2, 0));
+    }
+
+    #[test]
+    fn whoever_has_enough_goes_on_later_where_he_stopped() {
+        let mut merge = Merge::default();
+        let _a = announce(&mut merge, 1, &[1, 3]);
+        let _b = announce(&mut merge, 2, &[2, 4]);
+        let mut seen = Vec::new();
+        let mut take_two = |frame: &Frame<'_>, _: &mut Source| {
+            seen.push(frame.ticks);
+            if seen.len() % 2 == 0 {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        };
+        assert!(merge.drain(10, &mut take_two).is_break());
+        assert!(merge.drain(10, &mut take_two).is_break());
+        assert!(merge.drain(10, &mut take_two).is_continue());
+        assert_eq!(seen, [1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn the_newest_full_pages_are_dropped_and_never_the_one_in_use() {
+        let mut merge = Merge::default();
+        let mut dropped = Vec::new();
+        for ticks in 1..=4 {
+            assert!(announce(&mut merge, 1, &[ticks]).seal().is_none());
+        }
+        let _in_use = announce(&mut merge, 1, &[5]);
+        merge.drop_newest(2 * PAGE_BYTES, |page| {
+            dropped.extend(page.next().map(|frame| frame.ticks))
+        });
+        assert_eq!(dropped, [4, 3, 2]);
+        assert_eq!(drain(&mut merge, 10), [(1, 1), (1, 5)]);
     }
 }

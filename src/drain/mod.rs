@@ -162,14 +162,14 @@ impl Drain {
     }
 
     /// Tells the threads to end once everything is written.
-    pub(crate) fn stop(&self) -> Flushed {
+    pub(crate) fn stop(&self) {
         self.channel.close();
-        let flushed = self.flush();
+        // First the ticket, then the order to end: who sees the order sees what it waits for.
+        drop(self.flush());
         for state in &*self.sinks {
             state.is_stopping.store(true, Ordering::Release);
             state.inlet.sleeper.wake();
         }
-        flushed
     }
 
     /// Whether all threads have ended.

@@ -9,6 +9,7 @@ use tracing::metadata::Kind;
 use tracing::subscriber::Interest;
 use tracing::{Level, Metadata};
 
+use crate::capture::buffer::Buffer;
 use crate::capture::record::{Encoder, Name};
 use crate::channel::overflow::{LossReason, LossTable};
 
@@ -44,13 +45,13 @@ const fn metadata(level: Level) -> Metadata<'static> {
 const LEVEL_NAMES: [&str; 5] = ["trace", "debug", "info", "warn", "error"];
 
 /// Encodes: so many records of each level were lost, why, and between when and when.
-pub(crate) fn lost(record: &mut Vec<u8>, table: &LossTable, first: &str, last: &str) {
+pub(crate) fn lost(record: &mut Buffer, table: &LossTable, first: &str, last: &str) {
     let level = if table.counts.iter().any(|levels| levels[4] != 0) {
         &ERROR
     } else {
         &WARNING
     };
-    let mut encoder = Encoder::record(record, level, |_| {});
+    let mut encoder = Encoder::record(record, level, |_| true);
     encoder.str(Name::Index(0), "records lost");
     encoder.u64(Name::Inline("lost"), table.total());
     for (reason, levels) in LossReason::ALL.iter().zip(&table.counts) {
@@ -67,8 +68,8 @@ pub(crate) fn lost(record: &mut Vec<u8>, table: &LossTable, first: &str, last: &
 }
 
 /// Encodes: the sink did not take records for a while, and takes them again.
-pub(crate) fn recovered(record: &mut Vec<u8>, sink: &str, error: &str, failed_ms: u64) {
-    let mut encoder = Encoder::record(record, &WARNING, |_| {});
+pub(crate) fn recovered(record: &mut Buffer, sink: &str, error: &str, failed_ms: u64) {
+    let mut encoder = Encoder::record(record, &WARNING, |_| true);
     encoder.str(Name::Index(0), "sink recovered");
     encoder.str(Name::Inline("sink"), sink);
     encoder.str(Name::Inline("error"), error);
@@ -77,8 +78,8 @@ pub(crate) fn recovered(record: &mut Vec<u8>, sink: &str, error: &str, failed_ms
 }
 
 /// Encodes: a line stands in for one that could not be formatted.
-pub(crate) fn unreadable(record: &mut Vec<u8>, why: &str) {
-    let mut encoder = Encoder::record(record, &ERROR, |_| {});
+pub(crate) fn unreadable(record: &mut Buffer, why: &str) {
+    let mut encoder = Encoder::record(record, &ERROR, |_| true);
     encoder.str(Name::Index(0), "record could not be formatted");
     encoder.str(Name::Inline("reason"), why);
     encoder.finish();

@@ -28,9 +28,8 @@ const ROOM_WAIT: Duration = Duration::from_millis(50);
 /// Losses that go on are reported at most this often.
 const REPORT_PAUSE: Duration = Duration::from_secs(1);
 
-/// After this long without a record the writer begins to sleep longer, and later to give memory back.
+/// After this long without a record the writer begins to sleep longer.
 const QUIET_AFTER: Duration = Duration::from_millis(100);
-const TRIM_AFTER: Duration = Duration::from_secs(2);
 
 /// Writes the records of one pipeline to one sink.
 pub(crate) struct Worker {
@@ -106,9 +105,6 @@ impl Worker {
                 delay = delays.busy;
             } else if QUIET_AFTER < busy_at.elapsed() {
                 delay = (delay * 2).min(delays.idle);
-                if TRIM_AFTER < busy_at.elapsed() {
-                    self.channel.pool.trim();
-                }
             }
             if written < super::batch::BATCH_BYTES {
                 self.sleep(delay);
@@ -146,6 +142,9 @@ impl Worker {
         }
         self.report_losses();
         self.relieve_pool();
+        if self.place == 0 {
+            self.channel.pool.tend();
+        }
         if self.settle() {
             self.state().progress.reach(horizon);
         }
@@ -246,22 +245,27 @@ impl Worker {
 
     fn wait_for_sink(&mut self, error: &io::Error) {
         if error.kind() == io::ErrorKind::WouldBlock {
+            let at_most = self.limited(ROOM_WAIT);
             self.sink
                 .iter_mut()
-                .for_each(|sink| sink.wait_for_room(ROOM_WAIT));
+                .for_each(|sink| sink.wait_for_room(at_most));
             return;
         }
         let pause = self.note_failure(&error.to_string());
         self.leave_alone(pause);
     }
 
-    /// Waits before the sink is tried again. Not in the sleeper: every record that finds no room
-    /// would wake it, and the back-off would be none.
+    /// Gives a sink that failed some time. Nobody can cut that short: callers whose records find no
+    /// room would, each time.
     fn leave_alone(&self, pause: Duration) {
-        let left = self
-            .patience
-            .map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        thread::sleep(left.map_or(pause, |left| pause.min(left)));
+        thread::sleep(self.limited(pause));
+    }
+
+    /// As much of a wait as patience allows.
+    fn limited(&self, wait: Duration) -> Duration {
+        self.patience.map_or(wait, |deadline| {
+            wait.min(deadline.saturating_duration_since(Instant::now()))
+        })
     }
 
     /// Notes that the sink failed, says so if that is new, and returns how long to leave it alone.
@@ -415,7 +419,7 @@ fn count_lost(mut page: PageReader, state: &SinkState) -> Option<crate::channel:
             .counters
             .lost
             .count(LossReason::QueueFull, frame.level, now);
-        let len = frame.record.len();
+        let len = frame.record().len();
         page.advance(len);
     }
     page.release()

@@ -45,6 +45,8 @@ pub(crate) struct JsonFormat {
 /// Says that keys may collide in a way that only [`JsonFormat::write_resolved`] gets right.
 struct Ambiguous;
 
+const MESSAGE_KEY: &[u8] = b",\"message\":\"";
+
 impl JsonFormat {
     pub(crate) fn new(details: Details) -> Self {
         JsonFormat {
@@ -76,9 +78,9 @@ impl JsonFormat {
         line: &mut Vec<u8>,
     ) -> Result<(), Ambiguous> {
         self.write_head(record, line);
-        self.write_message(record, line);
         self.seen.begin_record();
-        self.write_fields(record.callsite, record.fields(), line)?;
+        let fields = self.write_message(record, line);
+        self.write_fields(record.callsite, fields, line)?;
         self.spans.clear();
         for span in record.spans(callsites) {
             self.spans.push(span.callsite);
@@ -93,7 +95,6 @@ impl JsonFormat {
     fn write_head(&mut self, record: &Record<'_>, line: &mut Vec<u8>) {
         line.extend_from_slice(b"{\"timestamp\":\"");
         line.extend_from_slice(self.timestamps.text(record.time_ns));
-        line.push(b'"');
         if record.callsite.is_log {
             let level = record.callsite.level.as_str();
             line.extend_from_slice(&keys::head(level, record.origin.target));
@@ -102,19 +103,28 @@ impl JsonFormat {
         }
     }
 
+    /// Writes the message, if there is one, and gives the fields that are left to write, among
+    /// them the message again if it was not the first.
     #[inline]
-    fn write_message(&mut self, record: &Record<'_>, line: &mut Vec<u8>) {
-        let message = self.keys.of(record.callsite).message;
-        if message.is_none() {
-            return;
-        }
+    fn write_message<'a>(&mut self, record: &Record<'a>, line: &mut Vec<u8>) -> Fields<'a> {
+        let prepared = self.keys.of(record.callsite);
+        let Some(place) = prepared.message else {
+            return record.fields();
+        };
         let mut fields = record.fields();
+        let mut is_first = true;
         while let Some(field) = fields.next_field() {
-            if field.place == message {
-                line.extend_from_slice(b",\"message\":");
-                return push_value(&field.value, line);
+            if field.place == Some(place) {
+                push_field(MESSAGE_KEY, &field.value, line);
+                break;
             }
+            is_first = false;
         }
+        if !is_first {
+            return record.fields();
+        }
+        self.seen.mark(prepared.keys[place].number);
+        fields
     }
 
     #[inline]
@@ -133,10 +143,7 @@ impl JsonFormat {
             let key = &prepared.keys[place];
             match self.seen.mark(key.number) {
                 Sighting::First if prepared.message == Some(place) => {}
-                Sighting::First => {
-                    line.extend_from_slice(&key.bytes);
-                    push_value(&field.value, line);
-                }
+                Sighting::First => push_field(&key.bytes, &field.value, line),
                 Sighting::InInnerScope => {}
                 Sighting::InSameScope => return Err(Ambiguous),
             }
@@ -189,8 +196,7 @@ impl JsonFormat {
         }
         self.write_head(record, line);
         if let Some(message) = message {
-            line.extend_from_slice(b",\"message\":");
-            push_value(&message, line);
+            push_field(MESSAGE_KEY, &message, line);
         }
         resolved.write(line);
         self.write_tail(record, line);
@@ -232,12 +238,12 @@ impl<'a> Resolved<'a> {
 
     fn write(&self, line: &mut Vec<u8>) {
         for (name, value) in &self.fields {
-            if keys::is_reserved(name) {
-                line.extend_from_slice(&keys::key(&self.free_name(name)));
+            let key = if keys::is_reserved(name) {
+                keys::key(&self.free_name(name))
             } else {
-                line.extend_from_slice(&keys::key(name));
-            }
-            push_value(value, line);
+                keys::key(name)
+            };
+            push_field(&key, value, line);
         }
     }
 
@@ -269,7 +275,21 @@ fn push_location(record: &Record<'_>, line: &mut Vec<u8>) {
     }
 }
 
-#[inline]
+/// Appends a key, which [`keys::key`] prepared, and its value.
+#[inline(always)]
+fn push_field(key: &[u8], value: &Value<'_>, line: &mut Vec<u8>) {
+    if let Value::Str(text) | Value::Text(text) = value {
+        line.extend_from_slice(key);
+        escape::push_json(text, line);
+        line.push(b'"');
+    } else {
+        let (_quote, key) = key.split_last().unwrap_or((&0, key));
+        line.extend_from_slice(key);
+        push_value(value, line);
+    }
+}
+
+#[inline(always)]
 fn push_value(value: &Value<'_>, line: &mut Vec<u8>) {
     match value {
         Value::I64(number) => push_integer(*number, line),
@@ -321,7 +341,7 @@ fn push_u128(number: u128, line: &mut Vec<u8>) {
 
 fn push_float(number: f64, line: &mut Vec<u8>) {
     if number.is_finite() {
-        line.extend_from_slice(ryu::Buffer::new().format_finite(number).as_bytes());
+        line.extend_from_slice(zmij::Buffer::new().format_finite(number).as_bytes());
     } else if number.is_nan() {
         line.extend_from_slice(b"\"NaN\"");
     } else if 0.0 < number {

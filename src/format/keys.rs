@@ -30,7 +30,7 @@ pub(super) fn is_reserved(name: &str) -> bool {
 /// A callsite as the JSON format writes it.
 #[derive(Debug)]
 pub(super) struct Prepared {
-    /// `,"level":"INFO","target":"app::module"`
+    /// `","level":"INFO","target":"app::module"`, where the quote ends the time stamp.
     pub(super) head: Box<[u8]>,
     /// `"request"`
     pub(super) span_name: Box<[u8]>,
@@ -44,7 +44,7 @@ pub(super) struct Prepared {
 
 #[derive(Debug)]
 pub(super) struct Key {
-    /// `,"name":`
+    /// `,"name":"`, as [`key`] makes it.
     pub(super) bytes: Box<[u8]>,
     /// The same for equal keys of all callsites.
     pub(super) number: usize,
@@ -104,20 +104,23 @@ fn is_ambiguous(names: &[&str]) -> bool {
     distinct.len() < names.len() || names.iter().any(|name| name.starts_with(PREFIX))
 }
 
-/// `,"level":"INFO","target":"app::module"`
+/// `","level":"INFO","target":"app::module"`
 pub(super) fn head(level: &str, target: &str) -> Vec<u8> {
-    let mut head = Vec::from(b",\"level\":");
-    head.extend(quoted(level));
-    head.extend(key("target"));
-    head.extend(quoted(target));
+    let mut head = Vec::from(b"\"");
+    for (name, text) in [("level", level), ("target", target)] {
+        head.extend(key(name));
+        escape::push_json(text, &mut head);
+        head.push(b'"');
+    }
     head
 }
 
-/// `,"name":`
+/// `,"name":"`, with the quote of a string: most values are strings, and one append is quicker than
+/// two. Other values leave it out.
 pub(super) fn key(name: &str) -> Vec<u8> {
     let mut key = Vec::from(b",");
     key.extend(quoted(name));
-    key.push(b':');
+    key.extend(b":\"");
     key
 }
 

@@ -158,8 +158,8 @@ fn push_field(name: &str, value: Value<'_>, line: &mut Vec<u8>) {
 
 /// A name stands in quotes where it would not be seen to be one.
 fn push_name(name: &str, line: &mut Vec<u8>) {
-    let is_plain = |c: char| !(c.is_whitespace() || matches!(c, '=' | '"' | '\\' | '{' | '}'));
-    if !name.is_empty() && name.chars().all(is_plain) {
+    let is_plain = |byte| !matches!(byte, b'\0'..=b' ' | b'=' | b'"' | b'\\' | b'{' | b'}');
+    if !name.is_empty() && name.bytes().all(is_plain) {
         escape::push_bare(name, line);
     } else {
         push_string(name, line);
@@ -172,7 +172,7 @@ fn push_value(value: Value<'_>, line: &mut Vec<u8>) {
         Value::U64(number) => push_integer(number, line),
         Value::I128(number) => push_integer(number, line),
         Value::U128(number) => push_integer(number, line),
-        Value::F64(number) => line.extend_from_slice(ryu::Buffer::new().format(number).as_bytes()),
+        Value::F64(number) => line.extend_from_slice(zmij::Buffer::new().format(number).as_bytes()),
         Value::Bool(true) => line.extend_from_slice(b"true"),
         Value::Bool(false) => line.extend_from_slice(b"false"),
         Value::Str(text) => push_string(text, line),

@@ -1,17 +1,15 @@
-use std::collections::BTreeMap;
-use std::fmt;
-
 use proptest::prelude::*;
-use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
-use serde_json::Value as Json;
 
+use super::expected::{Pairs, assert_shows, parse};
 use super::{line, lines};
+use crate::capture::callsite::Callsites;
+use crate::capture::record::Record;
 use crate::capture::sample::{
-    Sample, SampleField, SampleValue, any_sample, field, inline_field, message, str_field,
+    Sample, SampleField, SampleValue, any_sample, encoded_fields, field, inline_field, message,
+    str_field,
 };
-use crate::format::Details;
 use crate::format::json::JsonFormat;
+use crate::format::{Details, Format};
 
 const HEAD: &str =
     r#"{"timestamp":"2026-11-22T01:02:03.123456Z","level":"INFO","target":"app::module""#;
@@ -19,43 +17,6 @@ const ALL_DETAILS: Details = Details {
     thread: true,
     location: true,
 };
-
-/// The pairs of an object, in order. Fails where a key comes twice, which a map would hide.
-pub(super) struct Pairs(pub(super) Vec<(String, Json)>);
-
-impl<'de> Deserialize<'de> for Pairs {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(PairsVisitor)
-    }
-}
-
-struct PairsVisitor;
-
-impl<'de> Visitor<'de> for PairsVisitor {
-    type Value = Pairs;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Pairs, A::Error> {
-        let mut keys = std::collections::BTreeSet::new();
-        let mut pairs = Vec::new();
-        while let Some((key, value)) = object.next_entry::<String, Json>()? {
-            if !keys.insert(key.clone()) {
-                return Err(serde::de::Error::custom(format_args!(
-                    "{key:?} comes twice"
-                )));
-            }
-            pairs.push((key, value));
-        }
-        Ok(Pairs(pairs))
-    }
-}
-
-pub(super) fn parse(line: &str) -> Pairs {
-    serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))
-}
 
 #[test]
 fn a_line_has_the_documented_keys_in_the_documented_order() {
@@ -116,7 +77,7 @@ fn every_type_of_value_has_its_form() {
         (SampleValue::F64(0.1), "0.1"),
         (SampleValue::F64(-0.0), "-0.0"),
         (SampleValue::F64(1.0), "1.0"),
-        (SampleValue::F64(f64::MAX), "1.7976931348623157e308"),
+        (SampleValue::F64(f64::MAX), "1.7976931348623157e+308"),
         (SampleValue::F64(f64::from_bits(1)), "5e-324"),
         (SampleValue::F64(f64::NAN), r#""NaN""#),
         (SampleValue::F64(f64::INFINITY), r#""Infinity""#),
@@ -219,6 +180,23 @@ fn colliding_names_are_told_apart_as_documented() {
 }
 
 #[test]
+fn a_field_that_is_recorded_twice_counts_with_its_last_value() {
+    for name in ["message", "a"] {
+        let first = Sample::new(vec![str_field(name, "first")]);
+        let mut bytes = first.encode();
+        // A record ends with its fields, so that more can be added.
+        bytes.extend(encoded_fields(&[str_field(name, "second")]));
+        let mut callsites = Callsites::default();
+        let record = Record::decode(&bytes, first.time_ns, &first.thread, &mut callsites);
+        let record = record.expect("a record");
+        let mut line = Vec::new();
+        JsonFormat::new(Details::default()).format(&record, &mut callsites, &mut line);
+        let expected = format!("{HEAD},\"{name}\":\"second\"}}\n");
+        assert_eq!(String::from_utf8(line), Ok(expected));
+    }
+}
+
+#[test]
 fn a_cut_record_says_so() {
     let sample = Sample::new(vec![str_field("text", &"가".repeat(1 << 20))]);
     let line = line(&mut JsonFormat::new(Details::default()), &sample);
@@ -289,116 +267,4 @@ fn numbered(names: &[&str], first: u64) -> Vec<SampleField> {
     fields
         .map(|(name, number)| field(name, SampleValue::U64(number)))
         .collect()
-}
-
-/// Checks a line with all details against what the rules, told once more and slowly, make of the
-/// sample.
-pub(super) fn assert_shows(line: &str, sample: &Sample) {
-    let Pairs(pairs) = parse(line);
-    let mut shown: BTreeMap<String, Json> = pairs.into_iter().collect();
-    let mut take = |key: &str| shown.remove(key);
-    let timestamp = chrono::DateTime::from_timestamp_nanos(sample.time_ns)
-        .to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
-    assert_eq!(take("timestamp"), Some(timestamp.into()));
-    assert_eq!(take("level"), Some(sample.level.as_str().into()));
-    assert_eq!(take("target"), Some(sample.target.as_str().into()));
-    let thread = sample
-        .thread
-        .name
-        .as_deref()
-        .map_or(sample.thread.id.to_string(), str::to_owned);
-    assert_eq!(take("thread"), Some(thread.into()));
-    assert_eq!(take("file"), Some("src/app.rs".into()));
-    assert_eq!(take("line"), Some(12.into()));
-    let spans: Vec<Json> = sample
-        .spans
-        .iter()
-        .rev()
-        .map(|span| span.name.clone().into())
-        .collect();
-    assert_eq!(take("spans"), (!spans.is_empty()).then_some(spans.into()));
-    let expected = expected_fields(sample);
-    assert!(
-        shown.keys().eq(expected.keys()),
-        "{line} instead of {expected:?}"
-    );
-    for (key, value) in expected {
-        assert!(
-            is_form_of(&shown[&key], value),
-            "{line} instead of {value:?}"
-        );
-    }
-}
-
-fn expected_fields(sample: &Sample) -> BTreeMap<String, &SampleValue> {
-    const RESERVED: &str = " timestamp level target message spans thread file line cut ";
-    let (messages, own): (Vec<_>, Vec<_>) = sample
-        .fields
-        .iter()
-        .partition(|field| field.name == "message");
-    let inherited = sample.spans.iter().rev().flat_map(|span| &span.fields);
-    let all = inherited.chain(own);
-    // Later ones replace earlier ones, which is the rule.
-    let by_name: BTreeMap<&str, _> = all
-        .map(|field| (field.name.as_str(), &field.value))
-        .collect();
-    let mut expected = BTreeMap::new();
-    for (name, value) in &by_name {
-        let mut key = (*name).to_owned();
-        if RESERVED.contains(&format!(" {name} ")) {
-            key.insert_str(0, "fields.");
-            while by_name.contains_key(key.as_str()) {
-                key.insert_str(0, "fields.");
-            }
-        }
-        expected.insert(key, *value);
-    }
-    expected.extend(
-        messages
-            .last()
-            .map(|message| (message.name.clone(), &message.value)),
-    );
-    expected
-}
-
-fn is_form_of(shown: &Json, value: &SampleValue) -> bool {
-    let is_digits = |digits: String, is_number: bool| {
-        if is_number {
-            shown.to_string() == digits
-        } else {
-            *shown == digits
-        }
-    };
-    match value {
-        SampleValue::I64(value) => is_digits(value.to_string(), true),
-        SampleValue::U64(value) => is_digits(value.to_string(), true),
-        SampleValue::I128(value) => {
-            let fits = i64::try_from(*value).is_ok() || u64::try_from(*value).is_ok();
-            is_digits(value.to_string(), fits)
-        }
-        SampleValue::U128(value) => is_digits(value.to_string(), u64::try_from(*value).is_ok()),
-        SampleValue::F64(value) if value.is_nan() => shown == "NaN",
-        SampleValue::F64(value) if value.is_infinite() => {
-            shown
-                == if 0.0 < *value {
-                    "Infinity"
-                } else {
-                    "-Infinity"
-                }
-        }
-        SampleValue::F64(value) => {
-            let parsed: Result<f64, _> = shown.to_string().parse();
-            parsed.is_ok_and(|parsed| parsed.to_bits() == value.to_bits())
-        }
-        SampleValue::Bool(value) => shown == value,
-        SampleValue::Str(value) | SampleValue::Text(value) => shown == value,
-        SampleValue::Bytes(value) => {
-            *shown
-                == value
-                    .iter()
-                    .map(|byte| format!("{byte:02x}"))
-                    .collect::<String>()
-        }
-        SampleValue::Error(messages) => *shown == Json::from(messages.clone()),
-    }
 }

@@ -1,0 +1,9 @@
+//! The layer, seen from outside: real requests over loopback, and the records they leave.
+
+mod client;
+mod log;
+
+mod example;
+mod hyper;
+mod id;
+mod record;

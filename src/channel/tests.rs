@@ -1,0 +1,242 @@
+//! The channel with real threads; small enough for Miri. Every interleaving is for the models.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use super::lane::Lane;
+use super::overflow::{LossReason, LossTable, Overflow};
+use super::page::{IdlePage, PageReader, frame_bytes};
+use super::pool::{Pool, page_bytes_for};
+use super::{Announcement, Channel};
+
+const INFO: u8 = 2;
+const WARN: u8 = 3;
+const ERROR: u8 = 4;
+
+/// Everything that one reader finds at the moment, page by page.
+#[derive(Default)]
+struct Reader(Vec<PageReader>);
+
+impl Reader {
+    fn read(&mut self, channel: &Channel, place: usize) -> Vec<Vec<u8>> {
+        while let Some(Announcement { page, .. }) = channel.inlets()[place].announced.pop() {
+            self.0.push(page);
+        }
+        let mut records = Vec::new();
+        for mut page in std::mem::take(&mut self.0) {
+            while let Some(frame) = page.next() {
+                records.push(frame.record().to_vec());
+                let len = frame.record().len();
+                page.advance(len);
+            }
+            if page.is_finished() {
+                channel.put(page.release());
+            } else {
+                self.0.push(page);
+            }
+        }
+        records
+    }
+}
+
+fn lost(channel: &Channel) -> LossTable {
+    channel.lanes().fold(LossTable::default(), |sum, lane| {
+        sum.plus(&lane.lost.snapshot())
+    })
+}
+
+#[test]
+fn records_arrive_whole_and_in_order_while_the_reader_watches() {
+    let channel = Arc::new(Channel::new(1 << 20, Overflow::DropNewest, 1));
+    let threads = 3;
+    let count = if cfg!(miri) { 50 } else { 20_000 };
+    let logging: Vec<_> = (0..threads)
+        .map(|thread| {
+            let channel = Arc::clone(&channel);
+            thread::spawn(move || {
+                let mut lane = Lane::new(channel, Arc::default());
+                for number in 0..count {
+                    let record = format!("{thread} {number} {}", "x".repeat(number % 100));
+                    lane.push(INFO, record.as_bytes());
+                }
+            })
+        })
+        .collect();
+    let mut reader = Reader::default();
+    let mut records = Vec::new();
+    while !logging.iter().all(thread::JoinHandle::is_finished) {
+        records.extend(reader.read(&channel, 0));
+        thread::yield_now();
+    }
+    records.extend(reader.read(&channel, 0));
+    let mut latest = vec![None; threads];
+    for record in &records {
+        let text = std::str::from_utf8(record).unwrap();
+        let mut words = text.split(' ');
+        let thread: usize = words.next().unwrap().parse().unwrap();
+        let number: usize = words.next().unwrap().parse().unwrap();
+        assert_eq!(words.next().unwrap(), "x".repeat(number % 100));
+        assert!(latest[thread] < Some(number), "in order, and none twice");
+        latest[thread] = Some(number);
+    }
+    let total = records.len() as u64 + lost(&channel).total();
+    assert_eq!(total, (threads * count) as u64);
+    assert_eq!(channel.pool.used_bytes(), 0, "ended threads hold no pages");
+}
+
+#[test]
+fn every_reader_gets_every_record_and_the_last_one_frees_the_page() {
+    let channel = Arc::new(Channel::new(64 << 10, Overflow::DropNewest, 2));
+    let mut lane = Lane::new(Arc::clone(&channel), Arc::default());
+    lane.push(INFO, b"one");
+    lane.push(INFO, b"two");
+    drop(lane);
+    let expected = [b"one".to_vec(), b"two".to_vec()];
+    assert_eq!(Reader::default().read(&channel, 0), expected);
+    assert_ne!(channel.pool.used_bytes(), 0);
+    assert_eq!(Reader::default().read(&channel, 1), expected);
+    assert_eq!(channel.pool.used_bytes(), 0);
+}
+
+#[test]
+fn the_last_eighth_of_the_budget_is_for_warnings_and_errors() {
+    let budget = 128 << 10;
+    let channel = Arc::new(Channel::new(budget, Overflow::DropNewest, 1));
+    let mut lane = Lane::new(Arc::clone(&channel), Arc::default());
+    let record = [b'x'; 400];
+    while lost(&channel).total() == 0 {
+        lane.push(INFO, &record);
+    }
+    let used = channel.pool.used_bytes();
+    assert!(used <= budget / 8 * 7);
+    lane.push(ERROR, &record);
+    lane.push(INFO, &record);
+    lane.push(WARN, &record);
+    let table = lost(&channel);
+    assert_eq!(
+        table.counts[LossReason::QueueFull as usize],
+        [0, 0, 2, 0, 0]
+    );
+    while lost(&channel).counts[0][WARN as usize] == 0 {
+        lane.push(WARN, &record);
+    }
+    assert_eq!(channel.pool.used_bytes(), budget);
+    // Once there is room again, everything is taken again.
+    Reader::default().read(&channel, 0);
+    lane.push(INFO, &record);
+    assert_eq!(lost(&channel).counts[0][INFO as usize], 2);
+}
+
+#[test]
+fn a_record_larger_than_a_page_gets_a_page_of_its_own() {
+    let channel = Arc::new(Channel::new(1 << 20, Overflow::DropNewest, 1));
+    let mut lane = Lane::new(Arc::clone(&channel), Arc::default());
+    let large = vec![b'x'; 300 << 10];
+    lane.push(INFO, b"before");
+    lane.push(INFO, &large);
+    lane.push(INFO, b"after");
+    drop(lane);
+    let records = Reader::default().read(&channel, 0);
+    assert_eq!(records, [b"before".to_vec(), large, b"after".to_vec()]);
+    assert_eq!(channel.pool.used_bytes(), 0);
+}
+
+#[test]
+fn a_record_larger_than_the_budget_is_counted_as_oversize() {
+    let channel = Arc::new(Channel::new(64 << 10, Overflow::DropNewest, 1));
+    let mut lane = Lane::new(Arc::clone(&channel), Arc::default());
+    lane.push(ERROR, &vec![b'x'; 65 << 10]);
+    assert_eq!(
+        lost(&channel).counts[LossReason::Oversize as usize][ERROR as usize],
+        1
+    );
+    assert_eq!(channel.pool.used_bytes(), 0);
+}
+
+#[test]
+fn back_pressure_gives_up_in_the_end() {
+    let at_most = Duration::from_millis(1);
+    let channel = Arc::new(Channel::new(64 << 10, Overflow::Block { at_most }, 1));
+    let mut lane = Lane::new(Arc::clone(&channel), Arc::default());
+    while lost(&channel).total() == 0 {
+        lane.push(INFO, &[b'x'; 400]);
+    }
+}
+
+#[test]
+fn back_pressure_waits_for_room() {
+    const RECORDS: usize = 1000;
+    let at_most = Duration::MAX;
+    let channel = Arc::new(Channel::new(64 << 10, Overflow::Block { at_most }, 1));
+    let logging = Arc::clone(&channel);
+    let logging = thread::spawn(move || {
+        let mut lane = Lane::new(logging, Arc::default());
+        (0..RECORDS).for_each(|_| lane.push(INFO, &[b'x'; 400]));
+    });
+    let mut reader = Reader::default();
+    let mut count = 0;
+    while count < RECORDS {
+        count += reader.read(&channel, 0).len();
+        thread::yield_now();
+    }
+    logging.join().unwrap();
+    assert_eq!(lost(&channel).total(), 0);
+}
+
+#[test]
+fn a_pool_never_exceeds_its_budget_and_keeps_what_it_made() {
+    let pool = Pool::new(8 << 10, 1 << 10);
+    let mut pages = Vec::new();
+    while let Some(page) = pool.take(10, true) {
+        pages.push(page);
+    }
+    assert_eq!(pages.len(), 8);
+    assert_eq!(pool.used_bytes(), 8 << 10);
+    pages.drain(..).for_each(|page| pool.put(Some(page)));
+    assert_eq!(pool.used_bytes(), 0);
+    // A large page takes the place of idle ones.
+    let large = pool.take(6 << 10, true);
+    assert!(large.is_some_and(|page| frame_bytes(6 << 10) <= page.capacity()));
+}
+
+#[test]
+fn a_full_page_refuses_a_record_and_keeps_what_it_has() {
+    let mut reader = None;
+    let mut writer =
+        IdlePage::new(frame_bytes(3) + frame_bytes(8)).open(1, |page| reader = Some(page));
+    let mut reader = reader.unwrap();
+    assert!(writer.append(INFO, 1, b"abc"));
+    assert!(!writer.append(INFO, 2, &[0; 9]));
+    assert!(writer.append(ERROR, 3, &[7; 8]));
+    assert!(!writer.append(INFO, 4, b""));
+    let first = reader.next().unwrap();
+    assert_eq!(
+        (first.level, first.ticks, first.record()),
+        (INFO, 1, &b"abc"[..])
+    );
+    reader.advance(3);
+    let second = reader.next().unwrap();
+    assert_eq!(
+        (second.level, second.ticks, second.record()),
+        (ERROR, 3, &[7; 8][..])
+    );
+    reader.advance(8);
+    assert!(reader.next().is_none());
+    assert!(!reader.is_finished(), "more could come");
+    assert!(writer.seal().is_none());
+    assert!(reader.is_finished());
+    assert!(reader.release().is_some());
+}
+
+#[test]
+fn pages_are_powers_of_two_and_a_budget_has_many() {
+    for (budget, expected) in [
+        (64 << 20, 32 << 10),
+        (1 << 20, 8 << 10),
+        (64 << 10, 1 << 10),
+        (1 << 30, 32 << 10),
+    ] {
+        assert_eq!(page_bytes_for(budget), expected);
+    }
+}

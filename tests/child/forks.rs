@@ -1,0 +1,226 @@
+//! Processes that fork, and go on without `exec`.
+
+use std::mem::ManuallyDrop;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Barrier};
+use std::thread;
+
+use offloop::{Guard, LossReason, Memory};
+use serde_json::json;
+use tracing_subscriber::layer::SubscriberExt;
+
+use crate::system::{self, Side};
+use crate::{IMPATIENCE, PATIENCE, builder, log, log_all, shut_down, tell_stats};
+
+const THREADS: u64 = 8;
+const CHILD_RECORDS: u64 = 100;
+
+/// Numbers of one thread are this far from those of the next.
+const STRIDE: u64 = 1_000_000;
+
+/// Forks again and again while eight threads log.
+pub(crate) fn storm(directory: &Path, rounds: u64) {
+    const BURST: u64 = 50;
+    let guard = builder(directory).init().unwrap();
+    let barrier = Arc::new(Barrier::new(THREADS as usize + 1));
+    let threads = (0..THREADS).map(|thread| {
+        let barrier = Arc::clone(&barrier);
+        thread::spawn(move || {
+            for round in 0..rounds {
+                barrier.wait();
+                let start = thread * STRIDE + round * BURST;
+                log_all(start..start + BURST);
+            }
+        })
+    });
+    // The child has the handles, but not the threads.
+    let mut threads = ManuallyDrop::new(threads.collect::<Vec<_>>());
+    for round in 0..rounds {
+        barrier.wait();
+        let ending = ["flush and _exit", "_exit", "return", "exit"][round as usize % 4];
+        match system::fork() {
+            Side::Child => return end_child(ending, &guard),
+            Side::Parent(child) => {
+                let process = system::latest_child();
+                println!("{}", json!({ "child": process, "ending": ending }));
+                system::wait_for(child);
+            }
+        }
+    }
+    for thread in threads.drain(..) {
+        thread.join().unwrap();
+    }
+    shut_down(&guard, PATIENCE);
+    tell_stats(&guard.stats());
+}
+
+fn end_child(ending: &str, guard: &Guard) {
+    log_all(0..CHILD_RECORDS);
+    match ending {
+        "flush and _exit" => leave_after_flush(guard),
+        "_exit" => system::leave(0),
+        "exit" => std::process::exit(0),
+        _ => {}
+    }
+}
+
+fn leave_after_flush(guard: &Guard) -> ! {
+    let flushed = guard.flush(PATIENCE);
+    system::leave(i32::from(flushed.is_err()))
+}
+
+/// Four workers, as a server starts them, and their parent, all at once.
+pub(crate) fn prefork(directory: &Path) {
+    let _guard = builder(directory).init().unwrap();
+    let mut workers = Vec::new();
+    for _ in 0..4 {
+        match system::fork() {
+            Side::Child => return log_all(0..1_000),
+            Side::Parent(worker) => workers.push(worker),
+        }
+    }
+    log_all(0..1_000);
+    workers.into_iter().for_each(system::wait_for);
+}
+
+pub(crate) fn in_blocking_task(directory: &Path) {
+    let guard = builder(directory).init().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        log_all(0..100);
+        let in_task = guard.clone();
+        let forking = tokio::task::spawn_blocking(move || match system::fork() {
+            Side::Child => {
+                log_all(0..CHILD_RECORDS);
+                leave_after_flush(&in_task);
+            }
+            Side::Parent(child) => system::wait_for(child),
+        });
+        log_all(100..1_000);
+        forking.await.unwrap();
+    });
+}
+
+/// Forks with a sink beside the file that only the parent can use.
+pub(crate) fn unusable_sink(directory: &Path) {
+    let memory = Memory::new();
+    let guard = builder(directory).memory(&memory).init().unwrap();
+    log_all(0..100);
+    match system::fork() {
+        Side::Child => {
+            log_all(0..CHILD_RECORDS);
+            guard.flush(PATIENCE).unwrap();
+            let stats = guard.stats();
+            assert_eq!(stats.sinks[1].lost.by(LossReason::Fork), CHILD_RECORDS);
+            tell_stats(&stats);
+        }
+        Side::Parent(child) => {
+            system::wait_for(child);
+            log_all(100..200);
+            guard.flush(PATIENCE).unwrap();
+            assert_eq!(memory.lines().len(), 200);
+            tell_stats(&guard.stats());
+        }
+    }
+}
+
+/// Forks with the budget used up and a reader that does not read.
+pub(crate) fn stalled(directory: &Path) {
+    let fifo = directory.join("fifo");
+    let _reader = system::stalled_fifo(&fifo);
+    let builder = offloop::builder().file(fifo).budget(64 << 10);
+    let guard = builder.exit_timeout(IMPATIENCE).init().unwrap();
+    log_all(0..5_000);
+    let side = system::fork();
+    log_all(0..5_000);
+    tell_stats(&guard.stats());
+    if let Side::Parent(child) = side {
+        system::wait_for(child);
+    }
+}
+
+/// The first records of a child come from many of its threads at once.
+pub(crate) fn threads(directory: &Path, rounds: u64) {
+    let guard = builder(directory).init().unwrap();
+    log(0);
+    for _ in 0..rounds {
+        match system::fork() {
+            Side::Child => {
+                let barrier = Barrier::new(THREADS as usize);
+                thread::scope(|scope| {
+                    for thread in 0..THREADS {
+                        let barrier = &barrier;
+                        scope.spawn(move || {
+                            barrier.wait();
+                            log_all(thread * STRIDE..thread * STRIDE + CHILD_RECORDS);
+                        });
+                    }
+                });
+                leave_after_flush(&guard);
+            }
+            Side::Parent(child) => system::wait_for(child),
+        }
+    }
+}
+
+macro_rules! log_from_many_callsites {
+    ($($number:literal)*) => {
+        $(tracing::info!(number = $number, "one of many callsites");)*
+    };
+}
+
+/// Forks while writers of the parent meet callsites that are new to them.
+pub(crate) fn while_learning(directory: &Path, rounds: u64) {
+    let guard = builder(directory).init().unwrap();
+    log(0);
+    let is_over = Arc::new(AtomicBool::new(false));
+    let threads = (0..2).map(|_| {
+        let is_over = Arc::clone(&is_over);
+        thread::spawn(move || {
+            while !is_over.load(Ordering::Relaxed) {
+                log_to_new_pipeline();
+            }
+        })
+    });
+    let mut threads = ManuallyDrop::new(threads.collect::<Vec<_>>());
+    for _ in 0..rounds {
+        match system::fork() {
+            Side::Child => {
+                log(1);
+                leave_after_flush(&guard);
+            }
+            Side::Parent(child) => system::wait_for(child),
+        }
+    }
+    is_over.store(true, Ordering::Relaxed);
+    for thread in threads.drain(..) {
+        thread.join().unwrap();
+    }
+}
+
+fn log_to_new_pipeline() {
+    let (layer, guard) = offloop::builder().memory(&Memory::new()).build().unwrap();
+    let subscriber = tracing_subscriber::registry().with(layer);
+    tracing::subscriber::with_default(subscriber, || {
+        log_from_many_callsites!(
+            0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31
+        );
+        guard.flush(PATIENCE).unwrap();
+    });
+}
+
+/// A child that forks itself.
+pub(crate) fn grandchild(directory: &Path) {
+    let _guard = builder(directory).init().unwrap();
+    for _generation in 0..3 {
+        log_all(0..100);
+        if let Side::Parent(child) = system::fork() {
+            return system::wait_for(child);
+        }
+    }
+    log_all(0..100);
+}

@@ -1,0 +1,100 @@
+//! The program whose ways to end are tested, see `tests/it/child.rs`: `child SCENARIO DIRECTORY
+//! [ARGUMENT…]`.
+//!
+//! It logs to `app.jsonl` in the directory. Every record carries the process that logged it and a
+//! number, so that each that is missing or doubled shows. What a test wants to know beside that,
+//! it says on stdout, as lines of JSON.
+
+#![expect(clippy::print_stdout, reason = "stdout is how it answers the test")]
+#![expect(clippy::unwrap_used, reason = "a test program fails by panicking")]
+
+mod exits;
+mod forks;
+mod survive;
+mod system;
+
+use std::path::Path;
+use std::time::Duration;
+
+use offloop::{Builder, Guard, Stats};
+use serde_json::json;
+
+/// Longer than anything here takes, shorter than the test waits.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// For what is meant to run out of time.
+const IMPATIENCE: Duration = Duration::from_millis(200);
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let [scenario, directory, rest @ ..] = &arguments[..] else {
+        return;
+    };
+    let directory = Path::new(directory);
+    match (*scenario, rest) {
+        ("survive", [logger, ending]) => survive::run(directory, logger, ending),
+        ("task-panics", []) => exits::task_panics(directory),
+        ("value-panics", []) => exits::value_panics(directory),
+        ("double-panic", []) => exits::double_panic(directory),
+        ("abort", []) => exits::abort(directory),
+        ("signal", []) => exits::signal(directory),
+        ("guard-dropped", []) => exits::guard_dropped_while_threads_log(directory),
+        ("after-shutdown", []) => exits::log_after_shutdown(directory),
+        ("late-stalled", []) => exits::log_after_shutdown_with_stalled_reader(directory),
+        ("late-pending", []) => exits::late_record_that_waits_for_the_exit(directory),
+        ("exit-handlers", [count]) => exits::exit_handlers(directory, count.parse().unwrap()),
+        ("thread-destructors", []) => exits::thread_destructors(directory),
+        ("exit-in-value", []) => exits::exit_in_value(directory),
+        ("exit-in-writer", []) => exits::exit_in_writer(),
+        ("exit-in-thread", []) => exits::exit_in_thread(directory),
+        ("reentrant", [overflow]) => exits::reentrant_with_full_budget(directory, overflow),
+        ("stalled-shutdown", [then]) => exits::stalled_shutdown(directory, then),
+        ("full-disk", []) => exits::full_disk(),
+        ("fork-storm", [rounds]) => forks::storm(directory, rounds.parse().unwrap()),
+        ("prefork", []) => forks::prefork(directory),
+        ("fork-in-task", []) => forks::in_blocking_task(directory),
+        ("fork-stalled", []) => forks::stalled(directory),
+        ("fork-unusable", []) => forks::unusable_sink(directory),
+        ("fork-threads", [rounds]) => forks::threads(directory, rounds.parse().unwrap()),
+        ("fork-learning", [rounds]) => forks::while_learning(directory, rounds.parse().unwrap()),
+        ("grandchild", []) => forks::grandchild(directory),
+        _ => panic!("no such scenario: {arguments:?}"),
+    }
+}
+
+/// A pipeline into the scenario's file.
+fn builder(directory: &Path) -> Builder {
+    offloop::builder().file(directory.join("app.jsonl"))
+}
+
+fn log(number: u64) {
+    tracing::info!(process = system::process(), number, "record");
+}
+
+fn log_all(numbers: std::ops::Range<u64>) {
+    numbers.for_each(log);
+}
+
+/// Tells the test what became of the records, for each sink.
+fn tell_stats(stats: &Stats) {
+    for sink in &stats.sinks {
+        let stats = json!({
+            "accepted": stats.accepted.total(),
+            "written": sink.written.total(),
+            "filtered": sink.filtered.total(),
+            "waiting": sink.waiting,
+            "lost": sink.lost.total(),
+        });
+        println!("{}", json!({ "stats": stats }));
+    }
+}
+
+/// Ends the pipeline, and tells the test what became of the records.
+fn shut_down(guard: &Guard, timeout: Duration) {
+    let report = guard.shutdown(timeout);
+    println!(
+        "{}",
+        json!({ "report": { "written": report.written, "lost": report.lost, "pending": report.pending } })
+    );
+}
