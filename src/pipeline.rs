@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use arc_swap::{ArcSwap, Guard as Loaded};
 
 use crate::capture::thread::{self, Pushed};
-use crate::channel::Channel;
 use crate::channel::overflow::Overflow;
+use crate::channel::{self, Channel};
 use crate::complaint::Complaints;
 use crate::drain::line::{Content, LineWriter};
 use crate::drain::worker::Worker;
@@ -215,7 +215,9 @@ impl Running {
     /// Writes a record that came after the end of the writers, on the caller's thread.
     #[cold]
     pub(crate) fn write_if_late(&self) {
-        if !self.channel.is_closed() {
+        // The writer itself may be the one that logs, in a user's writer: nobody else would write
+        // for it, and it comes to its own records by itself.
+        if !self.channel.is_closed() || channel::is_reader() {
             return;
         }
         let patience_us = self.late_patience_us.load(Ordering::Relaxed);

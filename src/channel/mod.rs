@@ -59,10 +59,17 @@ thread_local! {
     static IS_READER: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Notes that the current thread is a reader. What it logs itself (a panic in a user's writer, or
-/// what that writer has to say) is dropped where there is no room, whatever the policy.
-pub(crate) fn become_reader() {
-    IS_READER.set(true);
+/// Makes the current thread a reader while it runs `part`. What it logs itself (a panic in a user's
+/// writer, or what that writer has to say) is dropped where there is no room, whatever the policy.
+pub(crate) fn as_reader(part: impl FnOnce()) {
+    let was_reader = IS_READER.replace(true);
+    part();
+    IS_READER.set(was_reader);
+}
+
+/// Whether the current thread is a reader.
+pub(crate) fn is_reader() -> bool {
+    IS_READER.get()
 }
 
 /// The crossing: one for each pipeline.
@@ -299,7 +306,7 @@ impl Channel {
         let Overflow::Block { at_most } = self.overflow else {
             return None;
         };
-        if self.is_closed() || runs_async_tasks() || IS_READER.get() {
+        if self.is_closed() || runs_async_tasks() || is_reader() {
             return None;
         }
         let deadline = Instant::now() + at_most.min(BLOCK_MAX);

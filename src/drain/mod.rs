@@ -116,10 +116,9 @@ impl Drain {
             .name(format!("offloop-{}", kind.unwrap_or_default()))
             .spawn(move || {
                 let _running = running;
-                channel::become_reader();
                 let worker = lock(&worker).take();
                 if let Some(mut worker) = worker {
-                    run(&mut worker, delays);
+                    channel::as_reader(|| run(&mut worker, delays));
                     *lock(&parked[place]) = Some(worker);
                 }
             });
@@ -188,7 +187,7 @@ impl Drain {
                 Err(TryLockError::WouldBlock) => continue,
             };
             if let Some(worker) = &mut *worker {
-                worker.run_until(deadline);
+                channel::as_reader(|| worker.run_until(deadline));
             }
         }
     }

@@ -10,6 +10,8 @@ mod exits;
 mod failing;
 mod flush;
 mod forks;
+mod order;
 mod overflow;
+mod stall;
 mod support;
 mod survive;

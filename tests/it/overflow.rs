@@ -5,7 +5,7 @@ use std::fmt;
 use std::fs;
 use std::io::Write;
 use std::sync::Barrier;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use serde_json::Value;
 use tracing::Level;
 
 use crate::support::{
-    Gate, PATIENCE, Program, Received, is_long, json_lines, own, without_hanging,
+    Gate, PATIENCE, Program, Received, in_child, is_long, json_lines, own, without_hanging,
 };
 
 const LEVELS: [Level; 5] = [
@@ -313,42 +313,48 @@ fn back_pressure_ends_after_its_time() {
     assert_eq!(stats.sinks[0].lost.by(LossReason::QueueFull), 3);
 }
 
-#[test]
-fn a_writer_that_logs_under_back_pressure_does_not_wait_for_itself() {
-    use std::sync::OnceLock;
-    use tracing::Dispatch;
+/// Logs when it is called, as an HTTP client does that carries the log away.
+struct Chatty;
 
-    struct Chatty(&'static OnceLock<Dispatch>, u64);
-    impl Write for Chatty {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            // As an HTTP client does that carries the log away.
-            if let Some(dispatch) = self.0.get()
-                && self.1 < 5_000
-            {
-                self.1 += 1_000;
-                tracing::dispatcher::with_default(dispatch, || {
-                    (0..1_000).for_each(|number| log_at(Level::INFO, 0, number));
-                });
-            }
-            Ok(bytes.len())
+/// How often.
+static CHATS_LEFT: AtomicU64 = AtomicU64::new(0);
+
+impl Write for Chatty {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if CHATS_LEFT.load(Ordering::Relaxed) != 0 {
+            CHATS_LEFT.fetch_sub(1, Ordering::Relaxed);
+            (0..1_000).for_each(|number| log_at(Level::INFO, 0, number));
         }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
+        Ok(bytes.len())
     }
-    static DISPATCH: OnceLock<Dispatch> = OnceLock::new();
-    let lost = without_hanging(|| {
-        let year = Duration::from_secs(365 * 24 * 3600);
-        let builder = offloop::builder()
-            .writer(Chatty(&DISPATCH, 0))
-            .overflow(Overflow::Block { at_most: year });
-        let program = Program::start(builder.budget(64 << 10).on_error(|_| {}));
-        DISPATCH.set(program.dispatch.clone()).unwrap();
-        program.run(|| tracing::info!("begin"));
-        program.guard.flush(PATIENCE).unwrap();
-        program.end().lost()
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_writer_that_logs_does_not_wait_for_itself() {
+    without_hanging(|| {
+        in_child(|| {
+            let year = Duration::from_secs(365 * 24 * 3600);
+            let builder = offloop::builder().writer(Chatty).budget(64 << 10);
+            let builder = builder.overflow(Overflow::Block { at_most: year });
+            let guard = builder.exit_timeout(year).init().unwrap();
+            CHATS_LEFT.store(5, Ordering::Relaxed);
+            tracing::info!("begin");
+            guard.flush(PATIENCE).unwrap();
+            assert_ne!(guard.stats().lost(), 0);
+            // Once more where the writer has ended, and this thread writes its record itself.
+            let _ = guard.shutdown(PATIENCE);
+            CHATS_LEFT.store(3, Ordering::Relaxed);
+            tracing::info!("late");
+            guard.flush(PATIENCE).unwrap();
+            let (report, stats) = (guard.shutdown(PATIENCE), guard.stats());
+            let sum = report.written + report.lost + report.pending;
+            assert_eq!(stats.accepted.total(), sum);
+        })
     });
-    assert_ne!(lost, 0);
 }
 
 #[test]

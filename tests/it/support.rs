@@ -1,7 +1,7 @@
 //! What the tests share: programs that log, children, writers with a will of their own.
 
 use std::io::{self, Write};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -121,23 +121,34 @@ pub(crate) fn in_child_with<F: FnOnce()>(
     prepare: impl FnOnce(&mut Command),
     scenario: F,
 ) -> Output {
+    let prepare = |command: &mut Command| {
+        command.stdin(Stdio::null());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        prepare(command);
+    };
+    let output = spawn_child(prepare, scenario).wait_with_output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}: {errors}", output.status);
+    output
+}
+
+/// The same for a parent that has a part in the scenario: the child runs when this returns. Its
+/// stdin is a pipe.
+pub(crate) fn spawn_child<F: FnOnce()>(prepare: impl FnOnce(&mut Command), scenario: F) -> Child {
     if std::env::var_os(SCENARIO).is_some() {
         scenario();
         std::process::exit(0);
     }
     let mut command = child::<F>();
     prepare(&mut command);
-    let output = command.output().unwrap();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{}: {errors}", output.status);
-    output
+    command.spawn().unwrap()
 }
 
 /// A child that plays the test in which the closure `F` was written.
 fn child<F>() -> Command {
     let closure = std::any::type_name::<F>();
     let (_, test) = closure.split_once("::").unwrap();
-    let (test, _) = test.split_once("::{{closure}}").unwrap();
+    let (test, _) = test.split_once("::{{closure").unwrap();
     let mut command = Command::new(std::env::current_exe().unwrap());
     command
         .args([
@@ -149,7 +160,7 @@ fn child<F>() -> Command {
         ])
         .env(SCENARIO, "1")
         .env_remove("RUST_LOG")
-        .stdin(Stdio::null());
+        .stdin(Stdio::piped());
     command
 }
 
