@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::deadline;
 use crate::pipeline::Pipeline;
 use crate::stats::Stats;
 
@@ -108,7 +109,7 @@ impl Guard {
     /// ```
     pub fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
         let running = self.pipeline.running();
-        if running.drain().flush_until(deadline(timeout)) {
+        if running.drain().flush_until(deadline::after(timeout)) {
             return Ok(());
         }
         Err(FlushError {
@@ -133,7 +134,7 @@ impl Guard {
         // Once the writers have been told to end, what comes later is written by whoever wants it
         // written. That may take long, and this must not.
         if running.channel().is_closed() {
-            let write = move || running.drain().flush_until(deadline(Duration::MAX));
+            let write = move || running.drain().flush_until(deadline::after(Duration::MAX));
             let helper = thread::Builder::new().name("offloop-flush".to_owned());
             // No thread to be had: the writers' own, if they still run, are all that is left.
             let _ = helper.spawn(write);
@@ -161,7 +162,7 @@ impl Guard {
     /// # }
     /// ```
     pub fn shutdown(&self, timeout: Duration) -> Report {
-        let deadline = deadline(timeout);
+        let deadline = deadline::after(timeout);
         let running = self.pipeline.running();
         running.drain().stop();
         running.drain().flush_until(deadline);
@@ -256,9 +257,4 @@ impl Completion {
         })
         .await
     }
-}
-
-/// A point in time. A time-out beyond all reason means a year.
-fn deadline(timeout: Duration) -> Instant {
-    Instant::now() + timeout.min(Duration::from_secs(365 * 24 * 3600))
 }

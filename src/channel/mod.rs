@@ -40,15 +40,13 @@ use self::page::{IdlePage, PageReader, PageWriter};
 use self::pool::{Pool, page_bytes_for};
 use self::sync::{AtomicBool, AtomicUsize, Ordering, Queue};
 use crate::capture::record::ThreadLabel;
+use crate::deadline;
 
 /// How many announced pages wait before a sleeping reader is woken.
 const WAKE_PAGES_MAX: usize = 32;
 
 /// How long a caller under back-pressure waits before it looks again by itself.
 const ROOM_POLL: Duration = Duration::from_millis(5);
-
-/// The longest wait under back-pressure: a year, since a deadline must be a point in time.
-const BLOCK_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// The number of the lane that threads without one share.
 const SHARED_LANE: u64 = 0;
@@ -309,7 +307,7 @@ impl Channel {
         if self.is_closed() || runs_async_tasks() || is_reader() {
             return None;
         }
-        let deadline = Instant::now() + at_most.min(BLOCK_MAX);
+        let deadline = deadline::after(at_most);
         self.waiting.fetch_add(1, Ordering::Relaxed);
         let page = loop {
             if let Some(page) = self.pool.take(len, is_urgent(level)) {

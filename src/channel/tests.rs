@@ -236,6 +236,8 @@ fn pages_are_powers_of_two_and_a_budget_has_many() {
         (1 << 20, 8 << 10),
         (64 << 10, 1 << 10),
         (1 << 30, 32 << 10),
+        (4 << 30, 32 << 10),
+        (64 << 30, 512 << 10),
     ] {
         assert_eq!(page_bytes_for(budget), expected);
     }

@@ -14,6 +14,15 @@ use crate::sink::Memory;
 
 const BUDGET_BYTES: usize = 64 << 20;
 const BUDGET_BYTES_MIN: usize = 64 << 10;
+/// As much as a program can address, where that is less.
+const BUDGET_BYTES_MAX: usize = {
+    let bytes_max = 64 << 30;
+    if (isize::MAX as u64) < bytes_max {
+        isize::MAX as usize
+    } else {
+        bytes_max as usize
+    }
+};
 const WRITE_DELAY_BUSY: Duration = Duration::from_millis(5);
 const WRITE_DELAY_IDLE: Duration = Duration::from_millis(50);
 const EXIT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -189,16 +198,16 @@ impl Builder {
     ///
     /// Memory is taken on demand and reused; a program that keeps up with its log never touches
     /// most of it. The last eighth is kept for `WARN` and `ERROR`. When the budget is used up,
-    /// [`Overflow`] decides. Defaults to 64 MiB; at least 64 KiB. Each thread that logs holds one page
-    /// of the budget (1/128 of it, at most 32 KiB), so a budget below a few hundred KiB suits only
-    /// programs with few threads.
+    /// [`Overflow`] decides. Defaults to 64 MiB; at least 64 KiB, at most 64 GiB. Each
+    /// thread that logs holds one page of the budget (1/128 of it, at most 32 KiB while the budget is
+    /// below 4 GiB), so a budget below a few hundred KiB suits only programs with few threads.
     ///
     /// ```
     /// let builder = offloop::builder().budget(16 << 20);
     /// # drop(builder);
     /// ```
     pub fn budget(mut self, bytes: usize) -> Self {
-        self.budget_bytes = bytes.max(BUDGET_BYTES_MIN);
+        self.budget_bytes = bytes.clamp(BUDGET_BYTES_MIN, BUDGET_BYTES_MAX);
         self
     }
 
