@@ -5,6 +5,7 @@ use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::Targets;
 
+use crate::capture::callsite::is_log_bridge;
 use crate::capture::record::Record;
 use crate::error::Error;
 
@@ -87,7 +88,7 @@ impl SinkFilter {
 /// Whether `targets` lets this callsite through. The callsites of the bridge from `log` stand for
 /// all targets: their events were asked for before.
 pub(crate) fn wants_callsite(targets: &Targets, metadata: &Metadata<'_>) -> bool {
-    metadata.target() == "log" || targets.would_enable(metadata.target(), metadata.level())
+    is_log_bridge(metadata) || targets.would_enable(metadata.target(), metadata.level())
 }
 
 /// The most verbose level that may be on.

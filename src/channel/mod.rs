@@ -60,9 +60,14 @@ thread_local! {
 /// Makes the current thread a reader while it runs `part`. What it logs itself (a panic in a user's
 /// writer, or what that writer has to say) is dropped where there is no room, whatever the policy.
 pub(crate) fn as_reader(part: impl FnOnce()) {
-    let was_reader = IS_READER.replace(true);
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            IS_READER.set(self.0);
+        }
+    }
+    let _restore = Restore(IS_READER.replace(true));
     part();
-    IS_READER.set(was_reader);
 }
 
 /// Whether the current thread is a reader.
@@ -187,6 +192,14 @@ impl Channel {
         }
     }
 
+    /// Counts a record that has no lane and is not handed over, for want of anybody who would write
+    /// it.
+    pub(crate) fn refuse(&self, level: u8, reason: LossReason) {
+        self.shared_counters.accept_shared(level);
+        let lost = &self.shared_counters.lost;
+        lost.count(reason, level, ticks::now());
+    }
+
     fn push_shared(
         &self,
         shared: &mut SharedPage,
@@ -206,7 +219,12 @@ impl Channel {
         let mut fresh = self.open(fresh, SHARED_LANE, &Arc::default());
         // Time went by if the caller had to wait for the page.
         fresh.append(level, shared.next_ticks(), record);
-        shared.page = Some(fresh);
+        if self.pool.is_large(record.len()) {
+            // The page is as large as its record, and nobody may come for a long time.
+            self.put(fresh.seal());
+        } else {
+            shared.page = Some(fresh);
+        }
         self.wake_readers_if_behind();
         Ok(())
     }

@@ -86,7 +86,9 @@ impl Clock {
         }
         let from = self.anchors[end.saturating_sub(1)];
         let since = ticks.wrapping_sub(from.ticks) as i64;
-        from.wall_ns + (since as f64 * rate(from, self.anchors[end])) as i64
+        let since_ns = since as f64 * rate(from, self.anchors[end]);
+        // A wall clock may be set to any time, the last one that there is included.
+        from.wall_ns.saturating_add(since_ns as i64)
     }
 
     /// How long `ticks` are, in nanoseconds.
@@ -161,6 +163,12 @@ mod tests {
         ]);
         assert_eq!(clock.wall_ns(1500), hour_ns * 10 + second_ns * 3 / 2);
         assert_eq!(clock.wall_ns(2500), hour_ns * 9 + second_ns * 5 / 2);
+    }
+
+    #[test]
+    fn a_wall_clock_at_the_end_of_time_stays_there() {
+        let clock = clock(&[(1000, 0, i64::MAX), (3000, 1000, i64::MAX)]);
+        assert_eq!(clock.wall_ns(2000), i64::MAX);
     }
 
     #[test]
