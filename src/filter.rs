@@ -100,3 +100,29 @@ pub(crate) fn level_max(targets: &Targets) -> LevelFilter {
         .max()
         .unwrap_or(LevelFilter::OFF)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::Memory;
+    use crate::capture::subscriber::OffloopSubscriber;
+    use crate::drain::line::Content;
+
+    #[test]
+    fn a_target_called_log_is_filtered_as_any_other() {
+        let memory = Memory::new();
+        let builder = crate::builder().memory(&memory);
+        let pipeline = builder.start(Content::Records).unwrap();
+        let targets = parse_targets("filter", "info,log=error").unwrap();
+        let subscriber = OffloopSubscriber::new(Arc::clone(&pipeline), targets);
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::info!(target: "log", "unwanted");
+            tracing::info!(target: "other", "wanted");
+        });
+        pipeline.running().end_with_process();
+        assert_eq!(memory.lines().len(), 1);
+        assert!(memory.text().contains(r#""message":"wanted""#));
+    }
+}

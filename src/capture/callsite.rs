@@ -44,8 +44,8 @@ impl Callsite {
     }
 }
 
-/// Whether a callsite is one of the five (one for each level) by which all records of the `log` crate
-/// come.
+/// Whether a callsite is one of the five (one for each level) by which all records of the `log`
+/// crate come.
 pub(crate) fn is_log_bridge(metadata: &Metadata<'_>) -> bool {
     metadata.target() == "log" && metadata.fields().field("log.target").is_some()
 }

@@ -6,9 +6,9 @@
 //! - Never: grows beyond its budget; takes a lock; makes a system call for a record; blocks the
 //!   caller unless [`Overflow::Block`] was chosen.
 //!
-//! A lane appends to a page of its own, so that logging threads share nothing while they log. Only when a page
-//! is full does the thread touch common ground: it takes an idle page from the [`Pool`] and
-//! announces it to every reader. Readers look into announced pages whenever they please; nobody
+//! A lane appends to a page of its own, so that logging threads share nothing while they log. Only
+//! when a page is full does the thread touch common ground: it takes an idle page from the [`Pool`]
+//! and announces it to every reader. Readers look into announced pages whenever they please; nobody
 //! has to tell them about a single record. They are woken only when pages pile up, since waking a
 //! sleeping thread costs the caller more than everything else together.
 

@@ -1,18 +1,19 @@
 //! Ticks to wall-clock time.
 //!
-//! Records carry ticks, since these are the cheapest to take. The writer knows both clocks: now and then it
-//! notes what ticks, monotonic clock and wall clock say at one moment (an anchor), and reads every
-//! tick between two anchors off the line between them. Nothing has to be calibrated in advance,
-//! and no error adds up. The monotonic clock gives the rate, the wall clock only the offset: so a
-//! wall clock that is set moves the time stamps after the next anchor, and bends none before.
+//! Records carry ticks, since these are the cheapest to take. The writer knows both clocks: now and
+//! then it notes what ticks, monotonic clock and wall clock say at one moment (an anchor), and
+//! reads every tick between two anchors off the line between them. Nothing has to be calibrated in
+//! advance, and no error adds up. The monotonic clock gives the rate, the wall clock only the
+//! offset: so a wall clock that is set moves the time stamps after the next anchor, and bends none
+//! before.
 
 use std::collections::VecDeque;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::channel::ticks;
 
-/// How many anchors are kept, and how far apart at least: records older than all of them are dated by the
-/// oldest ones.
+/// How many anchors are kept, and how far apart at least: records older than all of them are dated
+/// by the oldest ones.
 const ANCHORS_MAX: usize = 64;
 const ANCHOR_DISTANCE_NS: i64 = 50_000_000;
 

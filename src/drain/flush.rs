@@ -1,9 +1,9 @@
 //! Flush tickets: "everything that was logged before now is written".
 //!
 //! A ticket is a point in time. It is done once every sink has accepted all records up to it. Since
-//! a writer looks at the horizon before it looks at the records (see [`super::merge`]), whatever was
-//! logged before the ticket was drawn is among them, and threads that go on logging do not
-//! put it off.
+//! a writer looks at the horizon before it looks at the records (see [`super::merge`]), whatever
+//! was logged before the ticket was drawn is among them, and threads that go on logging do not put
+//! it off.
 
 use std::future::Future;
 use std::pin::Pin;

@@ -2,8 +2,8 @@
 //!
 //! - In: announced pages, from the channel.
 //! - Out: batches of whole lines, to the sinks.
-//! - Runs on: one dedicated thread for each sink, so that a sink that stalls holds up no other. With one
-//!   sink, which is the rule, that is one writer thread for the pipeline.
+//! - Runs on: one dedicated thread for each sink, so that a sink that stalls holds up no other.
+//!   With one sink, which is the rule, that is one writer thread for the pipeline.
 //! - Never: logs through `tracing`; panics on what a sink does; keeps more than one batch beside
 //!   the pages.
 //!
