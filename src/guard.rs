@@ -188,8 +188,8 @@ impl Guard {
     pub fn shutdown(&self, timeout: Duration) -> Report {
         let deadline = deadline::after(timeout);
         let running = self.pipeline.running();
-        running.drain().stop();
-        running.drain().flush_until(deadline);
+        let drain = running.drain();
+        drain.finish(drain.stop(), deadline);
         while !running.drain().has_stopped() && Instant::now() < deadline {
             thread::sleep(END_POLL);
         }
@@ -281,5 +281,34 @@ impl Completion {
             }
         })
         .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn threads_that_go_on_logging_do_not_put_off_a_shutdown() {
+        let endless = Duration::MAX;
+        let builder = crate::builder().exit_timeout(endless);
+        let (writer, guard) = builder.non_blocking(std::io::sink()).unwrap();
+        let has_ended = AtomicBool::new(false);
+        thread::scope(|scope| {
+            for mut writer in [writer.clone(), writer.clone(), writer.clone(), writer] {
+                let has_ended = &has_ended;
+                scope.spawn(move || {
+                    while !has_ended.load(Ordering::Relaxed) {
+                        writer.write_all(b"line\n").unwrap();
+                    }
+                });
+            }
+            let report = guard.shutdown(endless);
+            has_ended.store(true, Ordering::Relaxed);
+            assert_eq!(report.lost, 0);
+        });
     }
 }

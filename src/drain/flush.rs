@@ -44,9 +44,13 @@ impl Progress {
         self.reached.load(Ordering::Relaxed) < self.wanted.load(Ordering::Acquire)
     }
 
+    pub(crate) fn has_reached(&self, ticket: u64) -> bool {
+        ticket <= self.reached.load(Ordering::Acquire)
+    }
+
     /// Notes that everything up to `horizon` is written, and wakes whoever waited for that.
     pub(crate) fn reach(&self, horizon: u64) {
-        // Pairs with the Acquire load in `poll`: who sees the time sees what was written.
+        // Pairs with the Acquire load in `has_reached`: who sees the time sees what was written.
         self.reached.fetch_max(horizon, Ordering::Release);
         if self.wanted.load(Ordering::Acquire) == 0 {
             return;
@@ -68,13 +72,13 @@ impl Progress {
     }
 
     fn poll(&self, flush: u64, ticket: u64, waker: &Waker) -> bool {
-        if ticket <= self.reached.load(Ordering::Acquire) {
+        if self.has_reached(ticket) {
             return true;
         }
         let waker = waker.clone();
         let mut waiting = self.lock();
         // Once more, under the lock: `reach` stores the time before it takes the lock.
-        if ticket <= self.reached.load(Ordering::Acquire) {
+        if self.has_reached(ticket) {
             return true;
         }
         let known = waiting.iter_mut().find(|other| other.flush == flush);
@@ -114,6 +118,10 @@ impl Flushed {
             ticket,
             sinks: sinks.collect(),
         }
+    }
+
+    pub(crate) fn ticket(&self) -> u64 {
+        self.ticket
     }
 
     /// Waits on this thread, which `waker` wakes, until `deadline`. Says whether everything was

@@ -21,7 +21,7 @@ pub(crate) mod worker;
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -55,7 +55,8 @@ pub(crate) struct SinkState {
     pub(crate) progress: Arc<Progress>,
     /// Locked by the sink's writer while it formats a batch, never while it writes one.
     merge: Mutex<Merge>,
-    pub(crate) is_stopping: AtomicBool,
+    /// Once everything up to this ticket is written, the writer's thread ends.
+    stop_ticket: AtomicU64,
 }
 
 impl SinkState {
@@ -67,8 +68,19 @@ impl SinkState {
             counters: SinkCounters::new(sinks),
             progress: Arc::default(),
             merge: Mutex::default(),
-            is_stopping: AtomicBool::new(false),
+            stop_ticket: AtomicU64::new(u64::MAX),
         }
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stop_ticket.load(Ordering::Acquire) != u64::MAX
+    }
+
+    /// Whether what the order to end waits for is written. Records that come after it, and keep
+    /// coming, do not put the end off: their callers write them.
+    fn may_end(&self) -> bool {
+        self.progress
+            .has_reached(self.stop_ticket.load(Ordering::Acquire))
     }
 
     fn lock_merge(&self) -> MutexGuard<'_, Merge> {
@@ -170,7 +182,11 @@ impl Drain {
     /// Writes all that was logged before now, or what can be written until `deadline`: by the
     /// writers' own threads where they run, else on this one. Says whether it was everything.
     pub(crate) fn flush_until(&self, deadline: Instant) -> bool {
-        let mut flushed = self.flush();
+        self.finish(self.flush(), deadline)
+    }
+
+    /// The same for what an earlier call has asked for.
+    pub(crate) fn finish(&self, mut flushed: Flushed, deadline: Instant) -> bool {
         let waker = flush::current_thread();
         loop {
             self.run_parked(deadline);
@@ -184,15 +200,19 @@ impl Drain {
         }
     }
 
-    /// Tells the threads to end once everything is written.
-    pub(crate) fn stop(&self) {
+    /// Tells the threads to end once everything that was logged before now is written. The result is
+    /// done when it is.
+    pub(crate) fn stop(&self) -> Flushed {
         self.channel.close();
-        // First the ticket, then the order to end: who sees the order sees what it waits for.
-        drop(self.flush());
+        let flushed = self.flush();
         for state in &*self.sinks {
-            state.is_stopping.store(true, Ordering::Release);
+            // The first order counts. Pairs with the Acquire loads in `SinkState`: who sees the
+            // order sees that its ticket is wanted.
+            let ticket = flushed.ticket();
+            state.stop_ticket.fetch_min(ticket, Ordering::Release);
             state.inlet.sleeper.wake();
         }
+        flushed
     }
 
     /// Whether all threads have ended.

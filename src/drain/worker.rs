@@ -85,9 +85,8 @@ impl Worker {
         let mut delay = delays.busy;
         let mut busy_at = Instant::now();
         loop {
-            let stopping = state.is_stopping.load(Ordering::Acquire);
             let written = self.round();
-            if stopping && !state.progress.is_wanted() {
+            if state.may_end() {
                 return;
             }
             if written != 0 {
@@ -161,7 +160,7 @@ impl Worker {
         let state = self.state();
         state.inlet.sleeper.sleep(delay, || {
             state.progress.is_wanted()
-                || state.is_stopping.load(Ordering::Acquire)
+                || state.is_stopping()
                 || self.channel.is_behind(&state.inlet)
         });
     }
