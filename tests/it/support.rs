@@ -144,6 +144,21 @@ pub(crate) fn spawn_child<F: FnOnce()>(prepare: impl FnOnce(&mut Command), scena
     command.spawn().unwrap()
 }
 
+/// Makes `command` an argument of `around`, which starts it.
+pub(crate) fn wrap(command: &mut Command, mut around: Command) {
+    around.arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => around.env(name, value),
+            None => around.env_remove(name),
+        };
+    }
+    // What a command does with its streams cannot be asked.
+    around.stdin(Stdio::null());
+    around.stdout(Stdio::piped()).stderr(Stdio::piped());
+    *command = around;
+}
+
 /// A child that plays the test in which the closure `F` was written.
 fn child<F>() -> Command {
     let closure = std::any::type_name::<F>();
