@@ -14,6 +14,12 @@ use std::path::PathBuf;
 /// ```
 ///
 /// As that answer is part of the message, [`source`](std::error::Error::source) goes on beneath it.
+///
+/// ```
+/// let error = offloop::builder().file("/dev/null/app.jsonl").init().unwrap_err();
+/// assert!(matches!(error, offloop::Error::CreateDirectory { .. }));
+/// assert!(error.to_string().starts_with(r#"create log directory "/dev/null": "#));
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {

@@ -28,6 +28,9 @@ pub(crate) fn register(running: &Arc<Running>) {
         }
     });
     RUNNING.rcu(|list| {
+        // What belongs to the parent process is never torn down in a child, see `crate::fork`.
+        let parents = list.iter().filter(|other| !other.is_current());
+        parents.cloned().for_each(std::mem::forget);
         let alive = list
             .iter()
             .filter(|other| other.is_current() && !is_done_with(other));

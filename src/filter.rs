@@ -5,6 +5,7 @@ use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::Targets;
 
+use crate::capture::callsite::is_log_bridge;
 use crate::capture::record::Record;
 use crate::error::Error;
 
@@ -87,7 +88,7 @@ impl SinkFilter {
 /// Whether `targets` lets this callsite through. The callsites of the bridge from `log` stand for
 /// all targets: their events were asked for before.
 pub(crate) fn wants_callsite(targets: &Targets, metadata: &Metadata<'_>) -> bool {
-    metadata.target() == "log" || targets.would_enable(metadata.target(), metadata.level())
+    is_log_bridge(metadata) || targets.would_enable(metadata.target(), metadata.level())
 }
 
 /// The most verbose level that may be on.
@@ -98,4 +99,30 @@ pub(crate) fn level_max(targets: &Targets) -> LevelFilter {
         .chain(targets.default_level())
         .max()
         .unwrap_or(LevelFilter::OFF)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::Memory;
+    use crate::capture::subscriber::OffloopSubscriber;
+    use crate::drain::line::Content;
+
+    #[test]
+    fn a_target_called_log_is_filtered_as_any_other() {
+        let memory = Memory::new();
+        let builder = crate::builder().memory(&memory);
+        let pipeline = builder.start(Content::Records).unwrap();
+        let targets = parse_targets("filter", "info,log=error").unwrap();
+        let subscriber = OffloopSubscriber::new(Arc::clone(&pipeline), targets);
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::info!(target: "log", "unwanted");
+            tracing::info!(target: "other", "wanted");
+        });
+        pipeline.running().end_with_process();
+        assert_eq!(memory.lines().len(), 1);
+        assert!(memory.text().contains(r#""message":"wanted""#));
+    }
 }

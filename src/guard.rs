@@ -6,14 +6,15 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::deadline;
 use crate::pipeline::Pipeline;
 use crate::stats::Stats;
 
 /// How often a shutdown looks whether the writers have ended, once everything is written.
 const END_POLL: Duration = Duration::from_micros(200);
 
-/// Control over a pipeline. Losing it loses nothing: the pipeline belongs to the process, and what waits is
-/// written when the process ends.
+/// Control over a pipeline. Losing it loses nothing: the pipeline belongs to the process, and what
+/// waits is written when the process ends.
 ///
 /// ```
 /// use std::time::Duration;
@@ -35,6 +36,17 @@ pub struct Guard {
 }
 
 /// What became of all records by the end of a shutdown, summed over the sinks.
+///
+/// ```
+/// # use std::time::Duration;
+/// # fn main() -> Result<(), offloop::Error> {
+/// let (writer, guard) = offloop::non_blocking(std::io::sink())?;
+/// # drop(writer);
+/// let report = guard.shutdown(Duration::from_secs(5));
+/// assert_eq!((report.written, report.lost, report.pending), (0, 0, 0));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "it says whether everything was written"]
 #[non_exhaustive]
@@ -43,7 +55,8 @@ pub struct Report {
     pub written: u64,
     /// Records that were lost, now or before.
     pub lost: u64,
-    /// Records that were not written by the deadline. The writers go on trying until the process ends.
+    /// Records that were not written by the deadline. The writers go on trying until the process
+    /// ends.
     pub pending: u64,
 }
 
@@ -65,6 +78,17 @@ impl Report {
 }
 
 /// A flush did not get everything written in time.
+///
+/// ```
+/// # use std::time::Duration;
+/// # fn main() -> Result<(), offloop::Error> {
+/// # let (_writer, guard) = offloop::non_blocking(std::io::sink())?;
+/// if let Err(error) = guard.flush(Duration::from_secs(1)) {
+///     println!("{error}: {} records", error.pending);
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FlushError {
@@ -89,8 +113,8 @@ impl Guard {
         Guard { pipeline }
     }
 
-    /// Returns once everything that was logged before the call is written: handed to the system by each
-    /// sink. Other threads may go on logging, that does not put it off.
+    /// Returns once everything that was logged before the call is written: handed to the system by
+    /// each sink. Other threads may go on logging, that does not put it off.
     ///
     /// It blocks the thread; async code uses [`flush_async`](Guard::flush_async).
     ///
@@ -108,7 +132,7 @@ impl Guard {
     /// ```
     pub fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
         let running = self.pipeline.running();
-        if running.drain().flush_until(deadline(timeout)) {
+        if running.drain().flush_until(deadline::after(timeout)) {
             return Ok(());
         }
         Err(FlushError {
@@ -116,8 +140,8 @@ impl Guard {
         })
     }
 
-    /// The same without blocking the thread, on any executor. There is no deadline: a sink that stalls for
-    /// good makes it wait for good, so wrap it in a time-out where that matters.
+    /// The same without blocking the thread, on any executor. There is no deadline: a sink that
+    /// stalls for good makes it wait for good, so wrap it in a time-out where that matters.
     ///
     /// ```
     /// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -133,7 +157,7 @@ impl Guard {
         // Once the writers have been told to end, what comes later is written by whoever wants it
         // written. That may take long, and this must not.
         if running.channel().is_closed() {
-            let write = move || running.drain().flush_until(deadline(Duration::MAX));
+            let write = move || running.drain().flush_until(deadline::after(Duration::MAX));
             let helper = thread::Builder::new().name("offloop-flush".to_owned());
             // No thread to be had: the writers' own, if they still run, are all that is left.
             let _ = helper.spawn(write);
@@ -141,11 +165,12 @@ impl Guard {
         flushed
     }
 
-    /// Writes everything and ends the writers. Returns after `timeout` at the latest, with what became of the
-    /// records.
+    /// Writes everything and ends the writers. Returns after `timeout` at the latest, with what
+    /// became of the records.
     ///
-    /// Records that are logged after that are still taken: their callers write them, and wait for that for no longer
-    /// than the exit time-out all together; what finds that time used up is counted as lost.
+    /// Records that are logged after that are still taken: their callers write them, and wait for
+    /// that for no longer than the exit time-out all together; what finds that time used up is
+    /// counted as lost.
     ///
     /// It blocks the thread; async code uses [`shutdown_async`](Guard::shutdown_async).
     ///
@@ -161,7 +186,7 @@ impl Guard {
     /// # }
     /// ```
     pub fn shutdown(&self, timeout: Duration) -> Report {
-        let deadline = deadline(timeout);
+        let deadline = deadline::after(timeout);
         let running = self.pipeline.running();
         running.drain().stop();
         running.drain().flush_until(deadline);
@@ -171,7 +196,8 @@ impl Guard {
         self.report()
     }
 
-    /// The same without blocking the thread, on any executor. The deadline is kept by a helper thread.
+    /// The same without blocking the thread, on any executor. The deadline is kept by a helper
+    /// thread.
     ///
     /// ```
     /// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -256,9 +282,4 @@ impl Completion {
         })
         .await
     }
-}
-
-/// A point in time. A time-out beyond all reason means a year.
-fn deadline(timeout: Duration) -> Instant {
-    Instant::now() + timeout.min(Duration::from_secs(365 * 24 * 3600))
 }

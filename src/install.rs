@@ -67,6 +67,10 @@ pub fn stats() -> Stats {
 
 /// Logs panics before whatever the hook so far does.
 pub(crate) fn panic_hook() {
+    if std::thread::panicking() {
+        // The standard library would panic once more, and abort.
+        return;
+    }
     let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         log_panic(panic);

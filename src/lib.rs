@@ -33,6 +33,7 @@ mod sink;
 
 mod complaint;
 mod config;
+mod deadline;
 mod error;
 mod exit;
 mod filter;

@@ -15,8 +15,8 @@ use crate::pipeline::Pipeline;
 
 /// Makes a writer whose writes return at once: `writer` is called on a thread of its own.
 ///
-/// For programs that use `tracing_subscriber::fmt` with `tracing_appender::non_blocking`: change that one line. What
-/// differs:
+/// For programs that use `tracing_subscriber::fmt` with `tracing_appender::non_blocking`: change
+/// that one line. What differs:
 ///
 /// - Dropping the guard early loses nothing; what waits is written when the process ends. The guard
 ///   of tracing-appender writes when it is dropped, and what comes later is lost.
@@ -47,8 +47,9 @@ pub fn non_blocking(
 }
 
 impl Builder {
-    /// The same as [`non_blocking`](crate::non_blocking) with this builder's budget, overflow policy, delays and time-outs.
-    /// Sinks and filters given to the builder are not used: lines are formatted elsewhere.
+    /// The same as [`non_blocking`](crate::non_blocking) with this builder's budget, overflow
+    /// policy, delays and time-outs. Sinks and filters given to the builder are not used: lines are
+    /// formatted elsewhere.
     ///
     /// # Errors
     ///
@@ -76,8 +77,8 @@ impl Builder {
 
 /// A writer whose writes return at once. Made by [`non_blocking`](crate::non_blocking).
 ///
-/// Each `write` is one record: it is taken whole or, if the budget is used up, dropped whole and counted. It
-/// never fails.
+/// Each `write` is one record: it is taken whole or, if the budget is used up, dropped whole and
+/// counted. It never fails.
 ///
 /// ```
 /// use std::io::Write;
@@ -118,7 +119,8 @@ impl<'a> MakeWriter<'a> for NonBlocking {
         self.clone()
     }
 
-    /// The level decides who may use the last eighth of the budget, and is what losses are counted by.
+    /// The level decides who may use the last eighth of the budget, and is what losses are counted
+    /// by.
     fn make_writer_for(&'a self, metadata: &Metadata<'_>) -> NonBlocking {
         NonBlocking {
             pipeline: Arc::clone(&self.pipeline),

@@ -12,6 +12,7 @@ use crate::capture::thread::{self, Pushed};
 use crate::channel::overflow::Overflow;
 use crate::channel::{self, Channel};
 use crate::complaint::Complaints;
+use crate::deadline;
 use crate::drain::line::{Content, LineWriter};
 use crate::drain::worker::Worker;
 use crate::drain::{Delays, Drain, SinkState};
@@ -175,13 +176,14 @@ impl Running {
             Worker::new(channel, states, place, sink, lines, plan.complaints.clone())
         });
         let drain = Drain::new(Arc::clone(&channel), Arc::clone(&states), workers.collect());
+        let late_patience_us = u64::try_from(plan.exit_timeout.as_micros()).unwrap_or(u64::MAX);
         Running {
             generation: fork::generation(),
             channel,
             drain,
             exit_timeout: plan.exit_timeout,
             complaints: plan.complaints.clone(),
-            late_patience_us: AtomicU64::new(plan.exit_timeout.as_micros() as u64),
+            late_patience_us: AtomicU64::new(late_patience_us),
         }
     }
 
@@ -223,7 +225,7 @@ impl Running {
         let patience_us = self.late_patience_us.load(Ordering::Relaxed);
         let began = Instant::now();
         self.drain
-            .flush_until(began + Duration::from_micros(patience_us));
+            .flush_until(deadline::after(Duration::from_micros(patience_us)));
         let left = patience_us.saturating_sub(began.elapsed().as_micros() as u64);
         self.late_patience_us.fetch_min(left, Ordering::Relaxed);
     }
@@ -232,7 +234,7 @@ impl Running {
     /// other exit handlers, are written by their callers.
     pub(crate) fn end_with_process(&self) {
         self.channel.close();
-        if !self.drain.flush_until(Instant::now() + self.exit_timeout) {
+        if !self.drain.flush_until(deadline::after(self.exit_timeout)) {
             let waiting = self.stats().waiting();
             let complaint = format!("the process ends with {waiting} records not written");
             self.complaints.clone().say(&complaint);

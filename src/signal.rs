@@ -2,8 +2,8 @@
 
 /// Waits for the first SIGTERM or SIGINT.
 ///
-/// Give it to the server's graceful shutdown, and shut the log down after that: then everything that requests logged on
-/// their way out is written too.
+/// Give it to the server's graceful shutdown, and shut the log down after that: then everything
+/// that requests logged on their way out is written too.
 ///
 /// ```no_run
 /// # async fn serve(_: impl Future<Output = ()>) {}
@@ -16,8 +16,8 @@
 /// # }
 /// ```
 ///
-/// Must be polled inside a tokio runtime with I/O enabled. The handler of the signals stays: once the future was polled,
-/// they do not end the process by themselves any more.
+/// Must be polled inside a tokio runtime with I/O enabled. The handler of the signals stays: once
+/// the future was polled, they do not end the process by themselves any more.
 pub async fn shutdown_signal() {
     use tokio::signal::unix::{SignalKind, signal};
     let (terminate, interrupt) = (

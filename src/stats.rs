@@ -10,6 +10,13 @@ use crate::channel::overflow::{LEVELS, LossCounters, LossReason, LossTable, leve
 use crate::drain::SinkState;
 
 /// How many records of each level.
+///
+/// ```
+/// use tracing::Level;
+///
+/// let accepted = offloop::stats().accepted;
+/// assert!(accepted.at(Level::ERROR) <= accepted.total());
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts([u64; LEVELS]);
 
@@ -28,6 +35,17 @@ impl Counts {
 }
 
 /// How many records were lost, by level and reason.
+///
+/// ```
+/// use offloop::LossReason;
+/// use tracing::Level;
+///
+/// for sink in offloop::stats().sinks {
+///     let errors = sink.lost.at(LossReason::QueueFull, Level::ERROR);
+///     assert!(errors <= sink.lost.by(LossReason::QueueFull));
+///     assert!(errors <= sink.lost.total());
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Lost(LossTable);
 
@@ -74,8 +92,8 @@ pub struct Stats {
     pub accepted: Counts,
     /// One for each sink, in the order in which the builder got them.
     pub sinks: Vec<SinkStats>,
-    /// Memory in use for records that wait, in bytes, at most the budget. A thread that logs keeps a
-    /// page of it for what it logs next.
+    /// Memory in use for records that wait, in bytes, at most the budget. A thread that logs keeps
+    /// a page of it for what it logs next.
     pub used_bytes: usize,
     /// How many threads have logged at the same time, at most.
     pub lanes: usize,
@@ -112,6 +130,12 @@ impl Stats {
 }
 
 /// What became of the records of one sink.
+///
+/// ```
+/// for sink in offloop::stats().sinks.iter().filter(|sink| sink.is_failing) {
+///     println!("{} takes no records, {} wait", sink.name, sink.waiting);
+/// }
+/// ```
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct SinkStats {
@@ -131,9 +155,9 @@ pub struct SinkStats {
     pub is_failing: bool,
 }
 
-/// What a writer counts of its sink. Written by that thread, read by anyone. All accesses of counts are
-/// Relaxed but for `written`, which is read first, so that no record is seen as written before it
-/// is seen as accepted.
+/// What a writer counts of its sink. Written by that thread, read by anyone. All accesses of counts
+/// are Relaxed but for `written`, which is read first, so that no record is seen as written before
+/// it is seen as accepted.
 #[derive(Debug)]
 pub(crate) struct SinkCounters {
     written: [AtomicU64; LEVELS],

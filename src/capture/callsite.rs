@@ -30,7 +30,7 @@ impl Callsite {
             metadata,
             level: *metadata.level(),
             target: metadata.target(),
-            is_log: metadata.target() == "log" && fields.contains(&"log.target"),
+            is_log: is_log_bridge(metadata),
             fields,
         }
     }
@@ -42,6 +42,12 @@ impl Callsite {
             line: self.metadata.line(),
         }
     }
+}
+
+/// Whether a callsite is one of the five (one for each level) by which all records of the `log`
+/// crate come.
+pub(crate) fn is_log_bridge(metadata: &Metadata<'_>) -> bool {
+    metadata.target() == "log" && metadata.fields().field("log.target").is_some()
 }
 
 /// A writer thread's own view of the process's callsites.

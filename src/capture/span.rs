@@ -23,6 +23,8 @@ pub(crate) struct Span {
     parent: Option<Arc<Span>>,
     /// The fields as the span opened with them.
     opened: Box<[u8]>,
+    /// Whether some of the fields did not fit.
+    is_cut: AtomicBool,
     /// Whether `changed` is to be read instead.
     is_changed: AtomicBool,
     /// The fields after the latest `record`. Swapped as a whole: who logs meanwhile takes no lock,
@@ -33,15 +35,18 @@ pub(crate) struct Span {
 impl Span {
     pub(crate) fn open(attributes: &Attributes<'_>, parent: Option<Arc<Span>>) -> Arc<Self> {
         let encode = |bytes: &mut Buffer| {
-            attributes.record(&mut Visitor(&mut Encoder::fields(bytes, SPAN_BYTES_MAX)));
-            bytes.as_slice().into()
+            let mut encoder = Encoder::fields(bytes, SPAN_BYTES_MAX);
+            attributes.record(&mut Visitor(&mut encoder));
+            let is_cut = encoder.is_cut();
+            (bytes.as_slice().into(), is_cut)
         };
-        let opened = thread::with_local(|local| local.with_scratch(encode));
-        let opened = opened.unwrap_or_else(|| encode(&mut Buffer::new()));
+        let encoded = thread::with_local(|local| local.with_scratch(encode));
+        let (opened, is_cut) = encoded.unwrap_or_else(|| encode(&mut Buffer::new()));
         Arc::new(Span {
             metadata: attributes.metadata(),
             parent,
             opened,
+            is_cut: AtomicBool::new(is_cut),
             is_changed: AtomicBool::new(false),
             changed: ArcSwapOption::empty(),
         })
@@ -54,7 +59,12 @@ impl Span {
     /// Adds fields, or replaces their former values.
     pub(crate) fn record(&self, values: &Values<'_>) {
         let mut new = Buffer::new();
-        values.record(&mut Visitor(&mut Encoder::fields(&mut new, SPAN_BYTES_MAX)));
+        let mut encoder = Encoder::fields(&mut new, SPAN_BYTES_MAX);
+        values.record(&mut Visitor(&mut encoder));
+        if encoder.is_cut() {
+            // Relaxed: the mark below publishes it.
+            self.is_cut.store(true, Ordering::Relaxed);
+        }
         self.changed.rcu(|changed| {
             let old = changed.as_ref().map_or(&*self.opened, |changed| changed);
             let mut merged = Vec::with_capacity(old.len() + new.len());
@@ -65,16 +75,19 @@ impl Span {
         self.is_changed.store(true, Ordering::Release);
     }
 
-    /// Appends the span and those around it, innermost first. Says no if not all of them fit.
+    /// Appends the span and those around it, innermost first. Says no if not all of them fit, or
+    /// one of them was cut before.
     pub(crate) fn write(&self, bytes: &mut Buffer) -> bool {
+        let mut is_whole = true;
         let mut next = Some(self);
         while let Some(span) = next {
             if SPANS_BYTES_MAX < bytes.len() || !span.write_alone(bytes) {
                 return false;
             }
+            is_whole &= !span.is_cut.load(Ordering::Relaxed);
             next = span.parent.as_deref();
         }
-        true
+        is_whole
     }
 
     fn write_alone(&self, bytes: &mut Buffer) -> bool {
@@ -95,5 +108,41 @@ impl Drop for Span {
         while let Some(mut span) = parent.and_then(Arc::into_inner) {
             parent = span.parent.take();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tracing_subscriber::layer::SubscriberExt;
+
+    use super::*;
+    use crate::Memory;
+
+    fn logged(program: impl FnOnce()) -> String {
+        let memory = Memory::new();
+        let (layer, guard) = crate::builder().memory(&memory).build().unwrap();
+        let subscriber = tracing_subscriber::registry().with(layer);
+        tracing::subscriber::with_default(subscriber, program);
+        guard.flush(Duration::from_secs(10)).unwrap();
+        memory.text()
+    }
+
+    #[test]
+    fn a_record_inside_of_a_span_that_was_cut_says_so() {
+        let long = "x".repeat(SPAN_BYTES_MAX);
+        let opened = logged(|| {
+            let span = tracing::info_span!("span", long);
+            span.in_scope(|| tracing::info!("inside"));
+        });
+        assert!(opened.contains(r#""cut":true"#));
+        let changed = logged(|| {
+            let span = tracing::info_span!("span", short = 1, long = tracing::field::Empty);
+            span.in_scope(|| tracing::info!("whole"));
+            span.record("long", long.as_str());
+            span.in_scope(|| tracing::info!("inside"));
+        });
+        assert_eq!(changed.matches(r#""cut":true"#).count(), 1);
     }
 }

@@ -81,7 +81,8 @@ impl Local {
         pipeline: u64,
         use_span: impl FnOnce(&Entered) -> T,
     ) -> Option<T> {
-        let entered = self.entered.borrow();
+        // Borrowed already where entering a span allocates and the allocator logs.
+        let entered = self.entered.try_borrow().ok()?;
         let mut innermost_first = entered.iter().rev();
         innermost_first
             .find(|entered| entered.pipeline == pipeline)
@@ -91,7 +92,10 @@ impl Local {
     /// Appends a record to this thread's lane.
     #[inline]
     pub(crate) fn push(&self, pipeline: &Pipeline, level: u8, record: &[u8]) -> Pushed {
-        let mut lanes = self.lanes.borrow_mut();
+        let Ok(mut lanes) = self.lanes.try_borrow_mut() else {
+            // A log call within the hand-over of another: by the allocator, or by the panic hook.
+            return push_alone(pipeline, level, record);
+        };
         if let Some(LocalLane {
             generation,
             lane: Some(lane),
@@ -152,12 +156,18 @@ fn push_slowly(
     }
 }
 
-/// Appends a record from a thread that is ending.
+/// Appends a record without what the thread keeps at hand: the thread is ending, or in the midst of
+/// handing over another record.
 #[cold]
 pub(crate) fn push_alone(pipeline: &Pipeline, level: u8, record: &[u8]) -> Pushed {
     let running = pipeline.running();
+    let is_closed = running.channel().is_closed();
+    if is_closed && !running.has_late_patience() {
+        running.channel().refuse(level, LossReason::Shutdown);
+        return Pushed::InTime;
+    }
     running.channel().push_alone(level, record);
-    if running.channel().is_closed() {
+    if is_closed {
         Pushed::Late
     } else {
         Pushed::InTime
@@ -166,13 +176,18 @@ pub(crate) fn push_alone(pipeline: &Pipeline, level: u8, record: &[u8]) -> Pushe
 
 /// Notes that the thread is in a span now.
 pub(crate) fn enter(entered: Entered) {
-    let _ = LOCAL.try_with(|local| local.entered.borrow_mut().push(entered));
+    let _ = LOCAL.try_with(|local| {
+        if let Ok(mut spans) = local.entered.try_borrow_mut() {
+            spans.push(entered);
+        }
+    });
 }
 
-/// Notes that the thread has left a span: the latest of those that it has entered by this identifier.
+/// Notes that the thread has left a span: the latest of those that it has entered by this
+/// identifier.
 pub(crate) fn exit(pipeline: u64, id: u64) {
     let left = LOCAL.try_with(|local| {
-        let mut entered = local.entered.borrow_mut();
+        let mut entered = local.entered.try_borrow_mut().ok()?;
         let place = entered
             .iter()
             .rposition(|other| other.id == id && other.pipeline == pipeline)?;
@@ -215,5 +230,43 @@ impl Drop for LocalLane {
             // exist here, so it must not be torn down.
             self.lane.take().map(std::mem::ManuallyDrop::new);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Memory;
+    use crate::drain::line::Content;
+
+    #[test]
+    fn a_record_logged_while_another_is_handed_over_is_taken_too() {
+        let memory = Memory::new();
+        let builder = crate::builder().memory(&memory);
+        let pipeline = builder.start(Content::Lines).unwrap();
+        with_local(|local| {
+            let _handing_over = local.lanes.borrow_mut();
+            let _entering = local.entered.borrow_mut();
+            assert!(local.with_current(pipeline.id(), |_| ()).is_none());
+            exit(pipeline.id(), 1);
+            pipeline.push(2, b"inner\n");
+        });
+        pipeline.push(2, b"outer\n");
+        pipeline.running().end_with_process();
+        assert_eq!(memory.lines(), ["inner", "outer"]);
+    }
+
+    #[test]
+    fn a_thread_without_storage_is_refused_once_patience_is_used_up() {
+        let memory = Memory::new();
+        let builder = crate::builder().memory(&memory);
+        let pipeline = builder
+            .exit_timeout(std::time::Duration::ZERO)
+            .start(Content::Lines)
+            .unwrap();
+        pipeline.running().drain().stop();
+        assert_eq!(push_alone(&pipeline, 2, b"late\n"), Pushed::InTime);
+        let stats = pipeline.running().stats();
+        assert_eq!(stats.sinks[0].lost.by(LossReason::Shutdown), 1);
     }
 }

@@ -6,9 +6,9 @@
 //! - Never: grows beyond its budget; takes a lock; makes a system call for a record; blocks the
 //!   caller unless [`Overflow::Block`] was chosen.
 //!
-//! A lane appends to a page of its own, so that logging threads share nothing while they log. Only when a page
-//! is full does the thread touch common ground: it takes an idle page from the [`Pool`] and
-//! announces it to every reader. Readers look into announced pages whenever they please; nobody
+//! A lane appends to a page of its own, so that logging threads share nothing while they log. Only
+//! when a page is full does the thread touch common ground: it takes an idle page from the [`Pool`]
+//! and announces it to every reader. Readers look into announced pages whenever they please; nobody
 //! has to tell them about a single record. They are woken only when pages pile up, since waking a
 //! sleeping thread costs the caller more than everything else together.
 
@@ -40,15 +40,13 @@ use self::page::{IdlePage, PageReader, PageWriter};
 use self::pool::{Pool, page_bytes_for};
 use self::sync::{AtomicBool, AtomicUsize, Ordering, Queue};
 use crate::capture::record::ThreadLabel;
+use crate::deadline;
 
 /// How many announced pages wait before a sleeping reader is woken.
 const WAKE_PAGES_MAX: usize = 32;
 
 /// How long a caller under back-pressure waits before it looks again by itself.
 const ROOM_POLL: Duration = Duration::from_millis(5);
-
-/// The longest wait under back-pressure: a year, since a deadline must be a point in time.
-const BLOCK_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// The number of the lane that threads without one share.
 const SHARED_LANE: u64 = 0;
@@ -62,9 +60,14 @@ thread_local! {
 /// Makes the current thread a reader while it runs `part`. What it logs itself (a panic in a user's
 /// writer, or what that writer has to say) is dropped where there is no room, whatever the policy.
 pub(crate) fn as_reader(part: impl FnOnce()) {
-    let was_reader = IS_READER.replace(true);
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            IS_READER.set(self.0);
+        }
+    }
+    let _restore = Restore(IS_READER.replace(true));
     part();
-    IS_READER.set(was_reader);
 }
 
 /// Whether the current thread is a reader.
@@ -189,6 +192,14 @@ impl Channel {
         }
     }
 
+    /// Counts a record that has no lane and is not handed over, for want of anybody who would write
+    /// it.
+    pub(crate) fn refuse(&self, level: u8, reason: LossReason) {
+        self.shared_counters.accept_shared(level);
+        let lost = &self.shared_counters.lost;
+        lost.count(reason, level, ticks::now());
+    }
+
     fn push_shared(
         &self,
         shared: &mut SharedPage,
@@ -208,7 +219,12 @@ impl Channel {
         let mut fresh = self.open(fresh, SHARED_LANE, &Arc::default());
         // Time went by if the caller had to wait for the page.
         fresh.append(level, shared.next_ticks(), record);
-        shared.page = Some(fresh);
+        if self.pool.is_large(record.len()) {
+            // The page is as large as its record, and nobody may come for a long time.
+            self.put(fresh.seal());
+        } else {
+            shared.page = Some(fresh);
+        }
         self.wake_readers_if_behind();
         Ok(())
     }
@@ -309,7 +325,7 @@ impl Channel {
         if self.is_closed() || runs_async_tasks() || is_reader() {
             return None;
         }
-        let deadline = Instant::now() + at_most.min(BLOCK_MAX);
+        let deadline = deadline::after(at_most);
         self.waiting.fetch_add(1, Ordering::Relaxed);
         let page = loop {
             if let Some(page) = self.pool.take(len, is_urgent(level)) {

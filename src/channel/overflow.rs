@@ -37,6 +37,14 @@ pub enum Overflow {
 }
 
 /// Why a record never reached a sink.
+///
+/// ```
+/// let stats = offloop::stats();
+/// for reason in offloop::LossReason::ALL {
+///     let lost: u64 = stats.sinks.iter().map(|sink| sink.lost.by(reason)).sum();
+///     println!("{lost} records lost: {}", reason.as_str());
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum LossReason {
@@ -62,7 +70,8 @@ impl LossReason {
         LossReason::Fork,
     ];
 
-    /// The reason as reports write it: `queue full`, `i/o`, `oversize`, `shutdown`, `fork`.
+    /// The reason in words: `queue full`, `i/o`, `oversize`, `shutdown`, `fork`. In the log's own
+    /// report of a loss, an underscore stands for what is no letter: `lost.queue_full.info`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

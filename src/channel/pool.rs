@@ -147,9 +147,10 @@ impl Pool {
 }
 
 /// The size of pages for a budget: large enough that a hand-over is rare, small enough that many
-/// threads find one each.
+/// threads find one each, and not so many that their queues take much room: these are made at once.
 pub(crate) fn page_bytes_for(budget_bytes: usize) -> usize {
     const PAGE_BYTES_MAX: usize = 32 * 1024;
+    const PAGES_MAX: usize = 128 * 1024;
     // Loom explores small worlds.
     const PAGE_BYTES_MIN: usize = if cfg!(offloop_loom) { 64 } else { 1024 };
     let wanted = budget_bytes / 128;
@@ -158,5 +159,6 @@ pub(crate) fn page_bytes_for(budget_bytes: usize) -> usize {
     } else {
         wanted.next_power_of_two() / 2
     };
-    rounded.clamp(PAGE_BYTES_MIN, PAGE_BYTES_MAX)
+    let fewest = budget_bytes.div_ceil(PAGES_MAX).next_power_of_two();
+    rounded.clamp(PAGE_BYTES_MIN, PAGE_BYTES_MAX.max(fewest))
 }

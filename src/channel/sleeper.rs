@@ -25,7 +25,8 @@ impl Sleeper {
     /// Sleeps for `at_most`, unless `has_work` says that there is work already.
     pub(crate) fn sleep(&self, at_most: Duration, has_work: impl FnOnce() -> bool) {
         let _ = self.thread.get_or_init(current);
-        self.is_asleep.store(true, Ordering::Relaxed);
+        // Release: pairs with the Acquire in `wake`, so that who sees a sleeper knows its thread.
+        self.is_asleep.store(true, Ordering::Release);
         // Pairs with the fence in `wake`: of "I sleep, is there work?" and "here is work, does it
         // sleep?" at least one sees the other's store.
         fence(Ordering::SeqCst);
@@ -41,7 +42,7 @@ impl Sleeper {
         fence(Ordering::SeqCst);
         if self.is_asleep.load(Ordering::Relaxed)
             // Of several callers one pays for the system call.
-            && self.is_asleep.swap(false, Ordering::Relaxed)
+            && self.is_asleep.swap(false, Ordering::Acquire)
             && let Some(thread) = self.thread.get()
         {
             thread.unpark();

@@ -143,6 +143,14 @@ fn a_record_larger_than_a_page_gets_a_page_of_its_own() {
 }
 
 #[test]
+fn a_large_record_without_a_lane_holds_its_page_no_longer_than_any_other() {
+    let channel = Channel::new(1 << 20, Overflow::DropNewest, 1);
+    channel.push_alone(INFO, &vec![b'x'; 300 << 10]);
+    assert_eq!(Reader::default().read(&channel, 0).len(), 1);
+    assert_eq!(channel.pool.used_bytes(), 0);
+}
+
+#[test]
 fn a_record_larger_than_the_budget_is_counted_as_oversize() {
     let channel = Arc::new(Channel::new(64 << 10, Overflow::DropNewest, 1));
     let mut lane = Lane::new(Arc::clone(&channel), Arc::default());
@@ -236,6 +244,8 @@ fn pages_are_powers_of_two_and_a_budget_has_many() {
         (1 << 20, 8 << 10),
         (64 << 10, 1 << 10),
         (1 << 30, 32 << 10),
+        (4 << 30, 32 << 10),
+        (64 << 30, 512 << 10),
     ] {
         assert_eq!(page_bytes_for(budget), expected);
     }

@@ -1,8 +1,9 @@
 //! The cheapest clock of the machine: what a record is stamped with.
 //!
-//! Ticks only have to grow at a steady rate and agree between the cores; the writer turns them
-//! into wall-clock time (see [`crate::drain::clock`]). Where the processor promises both of its time-stamp
-//! counter, that is read directly (about 10 ns); elsewhere the system's monotonic clock is.
+//! Ticks only have to grow at a steady rate and agree between the cores; the writer turns them into
+//! wall-clock time (see [`crate::drain::clock`]). Where the processor promises both of its
+//! time-stamp counter, that is read directly (about 10 ns); elsewhere the system's monotonic clock
+//! is.
 
 /// By how much ticks may disagree: cores against each other, and one core against its own other
 /// instructions, which it reorders. Amply: true figures are below a hundred nanoseconds.

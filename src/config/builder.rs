@@ -14,14 +14,24 @@ use crate::sink::Memory;
 
 const BUDGET_BYTES: usize = 64 << 20;
 const BUDGET_BYTES_MIN: usize = 64 << 10;
+/// As much as a program can address, where that is less.
+const BUDGET_BYTES_MAX: usize = {
+    let bytes_max = 64 << 30;
+    if (isize::MAX as u64) < bytes_max {
+        isize::MAX as usize
+    } else {
+        bytes_max as usize
+    }
+};
 const WRITE_DELAY_BUSY: Duration = Duration::from_millis(5);
 const WRITE_DELAY_IDLE: Duration = Duration::from_millis(50);
 const EXIT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Describes a pipeline: what is captured, how much may wait, where it goes.
 ///
-/// Made by [`offloop::builder()`](crate::builder). [`init`](Builder::init) installs the pipeline as the program's
-/// subscriber; [`build`](Builder::build) makes a layer of it, to be composed with others.
+/// Made by [`offloop::builder()`](crate::builder). [`init`](Builder::init) installs the pipeline as
+/// the program's subscriber; [`build`](Builder::build) makes a layer of it, to be composed with
+/// others.
 ///
 /// ```
 /// # fn main() -> Result<(), offloop::Error> {
@@ -157,9 +167,9 @@ impl Builder {
     /// Sets which events are captured, in the syntax of `RUST_LOG`: `info`, `info,hyper=warn`,
     /// `my_crate::module=debug`, `[request{user=42}]=trace`.
     ///
-    /// The environment variable `RUST_LOG` overrides it where it is set. Defaults to `info`. Directives
-    /// by level and target cost a disabled event nothing; those by span (in brackets) are
-    /// decided anew for every event.
+    /// The environment variable `RUST_LOG` overrides it where it is set. Defaults to `info`.
+    /// Directives by level and target cost a disabled event nothing; those by span (in brackets)
+    /// are decided anew for every event.
     ///
     /// ```
     /// let builder = offloop::builder().filter("info,hyper=warn");
@@ -172,8 +182,8 @@ impl Builder {
 
     /// Sets what happens to a record that finds the memory budget used up.
     ///
-    /// Defaults to [`Overflow::DropNewest`]: the caller never waits, and what is dropped is counted and
-    /// reported in the log.
+    /// Defaults to [`Overflow::DropNewest`]: the caller never waits, and what is dropped is counted
+    /// and reported in the log.
     ///
     /// ```
     /// let at_most = std::time::Duration::from_secs(1);
@@ -189,24 +199,24 @@ impl Builder {
     ///
     /// Memory is taken on demand and reused; a program that keeps up with its log never touches
     /// most of it. The last eighth is kept for `WARN` and `ERROR`. When the budget is used up,
-    /// [`Overflow`] decides. Defaults to 64 MiB; at least 64 KiB. Each thread that logs holds one page
-    /// of the budget (1/128 of it, at most 32 KiB), so a budget below a few hundred KiB suits only
-    /// programs with few threads.
+    /// [`Overflow`] decides. Defaults to 64 MiB; at least 64 KiB, at most 64 GiB. Each thread that
+    /// logs holds one page of the budget (1/128 of it, at most 32 KiB while the budget is below 4
+    /// GiB), so a budget below a few hundred KiB suits only programs with few threads.
     ///
     /// ```
     /// let builder = offloop::builder().budget(16 << 20);
     /// # drop(builder);
     /// ```
     pub fn budget(mut self, bytes: usize) -> Self {
-        self.budget_bytes = bytes.max(BUDGET_BYTES_MIN);
+        self.budget_bytes = bytes.clamp(BUDGET_BYTES_MIN, BUDGET_BYTES_MAX);
         self
     }
 
     /// Sets how long the writer may leave a record alone while the program is quiet.
     ///
-    /// Log calls never wake the writer for a record; it looks by itself, every 5 ms while records come, and
-    /// after a while without any at this interval. Shorter means sooner in the file, and more
-    /// wake-ups of an idle program. Defaults to 50 ms, which is 20 wake-ups a second at most;
+    /// Log calls never wake the writer for a record; it looks by itself, every 5 ms while records
+    /// come, and after a while without any at this interval. Shorter means sooner in the file, and
+    /// more wake-ups of an idle program. Defaults to 50 ms, which is 20 wake-ups a second at most;
     /// between 100 µs and 10 s.
     ///
     /// ```
@@ -236,8 +246,8 @@ impl Builder {
         self
     }
 
-    /// Sets whether [`init`](Builder::init) makes panics records of the log: level `ERROR`, target `panic`, with message,
-    /// location, thread, and the backtrace if `RUST_BACKTRACE` asks for one.
+    /// Sets whether [`init`](Builder::init) makes panics records of the log: level `ERROR`, target
+    /// `panic`, with message, location, thread, and the backtrace if `RUST_BACKTRACE` asks for one.
     ///
     /// The hook that was set before is called after that. Defaults to `true`.
     ///
@@ -252,8 +262,9 @@ impl Builder {
 
     /// Sets who hears of the pipeline's own troubles: a sink that fails or recovers, records lost.
     ///
-    /// Called on a writer thread, at most five times in ten seconds. It must not log. By default each is one line on
-    /// stderr.
+    /// Called on the thread that writes, at most five times in ten seconds for each sink. It should
+    /// not log: what it says would wait for the very sink that is in trouble. By default each is
+    /// one line on stderr.
     ///
     /// ```
     /// let builder = offloop::builder().on_error(|complaint| {

@@ -3,6 +3,8 @@
 mod builder;
 mod sink;
 mod start;
+#[cfg(test)]
+mod tests;
 
 pub use self::builder::Builder;
 pub use self::sink::Sink;

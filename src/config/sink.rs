@@ -53,9 +53,10 @@ impl Sink {
 
     /// Standard output.
     ///
-    /// A pipe there may be shared with other processes, so each write to it holds whole lines and is at most
-    /// `PIPE_BUF` (4096 on Linux) bytes long, which the system keeps in one piece; only a line longer than that
-    /// may be torn by another process. A reader that stops reading stops nobody.
+    /// A pipe there may be shared with other processes, so each write to it holds whole lines and
+    /// is at most `PIPE_BUF` (4096 on Linux) bytes long, which the system keeps in one piece; only
+    /// a line longer than that may be torn by another process. A reader that stops reading stops
+    /// nobody.
     ///
     /// ```
     /// let sink = offloop::Sink::stdout().text();
@@ -75,12 +76,13 @@ impl Sink {
         Sink::new(Target::Stderr)
     }
 
-    /// Any writer, such as an appender of tracing-appender. It is called on its writer thread only, with whole lines, and
-    /// `flush` after each batch.
+    /// Any writer, such as an appender of tracing-appender. It is called on one thread at a
+    /// time, with whole lines, and flushed whenever nothing more waits. That thread is its writer
+    /// thread; after a shutdown it is whichever thread logs or flushes.
     ///
-    /// An error means that nothing of the call was taken: the same bytes are offered again. If
-    /// it panics, the batch that it was given is counted as lost. In a forked child it is not used (its state there is unknown): records of
-    /// the child are counted as lost for this sink.
+    /// An error means that nothing of the call was taken: the same bytes are offered again. If it
+    /// panics, the batch that it was given is counted as lost. In a forked child it is not used
+    /// (its state there is unknown): records of the child are counted as lost for this sink.
     ///
     /// ```
     /// let sink = offloop::Sink::writer(std::io::sink());
@@ -103,12 +105,13 @@ impl Sink {
 
     /// Writes one JSON object a line. This is the default.
     ///
-    /// The object is flat: `timestamp` (RFC 3339, UTC, microseconds), `level`, `target`, `message`, the event's fields
-    /// with their types, `spans` (names, outermost first), the fields of the spans (the event's own win, then the
-    /// innermost span's), and on request `thread`, `file` and `line`. No key comes twice: a field that is called like one of
-    /// these is kept as `fields.<name>`. 128-bit numbers that do not fit 64 bits are strings of
-    /// digits, NaN and infinities are strings, bytes are hexadecimal, an error is the list of its
-    /// messages, outermost first. A record of which something was cut has `"cut":true`.
+    /// The object is flat: `timestamp` (RFC 3339, UTC, microseconds), `level`, `target`, `message`,
+    /// the event's fields with their types, `spans` (names, outermost first), the fields of the
+    /// spans (the event's own win, then the innermost span's), and on request `thread`, `file` and
+    /// `line`. No key comes twice: a field that is called like one of these is kept as
+    /// `fields.<name>`. 128-bit numbers that do not fit 64 bits are strings of digits, NaN and
+    /// infinities are strings, bytes are hexadecimal, an error is the list of its messages,
+    /// outermost first. A record of which something was cut has `"cut":true`.
     ///
     /// ```
     /// let sink = offloop::Sink::stdout().json();
@@ -119,7 +122,8 @@ impl Sink {
         self
     }
 
-    /// Writes one line of text for people. In colour if the sink is a terminal and `NO_COLOR` is not set.
+    /// Writes one line of text for people. In colour if the sink is a terminal that is not
+    /// `dumb`; the environment variables `NO_COLOR` and `CLICOLOR_FORCE` overrule that.
     ///
     /// Line breaks, control characters and direction marks in data are escaped.
     ///
@@ -154,8 +158,8 @@ impl Sink {
         self
     }
 
-    /// Sets which of the captured records this sink takes, by level and target: `warn`, `info,hyper=error`.
-    /// By default all.
+    /// Sets which of the captured records this sink takes, by level and target: `warn`,
+    /// `info,hyper=error`. By default all.
     ///
     /// ```
     /// let sink = offloop::Sink::stderr().filter("warn");

@@ -1,18 +1,19 @@
 //! Ticks to wall-clock time.
 //!
-//! Records carry ticks, since these are the cheapest to take. The writer knows both clocks: now and then it
-//! notes what ticks, monotonic clock and wall clock say at one moment (an anchor), and reads every
-//! tick between two anchors off the line between them. Nothing has to be calibrated in advance,
-//! and no error adds up. The monotonic clock gives the rate, the wall clock only the offset: so a
-//! wall clock that is set moves the time stamps after the next anchor, and bends none before.
+//! Records carry ticks, since these are the cheapest to take. The writer knows both clocks: now and
+//! then it notes what ticks, monotonic clock and wall clock say at one moment (an anchor), and
+//! reads every tick between two anchors off the line between them. Nothing has to be calibrated in
+//! advance, and no error adds up. The monotonic clock gives the rate, the wall clock only the
+//! offset: so a wall clock that is set moves the time stamps after the next anchor, and bends none
+//! before.
 
 use std::collections::VecDeque;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::channel::ticks;
 
-/// How many anchors are kept, and how far apart at least: records older than all of them are dated by the
-/// oldest ones.
+/// How many anchors are kept, and how far apart at least: records older than all of them are dated
+/// by the oldest ones.
 const ANCHORS_MAX: usize = 64;
 const ANCHOR_DISTANCE_NS: i64 = 50_000_000;
 
@@ -86,7 +87,9 @@ impl Clock {
         }
         let from = self.anchors[end.saturating_sub(1)];
         let since = ticks.wrapping_sub(from.ticks) as i64;
-        from.wall_ns + (since as f64 * rate(from, self.anchors[end])) as i64
+        let since_ns = since as f64 * rate(from, self.anchors[end]);
+        // A wall clock may be set to any time, the last one that there is included.
+        from.wall_ns.saturating_add(since_ns as i64)
     }
 
     /// How long `ticks` are, in nanoseconds.
@@ -161,6 +164,12 @@ mod tests {
         ]);
         assert_eq!(clock.wall_ns(1500), hour_ns * 10 + second_ns * 3 / 2);
         assert_eq!(clock.wall_ns(2500), hour_ns * 9 + second_ns * 5 / 2);
+    }
+
+    #[test]
+    fn a_wall_clock_at_the_end_of_time_stays_there() {
+        let clock = clock(&[(1000, 0, i64::MAX), (3000, 1000, i64::MAX)]);
+        assert_eq!(clock.wall_ns(2000), i64::MAX);
     }
 
     #[test]

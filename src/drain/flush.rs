@@ -1,17 +1,19 @@
 //! Flush tickets: "everything that was logged before now is written".
 //!
 //! A ticket is a point in time. It is done once every sink has accepted all records up to it. Since
-//! a writer looks at the horizon before it looks at the records (see [`super::merge`]), whatever was
-//! logged before the ticket was drawn is among them, and threads that go on logging do not
-//! put it off.
+//! a writer looks at the horizon before it looks at the records (see [`super::merge`]), whatever
+//! was logged before the ticket was drawn is among them, and threads that go on logging do not put
+//! it off.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Instant;
+
+use crate::fork;
 
 /// How far one sink has got, and who waits for it.
 #[derive(Debug, Default)]
@@ -20,7 +22,15 @@ pub(crate) struct Progress {
     wanted: AtomicU64,
     /// Up to which time everything is written.
     reached: AtomicU64,
-    waiting: Mutex<Vec<(u64, Waker)>>,
+    waiting: Mutex<Vec<Waiting>>,
+}
+
+/// Who waits, for which ticket, and how he is woken.
+#[derive(Debug)]
+struct Waiting {
+    flush: u64,
+    ticket: u64,
+    waker: Waker,
 }
 
 impl Progress {
@@ -41,30 +51,46 @@ impl Progress {
         if self.wanted.load(Ordering::Acquire) == 0 {
             return;
         }
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let done = waiting
-            .extract_if(.., |(ticket, _)| *ticket <= horizon)
-            .collect::<Vec<_>>();
-        // A waker runs code of the executor's: not under the lock.
-        drop(waiting);
-        done.into_iter().for_each(|(_, waker)| waker.wake());
+        let done = self.extract(|waiting| waiting.ticket <= horizon);
+        done.into_iter().for_each(|waiting| waiting.waker.wake());
     }
 
-    fn poll(&self, ticket: u64, waker: &Waker) -> bool {
+    /// Takes out those who `are_meant`. Wakers run code of the executor's, also when they are
+    /// dropped: not under the lock.
+    fn extract(&self, are_meant: impl Fn(&Waiting) -> bool) -> Vec<Waiting> {
+        self.lock()
+            .extract_if(.., |waiting| are_meant(waiting))
+            .collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Waiting>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn poll(&self, flush: u64, ticket: u64, waker: &Waker) -> bool {
         if ticket <= self.reached.load(Ordering::Acquire) {
             return true;
         }
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let waker = waker.clone();
+        let mut waiting = self.lock();
         // Once more, under the lock: `reach` stores the time before it takes the lock.
         if ticket <= self.reached.load(Ordering::Acquire) {
             return true;
         }
-        if !waiting
-            .iter()
-            .any(|(other, known)| *other == ticket && known.will_wake(waker))
-        {
-            waiting.push((ticket, waker.clone()));
-        }
+        let known = waiting.iter_mut().find(|other| other.flush == flush);
+        let replaced = match known {
+            Some(known) => Some(std::mem::replace(&mut known.waker, waker)),
+            None => {
+                waiting.push(Waiting {
+                    flush,
+                    ticket,
+                    waker,
+                });
+                None
+            }
+        };
+        drop(waiting);
+        drop(replaced);
         false
     }
 }
@@ -72,22 +98,28 @@ impl Progress {
 /// Done once all sinks have reached a ticket.
 #[derive(Debug)]
 pub(crate) struct Flushed {
+    /// No two of a process have the same.
+    number: u64,
+    generation: u64,
     ticket: u64,
     sinks: Vec<Arc<Progress>>,
 }
 
 impl Flushed {
     pub(crate) fn new(ticket: u64, sinks: impl Iterator<Item = Arc<Progress>>) -> Self {
+        static NUMBERS: AtomicU64 = AtomicU64::new(0);
         Flushed {
+            number: NUMBERS.fetch_add(1, Ordering::Relaxed),
+            generation: fork::generation(),
             ticket,
             sinks: sinks.collect(),
         }
     }
 
-    /// Waits on this thread until `deadline`. Says whether everything was written by then.
-    pub(crate) fn wait_until(&mut self, deadline: Instant) -> bool {
-        let waker = Waker::from(Arc::new(Unpark(thread::current())));
-        let mut context = Context::from_waker(&waker);
+    /// Waits on this thread, which `waker` wakes, until `deadline`. Says whether everything was
+    /// written by then.
+    pub(crate) fn wait_until(&mut self, waker: &Waker, deadline: Instant) -> bool {
+        let mut context = Context::from_waker(waker);
         while Pin::new(&mut *self).poll(&mut context).is_pending() {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -103,9 +135,9 @@ impl Future for Flushed {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let ticket = self.ticket;
+        let (number, ticket) = (self.number, self.ticket);
         self.sinks
-            .retain(|sink| !sink.poll(ticket, context.waker()));
+            .retain(|sink| !sink.poll(number, ticket, context.waker()));
         if self.sinks.is_empty() {
             Poll::Ready(())
         } else {
@@ -114,10 +146,54 @@ impl Future for Flushed {
     }
 }
 
+impl Drop for Flushed {
+    /// Whoever gives up is not kept: a sink may stall for long, and be waited for again and again.
+    fn drop(&mut self) {
+        if self.generation != fork::generation() {
+            // The locks of the parent process may be held by threads that do not exist here.
+            return;
+        }
+        for sink in &self.sinks {
+            drop(sink.extract(|waiting| waiting.flush == self.number));
+        }
+    }
+}
+
+/// Wakes the current thread where it is parked.
+pub(crate) fn current_thread() -> Waker {
+    Waker::from(Arc::new(Unpark(thread::current())))
+}
+
 struct Unpark(Thread);
 
 impl Wake for Unpark {
     fn wake(self: Arc<Self>) {
         self.0.unpark();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn those_who_wait_are_kept_once_and_only_while_they_wait() {
+        let progress = Arc::new(Progress::default());
+        let mut flushes = [1, 2].map(|ticket| {
+            progress.want(ticket);
+            Flushed::new(ticket, [Arc::clone(&progress)].into_iter())
+        });
+        for flushed in &mut flushes {
+            for _ in 0..3 {
+                assert!(!flushed.wait_until(&current_thread(), Instant::now()));
+            }
+        }
+        assert_eq!(progress.lock().len(), 2);
+        let [first, mut second] = flushes;
+        drop(first);
+        assert_eq!(progress.lock().len(), 1);
+        progress.reach(2);
+        assert!(progress.lock().is_empty() && !progress.is_wanted());
+        assert!(second.wait_until(&current_thread(), Instant::now()));
     }
 }

@@ -108,7 +108,7 @@ impl LineWriter {
         source: &'a mut Source,
     ) -> Option<Record<'a>> {
         let mut time_ns = self.clock.wall_ns(ticks);
-        if time_ns < source.latest_ns && source.latest_ns - time_ns < STEP_BACK_NS {
+        if time_ns < source.latest_ns && source.latest_ns.saturating_sub(time_ns) < STEP_BACK_NS {
             time_ns = source.latest_ns;
         }
         source.latest_ns = time_ns;

@@ -100,8 +100,8 @@ impl Merge {
         self.forget_ended_lanes();
     }
 
-    /// Drops the newest full pages until the pages held have at most `bytes_max`, and passes each to
-    /// `drop`. A page that a lane appends to is never dropped: records yet to come would be lost
+    /// Drops the newest full pages until the pages held have at most `bytes_max`, and passes each
+    /// to `drop`. A page that a lane appends to is never dropped: records yet to come would be lost
     /// unseen.
     pub(crate) fn drop_newest(&mut self, bytes_max: usize, mut drop: impl FnMut(PageReader)) {
         let mut held: usize = self.lanes.iter().map(LaneQueue::held_bytes).sum();

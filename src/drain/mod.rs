@@ -2,8 +2,8 @@
 //!
 //! - In: announced pages, from the channel.
 //! - Out: batches of whole lines, to the sinks.
-//! - Runs on: one dedicated thread for each sink, so that a sink that stalls holds up no other. With one
-//!   sink, which is the rule, that is one writer thread for the pipeline.
+//! - Runs on: one dedicated thread for each sink, so that a sink that stalls holds up no other.
+//!   With one sink, which is the rule, that is one writer thread for the pipeline.
 //! - Never: logs through `tracing`; panics on what a sink does; keeps more than one batch beside
 //!   the pages.
 //!
@@ -171,10 +171,11 @@ impl Drain {
     /// writers' own threads where they run, else on this one. Says whether it was everything.
     pub(crate) fn flush_until(&self, deadline: Instant) -> bool {
         let mut flushed = self.flush();
+        let waker = flush::current_thread();
         loop {
             self.run_parked(deadline);
             // In pieces: another thread that ran a worker just now may have missed this ticket.
-            if flushed.wait_until(deadline.min(Instant::now() + PARKED_POLL)) {
+            if flushed.wait_until(&waker, deadline.min(Instant::now() + PARKED_POLL)) {
                 return true;
             }
             if deadline <= Instant::now() {
@@ -209,7 +210,9 @@ impl Drain {
                 Err(TryLockError::WouldBlock) => continue,
             };
             if let Some(worker) = &mut *worker {
-                channel::as_reader(|| worker.run_until(deadline));
+                channel::as_reader(|| {
+                    fenced(worker, |worker| worker.run_until(deadline));
+                });
             }
         }
     }
@@ -218,11 +221,19 @@ impl Drain {
 /// Runs a worker to its end, whatever happens. Foreign code is fenced in where it is called; should
 /// something panic all the same, a batch is the most that it may cost.
 fn run(worker: &mut Worker, delays: Delays) {
-    while catch_unwind(AssertUnwindSafe(|| worker.run(delays))).is_err() {
-        worker.complain_of_panic();
-        worker.abandon_batch(LossReason::Io);
+    while !fenced(worker, |worker| worker.run(delays)) {
         thread::sleep(PARKED_POLL);
     }
+}
+
+/// Says whether `part` came to its end.
+fn fenced(worker: &mut Worker, part: impl FnOnce(&mut Worker)) -> bool {
+    let outcome = catch_unwind(AssertUnwindSafe(|| part(worker)));
+    if outcome.is_err() {
+        worker.complain_of_panic();
+        worker.abandon_batch(LossReason::Io);
+    }
+    outcome.is_ok()
 }
 
 /// No panic leaves a worker half moved.

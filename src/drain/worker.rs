@@ -129,6 +129,9 @@ impl Worker {
             if !more {
                 break;
             }
+            if self.is_out_of_patience() {
+                return written;
+            }
         }
         self.report_losses();
         self.relieve_pool();
@@ -190,16 +193,14 @@ impl Worker {
             };
             let batch = &self.batch;
             match catch_unwind(AssertUnwindSafe(|| sink.write(batch.rest()))) {
-                Ok(Ok(bytes)) => self.accepted(bytes),
-                Ok(Err(error)) => {
-                    if self
-                        .patience
-                        .is_some_and(|deadline| deadline <= Instant::now())
-                    {
+                Ok(Ok(bytes)) => {
+                    self.accepted(bytes);
+                    if self.is_out_of_patience() && !self.batch.is_empty() {
                         return false;
                     }
-                    self.wait_for_sink(&error);
                 }
+                Ok(Err(_)) if self.is_out_of_patience() => return false,
+                Ok(Err(error)) => self.wait_for_sink(&error),
                 Err(_) => {
                     self.complain_of_panic();
                     self.abandon_batch(LossReason::Io);
@@ -251,6 +252,11 @@ impl Worker {
     /// room would, each time.
     fn leave_alone(&self, pause: Duration) {
         thread::sleep(self.limited(pause));
+    }
+
+    fn is_out_of_patience(&self) -> bool {
+        self.patience
+            .is_some_and(|deadline| deadline <= Instant::now())
     }
 
     /// As much of a wait as patience allows.
@@ -335,7 +341,7 @@ impl Worker {
     /// Writes into the log what was lost since the last report.
     fn report_losses(&mut self) {
         let state = &self.sinks[self.place];
-        let is_ending = self.patience.is_some() || state.is_stopping.load(Ordering::Relaxed);
+        let is_ending = self.patience.is_some() || self.channel.is_closed();
         // Losses are counted where a lane has no room, and where this sink fails.
         let lanes = || self.channel.lanes().map(|lane| &lane.lost);
         let losses = || lanes().chain([&state.counters.lost]);

@@ -12,15 +12,16 @@
 //! part of the record did not fit.
 //!
 //! No key comes twice:
-//! - An event's field replaces those of its spans with the same name, an inner span's those of outer
-//!   spans. Within an event or a span the last value counts.
+//! - An event's field replaces those of its spans with the same name, an inner span's those of
+//!   outer spans. Within an event or a span the last value counts.
 //! - The keys above belong to the format. A field with such a name is kept as `fields.<name>`, with
 //!   the prefix repeated until no other field has that name. Only an event's own message is
 //!   `message`.
 //!
 //! Values: integers that fit 64 bits and finite floats are numbers, longer integers strings of
-//! digits, other floats `"NaN"`, `"Infinity"` and `"-Infinity"`, bytes strings of hexadecimal digits, errors lists
-//! of messages from the outermost to the root cause. The thread is always a string.
+//! digits, other floats `"NaN"`, `"Infinity"` and `"-Infinity"`, bytes strings of hexadecimal
+//! digits, errors lists of messages from the outermost to the root cause. The thread is always a
+//! string.
 
 use std::collections::HashMap;
 

@@ -27,7 +27,7 @@ const HEADER_BYTES: usize = 16;
 #[derive(Debug)]
 pub(crate) struct Encoder<'b> {
     bytes: &'b mut Buffer,
-    pub(super) cut: bool,
+    cut: bool,
 }
 
 impl<'b> Encoder<'b> {
@@ -37,8 +37,13 @@ impl<'b> Encoder<'b> {
         Encoder { bytes, cut: false }
     }
 
+    /// Whether something did not fit.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.cut
+    }
+
     /// Starts a record: its header and the spans around it, which `write_spans` appends. That says
-    /// no if not all of them fit.
+    /// no if something of them is left out.
     #[inline]
     pub(crate) fn record(
         bytes: &'b mut Buffer,

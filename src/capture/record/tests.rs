@@ -118,7 +118,7 @@ fn a_text_is_marked_where_it_is_cut_though_an_earlier_field_did_not_fit() {
     let mut encoder = Encoder::fields(&mut bytes, 1000);
     encoder.str(Name::Inline(&"n".repeat(1000)), "the name leaves no room");
     encoder.text_of(Name::Inline("text"), &"x".repeat(1000));
-    assert!(encoder.cut);
+    assert!(encoder.is_cut());
     assert!(bytes.as_slice().ends_with("x…[cut]".as_bytes()));
 }
 
