@@ -20,6 +20,4 @@ pub(crate) mod thread;
 pub(crate) mod visit;
 
 #[cfg(test)]
-mod record_tests;
-#[cfg(test)]
 pub(crate) mod sample;

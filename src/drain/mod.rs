@@ -54,7 +54,7 @@ pub(crate) struct SinkState {
     pub(crate) counters: SinkCounters,
     pub(crate) progress: Arc<Progress>,
     /// Locked by the sink's writer while it formats a batch, never while it writes one.
-    pub(crate) merge: Mutex<Merge>,
+    merge: Mutex<Merge>,
     pub(crate) is_stopping: AtomicBool,
 }
 
@@ -69,6 +69,28 @@ impl SinkState {
             merge: Mutex::default(),
             is_stopping: AtomicBool::new(false),
         }
+    }
+
+    fn lock_merge(&self) -> MutexGuard<'_, Merge> {
+        // A panic inside leaves no half-done step: the merge only moves whole pages.
+        self.merge.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Drops the newest pages that wait for this sink beyond `kept_bytes`, and counts what was in
+    /// them as lost.
+    fn drop_newest(&self, kept_bytes: usize, channel: &Channel) {
+        let mut merge = self.lock_merge();
+        merge.collect(&self.inlet);
+        merge.drop_newest(kept_bytes, |mut page| {
+            let now = ticks::now();
+            while let Some(frame) = page.next() {
+                let lost = &self.counters.lost;
+                lost.count(LossReason::QueueFull, frame.level, now);
+                let len = frame.record().len();
+                page.advance(len);
+            }
+            channel.put(page.release());
+        });
     }
 }
 

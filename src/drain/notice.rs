@@ -3,6 +3,8 @@
 //! Notices are ordinary records with the target `offloop`, so that every format writes them in its
 //! own way, and whoever reads the log finds them with the tools that he has.
 
+use std::time::{Duration, Instant};
+
 use tracing::callsite::{Callsite, Identifier};
 use tracing::field::FieldSet;
 use tracing::metadata::Kind;
@@ -11,7 +13,65 @@ use tracing::{Level, Metadata};
 
 use crate::capture::buffer::Buffer;
 use crate::capture::record::{Encoder, Name};
-use crate::channel::overflow::{LossReason, LossTable};
+use crate::channel::overflow::{LossCounters, LossReason, LossTable};
+
+/// Losses that go on are reported at most this often.
+const REPORT_PAUSE: Duration = Duration::from_secs(1);
+
+/// What one sink has reported of the records lost on the way to it.
+#[derive(Debug, Default)]
+pub(crate) struct LossReport {
+    reported: LossTable,
+    reported_at: Option<Instant>,
+    /// How many there were at the last look.
+    seen: u64,
+}
+
+/// The losses since the last report: how many, and between when and when.
+pub(crate) struct LossNews {
+    pub(crate) table: LossTable,
+    pub(crate) first_ticks: u64,
+    pub(crate) last_ticks: u64,
+}
+
+impl LossReport {
+    /// What there is to report to `reader`. Losses that go on are summed up, but for the last time.
+    pub(crate) fn news<'c, I>(
+        &mut self,
+        losses: impl Fn() -> I,
+        reader: usize,
+        is_last: bool,
+    ) -> Option<LossNews>
+    where
+        I: Iterator<Item = &'c LossCounters>,
+    {
+        let is_too_soon = self
+            .reported_at
+            .is_some_and(|at| at.elapsed() < REPORT_PAUSE);
+        let seen = losses().map(LossCounters::total).sum();
+        if seen == self.seen || (is_too_soon && !is_last) {
+            return None;
+        }
+        self.seen = seen;
+        let first = losses().filter_map(|lost| lost.take_first_ticks(reader));
+        let first = first.min();
+        let last = losses().map(LossCounters::last_ticks).max();
+        let last_ticks = last.unwrap_or_default();
+        let lost = losses().fold(LossTable::default(), |sum, lost| sum.plus(&lost.snapshot()));
+        let table = lost.minus(&self.reported);
+        if table.total() == 0 {
+            // They were counted in the midst of the last look, and reported with it.
+            return None;
+        }
+        self.reported = lost;
+        self.reported_at = Some(Instant::now());
+        Some(LossNews {
+            table,
+            first_ticks: first.unwrap_or(last_ticks),
+            last_ticks,
+        })
+    }
+}
 
 static WARNING: Metadata<'static> = metadata(Level::WARN);
 static ERROR: Metadata<'static> = metadata(Level::ERROR);

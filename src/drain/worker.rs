@@ -2,18 +2,17 @@
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::batch::Batch;
 use super::line::LineWriter;
-use super::merge::Merge;
-use super::{Delays, SinkState, notice};
+use super::notice::{self, LossReport};
+use super::{Delays, SinkState};
 use crate::channel::Channel;
-use crate::channel::overflow::{LossCounters, LossReason, LossTable};
-use crate::channel::page::PageReader;
+use crate::channel::overflow::LossReason;
 use crate::channel::ticks::{self, TICKS_MARGIN};
 use crate::complaint::Complaints;
 use crate::sink::Sink;
@@ -24,9 +23,6 @@ const BACK_OFF_MAX: Duration = Duration::from_millis(500);
 
 /// How long to wait for room in a pipe before looking around again.
 const ROOM_WAIT: Duration = Duration::from_millis(50);
-
-/// Losses that go on are reported at most this often.
-const REPORT_PAUSE: Duration = Duration::from_secs(1);
 
 /// After this long without a record the writer begins to sleep longer.
 const QUIET_AFTER: Duration = Duration::from_millis(100);
@@ -45,11 +41,7 @@ pub(crate) struct Worker {
     failure: Option<Failure>,
     /// Whether the sink may hold back what it accepted.
     must_flush: bool,
-    /// The losses that were reported, how many there were at the last look, and when the last
-    /// report was.
-    reported: LossTable,
-    losses_seen: u64,
-    reported_at: Option<Instant>,
+    losses: LossReport,
     /// Until when to try, where the thread is not the writer's own.
     patience: Option<Instant>,
 }
@@ -81,9 +73,7 @@ impl Worker {
             complaints,
             failure: None,
             must_flush: false,
-            reported: LossTable::default(),
-            losses_seen: 0,
-            reported_at: None,
+            losses: LossReport::default(),
             patience: None,
         }
     }
@@ -181,7 +171,7 @@ impl Worker {
         }
         let sinks = Arc::clone(&self.sinks);
         let state = &sinks[self.place];
-        let mut merge = lock(state);
+        let mut merge = state.lock_merge();
         merge.collect(&state.inlet);
         let (lines, batch) = (&mut self.lines, &mut self.batch);
         merge
@@ -240,7 +230,9 @@ impl Worker {
             self.state().counters.count_wait(wait_ns);
         }
         let channel = &self.channel;
-        lock(self.state()).release_finished(|page| channel.put(page.release()));
+        self.state()
+            .lock_merge()
+            .release_finished(|page| channel.put(page.release()));
     }
 
     fn wait_for_sink(&mut self, error: &io::Error) {
@@ -340,49 +332,26 @@ impl Worker {
         !self.must_flush
     }
 
-    /// Writes into the log what was lost since the last report. Losses that go on are summed up.
+    /// Writes into the log what was lost since the last report.
     fn report_losses(&mut self) {
-        let too_soon = self
-            .reported_at
-            .is_some_and(|at| at.elapsed() < REPORT_PAUSE);
-        let is_ending = self.patience.is_some() || self.state().is_stopping.load(Ordering::Relaxed);
-        let losses_seen = self.losses().map(LossCounters::total).sum();
-        if losses_seen == self.losses_seen || (too_soon && !is_ending) {
+        let state = &self.sinks[self.place];
+        let is_ending = self.patience.is_some() || state.is_stopping.load(Ordering::Relaxed);
+        // Losses are counted where a lane has no room, and where this sink fails.
+        let lanes = || self.channel.lanes().map(|lane| &lane.lost);
+        let losses = || lanes().chain([&state.counters.lost]);
+        let Some(news) = self.losses.news(losses, self.place, is_ending) else {
             return;
-        }
-        self.losses_seen = losses_seen;
-        let first = self
-            .losses()
-            .filter_map(|lost| lost.take_first_ticks(self.place));
-        let first = first.min();
-        let last = self.losses().map(LossCounters::last_ticks).max();
-        let lost = self
-            .losses()
-            .fold(LossTable::default(), |sum, lost| sum.plus(&lost.snapshot()));
-        let news = lost.minus(&self.reported);
-        let count = news.total();
-        if count == 0 {
-            // They were counted in the midst of the last look, and reported with it.
-            return;
-        }
-        let last = last.unwrap_or_default();
-        let first = self.lines.timestamp(first.unwrap_or(last));
-        let last = self.lines.timestamp(last);
+        };
+        let first = self.lines.timestamp(news.first_ticks);
+        let last = self.lines.timestamp(news.last_ticks);
         self.lines
             .write_notice(ticks::now(), &mut self.batch, |record| {
-                notice::lost(record, &news, &first, &last);
+                notice::lost(record, &news.table, &first, &last);
             });
-        let name = &self.state().name;
+        let count = news.table.total();
+        let name = &state.name;
         self.complaints
             .say(&format!("{count} records lost on the way to {name}"));
-        self.reported = lost;
-        self.reported_at = Some(Instant::now());
-    }
-
-    /// Everywhere where losses of this sink are counted.
-    fn losses(&self) -> impl Iterator<Item = &LossCounters> {
-        let own = &self.state().counters.lost;
-        self.channel.lanes().map(|lane| &lane.lost).chain([own])
     }
 
     /// A sink that is up to date sees to it that one that lags does not use up the budget of all.
@@ -398,34 +367,11 @@ impl Worker {
             .enumerate()
             .filter(|(place, _)| *place != self.place)
         {
-            let mut merge = lock(laggard);
-            merge.collect(&laggard.inlet);
-            merge.drop_newest(fair_bytes, |page| {
-                self.channel.put(count_lost(page, laggard));
-            });
+            laggard.drop_newest(fair_bytes, &self.channel);
         }
     }
 
     fn state(&self) -> &SinkState {
         &self.sinks[self.place]
     }
-}
-
-/// Counts what a reader will not read any more, and lets go of the page.
-fn count_lost(mut page: PageReader, state: &SinkState) -> Option<crate::channel::page::IdlePage> {
-    let now = ticks::now();
-    while let Some(frame) = page.next() {
-        state
-            .counters
-            .lost
-            .count(LossReason::QueueFull, frame.level, now);
-        let len = frame.record().len();
-        page.advance(len);
-    }
-    page.release()
-}
-
-fn lock(state: &SinkState) -> MutexGuard<'_, Merge> {
-    // A panic inside leaves no half-done step: the merge only moves whole pages.
-    state.merge.lock().unwrap_or_else(PoisonError::into_inner)
 }

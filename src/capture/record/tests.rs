@@ -2,12 +2,10 @@ use std::fmt;
 
 use proptest::prelude::*;
 
-use super::buffer::Buffer;
-use super::callsite::Callsites;
-use super::record::{
-    Encoder, Fields, Name, RECORD_BYTES_MAX, Record, ThreadLabel, Value, merge_fields,
-};
-use super::sample::{
+use super::{Encoder, Fields, Name, RECORD_BYTES_MAX, Record, ThreadLabel, Value, merge_fields};
+use crate::capture::buffer::Buffer;
+use crate::capture::callsite::Callsites;
+use crate::capture::sample::{
     Sample, SampleField, SampleValue, any_damaged_record, any_sample, any_value, encoded_fields,
     field, inline_field, message, str_field,
 };

@@ -1,0 +1,302 @@
+//! Record bytes become values again.
+
+use super::{
+    FLAG_CUT, NAME_INLINE, TAG_BYTES, TAG_ERROR, TAG_F64, TAG_FALSE, TAG_I64, TAG_I128, TAG_STR,
+    TAG_TEXT, TAG_TRUE, TAG_U64, TAG_U128, ThreadLabel, Value,
+};
+use crate::capture::callsite::{Callsite, Callsites};
+
+/// A record as the writer sees it.
+#[derive(Clone, Debug)]
+pub(crate) struct Record<'a> {
+    /// Nanoseconds since the Unix epoch.
+    pub(crate) time_ns: i64,
+    pub(crate) callsite: &'static Callsite,
+    pub(crate) thread: &'a ThreadLabel,
+    /// Whether part of it did not fit.
+    pub(crate) is_cut: bool,
+    /// Where the record comes from. Differs from the callsite's own where it came through `log`.
+    pub(crate) origin: Origin<'a>,
+    spans: &'a [u8],
+    fields: &'a [u8],
+}
+
+/// Target and place of a record.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Origin<'a> {
+    pub(crate) target: &'a str,
+    pub(crate) file: Option<&'a str>,
+    pub(crate) line: Option<u32>,
+}
+
+impl<'a> Record<'a> {
+    /// Reads a record that [`Encoder::record`] wrote. `None` if the bytes are no record.
+    pub(crate) fn decode(
+        bytes: &'a [u8],
+        time_ns: i64,
+        thread: &'a ThreadLabel,
+        callsites: &mut Callsites,
+    ) -> Option<Self> {
+        let mut rest = bytes;
+        let callsite = callsites.at(take_u64(&mut rest)?);
+        let flags = take_u32(&mut rest)?;
+        let spans_len = take_u32(&mut rest)? as usize;
+        let spans = take(&mut rest, spans_len)?;
+        let mut record = Record {
+            time_ns,
+            callsite,
+            thread,
+            is_cut: flags & FLAG_CUT != 0,
+            origin: callsite.origin(),
+            spans,
+            fields: rest,
+        };
+        if callsite.is_log {
+            record.read_log_origin();
+        }
+        Some(record)
+    }
+
+    /// The record's own fields, in the order of the macro.
+    pub(crate) fn fields(&self) -> Fields<'a> {
+        Fields {
+            callsite: self.callsite,
+            rest: self.fields,
+        }
+    }
+
+    /// The spans around the record, innermost first.
+    pub(crate) fn spans<'c>(&self, callsites: &'c mut Callsites) -> Spans<'a, 'c> {
+        Spans {
+            rest: self.spans,
+            callsites,
+        }
+    }
+
+    /// Whether the record was logged outside of any span.
+    pub(crate) fn is_outside_spans(&self) -> bool {
+        self.spans.is_empty()
+    }
+
+    /// Takes target, file and line from the fields that the bridge from `log` puts them into.
+    fn read_log_origin(&mut self) {
+        let fields = Fields {
+            callsite: self.callsite,
+            rest: self.fields,
+        };
+        for (name, value) in fields.unfiltered() {
+            match (name, value) {
+                ("log.target", Value::Str(target)) => self.origin.target = target,
+                ("log.file", Value::Str(file)) => self.origin.file = Some(file),
+                ("log.line", Value::U64(line)) => self.origin.line = u32::try_from(line).ok(),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// The spans of a record, innermost first.
+#[derive(Debug)]
+pub(crate) struct Spans<'a, 'c> {
+    rest: &'a [u8],
+    callsites: &'c mut Callsites,
+}
+
+/// One span of a record.
+#[derive(Clone, Debug)]
+pub(crate) struct SpanView<'a> {
+    pub(crate) callsite: &'static Callsite,
+    fields: &'a [u8],
+}
+
+impl<'a> Iterator for Spans<'a, '_> {
+    type Item = SpanView<'a>;
+
+    fn next(&mut self) -> Option<SpanView<'a>> {
+        let callsite = self.callsites.at(take_u64(&mut self.rest)?);
+        let fields_len = take_u32(&mut self.rest)? as usize;
+        let fields = take(&mut self.rest, fields_len)?;
+        Some(SpanView { callsite, fields })
+    }
+}
+
+impl<'a> SpanView<'a> {
+    pub(crate) fn fields(&self) -> Fields<'a> {
+        Fields {
+            callsite: self.callsite,
+            rest: self.fields,
+        }
+    }
+}
+
+/// Names and values, in the order in which they were recorded.
+#[derive(Clone, Debug)]
+pub(crate) struct Fields<'a> {
+    callsite: &'static Callsite,
+    rest: &'a [u8],
+}
+
+/// A field, for readers that keep something per callsite and field.
+#[derive(Clone, Debug)]
+pub(crate) struct Field<'a> {
+    /// Its place in the callsite's field list, if it is declared there.
+    pub(crate) place: Option<usize>,
+    pub(crate) name: &'a str,
+    pub(crate) value: Value<'a>,
+}
+
+impl<'a> Fields<'a> {
+    // Inlined by force, with all below: a field returned through memory costs twice the decoding.
+    #[inline(always)]
+    pub(crate) fn next_field(&mut self) -> Option<Field<'a>> {
+        loop {
+            let field = self.take_next()?;
+            if !(self.callsite.is_log && field.name.starts_with("log.")) {
+                return Some(field);
+            }
+        }
+    }
+
+    /// With the fields in which the bridge from `log` hides target, file and line.
+    fn unfiltered(mut self) -> impl Iterator<Item = (&'a str, Value<'a>)> {
+        std::iter::from_fn(move || self.take_next().map(|field| (field.name, field.value)))
+    }
+
+    #[inline(always)]
+    fn take_next(&mut self) -> Option<Field<'a>> {
+        let RawField { name, value, .. } = raw_field(&mut self.rest)?;
+        let (place, name) = match name {
+            RawName::Index(index) => {
+                let place = index as usize;
+                (Some(place), *self.callsite.fields.get(place)?)
+            }
+            RawName::Inline(name) => (None, name),
+        };
+        Some(Field { place, name, value })
+    }
+}
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = (&'a str, Value<'a>);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        self.next_field().map(|field| (field.name, field.value))
+    }
+}
+
+/// The messages of an error and its sources.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Messages<'a>(&'a [u8]);
+
+impl<'a> Iterator for Messages<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        let len = take_u32(&mut self.0)? as usize;
+        take(&mut self.0, len).map(as_text)
+    }
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum RawName<'a> {
+    Index(u16),
+    Inline(&'a str),
+}
+
+/// A field as it lies in the record.
+struct RawField<'a> {
+    name: RawName<'a>,
+    value: Value<'a>,
+    /// All of it: tag, name and value.
+    bytes: &'a [u8],
+}
+
+struct RawFields<'a>(&'a [u8]);
+
+impl<'a> Iterator for RawFields<'a> {
+    type Item = RawField<'a>;
+
+    fn next(&mut self) -> Option<RawField<'a>> {
+        raw_field(&mut self.0)
+    }
+}
+
+/// Copies `old` fields to `merged`, without those that `new` replaces, then `new`.
+pub(crate) fn merge_fields(old: &[u8], new: &[u8], merged: &mut Vec<u8>) {
+    for field in RawFields(old) {
+        let is_replaced = RawFields(new).any(|newer| newer.name == field.name);
+        if !is_replaced {
+            merged.extend_from_slice(field.bytes);
+        }
+    }
+    merged.extend_from_slice(new);
+}
+
+/// Reads a field. `None` at the end, and where the bytes are no field.
+#[inline(always)]
+fn raw_field<'a>(rest: &mut &'a [u8]) -> Option<RawField<'a>> {
+    let start = *rest;
+    let [tag] = take_array(rest)?;
+    let name = match u16::from_le_bytes(take_array(rest)?) {
+        NAME_INLINE => {
+            let len = u16::from_le_bytes(take_array(rest)?) as usize;
+            RawName::Inline(as_text(take(rest, len)?))
+        }
+        index => RawName::Index(index),
+    };
+    let value = match tag {
+        TAG_I64 => Value::I64(i64::from_le_bytes(take_array(rest)?)),
+        TAG_U64 => Value::U64(take_u64(rest)?),
+        TAG_I128 => Value::I128(i128::from_le_bytes(take_array(rest)?)),
+        TAG_U128 => Value::U128(u128::from_le_bytes(take_array(rest)?)),
+        TAG_F64 => Value::F64(f64::from_le_bytes(take_array(rest)?)),
+        TAG_FALSE => Value::Bool(false),
+        TAG_TRUE => Value::Bool(true),
+        TAG_STR => Value::Str(as_text(take_block(rest)?)),
+        TAG_TEXT => Value::Text(as_text(take_block(rest)?)),
+        TAG_BYTES => Value::Bytes(take_block(rest)?),
+        TAG_ERROR => Value::Error(Messages(take_block(rest)?)),
+        _ => return None,
+    };
+    let bytes = &start[..start.len() - rest.len()];
+    Some(RawField { name, value, bytes })
+}
+
+fn as_text(bytes: &[u8]) -> &str {
+    // Only text is written under these tags. Should the bytes be damaged all the same, the part
+    // before the damage is the text.
+    std::str::from_utf8(bytes).unwrap_or_else(|error| {
+        std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default()
+    })
+}
+
+#[inline(always)]
+fn take_block<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let len = take_u32(rest)? as usize;
+    take(rest, len)
+}
+
+#[inline(always)]
+fn take_u32(rest: &mut &[u8]) -> Option<u32> {
+    take_array(rest).map(u32::from_le_bytes)
+}
+
+#[inline(always)]
+fn take_u64(rest: &mut &[u8]) -> Option<u64> {
+    take_array(rest).map(u64::from_le_bytes)
+}
+
+#[inline(always)]
+fn take_array<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
+    let (taken, left) = rest.split_first_chunk::<N>()?;
+    *rest = left;
+    Some(*taken)
+}
+
+#[inline(always)]
+fn take<'a>(rest: &mut &'a [u8], len: usize) -> Option<&'a [u8]> {
+    let (taken, left) = rest.split_at_checked(len)?;
+    *rest = left;
+    Some(taken)
+}

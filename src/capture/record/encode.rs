@@ -1,0 +1,285 @@
+//! Values become record bytes.
+
+use std::error::Error;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use tracing::Metadata;
+
+use super::{
+    FLAG_CUT, NAME_INLINE, Name, RECORD_BYTES_MAX, TAG_BYTES, TAG_ERROR, TAG_F64, TAG_FALSE,
+    TAG_I64, TAG_I128, TAG_STR, TAG_TEXT, TAG_TRUE, TAG_U64, TAG_U128,
+};
+use crate::capture::buffer::Buffer;
+
+/// How many links of an error's source chain are kept: a chain may be a circle.
+const ERROR_SOURCES_MAX: usize = 64;
+
+/// Says where text was cut.
+const CUT_MARK: &str = "…[cut]";
+
+/// Tag, name and length of a field whose callsite declares it take less than this.
+const NAME_ROOM: usize = 8;
+
+const HEADER_BYTES: usize = 16;
+
+/// Writes fields to the end of a buffer. What does not fit into it is cut, and marked.
+#[derive(Debug)]
+pub(crate) struct Encoder<'b> {
+    bytes: &'b mut Buffer,
+    pub(super) cut: bool,
+}
+
+impl<'b> Encoder<'b> {
+    /// Encodes bare fields, as a span keeps them, up to `limit` bytes.
+    pub(crate) fn fields(bytes: &'b mut Buffer, limit: usize) -> Self {
+        bytes.begin(limit);
+        Encoder { bytes, cut: false }
+    }
+
+    /// Starts a record: its header and the spans around it, which `write_spans` appends. That says
+    /// no if not all of them fit.
+    #[inline]
+    pub(crate) fn record(
+        bytes: &'b mut Buffer,
+        metadata: &'static Metadata<'static>,
+        write_spans: impl FnOnce(&mut Buffer) -> bool,
+    ) -> Self {
+        bytes.begin(RECORD_BYTES_MAX);
+        bytes.reserve(HEADER_BYTES);
+        bytes.put(address_of(metadata).to_le_bytes());
+        bytes.put([0; 8]);
+        let all_fit = write_spans(bytes);
+        bytes.set_u32(12, (bytes.len() - HEADER_BYTES) as u32);
+        Encoder {
+            bytes,
+            cut: !all_fit,
+        }
+    }
+
+    /// Ends a record that [`Encoder::record`] began.
+    #[inline]
+    pub(crate) fn finish(self) {
+        if self.cut {
+            self.bytes.set_u32(8, FLAG_CUT);
+        }
+    }
+
+    #[inline]
+    pub(crate) fn i64(&mut self, name: Name<'_>, value: i64) {
+        self.fixed(TAG_I64, name, value.to_le_bytes());
+    }
+
+    #[inline]
+    pub(crate) fn u64(&mut self, name: Name<'_>, value: u64) {
+        self.fixed(TAG_U64, name, value.to_le_bytes());
+    }
+
+    #[inline]
+    pub(crate) fn i128(&mut self, name: Name<'_>, value: i128) {
+        self.fixed(TAG_I128, name, value.to_le_bytes());
+    }
+
+    #[inline]
+    pub(crate) fn u128(&mut self, name: Name<'_>, value: u128) {
+        self.fixed(TAG_U128, name, value.to_le_bytes());
+    }
+
+    #[inline]
+    pub(crate) fn f64(&mut self, name: Name<'_>, value: f64) {
+        self.fixed(TAG_F64, name, value.to_le_bytes());
+    }
+
+    #[inline]
+    pub(crate) fn bool(&mut self, name: Name<'_>, value: bool) {
+        self.fixed(if value { TAG_TRUE } else { TAG_FALSE }, name, []);
+    }
+
+    #[inline]
+    pub(crate) fn str(&mut self, name: Name<'_>, value: &str) {
+        if self.begin(TAG_STR, name, 4 + value.len()) {
+            self.bytes.put((value.len() as u32).to_le_bytes());
+            self.bytes.put_slice(value.as_bytes());
+        } else if self.begin(TAG_STR, name, 4) {
+            self.block(|encoder| encoder.put_cut(value));
+        }
+    }
+
+    #[inline]
+    pub(crate) fn bytes(&mut self, name: Name<'_>, value: &[u8]) {
+        let kept = value
+            .len()
+            .min(self.bytes.allowance().saturating_sub(NAME_ROOM));
+        self.cut |= kept < value.len();
+        if self.begin(TAG_BYTES, name, 4 + kept) {
+            self.bytes.put((kept as u32).to_le_bytes());
+            self.bytes.put_slice(&value[..kept]);
+        }
+    }
+
+    /// Encodes what `value` writes of itself. If it panics, what it wrote until then is kept and
+    /// says so: neither the record nor the program is lost.
+    #[inline]
+    pub(crate) fn text_of(&mut self, name: Name<'_>, value: &dyn fmt::Debug) {
+        if self.begin(TAG_TEXT, name, 4) {
+            self.formatted(format_args!("{value:?}"));
+        }
+    }
+
+    /// Encodes an error: its message and those of its sources.
+    pub(crate) fn error(&mut self, name: Name<'_>, error: &(dyn Error + 'static)) {
+        if self.begin(TAG_ERROR, name, 4) {
+            self.block(|encoder| encoder.messages(error));
+        }
+    }
+
+    fn messages(&mut self, error: &(dyn Error + 'static)) {
+        let mut next = Some(error);
+        for _ in 0..ERROR_SOURCES_MAX {
+            let Some(error) = next else { break };
+            if !self.bytes.reserve(4) {
+                self.cut = true;
+                break;
+            }
+            self.formatted(format_args!("{error}"));
+            next = catch_unwind(AssertUnwindSafe(|| error.source())).unwrap_or(None);
+        }
+    }
+
+    #[inline(always)]
+    fn fixed<const N: usize>(&mut self, tag: u8, name: Name<'_>, value: [u8; N]) {
+        if let Name::Index(index) = name
+            && index < NAME_INLINE as usize
+            && self.bytes.reserve(3 + N)
+        {
+            let [low, high] = (index as u16).to_le_bytes();
+            self.bytes.put_pair([tag, low, high], value);
+        } else if self.begin(tag, name, N) {
+            self.bytes.put(value);
+        }
+    }
+
+    /// Writes tag and name, and sees to it that `value_len` bytes more fit. Says no, and marks the
+    /// record as cut, where they would not.
+    #[inline(always)]
+    fn begin(&mut self, tag: u8, name: Name<'_>, value_len: usize) -> bool {
+        match name {
+            Name::Index(index)
+                if index < NAME_INLINE as usize && self.bytes.reserve(3 + value_len) =>
+            {
+                let [low, high] = (index as u16).to_le_bytes();
+                self.bytes.put([tag, low, high]);
+                true
+            }
+            Name::Inline(name) => self.begin_inline(tag, name, value_len),
+            Name::Index(_) => {
+                self.cut = true;
+                false
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn begin_inline(&mut self, tag: u8, name: &str, value_len: usize) -> bool {
+        let name = &name[..name.floor_char_boundary(u16::MAX as usize)];
+        if !self.bytes.reserve(5 + name.len() + value_len) {
+            self.cut = true;
+            return false;
+        }
+        self.bytes.put([tag]);
+        self.bytes.put(NAME_INLINE.to_le_bytes());
+        self.bytes.put((name.len() as u16).to_le_bytes());
+        self.bytes.put_slice(name.as_bytes());
+        true
+    }
+
+    /// Writes a length and what `write` writes, which the length tells. There is room for the
+    /// length already.
+    #[inline(always)]
+    fn block(&mut self, write: impl FnOnce(&mut Self)) {
+        let start = self.bytes.len();
+        self.bytes.put([0; 4]);
+        write(self);
+        let len = self.bytes.len() - start - 4;
+        self.bytes.set_u32(start, len as u32);
+    }
+
+    #[inline]
+    fn formatted(&mut self, arguments: fmt::Arguments<'_>) {
+        self.block(|encoder| {
+            let mut text = Text {
+                encoder,
+                is_full: false,
+            };
+            let outcome = catch_unwind(AssertUnwindSafe(|| fmt::write(&mut text, arguments)));
+            if !matches!(outcome, Ok(Ok(()))) && !text.is_full {
+                text.explain(outcome.is_err());
+            }
+        });
+    }
+
+    /// Writes as much of a text as fits, and that there was more.
+    #[cold]
+    fn put_cut(&mut self, value: &str) {
+        let kept = &value.as_bytes()[..value.floor_char_boundary(self.bytes.allowance())];
+        self.bytes.reserve(kept.len());
+        self.bytes.put_slice(kept);
+        self.bytes.put_slice(CUT_MARK.as_bytes());
+        self.cut = true;
+    }
+}
+
+/// What a formatter writes into. Refuses more once the record is full, so that a value that would
+/// write gigabytes is stopped early.
+struct Text<'e, 'b> {
+    encoder: &'e mut Encoder<'b>,
+    is_full: bool,
+}
+
+impl Text<'_, '_> {
+    /// Says that the value's own code went wrong.
+    #[cold]
+    fn explain(&mut self, is_panic: bool) {
+        let why = if is_panic {
+            "[formatting panicked]"
+        } else {
+            "[formatting failed]"
+        };
+        let _ = fmt::Write::write_str(self, why);
+    }
+}
+
+impl fmt::Write for Text<'_, '_> {
+    #[inline]
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        if !self.is_full && self.encoder.bytes.reserve(text.len()) {
+            self.encoder.bytes.put_slice(text.as_bytes());
+            return Ok(());
+        }
+        if !self.is_full {
+            self.encoder.put_cut(text);
+            self.is_full = true;
+        }
+        Err(fmt::Error)
+    }
+}
+
+/// Appends a span, as a record carries it. Says no where it does not fit.
+#[inline]
+pub(crate) fn write_span(
+    bytes: &mut Buffer,
+    metadata: &'static Metadata<'static>,
+    fields: &[u8],
+) -> bool {
+    let fits = bytes.reserve(12 + fields.len());
+    if fits {
+        bytes.put(address_of(metadata).to_le_bytes());
+        bytes.put((fields.len() as u32).to_le_bytes());
+        bytes.put_slice(fields);
+    }
+    fits
+}
+
+fn address_of(metadata: &'static Metadata<'static>) -> u64 {
+    std::ptr::from_ref(metadata).expose_provenance() as u64
+}

@@ -1,0 +1,76 @@
+//! A record: the bytes of one event, as they travel from the thread that logs to the writer.
+//!
+//! ```text
+//! record  := callsite:u64 flags:u32 spans_len:u32 span* field*
+//! span    := callsite:u64 fields_len:u32 field*            (the innermost span comes first)
+//! field   := tag:u8 name value
+//! name    := index:u16                                     (a place in the callsite's field list)
+//!          | 0xFFFF len:u16 utf8                           (a name that no callsite declared)
+//! value   := by tag: 8 bytes | 16 bytes | nothing | len:u32 bytes
+//! ```
+//!
+//! All numbers are little endian and unaligned. `callsite` is the address of a
+//! `&'static Metadata`: names, level, target, file and line never travel. `encode.rs` and
+//! `decode.rs` stand side by side, so that they can be compared by eye.
+
+mod decode;
+mod encode;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use self::decode::{Fields, Messages, Origin, Record, SpanView, merge_fields};
+pub(crate) use self::encode::{Encoder, write_span};
+
+/// How many bytes of one record pass uncut.
+pub(crate) const RECORD_BYTES_MAX: usize = 1 << 20;
+
+const FLAG_CUT: u32 = 1;
+const NAME_INLINE: u16 = u16::MAX;
+
+const TAG_I64: u8 = 1;
+const TAG_U64: u8 = 2;
+const TAG_I128: u8 = 3;
+const TAG_U128: u8 = 4;
+const TAG_F64: u8 = 5;
+const TAG_FALSE: u8 = 6;
+const TAG_TRUE: u8 = 7;
+const TAG_STR: u8 = 8;
+const TAG_TEXT: u8 = 9;
+const TAG_BYTES: u8 = 10;
+const TAG_ERROR: u8 = 11;
+
+/// The name of a field, as the caller knows it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Name<'a> {
+    /// A place in the field list of the record's own callsite.
+    Index(usize),
+    /// A name that the callsite does not declare.
+    Inline(&'a str),
+}
+
+/// The value of a field, as the writer reads it back.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Value<'a> {
+    I64(i64),
+    U64(u64),
+    I128(i128),
+    U128(u128),
+    F64(f64),
+    Bool(bool),
+    /// A string that the program logged as a string.
+    Str(&'a str),
+    /// What a `Display` or `Debug` implementation wrote.
+    Text(&'a str),
+    Bytes(&'a [u8]),
+    /// An error's message, then the messages of its sources, outermost first.
+    Error(Messages<'a>),
+}
+
+/// The thread that logged a record.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ThreadLabel {
+    /// Its name, if it has one.
+    pub(crate) name: Option<Box<str>>,
+    /// A number that no two threads of a process share.
+    pub(crate) id: u64,
+}

@@ -1,0 +1,290 @@
+//! The builder: what is captured, how much may wait, where it goes.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Sink;
+use crate::channel::overflow::Overflow;
+use crate::complaint::Complaints;
+use crate::drain::Delays;
+use crate::sink::Memory;
+
+const BUDGET_BYTES: usize = 64 << 20;
+const BUDGET_BYTES_MIN: usize = 64 << 10;
+const WRITE_DELAY_BUSY: Duration = Duration::from_millis(5);
+const WRITE_DELAY_IDLE: Duration = Duration::from_millis(50);
+const EXIT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Describes a pipeline: what is captured, how much may wait, where it goes.
+///
+/// Made by [`offloop::builder()`](crate::builder). [`init`](Builder::init) installs the pipeline as the program's
+/// subscriber; [`build`](Builder::build) makes a layer of it, to be composed with others.
+///
+/// ```
+/// # fn main() -> Result<(), offloop::Error> {
+/// # let directory = tempfile::tempdir().unwrap();
+/// # let path = directory.path().join("logs/app.jsonl");
+/// let guard = offloop::builder()
+///     .file(&path)
+///     .sink(offloop::Sink::stderr().text().filter("warn"))
+///     .filter("info,hyper=warn")
+///     .init()?;
+/// tracing::info!(user = 42, "signed in");
+/// assert!(guard.shutdown(std::time::Duration::from_secs(5)).is_complete());
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "a builder does nothing before `init` or `build`"]
+pub struct Builder {
+    pub(super) sinks: Vec<Sink>,
+    pub(super) directives: Option<String>,
+    pub(super) overflow: Overflow,
+    pub(super) budget_bytes: usize,
+    pub(super) delays: Delays,
+    pub(super) exit_timeout: Duration,
+    pub(super) panic_hook: bool,
+    pub(super) complaints: Complaints,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Builder {
+            sinks: Vec::new(),
+            directives: None,
+            overflow: Overflow::default(),
+            budget_bytes: BUDGET_BYTES,
+            delays: Delays {
+                busy: WRITE_DELAY_BUSY,
+                idle: WRITE_DELAY_IDLE,
+            },
+            exit_timeout: EXIT_TIMEOUT,
+            panic_hook: true,
+            complaints: Complaints::default(),
+        }
+    }
+}
+
+impl Builder {
+    /// Adds a sink. Without any, records go to stdout as JSON lines.
+    ///
+    /// Each sink has a format and a filter of its own, and a writer thread of its own: one that
+    /// stalls holds up no other.
+    ///
+    /// ```
+    /// # let memory = offloop::Memory::new();
+    /// let builder = offloop::builder()
+    ///     .sink(offloop::Sink::memory(&memory).text())
+    ///     .sink(offloop::Sink::stderr().filter("error"));
+    /// # drop(builder);
+    /// ```
+    pub fn sink(mut self, sink: Sink) -> Self {
+        self.sinks.push(sink);
+        self
+    }
+
+    /// Adds a file as a sink: JSON lines, appended. See [`Sink::file`].
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), offloop::Error> {
+    /// offloop::builder().file("logs/app.jsonl").init()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn file(self, path: impl Into<PathBuf>) -> Self {
+        self.sink(Sink::file(path))
+    }
+
+    /// Adds standard output as a sink. See [`Sink::stdout`].
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), offloop::Error> {
+    /// offloop::builder().stdout().init()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn stdout(self) -> Self {
+        self.sink(Sink::stdout())
+    }
+
+    /// Adds standard error as a sink. See [`Sink::stderr`].
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), offloop::Error> {
+    /// offloop::builder().stderr().init()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn stderr(self) -> Self {
+        self.sink(Sink::stderr())
+    }
+
+    /// Adds a writer of your own as a sink. See [`Sink::writer`].
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), offloop::Error> {
+    /// let hourly = tracing_appender::rolling::hourly("logs", "app.jsonl");
+    /// offloop::builder().writer(hourly).init()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn writer(self, writer: impl io::Write + Send + 'static) -> Self {
+        self.sink(Sink::writer(writer))
+    }
+
+    /// Adds memory as a sink, for tests. See [`Memory`].
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use tracing_subscriber::layer::SubscriberExt;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let memory = offloop::Memory::new();
+    /// let (layer, guard) = offloop::builder().memory(&memory).build()?;
+    /// tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+    ///     tracing::info!(answer = 42, "found");
+    /// });
+    /// guard.flush(Duration::from_secs(5))?;
+    /// assert!(memory.text().contains(r#""message":"found","answer":42"#));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn memory(self, memory: &Memory) -> Self {
+        self.sink(Sink::memory(memory))
+    }
+
+    /// Sets which events are captured, in the syntax of `RUST_LOG`: `info`, `info,hyper=warn`,
+    /// `my_crate::module=debug`, `[request{user=42}]=trace`.
+    ///
+    /// The environment variable `RUST_LOG` overrides it where it is set. Defaults to `info`. Directives
+    /// by level and target cost a disabled event nothing; those by span (in brackets) are
+    /// decided anew for every event.
+    ///
+    /// ```
+    /// let builder = offloop::builder().filter("info,hyper=warn");
+    /// # drop(builder);
+    /// ```
+    pub fn filter(mut self, directives: impl Into<String>) -> Self {
+        self.directives = Some(directives.into());
+        self
+    }
+
+    /// Sets what happens to a record that finds the memory budget used up.
+    ///
+    /// Defaults to [`Overflow::DropNewest`]: the caller never waits, and what is dropped is counted and
+    /// reported in the log.
+    ///
+    /// ```
+    /// let at_most = std::time::Duration::from_secs(1);
+    /// let builder = offloop::builder().overflow(offloop::Overflow::Block { at_most });
+    /// # drop(builder);
+    /// ```
+    pub fn overflow(mut self, overflow: Overflow) -> Self {
+        self.overflow = overflow;
+        self
+    }
+
+    /// Sets how much memory records may take while they wait to be written, in bytes.
+    ///
+    /// Memory is taken on demand and reused; a program that keeps up with its log never touches
+    /// most of it. The last eighth is kept for `WARN` and `ERROR`. When the budget is used up,
+    /// [`Overflow`] decides. Defaults to 64 MiB; at least 64 KiB. Each thread that logs holds one page
+    /// of the budget (1/128 of it, at most 32 KiB), so a budget below a few hundred KiB suits only
+    /// programs with few threads.
+    ///
+    /// ```
+    /// let builder = offloop::builder().budget(16 << 20);
+    /// # drop(builder);
+    /// ```
+    pub fn budget(mut self, bytes: usize) -> Self {
+        self.budget_bytes = bytes.max(BUDGET_BYTES_MIN);
+        self
+    }
+
+    /// Sets how long the writer may leave a record alone while the program is quiet.
+    ///
+    /// Log calls never wake the writer for a record; it looks by itself, every 5 ms while records come, and
+    /// after a while without any at this interval. Shorter means sooner in the file, and more
+    /// wake-ups of an idle program. Defaults to 50 ms, which is 20 wake-ups a second at most;
+    /// between 100 µs and 10 s.
+    ///
+    /// ```
+    /// let builder = offloop::builder().write_delay(std::time::Duration::from_millis(1));
+    /// # drop(builder);
+    /// ```
+    pub fn write_delay(mut self, delay: Duration) -> Self {
+        let idle = delay.clamp(Duration::from_micros(100), Duration::from_secs(10));
+        self.delays = Delays {
+            busy: idle.min(WRITE_DELAY_BUSY),
+            idle,
+        };
+        self
+    }
+
+    /// Sets how long the end of the process may wait for records to be written, after `main` has
+    /// returned, `std::process::exit` was called, or a panic that aborts was logged.
+    ///
+    /// That time is only used if a sink stalls or fails. Defaults to 5 s.
+    ///
+    /// ```
+    /// let builder = offloop::builder().exit_timeout(std::time::Duration::from_secs(1));
+    /// # drop(builder);
+    /// ```
+    pub fn exit_timeout(mut self, timeout: Duration) -> Self {
+        self.exit_timeout = timeout;
+        self
+    }
+
+    /// Sets whether [`init`](Builder::init) makes panics records of the log: level `ERROR`, target `panic`, with message,
+    /// location, thread, and the backtrace if `RUST_BACKTRACE` asks for one.
+    ///
+    /// The hook that was set before is called after that. Defaults to `true`.
+    ///
+    /// ```
+    /// let builder = offloop::builder().panic_hook(false);
+    /// # drop(builder);
+    /// ```
+    pub fn panic_hook(mut self, is_wanted: bool) -> Self {
+        self.panic_hook = is_wanted;
+        self
+    }
+
+    /// Sets who hears of the pipeline's own troubles: a sink that fails or recovers, records lost.
+    ///
+    /// Called on a writer thread, at most five times in ten seconds. It must not log. By default each is one line on
+    /// stderr.
+    ///
+    /// ```
+    /// let builder = offloop::builder().on_error(|complaint| {
+    ///     // Count it, raise an alarm, …
+    ///     let _ = complaint;
+    /// });
+    /// # drop(builder);
+    /// ```
+    pub fn on_error(mut self, report: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        self.complaints = Complaints::to(Arc::new(report));
+        self
+    }
+
+    /// With this sink in place of all others.
+    pub(crate) fn only(mut self, sink: Sink) -> Self {
+        self.sinks = vec![sink];
+        self
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Builder")
+            .field("sinks", &self.sinks)
+            .field("directives", &self.directives)
+            .field("overflow", &self.overflow)
+            .field("budget_bytes", &self.budget_bytes)
+            .field("delays", &self.delays)
+            .field("exit_timeout", &self.exit_timeout)
+            .field("panic_hook", &self.panic_hook)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,119 @@
+//! How a builder becomes a pipeline, and what of the program it is installed as.
+
+use std::sync::Arc;
+
+use tracing::Subscriber;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::layer::{self, SubscriberExt};
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::{Layer, Registry};
+
+use super::{Builder, Sink};
+use crate::capture::layer::OffloopLayer;
+use crate::capture::subscriber::OffloopSubscriber;
+use crate::drain::line::Content;
+use crate::error::Error;
+use crate::filter::{Filter, level_max};
+use crate::guard::Guard;
+use crate::install;
+use crate::pipeline::{Pipeline, Plan};
+
+impl Builder {
+    /// Starts the pipeline and installs it as the program's global subscriber. Records of the
+    /// `log` crate come along, with their own target, file and line.
+    ///
+    /// The guard adds control, it is not needed to keep anything alive.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::AlreadyInstalled`] if the program has a global subscriber, and
+    ///   [`Error::LoggerInstalled`] if it has a logger of the `log` crate;
+    /// - [`Error::Filter`] if `RUST_LOG` or a filter cannot be read;
+    /// - [`Error::CreateDirectory`], [`Error::OpenFile`] if a file cannot be opened;
+    /// - [`Error::StartWriter`] if there is no thread to be had.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), offloop::Error> {
+    /// let guard = offloop::builder().file("logs/app.jsonl").init()?;
+    /// # drop(guard);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn init(self) -> Result<Guard, Error> {
+        install::check()?;
+        let panic_hook = self.panic_hook;
+        let filter = Filter::from_environment(self.directives.as_deref())?;
+        let pipeline = self.start(Content::Records)?;
+        match filter {
+            Filter::Static(targets) => {
+                let level_max = level_max(&targets);
+                let subscriber = OffloopSubscriber::new(Arc::clone(&pipeline), targets);
+                install::subscriber(subscriber, level_max)?;
+            }
+            Filter::Dynamic(filter) => {
+                let level_max = layer::Filter::<Registry>::max_level_hint(&*filter);
+                let layer = OffloopLayer::new(Arc::clone(&pipeline));
+                let subscriber = tracing_subscriber::registry().with(*filter).with(layer);
+                install::subscriber(subscriber, level_max.unwrap_or(LevelFilter::TRACE))?;
+            }
+        }
+        install::pipeline(&pipeline);
+        if panic_hook {
+            install::panic_hook();
+        }
+        Ok(Guard::new(pipeline))
+    }
+
+    /// Starts the pipeline and returns it as a layer, to be composed with others on a
+    /// [`Registry`](tracing_subscriber::Registry).
+    ///
+    /// The filter holds for this layer alone.
+    ///
+    /// # Errors
+    ///
+    /// As [`init`](Builder::init), but for what concerns the global subscriber.
+    ///
+    /// ```
+    /// use tracing_subscriber::layer::SubscriberExt;
+    ///
+    /// # fn main() -> Result<(), offloop::Error> {
+    /// # let memory = offloop::Memory::new();
+    /// let (layer, guard) = offloop::builder().memory(&memory).build()?;
+    /// let subscriber = tracing_subscriber::registry().with(layer);
+    /// # drop((subscriber, guard));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn build<S>(self) -> Result<(impl Layer<S> + Send + Sync, Guard), Error>
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        let filter = Filter::from_environment(self.directives.as_deref())?;
+        let pipeline = self.start(Content::Records)?;
+        let layer = OffloopLayer::new(Arc::clone(&pipeline));
+        let layer: Box<dyn Layer<S> + Send + Sync> = match filter {
+            Filter::Static(targets) => Box::new(layer.with_filter(targets)),
+            Filter::Dynamic(filter) => Box::new(layer.with_filter(*filter)),
+        };
+        Ok((layer, Guard::new(pipeline)))
+    }
+
+    pub(crate) fn start(mut self, content: Content) -> Result<Arc<Pipeline>, Error> {
+        if self.sinks.is_empty() {
+            self.sinks.push(Sink::stdout());
+        }
+        Pipeline::start(Plan {
+            sinks: self
+                .sinks
+                .into_iter()
+                .map(Sink::plan)
+                .collect::<Result<_, _>>()?,
+            content,
+            budget_bytes: self.budget_bytes,
+            overflow: self.overflow,
+            delays: self.delays,
+            exit_timeout: self.exit_timeout,
+            complaints: self.complaints,
+        })
+    }
+}
