@@ -6,6 +6,7 @@
 )]
 
 mod allocator;
+mod capture;
 mod child;
 mod exits;
 mod failing;
