@@ -5,11 +5,14 @@
     reason = "a test that cannot go on fails by panicking"
 )]
 
+mod allocator;
+mod capture;
 mod child;
 mod exits;
 mod failing;
 mod flush;
 mod forks;
+mod hot_path;
 mod order;
 mod overflow;
 mod stall;

@@ -4,14 +4,18 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::io::Write;
-use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Barrier, OnceLock};
 use std::thread;
 use std::time::Duration;
 
 use offloop::{Guard, LossReason, Memory, Overflow, Sink, Stats};
 use serde_json::Value;
-use tracing::Level;
+use tracing::callsite::Identifier;
+use tracing::field::FieldSet;
+use tracing::metadata::Kind;
+use tracing::subscriber::Interest;
+use tracing::{Callsite, Level, Metadata};
 
 use crate::support::{
     Gate, PATIENCE, Program, Received, in_child, is_long, json_lines, own, without_hanging,
@@ -407,6 +411,57 @@ fn a_value_that_writes_without_end_is_stopped() {
     let line = &json_lines(&memory.text())[0];
     assert!(line["value"].as_str().unwrap().ends_with("…[cut]"));
     assert_eq!(line["message"], "endless");
+}
+
+/// A callsite as no macro makes it: with any number of fields.
+struct Wide(OnceLock<Metadata<'static>>);
+
+impl Callsite for Wide {
+    fn set_interest(&self, _: Interest) {}
+
+    fn metadata(&self) -> &Metadata<'_> {
+        self.0.get().unwrap()
+    }
+}
+
+fn log_fields(count: usize, value: &str) {
+    // For ever, as callsites are.
+    let callsite: &'static Wide = Box::leak(Box::new(Wide(OnceLock::new())));
+    let name = |number| &*Box::leak(format!("field_{number}").into_boxed_str());
+    let names = Vec::leak((0..count).map(name).collect());
+    let fields = FieldSet::new(names, Identifier(callsite));
+    let made = || {
+        Metadata::new(
+            "wide",
+            "wide",
+            Level::INFO,
+            None,
+            None,
+            None,
+            fields,
+            Kind::EVENT,
+        )
+    };
+    let metadata = callsite.0.get_or_init(made);
+    let values = vec![Some(&value as &dyn tracing::Value); count];
+    tracing::Event::dispatch(metadata, &metadata.fields().value_set_all(&values));
+}
+
+#[test]
+fn ten_thousand_fields_pass_whole_and_what_does_not_fit_is_cut_with_a_mark() {
+    let memory = Memory::new();
+    let program = Program::start(offloop::builder().memory(&memory));
+    program.run(|| {
+        log_fields(10_000, "short");
+        log_fields(10_000, &"long".repeat(100));
+    });
+    assert_eq!(program.end().lost(), 0);
+    let lines = json_lines(&memory.text());
+    assert_eq!(lines[0]["field_9999"], "short");
+    assert_eq!(lines[0]["cut"], Value::Null);
+    assert_eq!(lines[1]["field_0"], "long".repeat(100));
+    assert_eq!(lines[1]["field_9999"], Value::Null);
+    assert_eq!(lines[1]["cut"], true);
 }
 
 #[test]

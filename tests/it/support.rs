@@ -1,7 +1,7 @@
 //! What the tests share: programs that log, children, writers with a will of their own.
 
 use std::io::{self, Write};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -17,6 +17,9 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Set in children that play a scenario.
 const SCENARIO: &str = "OFFLOOP_SCENARIO";
+
+/// How such a child ends, once it has played its scenario. Any other way is a failure.
+const PLAYED: i32 = 42;
 
 /// A subscriber that logs to a pipeline, and the pipeline's guard.
 pub(crate) struct Program {
@@ -128,8 +131,13 @@ pub(crate) fn in_child_with<F: FnOnce()>(
     };
     let output = spawn_child(prepare, scenario).wait_with_output().unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{}: {errors}", output.status);
+    assert!(has_played(output.status), "{}: {errors}", output.status);
     output
+}
+
+/// Whether a child has played its scenario to the end.
+pub(crate) fn has_played(status: ExitStatus) -> bool {
+    status.code() == Some(PLAYED)
 }
 
 /// The same for a parent that has a part in the scenario: the child runs when this returns. Its
@@ -137,11 +145,26 @@ pub(crate) fn in_child_with<F: FnOnce()>(
 pub(crate) fn spawn_child<F: FnOnce()>(prepare: impl FnOnce(&mut Command), scenario: F) -> Child {
     if std::env::var_os(SCENARIO).is_some() {
         scenario();
-        std::process::exit(0);
+        std::process::exit(PLAYED);
     }
     let mut command = child::<F>();
     prepare(&mut command);
     command.spawn().unwrap()
+}
+
+/// Makes `command` an argument of `around`, which starts it.
+pub(crate) fn wrap(command: &mut Command, mut around: Command) {
+    around.arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => around.env(name, value),
+            None => around.env_remove(name),
+        };
+    }
+    // What a command does with its streams cannot be asked.
+    around.stdin(Stdio::null());
+    around.stdout(Stdio::piped()).stderr(Stdio::piped());
+    *command = around;
 }
 
 /// A child that plays the test in which the closure `F` was written.

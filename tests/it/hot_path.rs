@@ -1,0 +1,160 @@
+//! What a log call does not do: allocate, call the system, cause a write of its own.
+
+use std::fs;
+use std::io::{self, Write};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use offloop::{Builder, Guard};
+
+use crate::allocator::allocations_in;
+use crate::support::{Gate, PATIENCE, Program, in_child, in_child_with, wrap};
+
+const RECORDS: u64 = 10_000;
+
+/// Events with six fields, in two spans that carry two fields each.
+fn log_in_spans(records: u64) {
+    let request = tracing::info_span!("request", method = "GET", path = "/users/42");
+    let _in_request = request.enter();
+    let query = tracing::info_span!("query", table = "users", shard = 7);
+    let _in_query = query.enter();
+    log_events(records);
+}
+
+fn log_events(records: u64) {
+    for number in 0..records {
+        tracing::info!(
+            user = number,
+            rows = 3_i64,
+            ratio = 0.25,
+            cached = true,
+            name = "Ann",
+            peer = %"10.0.0.1",
+            "answered"
+        );
+    }
+}
+
+/// Has every page made that the events will need: all of them wait at once.
+fn warm_up(gate: &Gate, guard: &Guard) {
+    log_in_spans(2 * RECORDS);
+    gate.open();
+    guard.flush(PATIENCE).unwrap();
+    assert_eq!(guard.stats().lost(), 0);
+}
+
+fn gated() -> (Gate, Builder) {
+    let gate = Gate::default();
+    let builder = offloop::builder().writer(gate.before(io::sink()));
+    (gate, builder)
+}
+
+fn check_allocations() {
+    let request = tracing::info_span!("request", method = "GET", path = "/users/42");
+    let _in_request = request.enter();
+    let query = tracing::info_span!("query", table = "users", shard = 7);
+    let _in_query = query.enter();
+    assert_eq!(allocations_in(|| log_events(RECORDS)), 0);
+}
+
+#[test]
+fn the_allocations_of_a_thread_are_seen() {
+    assert_eq!(allocations_in(|| drop(Box::new(1))), 1);
+    let text = String::from("a");
+    assert_eq!(allocations_in(|| drop(text + "longer")), 1);
+}
+
+#[test]
+fn a_warm_thread_does_not_allocate_to_log_through_the_layer() {
+    let (gate, builder) = gated();
+    let program = Program::start(builder);
+    program.run(|| {
+        warm_up(&gate, &program.guard);
+        check_allocations();
+    });
+}
+
+#[test]
+fn a_warm_thread_does_not_allocate_to_log_through_the_subscriber() {
+    in_child(|| {
+        let (gate, builder) = gated();
+        let guard = builder.init().unwrap();
+        warm_up(&gate, &guard);
+        check_allocations();
+    });
+}
+
+#[test]
+fn a_warm_thread_calls_the_system_at_most_once_a_page_to_wake_the_writer() {
+    if Command::new("strace").arg("-V").output().is_err() {
+        eprintln!("skipped: there is no strace");
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let trace = directory.path().join("trace");
+    in_child_with(
+        |command| {
+            let mut strace = Command::new("strace");
+            strace.args(["-f", "-qq", "-o"]).arg(&trace);
+            wrap(command, strace);
+        },
+        || {
+            let (gate, builder) = gated();
+            let guard = builder.init().unwrap();
+            warm_up(&gate, &guard);
+            // The marks: nothing else asks for the parent.
+            let _ = rustix::process::getppid();
+            log_events(RECORDS);
+            let _ = rustix::process::getppid();
+        },
+    );
+    let trace = fs::read_to_string(trace).unwrap();
+    let calls = calls_between_marks(&trace);
+    // The events take more than 100 bytes each, and a page has 32 KiB.
+    let pages_max = RECORDS as usize * 200 / (32 << 10) + 1;
+    assert!(
+        calls.iter().all(|call| call.starts_with("futex(")),
+        "{calls:?}"
+    );
+    assert!(calls.len() <= pages_max, "{}", calls.len());
+}
+
+/// The system calls of the thread that made the marks, between them.
+fn calls_between_marks(trace: &str) -> Vec<&str> {
+    let mark = |line: &&str| line.contains("getppid(");
+    let first = trace.lines().find(mark).unwrap();
+    let (thread, _) = first.split_once(' ').unwrap();
+    let calls = trace.lines().filter_map(|line| {
+        let (caller, call) = line.split_once(' ')?;
+        (caller == thread && !call.trim_start().starts_with("<...")).then(|| call.trim_start())
+    });
+    let calls: Vec<_> = calls.skip_while(|call| !mark(call)).skip(1).collect();
+    let end = calls.iter().position(mark).unwrap();
+    calls[..end].to_vec()
+}
+
+/// Counts the writes.
+struct Counted(Arc<AtomicU64>);
+
+impl Write for Counted {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn one_write_carries_many_records_under_load() {
+    let writes = Arc::new(AtomicU64::new(0));
+    let program = Program::start(offloop::builder().writer(Counted(Arc::clone(&writes))));
+    program.on_threads(2, |_| log_in_spans(50_000));
+    let stats = program.end();
+    assert_eq!(stats.lost(), 0);
+    let writes = writes.load(Ordering::Relaxed);
+    assert!(64 * writes <= stats.written(), "{writes}");
+}
