@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use sharded_slab::Slab;
+use sharded_slab::{Config, Slab};
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record as Values};
 use tracing::subscriber::Interest;
@@ -23,7 +23,17 @@ use crate::pipeline::Pipeline;
 pub(crate) struct OffloopSubscriber {
     pipeline: Arc<Pipeline>,
     targets: Targets,
-    spans: Slab<OpenSpan>,
+    spans: Slab<OpenSpan, SpanSlots>,
+}
+
+/// How the bits of a span's identifier are divided.
+#[derive(Debug)]
+struct SpanSlots;
+
+impl Config for SpanSlots {
+    /// A slab panics on a thread beyond these. By default they are 4,096, which some servers have;
+    /// this is as many as Linux gives a process by default.
+    const MAX_THREADS: usize = 1 << 15;
 }
 
 #[derive(Debug)]
@@ -38,7 +48,7 @@ impl OffloopSubscriber {
         OffloopSubscriber {
             pipeline,
             targets,
-            spans: Slab::new(),
+            spans: Slab::new_with_config(),
         }
     }
 
