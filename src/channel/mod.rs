@@ -187,8 +187,7 @@ impl Channel {
             }),
         };
         if let Err(reason) = pushed {
-            let lost = &self.shared_counters.lost;
-            lost.count(reason, level, ticks::now());
+            self.lose(reason, level);
         }
     }
 
@@ -196,6 +195,11 @@ impl Channel {
     /// it.
     pub(crate) fn refuse(&self, level: u8, reason: LossReason) {
         self.shared_counters.accept_shared(level);
+        self.lose(reason, level);
+    }
+
+    /// Counts the loss of a record that has no lane.
+    fn lose(&self, reason: LossReason, level: u8) {
         let lost = &self.shared_counters.lost;
         lost.count(reason, level, ticks::now());
     }

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::batch::Batch;
+use super::batch::{BATCH_BYTES, Batch};
 use super::line::LineWriter;
 use super::notice::{self, LossReport};
 use super::{Delays, SinkState};
@@ -95,7 +95,7 @@ impl Worker {
             } else if QUIET_AFTER < busy_at.elapsed() {
                 delay = (delay * 2).min(delays.idle);
             }
-            if written < super::batch::BATCH_BYTES {
+            if written < BATCH_BYTES {
                 self.sleep(delay);
             }
         }
