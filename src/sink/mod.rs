@@ -43,6 +43,13 @@ pub(crate) trait Sink: Send {
     /// offered again. Interrupted calls are repeated inside.
     fn write(&mut self, lines: &[u8]) -> io::Result<usize>;
 
+    /// The same for a sink whose bytes can be found again after a crash: before it writes, it
+    /// tells `note` where the lines will lie, once for each place that it writes to. A sink whose
+    /// bytes are gone once they are written tells nothing.
+    fn write_noting(&mut self, lines: &[u8], _note: &mut dyn FnMut(Place)) -> io::Result<usize> {
+        self.write(lines)
+    }
+
     /// Waits until there may be room, `at_most` that long.
     fn wait_for_room(&mut self, at_most: Duration);
 
@@ -51,6 +58,14 @@ pub(crate) trait Sink: Send {
 
     /// What reports call it: `file /srv/logs/app.jsonl`, `stdout`.
     fn name(&self) -> &str;
+}
+
+/// Where in which file lines lie. An inode keeps its number when its file is renamed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) device: u64,
+    pub(crate) inode: u64,
+    pub(crate) offset: u64,
 }
 
 /// What a sink is made of.
