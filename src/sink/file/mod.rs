@@ -22,6 +22,17 @@
 //! former reader was given, which only happens with lines longer than `PIPE_BUF`, is given up.
 //! Devices, such as `/dev/stdout`, are opened as files are.
 
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the sink does not end files yet")
+)]
+mod name;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the sink does not end files yet")
+)]
+pub(crate) mod rotation;
+
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::fd::AsFd;
