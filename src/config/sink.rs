@@ -12,7 +12,7 @@ use crate::format::json::JsonFormat;
 use crate::format::text::TextFormat;
 use crate::format::{Details, Format, colour};
 use crate::pipeline::SinkPlan;
-use crate::sink::{Memory, Target};
+use crate::sink::{FilePlan, Memory, Target};
 
 /// How records are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,7 +50,7 @@ impl Sink {
     /// # drop(sink);
     /// ```
     pub fn file(path: impl Into<PathBuf>) -> Self {
-        Sink::new(Target::File(path.into()))
+        Sink::new(Target::File(FilePlan::new(path.into())))
     }
 
     /// Standard output.
