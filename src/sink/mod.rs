@@ -24,6 +24,8 @@ use crate::error::Error;
 use appender::AppenderSink;
 pub(crate) use file::FilePlan;
 use file::FileSink;
+pub use file::compression::Compression;
+pub use file::retention::Retention;
 pub(crate) use file::rotation::{Every, RotationRules, Schedule, Zone};
 pub use memory::Memory;
 use memory::MemorySink;

@@ -38,11 +38,19 @@
 //! former reader was given, which only happens with lines longer than `PIPE_BUF`, is given up.
 //! Devices, such as `/dev/stdout`, are opened as files are. Neither is locked.
 
+#[allow(dead_code, reason = "for the sink, once it ends files")]
+mod caretaker;
+#[allow(dead_code, reason = "for the sink, once it ends files")]
+pub(super) mod compression;
 mod lock;
 #[allow(dead_code, reason = "for the sink, once it ends files")]
 mod name;
+#[allow(dead_code, reason = "for the sink, once it ends files")]
+mod old_files;
 mod open;
 mod regular;
+#[allow(dead_code, reason = "for the sink, once it ends files")]
+pub(super) mod retention;
 #[allow(dead_code, reason = "for the sink, once it ends files")]
 pub(crate) mod rotation;
 #[allow(
