@@ -48,6 +48,8 @@ pub enum Error {
         /// What is wrong with them.
         cause: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The handler of SIGHUP could not be installed.
+    HandleHangup(io::Error),
     /// A writer thread could not be started.
     StartWriter(io::Error),
     /// The program has a global subscriber already: `init` was called twice, or another library
@@ -92,6 +94,7 @@ impl fmt::Display for Error {
             } => {
                 write!(formatter, "read {source} {directives:?}: {cause}")
             }
+            Error::HandleHangup(cause) => write!(formatter, "install handler of SIGHUP: {cause}"),
             Error::StartWriter(cause) => write!(formatter, "start writer thread: {cause}"),
             Error::AlreadyInstalled => formatter
                 .write_str("install subscriber: the program has a global subscriber already"),
@@ -107,6 +110,7 @@ impl std::error::Error for Error {
         match self {
             Error::CreateDirectory { cause, .. }
             | Error::OpenFile { cause, .. }
+            | Error::HandleHangup(cause)
             | Error::StartWriter(cause) => cause.source(),
             Error::Filter { cause, .. } => cause.source(),
             Error::WriterTaken | Error::AlreadyInstalled | Error::LoggerInstalled => None,

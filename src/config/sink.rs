@@ -37,11 +37,21 @@ pub struct Sink {
 }
 
 impl Sink {
-    /// A file, which is appended to. Missing directories are created; a new file gets mode 0640.
+    /// A file, which is appended to. Missing directories are created; a new file gets the mode
+    /// 0640, see [`mode`](Sink::mode). Relative paths are resolved once, when the pipeline starts.
     ///
-    /// If the file ends in the middle of a line, as a crash may leave it, the first record begins a
-    /// new one. A FIFO is opened once it has a reader; until then records wait. Relative paths
-    /// are resolved once, when the pipeline starts.
+    /// Any number of processes may write to one file: each batch is written under a lock of the
+    /// file (`flock`), and only whole lines ever are in it, also after an error in the midst of a
+    /// line. If it ends within one all the same, as a kill may leave it, the next record begins a
+    /// new one.
+    ///
+    /// A file that somebody renames, removes or replaces is noticed with the next record, which goes
+    /// to the file that the path names by then; one that is missing for 100 ms is created. If the
+    /// directory is gone it is created, too. A file that somebody truncates goes on at its new end.
+    ///
+    /// A symbolic link in place of the file is followed if it belongs to this user or root and lies
+    /// in a directory that is not writable for everybody. A FIFO is opened once it has a reader;
+    /// until then records wait.
     ///
     /// ```
     /// let sink = offloop::Sink::file("logs/app.jsonl");
@@ -133,6 +143,21 @@ impl Sink {
     /// ```
     pub fn text(mut self) -> Self {
         self.shape = Shape::Text;
+        self
+    }
+
+    /// Sets the mode of files that this sink creates, less what the umask takes away. Defaults to
+    /// 0640: read and write for the owner, read for the group. A file that exists keeps its mode.
+    /// Without effect on sinks that are no files.
+    ///
+    /// ```
+    /// let sink = offloop::Sink::file("logs/app.jsonl").mode(0o600);
+    /// # drop(sink);
+    /// ```
+    pub fn mode(mut self, mode: u32) -> Self {
+        if let Target::File(plan) = &mut self.target {
+            plan.mode = mode & 0o777;
+        }
         self
     }
 
