@@ -23,6 +23,7 @@ use crate::error::Error;
 
 use appender::AppenderSink;
 use file::FileSink;
+pub(crate) use file::rotation::{Every, RotationRules, Schedule, Zone};
 pub(crate) use file::{Control, FilePlan};
 pub use memory::Memory;
 use memory::MemorySink;

@@ -45,8 +45,12 @@
 
 mod control;
 mod lock;
+#[allow(dead_code, reason = "for the sink, once it ends files")]
+mod name;
 mod open;
 mod regular;
+#[allow(dead_code, reason = "for the sink, once it ends files")]
+pub(crate) mod rotation;
 #[allow(
     dead_code,
     reason = "for the recovery of what a killed process left behind"
