@@ -24,6 +24,11 @@
 //! be taken aback to find a file there. So the sink leaves it that moment before it creates the
 //! file itself. It does not go on in the old one, which may be about to be compressed.
 //!
+//! ## Opened anew on request
+//!
+//! `reopen`, or SIGHUP where the program wants that, has the sink close its file and open what the
+//! path names by then, before it writes anything else. [`Control`] carries the wish.
+//!
 //! ## After a crash
 //!
 //! A process that dies within a write may leave a torn line. Whoever takes the lock next and finds
@@ -42,6 +47,7 @@
 mod caretaker;
 #[allow(dead_code, reason = "for the sink, once it ends files")]
 pub(super) mod compression;
+mod control;
 mod lock;
 #[allow(dead_code, reason = "for the sink, once it ends files")]
 mod name;
@@ -71,6 +77,8 @@ use std::time::Duration;
 use super::descriptor::{LineWriter, wait_for_room};
 use super::{Place, Sink};
 use crate::error::Error;
+pub(crate) use caretaker::Care;
+pub(crate) use control::Control;
 use lock::Patience;
 #[allow(
     unused_imports,
@@ -78,6 +86,7 @@ use lock::Patience;
 )]
 pub(crate) use regular::TORN_TAIL;
 use regular::{Named, Regular};
+use rotation::RotationRules;
 #[allow(
     unused_imports,
     reason = "for the recovery of what a killed process left behind"
@@ -103,11 +112,22 @@ pub(crate) struct FilePlan {
     pub(crate) path: PathBuf,
     /// The mode of new files, less what the umask takes away.
     pub(crate) mode: u32,
+    /// When the file ends.
+    pub(crate) rotation: RotationRules,
+    /// What becomes of it then.
+    pub(crate) care: Care,
+    pub(crate) control: Control,
 }
 
 impl FilePlan {
     pub(crate) fn new(path: PathBuf) -> FilePlan {
-        FilePlan { path, mode: MODE }
+        FilePlan {
+            path,
+            mode: MODE,
+            rotation: RotationRules::default(),
+            care: Care::default(),
+            control: Control::default(),
+        }
     }
 }
 
@@ -170,7 +190,7 @@ impl FileSink {
     fn open_active(&mut self) -> io::Result<()> {
         // First of all, let go of what is open: there may be no descriptor left but that one.
         self.active = None;
-        let FilePlan { path, mode } = &self.plan;
+        let FilePlan { path, mode, .. } = &self.plan;
         let file = match open::open(path, *mode) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 open::create_directory_of(path)?;
@@ -191,6 +211,12 @@ impl FileSink {
             ));
         }
         Ok(())
+    }
+
+    fn close_if_asked(&mut self) {
+        if self.plan.control.take_reopen() {
+            self.active = None;
+        }
     }
 
     /// Appends lines to the regular file that is open. `None` if the path does not name it any more.
@@ -238,6 +264,7 @@ impl Sink for FileSink {
     }
 
     fn write_noting(&mut self, lines: &[u8], note: &mut dyn FnMut(Place)) -> io::Result<usize> {
+        self.close_if_asked();
         for _ in 0..OPENINGS_MAX {
             if self.active.is_none() {
                 self.open_active()?;
@@ -272,8 +299,18 @@ impl Sink for FileSink {
         &self.name
     }
 
-    fn take_warning(&mut self) -> Option<String> {
-        self.warnings.unsaid.pop()
+    fn tend(&mut self, warn: &mut dyn FnMut(&str)) {
+        if let Some(Active::Regular(_)) = self.active {
+            self.close_if_asked();
+            if self.active.is_none() {
+                // Somebody may wait for the file to appear. Should that fail, the next write tells.
+                let _ = self.open_active();
+            }
+        }
+        self.warnings
+            .unsaid
+            .drain(..)
+            .for_each(|warning| warn(&warning));
     }
 }
 
