@@ -245,6 +245,24 @@ impl Guard {
         self.pipeline.ask_files(Control::ask_to_reopen);
     }
 
+    /// Ends every log file that is not empty, whatever its [`Rotation`](crate::Rotation): it gets
+    /// the name of an old one, and the next record goes to a new file. Returns at once.
+    ///
+    /// Where processes share a file, one of them asks for it.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let directory = tempfile::tempdir()?;
+    /// # let path = directory.path().join("app.jsonl");
+    /// # let (_layer, guard) = offloop::builder().file(&path).build::<tracing_subscriber::Registry>()?;
+    /// guard.rotate();
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn rotate(&self) {
+        self.pipeline.ask_files(Control::ask_to_rotate);
+    }
+
     /// What became of the records so far.
     ///
     /// ```

@@ -117,7 +117,6 @@ impl Worker {
     /// Writes every record that was pushed before now. Returns how many bytes.
     fn round(&mut self) -> usize {
         let horizon = ticks::now().saturating_sub(TICKS_MARGIN);
-        self.tend_sink();
         self.lines.clock.observe();
         let mut written = 0;
         loop {
@@ -138,6 +137,7 @@ impl Worker {
         if self.place == 0 {
             self.channel.pool.tend();
         }
+        self.tend_sink();
         if self.settle() {
             self.state().progress.reach(horizon);
         }
