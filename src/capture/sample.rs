@@ -22,6 +22,7 @@ pub(crate) struct Sample {
     pub(crate) level: Level,
     pub(crate) target: String,
     pub(crate) thread: ThreadLabel,
+    pub(crate) is_recovered: bool,
     pub(crate) fields: Vec<SampleField>,
     /// The innermost comes first.
     pub(crate) spans: Vec<SampleSpan>,
@@ -65,6 +66,7 @@ impl Sample {
                 name: Some("worker-1".into()),
                 id: 7,
             },
+            is_recovered: false,
             fields,
             spans: Vec::new(),
         }
@@ -94,7 +96,9 @@ impl Sample {
         let bytes = self.encode();
         let mut callsites = Callsites::default();
         let record = Record::decode(&bytes, self.time_ns, &self.thread, &mut callsites);
-        read(&record.expect("what was encoded decodes"), &mut callsites)
+        let mut record = record.expect("what was encoded decodes");
+        record.is_recovered = self.is_recovered;
+        read(&record, &mut callsites)
     }
 }
 
@@ -288,6 +292,7 @@ pub(crate) fn any_sample() -> impl Strategy<Value = Sample> {
             level,
             target,
             thread,
+            is_recovered: false,
             fields,
             spans,
         })
@@ -305,7 +310,7 @@ fn any_fields() -> impl Strategy<Value = Vec<SampleField>> {
 }
 
 fn any_name() -> impl Strategy<Value = String> {
-    const NAMES: [&str; 16] = [
+    const NAMES: [&str; 19] = [
         "message",
         "level",
         "target",
@@ -314,7 +319,10 @@ fn any_name() -> impl Strategy<Value = String> {
         "thread",
         "file",
         "line",
+        "pid",
+        "seq",
         "cut",
+        "recovered",
         "a",
         "b",
         "",

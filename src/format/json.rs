@@ -3,13 +3,15 @@
 //! ```json
 //! {"timestamp":"2026-11-22T01:02:03.123456Z","level":"INFO","target":"app::module",
 //!  "message":"signed in","user":42,"rows":3,"method":"GET","spans":["request","query"],
-//!  "thread":"worker-1","file":"src/app.rs","line":12,"cut":true}
+//!  "thread":"worker-1","file":"src/app.rs","line":12,"pid":4711,"seq":1,
+//!  "cut":true,"recovered":true}
 //! ```
 //!
 //! Keys come in this order: timestamp, level, target; the message, if there is one; the event's
 //! fields as the macro has them; the fields of the spans, innermost first; `spans`, the names from
-//! the root to the leaf, where there are any; thread, file and line on request; `cut` where
-//! part of the record did not fit.
+//! the root to the leaf, where there are any; thread, file, line, pid and seq on request; `cut`
+//! where part of the record did not fit; `recovered` where it was left behind by a process that
+//! died.
 //!
 //! No key comes twice:
 //! - An event's field replaces those of its spans with the same name, an inner span's those of
@@ -36,6 +38,10 @@ use super::{Details, Format, escape};
 #[derive(Debug)]
 pub(crate) struct JsonFormat {
     details: Details,
+    /// Taken once: the format of a process writes for that process.
+    process: u32,
+    /// The number of the latest line.
+    sequence: u64,
     timestamps: Timestamps,
     keys: Keys,
     seen: Seen,
@@ -52,6 +58,8 @@ impl JsonFormat {
     pub(crate) fn new(details: Details) -> Self {
         JsonFormat {
             details,
+            process: std::process::id(),
+            sequence: 0,
             timestamps: Timestamps::new(),
             keys: Keys::default(),
             seen: Seen::default(),
@@ -63,6 +71,7 @@ impl JsonFormat {
 impl Format for JsonFormat {
     fn format(&mut self, record: &Record<'_>, callsites: &mut Callsites, lines: &mut Vec<u8>) {
         let start = lines.len();
+        self.sequence += 1;
         if self.write_prepared(record, callsites, lines).is_err() {
             lines.truncate(start);
             self.write_resolved(record, callsites, lines);
@@ -162,8 +171,19 @@ impl JsonFormat {
         if self.details.location {
             push_location(record, line);
         }
+        if self.details.process {
+            line.extend_from_slice(b",\"pid\":");
+            push_integer(self.process, line);
+        }
+        if self.details.sequence {
+            line.extend_from_slice(b",\"seq\":");
+            push_integer(self.sequence, line);
+        }
         if record.is_cut {
             line.extend_from_slice(b",\"cut\":true");
+        }
+        if record.is_recovered {
+            line.extend_from_slice(b",\"recovered\":true");
         }
         line.extend_from_slice(b"}\n");
     }

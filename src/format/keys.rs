@@ -11,7 +11,7 @@ pub(super) const PREFIX: &str = "fields.";
 
 /// The keys that the format itself writes. They mean the same in every line, so they are reserved
 /// also in lines that do not show them.
-const RESERVED: [&str; 9] = [
+const RESERVED: [&str; 12] = [
     "timestamp",
     "level",
     "target",
@@ -20,7 +20,10 @@ const RESERVED: [&str; 9] = [
     "thread",
     "file",
     "line",
+    "pid",
+    "seq",
     "cut",
+    "recovered",
 ];
 
 pub(super) fn is_reserved(name: &str) -> bool {

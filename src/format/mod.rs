@@ -34,4 +34,9 @@ pub(crate) struct Details {
     pub(crate) thread: bool,
     /// File and line of the macro.
     pub(crate) location: bool,
+    /// The process that wrote the line.
+    pub(crate) process: bool,
+    /// The number of the line. A format is made anew whenever a pipeline starts, in a forked child
+    /// too, and numbers its lines from 1.
+    pub(crate) sequence: bool,
 }

@@ -8,8 +8,9 @@
 //! own fields. Everything is shown as it was recorded, a repeated name too. Strings stand in
 //! quotes; what a `Display` or `Debug` implementation wrote stands as it is. In both, characters
 //! that would break the line or steer the terminal are escaped. Errors read `"outer: cause: root"`.
-//! On request the line ends with ` at src/app.rs:12` and ` on worker-1`; ` [cut]` says that
-//! part of the record did not fit.
+//! On request the line ends with ` at src/app.rs:12`, ` on worker-1`, ` pid=4711` and ` seq=1`;
+//! ` [cut]` says that part of the record did not fit, ` [recovered]` that it was left behind by a
+//! process that died.
 
 use crate::capture::callsite::Callsites;
 use crate::capture::record::{Fields, Messages, Record, SpanView, Value};
@@ -22,6 +23,10 @@ use super::{Details, Format, colour, escape};
 pub(crate) struct TextFormat {
     is_coloured: bool,
     details: Details,
+    /// Taken once: the format of a process writes for that process.
+    process: u32,
+    /// The number of the latest line.
+    sequence: u64,
     timestamps: Timestamps,
 }
 
@@ -31,6 +36,8 @@ impl TextFormat {
         TextFormat {
             is_coloured,
             details,
+            process: std::process::id(),
+            sequence: 0,
             timestamps: Timestamps::new(),
         }
     }
@@ -38,6 +45,7 @@ impl TextFormat {
 
 impl Format for TextFormat {
     fn format(&mut self, record: &Record<'_>, callsites: &mut Callsites, lines: &mut Vec<u8>) {
+        self.sequence += 1;
         self.write_head(record, lines);
         write_event(record, lines);
         self.paint(colour::DIM, lines);
@@ -81,8 +89,19 @@ impl TextFormat {
                 None => push_integer(record.thread.id, line),
             }
         }
+        if self.details.process {
+            line.extend_from_slice(b" pid=");
+            push_integer(self.process, line);
+        }
+        if self.details.sequence {
+            line.extend_from_slice(b" seq=");
+            push_integer(self.sequence, line);
+        }
         if record.is_cut {
             line.extend_from_slice(b" [cut]");
+        }
+        if record.is_recovered {
+            line.extend_from_slice(b" [recovered]");
         }
     }
 

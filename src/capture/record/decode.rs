@@ -15,6 +15,8 @@ pub(crate) struct Record<'a> {
     pub(crate) thread: &'a ThreadLabel,
     /// Whether part of it did not fit.
     pub(crate) is_cut: bool,
+    /// Whether a process that died left it behind, and another one found it.
+    pub(crate) is_recovered: bool,
     /// Where the record comes from. Differs from the callsite's own where it came through `log`.
     pub(crate) origin: Origin<'a>,
     spans: &'a [u8],
@@ -47,6 +49,7 @@ impl<'a> Record<'a> {
             callsite,
             thread,
             is_cut: flags & FLAG_CUT != 0,
+            is_recovered: false,
             origin: callsite.origin(),
             spans,
             fields: rest,

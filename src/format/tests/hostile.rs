@@ -4,20 +4,15 @@ use proptest::prelude::*;
 
 use super::expected::{assert_shows, parse};
 use super::naughty::NAUGHTY;
-use super::{assert_harmless, line};
+use super::{ALL_DETAILS, assert_harmless, line};
 use crate::capture::callsite::Callsites;
 use crate::capture::record::{Record, ThreadLabel};
 use crate::capture::sample::{
     Sample, SampleValue, any_damaged_record, field, inline_field, message, str_field,
 };
+use crate::format::Format;
 use crate::format::json::JsonFormat;
 use crate::format::text::TextFormat;
-use crate::format::{Details, Format};
-
-const ALL_DETAILS: Details = Details {
-    thread: true,
-    location: true,
-};
 
 fn everywhere(text: &str) -> Sample {
     let mut sample = Sample::new(vec![
