@@ -11,7 +11,7 @@ use crate::format::json::JsonFormat;
 use crate::format::text::TextFormat;
 use crate::format::{Details, Format, colour};
 use crate::pipeline::SinkPlan;
-use crate::sink::{Memory, Target};
+use crate::sink::{FilePlan, Memory, Target};
 
 /// How records are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,7 +48,7 @@ impl Sink {
     /// # drop(sink);
     /// ```
     pub fn file(path: impl Into<PathBuf>) -> Self {
-        Sink::new(Target::File(path.into()))
+        Sink::new(Target::File(FilePlan::new(path.into())))
     }
 
     /// Standard output.

@@ -45,8 +45,8 @@ pub(crate) struct JsonFormat {
     timestamps: Timestamps,
     keys: Keys,
     seen: Seen,
-    /// The spans of the current record, innermost first.
-    spans: Vec<&'static Callsite>,
+    /// The callsites of the spans of the current record, by index, innermost first.
+    spans: Vec<usize>,
 }
 
 /// Says that keys may collide in a way that only [`JsonFormat::write_resolved`] gets right.
@@ -69,7 +69,7 @@ impl JsonFormat {
 }
 
 impl Format for JsonFormat {
-    fn format(&mut self, record: &Record<'_>, callsites: &mut Callsites, lines: &mut Vec<u8>) {
+    fn format(&mut self, record: &Record<'_>, callsites: &Callsites, lines: &mut Vec<u8>) {
         let start = lines.len();
         self.sequence += 1;
         if self.write_prepared(record, callsites, lines).is_err() {
@@ -84,7 +84,7 @@ impl JsonFormat {
     fn write_prepared(
         &mut self,
         record: &Record<'_>,
-        callsites: &mut Callsites,
+        callsites: &Callsites,
         line: &mut Vec<u8>,
     ) -> Result<(), Ambiguous> {
         self.write_head(record, line);
@@ -93,7 +93,7 @@ impl JsonFormat {
         self.write_fields(record.callsite, fields, line)?;
         self.spans.clear();
         for span in record.spans(callsites) {
-            self.spans.push(span.callsite);
+            self.spans.push(span.callsite.index);
             self.seen.begin_scope();
             self.write_fields(span.callsite, span.fields(), line)?;
         }
@@ -106,7 +106,7 @@ impl JsonFormat {
         line.extend_from_slice(b"{\"timestamp\":\"");
         line.extend_from_slice(self.timestamps.text(record.time_ns));
         if record.callsite.is_log {
-            let level = record.callsite.level.as_str();
+            let level = record.callsite.facts.level.as_str();
             line.extend_from_slice(&keys::head(level, record.origin.target));
         } else {
             line.extend_from_slice(&self.keys.of(record.callsite).head);
@@ -193,7 +193,7 @@ impl JsonFormat {
         let mut before = b'[';
         for span in self.spans.iter().rev() {
             line.push(before);
-            line.extend_from_slice(&self.keys.of(span).span_name);
+            line.extend_from_slice(self.keys.span_name(*span));
             before = b',';
         }
         line.push(b']');
@@ -201,18 +201,14 @@ impl JsonFormat {
 
     /// Writes a record with any names, inline ones and repeated ones among them.
     #[cold]
-    fn write_resolved(
-        &mut self,
-        record: &Record<'_>,
-        callsites: &mut Callsites,
-        line: &mut Vec<u8>,
-    ) {
+    fn write_resolved(&mut self, record: &Record<'_>, callsites: &Callsites, line: &mut Vec<u8>) {
         let mut resolved = Resolved::default();
         resolved.add_scope(record.fields());
         let message = resolved.take_message();
         self.spans.clear();
         for span in record.spans(callsites) {
-            self.spans.push(span.callsite);
+            self.keys.of(span.callsite);
+            self.spans.push(span.callsite.index);
             resolved.add_scope(span.fields());
         }
         self.write_head(record, line);

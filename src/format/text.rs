@@ -44,7 +44,7 @@ impl TextFormat {
 }
 
 impl Format for TextFormat {
-    fn format(&mut self, record: &Record<'_>, callsites: &mut Callsites, lines: &mut Vec<u8>) {
+    fn format(&mut self, record: &Record<'_>, callsites: &Callsites, lines: &mut Vec<u8>) {
         self.sequence += 1;
         self.write_head(record, lines);
         write_event(record, lines);
@@ -58,7 +58,7 @@ impl Format for TextFormat {
 
 impl TextFormat {
     fn write_head(&mut self, record: &Record<'_>, line: &mut Vec<u8>) {
-        let level = record.callsite.level;
+        let level = record.callsite.facts.level;
         self.paint(colour::DIM, line);
         line.extend_from_slice(self.timestamps.text(record.time_ns));
         self.paint(colour::PLAIN, line);
@@ -123,7 +123,7 @@ fn write_event(record: &Record<'_>, line: &mut Vec<u8>) {
     }
 }
 
-fn write_spans(record: &Record<'_>, callsites: &mut Callsites, line: &mut Vec<u8>) {
+fn write_spans(record: &Record<'_>, callsites: &Callsites, line: &mut Vec<u8>) {
     if record.is_outside_spans() {
         return;
     }
@@ -131,7 +131,7 @@ fn write_spans(record: &Record<'_>, callsites: &mut Callsites, line: &mut Vec<u8
     let mut before = " in ";
     for span in spans.iter().rev() {
         line.extend_from_slice(before.as_bytes());
-        escape::push_bare(span.callsite.metadata.name(), line);
+        escape::push_bare(&span.callsite.facts.name, line);
         write_span_fields(span.fields(), line);
         before = ":";
     }
