@@ -24,6 +24,7 @@ use crate::error::Error;
 use appender::AppenderSink;
 pub(crate) use file::FilePlan;
 use file::FileSink;
+pub(crate) use file::rotation::{Every, RotationRules, Schedule, Zone};
 pub use memory::Memory;
 use memory::MemorySink;
 use stdio::StdioSink;

@@ -39,8 +39,12 @@
 //! Devices, such as `/dev/stdout`, are opened as files are. Neither is locked.
 
 mod lock;
+#[allow(dead_code, reason = "for the sink, once it ends files")]
+mod name;
 mod open;
 mod regular;
+#[allow(dead_code, reason = "for the sink, once it ends files")]
+pub(crate) mod rotation;
 #[allow(
     dead_code,
     reason = "for the recovery of what a killed process left behind"
