@@ -17,6 +17,8 @@ pub(crate) mod flush;
 pub(crate) mod line;
 pub(crate) mod merge;
 mod notice;
+#[cfg(all(offloop_shuttle, test))]
+mod schedules;
 pub(crate) mod worker;
 
 use std::io;
