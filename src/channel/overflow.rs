@@ -1,8 +1,9 @@
 //! What happens to a record when the memory budget is used up, and who counts it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+
+use super::sync::{AtomicU64, Ordering};
 
 /// What happens to a record that finds the memory budget used up.
 ///
