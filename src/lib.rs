@@ -54,7 +54,7 @@ pub use install::stats;
 pub use non_blocking::{NonBlocking, non_blocking};
 #[cfg(feature = "tokio")]
 pub use signal::shutdown_signal;
-pub use sink::Memory;
+pub use sink::{Compression, Memory, Retention};
 pub use stats::{Counts, Lost, SinkStats, Stats};
 
 /// Installs offloop as the program's subscriber: JSON lines on stdout, `RUST_LOG` respected, `info`

@@ -20,7 +20,7 @@ use crate::drain::{Delays, Drain, SinkState};
 use crate::error::Error;
 use crate::filter::SinkFilter;
 use crate::format::Format;
-use crate::sink::{Sink, Target};
+use crate::sink::{Control, Sink, Target};
 use crate::stats::{self, Stats};
 use crate::{exit, fork};
 
@@ -114,6 +114,14 @@ impl Pipeline {
         drop(running);
         self.start_in_child();
         self.running.load()
+    }
+
+    /// Has the sinks that are files do what `ask` tells their controls, soon.
+    pub(crate) fn ask_files(&self, ask: impl Fn(&Control)) {
+        let targets = self.plan.sinks.iter().map(|sink| &sink.target);
+        targets.filter_map(Target::control).for_each(ask);
+        // Nobody waits for it; it makes the writers look around.
+        drop(self.running().drain().flush());
     }
 
     #[cold]

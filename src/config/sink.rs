@@ -12,7 +12,7 @@ use crate::format::json::JsonFormat;
 use crate::format::text::TextFormat;
 use crate::format::{Details, Format, colour};
 use crate::pipeline::SinkPlan;
-use crate::sink::{FilePlan, Memory, Target};
+use crate::sink::{Compression, FilePlan, Memory, Retention, Target};
 
 /// How records are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,11 +39,21 @@ pub struct Sink {
 }
 
 impl Sink {
-    /// A file, which is appended to. Missing directories are created; a new file gets mode 0640.
+    /// A file, which is appended to. Missing directories are created; a new file gets the mode
+    /// 0640, see [`mode`](Sink::mode). Relative paths are resolved once, when the pipeline starts.
     ///
-    /// If the file ends in the middle of a line, as a crash may leave it, the first record begins a
-    /// new one. A FIFO is opened once it has a reader; until then records wait. Relative paths
-    /// are resolved once, when the pipeline starts.
+    /// Any number of processes may write to one file: each batch is written under a lock of the
+    /// file (`flock`), and only whole lines ever are in it, also after an error in the midst of a
+    /// line. If it ends within one all the same, as a kill may leave it, the next record begins a
+    /// new one.
+    ///
+    /// A file that somebody renames, removes or replaces is noticed with the next record, which goes
+    /// to the file that the path names by then; one that is missing for 100 ms is created. If the
+    /// directory is gone it is created, too. A file that somebody truncates goes on at its new end.
+    ///
+    /// A symbolic link in place of the file is followed if it belongs to this user or root and lies
+    /// in a directory that is not writable for everybody. A FIFO is opened once it has a reader;
+    /// until then records wait.
     ///
     /// ```
     /// let sink = offloop::Sink::file("logs/app.jsonl");
@@ -139,6 +149,21 @@ impl Sink {
         self
     }
 
+    /// Sets the mode of files that this sink creates, less what the umask takes away. Defaults to
+    /// 0640: read and write for the owner, read for the group. A file that exists keeps its mode.
+    /// Without effect on sinks that are no files.
+    ///
+    /// ```
+    /// let sink = offloop::Sink::file("logs/app.jsonl").mode(0o600);
+    /// # drop(sink);
+    /// ```
+    pub fn mode(mut self, mode: u32) -> Self {
+        if let Target::File(plan) = &mut self.target {
+            plan.mode = mode & 0o777;
+        }
+        self
+    }
+
     /// Adds the thread's name to each record, or its number where it has none.
     ///
     /// ```
@@ -203,8 +228,8 @@ impl Sink {
         self
     }
 
-    /// Sets when a file ends and the next begins. By default only on demand. Other sinks than files
-    /// have nothing to end.
+    /// Sets when a file ends and the next begins. By default only on demand. Without effect on sinks
+    /// that are no files.
     ///
     /// ```
     /// use offloop::{Rotation, Sink};
@@ -214,6 +239,43 @@ impl Sink {
     /// ```
     pub fn rotation(mut self, rotation: Rotation) -> Self {
         self.rotation = rotation;
+        self
+    }
+
+    /// Sets which old files are kept. By default all. Without effect on sinks that are no files.
+    ///
+    /// ```
+    /// use offloop::{Retention, Rotation, Sink};
+    ///
+    /// let sink = Sink::file("logs/app.jsonl")
+    ///     .rotation(Rotation::daily())
+    ///     .retention(Retention::all().files_max(30));
+    /// # drop(sink);
+    /// ```
+    pub fn retention(mut self, retention: Retention) -> Self {
+        if let Target::File(plan) = &mut self.target {
+            plan.care.retention = retention;
+        }
+        self
+    }
+
+    /// Has old files compressed. By default they stay as they are. Without effect on sinks that
+    /// are no files.
+    ///
+    /// ```
+    /// # #[cfg(feature = "gzip")] {
+    /// use offloop::{Compression, Rotation, Sink};
+    ///
+    /// let sink = Sink::file("logs/app.jsonl")
+    ///     .rotation(Rotation::daily())
+    ///     .compression(Compression::Gzip);
+    /// # drop(sink);
+    /// # }
+    /// ```
+    pub fn compression(mut self, compression: Compression) -> Self {
+        if let Target::File(plan) = &mut self.target {
+            plan.care.compression = Some(compression);
+        }
         self
     }
 
@@ -227,11 +289,14 @@ impl Sink {
         }
     }
 
-    pub(super) fn plan(self) -> Result<SinkPlan, Error> {
+    pub(super) fn plan(mut self) -> Result<SinkPlan, Error> {
         let is_coloured =
             colour::is_wanted(self.target.is_terminal(), |name| std::env::var_os(name));
         let (shape, details) = (self.shape, self.details);
-        let _rules = self.rotation.rules()?;
+        let rotation = self.rotation.rules()?;
+        if let Target::File(plan) = &mut self.target {
+            plan.rotation = rotation;
+        }
         let filter = self
             .directives
             .as_deref()

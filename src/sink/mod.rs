@@ -22,9 +22,11 @@ use std::time::Duration;
 use crate::error::Error;
 
 use appender::AppenderSink;
-pub(crate) use file::FilePlan;
 use file::FileSink;
+pub use file::compression::Compression;
+pub use file::retention::Retention;
 pub(crate) use file::rotation::{Every, RotationRules, Schedule, Zone};
+pub(crate) use file::{Control, FilePlan};
 pub use memory::Memory;
 use memory::MemorySink;
 use stdio::StdioSink;
@@ -57,10 +59,9 @@ pub(crate) trait Sink: Send {
     /// Hands over what the sink itself holds back, as a user's `BufWriter` does.
     fn flush(&mut self) -> io::Result<()>;
 
-    /// What the operator should know, although nothing has failed. Each is said once.
-    fn take_warning(&mut self) -> Option<String> {
-        None
-    }
+    /// Does what is due whether or not there is anything to write. Called whenever the drain looks
+    /// around. Passes on to `warn` what the operator should know although nothing has failed, once.
+    fn tend(&mut self, _warn: &mut dyn FnMut(&str)) {}
 
     /// What reports call it: `file /srv/logs/app.jsonl`, `stdout`.
     fn name(&self) -> &str;
@@ -115,6 +116,14 @@ impl Target {
             Target::Stdout => Some(Box::new(StdioSink::stdout())),
             Target::Stderr => Some(Box::new(StdioSink::stderr())),
             Target::Writer(_) | Target::Memory(_) => None,
+        }
+    }
+
+    /// What can be asked of a file. `None` for everything else.
+    pub(crate) fn control(&self) -> Option<&Control> {
+        match self {
+            Target::File(plan) => Some(&plan.control),
+            Target::Stdout | Target::Stderr | Target::Writer(_) | Target::Memory(_) => None,
         }
     }
 
