@@ -3,9 +3,9 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use crate::channel::sync::{Instant, thread};
 use crate::deadline;
 use crate::pipeline::Pipeline;
 use crate::sink::Control;
@@ -337,7 +337,7 @@ mod tests {
         let builder = crate::builder().exit_timeout(endless);
         let (writer, guard) = builder.non_blocking(std::io::sink()).unwrap();
         let has_ended = AtomicBool::new(false);
-        thread::scope(|scope| {
+        std::thread::scope(|scope| {
             for mut writer in [writer.clone(), writer.clone(), writer.clone(), writer] {
                 let has_ended = &has_ended;
                 scope.spawn(move || {

@@ -3,9 +3,7 @@
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::batch::{BATCH_BYTES, Batch};
 use super::line::LineWriter;
@@ -13,6 +11,7 @@ use super::notice::{self, LossReport};
 use super::{Delays, SinkState};
 use crate::channel::Channel;
 use crate::channel::overflow::LossReason;
+use crate::channel::sync::{Instant, Ordering, thread};
 use crate::channel::ticks::{self, TICKS_MARGIN};
 use crate::complaint::Complaints;
 use crate::sink::Sink;
