@@ -136,16 +136,16 @@ impl Worker {
         if self.place == 0 {
             self.channel.pool.tend();
         }
-        self.tend_sink();
+        self.tend_sink(horizon);
         if self.settle() {
             self.state().progress.reach(horizon);
         }
         written
     }
 
-    fn tend_sink(&mut self) {
+    fn tend_sink(&mut self, written: u64) {
         if let Some(sink) = &mut self.sink {
-            sink.tend(&mut |warning| self.complaints.say(warning));
+            sink.tend(written, &mut |warning| self.complaints.say(warning));
         }
     }
 

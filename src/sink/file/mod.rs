@@ -297,9 +297,9 @@ impl FileSink {
         }
     }
 
-    fn tend_regular(&mut self) -> io::Result<()> {
+    fn tend_regular(&mut self, written: u64) -> io::Result<()> {
         self.close_if_asked();
-        if self.plan.control.take_rotate() {
+        if self.plan.control.take_rotate(written) {
             self.ending.ask();
         }
         if let Err(error) = self.care.start(&self.plan.path) {
@@ -371,10 +371,10 @@ impl Sink for FileSink {
         &self.name
     }
 
-    fn tend(&mut self, warn: &mut dyn FnMut(&str)) {
+    fn tend(&mut self, written: u64, warn: &mut dyn FnMut(&str)) {
         if let Some(Active::Regular(_)) = self.active {
             // Somebody may wait for the file to appear. Should that fail, the next write tells.
-            let _ = self.tend_regular();
+            let _ = self.tend_regular(written);
         }
         let warnings = self.warnings.take().into_iter();
         warnings
