@@ -21,6 +21,8 @@ use std::fs::{File, FileTimes};
 use std::io::{self, BufRead, BufReader, Read, Seek};
 use std::os::unix::fs::MetadataExt;
 
+use flate2::read::MultiGzDecoder;
+use flate2::write::GzEncoder;
 use rustix::fs::Mode;
 
 use super::name::{Form, OldName, Suffix};
@@ -38,7 +40,6 @@ const BUFFER_BYTES: usize = 64 << 10;
 #[non_exhaustive]
 pub enum Compression {
     /// To `.gz`, which everything can read.
-    #[cfg(feature = "gzip")]
     Gzip,
     /// To `.zst`: faster, and smaller. Needs the feature `zstd`, and with it a C compiler.
     #[cfg(feature = "zstd")]
@@ -48,7 +49,6 @@ pub enum Compression {
 impl Compression {
     fn suffix(self) -> Suffix {
         match self {
-            #[cfg(feature = "gzip")]
             Compression::Gzip => Suffix::Gzip,
             #[cfg(feature = "zstd")]
             Compression::Zstd => Suffix::Zstd,
@@ -58,9 +58,8 @@ impl Compression {
     /// Compresses all of `from`, and says how many bytes that was.
     fn compress(self, from: &mut impl Read, to: &File) -> io::Result<u64> {
         Ok(match self {
-            #[cfg(feature = "gzip")]
             Compression::Gzip => {
-                let mut encoder = flate2::write::GzEncoder::new(to, flate2::Compression::default());
+                let mut encoder = GzEncoder::new(to, flate2::Compression::default());
                 let read = io::copy(from, &mut encoder)?;
                 encoder.finish()?;
                 read
@@ -81,12 +80,11 @@ impl Compression {
 /// What a compressed file holds. `None` if this build cannot read it.
 fn decompressed(suffix: Suffix, compressed: File) -> io::Result<Option<Box<dyn Read>>> {
     Ok(match suffix {
-        #[cfg(feature = "gzip")]
-        Suffix::Gzip => Some(Box::new(flate2::read::MultiGzDecoder::new(compressed))),
+        Suffix::Gzip => Some(Box::new(MultiGzDecoder::new(compressed))),
         #[cfg(feature = "zstd")]
         Suffix::Zstd => Some(Box::new(zstd::Decoder::new(compressed)?)),
-        #[allow(unreachable_patterns, reason = "with all features there is no other")]
-        _ => None,
+        #[cfg(not(feature = "zstd"))]
+        Suffix::Zstd => None,
     })
 }
 
