@@ -3,9 +3,9 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use crate::channel::sync::{Instant, thread};
 use crate::deadline;
 use crate::pipeline::Pipeline;
 use crate::sink::Control;
@@ -245,6 +245,24 @@ impl Guard {
         self.pipeline.ask_files(Control::ask_to_reopen);
     }
 
+    /// Ends every log file that is not empty, whatever its [`Rotation`](crate::Rotation): it gets
+    /// the name of an old one, and the next record goes to a new file. Returns at once.
+    ///
+    /// Where processes share a file, one of them asks for it.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let directory = tempfile::tempdir()?;
+    /// # let path = directory.path().join("app.jsonl");
+    /// # let (_layer, guard) = offloop::builder().file(&path).build::<tracing_subscriber::Registry>()?;
+    /// guard.rotate();
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn rotate(&self) {
+        self.pipeline.ask_files(Control::ask_to_rotate);
+    }
+
     /// What became of the records so far.
     ///
     /// ```
@@ -319,7 +337,7 @@ mod tests {
         let builder = crate::builder().exit_timeout(endless);
         let (writer, guard) = builder.non_blocking(std::io::sink()).unwrap();
         let has_ended = AtomicBool::new(false);
-        thread::scope(|scope| {
+        std::thread::scope(|scope| {
             for mut writer in [writer.clone(), writer.clone(), writer.clone(), writer] {
                 let has_ended = &has_ended;
                 scope.spawn(move || {

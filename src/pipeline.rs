@@ -4,12 +4,13 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard as Loaded};
 
 use crate::capture::thread::{self, Pushed};
 use crate::channel::overflow::Overflow;
+use crate::channel::sync::Instant;
 use crate::channel::{self, Channel};
 use crate::complaint::Complaints;
 use crate::deadline;
@@ -61,8 +62,15 @@ pub(crate) struct Running {
 }
 
 impl Pipeline {
-    /// Opens the sinks and starts the writers.
-    pub(crate) fn start(mut plan: Plan) -> Result<Arc<Self>, Error> {
+    /// Opens the sinks and starts the writers. What waits when the process ends is written then.
+    pub(crate) fn start(plan: Plan) -> Result<Arc<Self>, Error> {
+        let pipeline = Self::start_unregistered(plan)?;
+        exit::register(&pipeline.running.load());
+        Ok(pipeline)
+    }
+
+    /// The same, but the end of the process does not see to it.
+    pub(crate) fn start_unregistered(mut plan: Plan) -> Result<Arc<Self>, Error> {
         static IDS: AtomicU64 = AtomicU64::new(0);
         fork::watch();
         let sinks = plan.sinks.iter_mut().map(|sink| sink.target.open());
@@ -75,7 +83,6 @@ impl Pipeline {
             running.drain.stop();
             Error::start_writer(cause)
         })?;
-        exit::register(&running);
         let id = IDS.fetch_add(1, Ordering::Relaxed);
         Ok(Arc::new(Pipeline {
             id,

@@ -119,11 +119,12 @@ impl Sink {
     ///
     /// The object is flat: `timestamp` (RFC 3339, UTC, microseconds), `level`, `target`, `message`,
     /// the event's fields with their types, `spans` (names, outermost first), the fields of the
-    /// spans (the event's own win, then the innermost span's), and on request `thread`, `file` and
-    /// `line`. No key comes twice: a field that is called like one of these is kept as
-    /// `fields.<name>`. 128-bit numbers that do not fit 64 bits are strings of digits, NaN and
+    /// spans (the event's own win, then the innermost span's), and on request `thread`, `file`,
+    /// `line`, `pid` and `seq`. No key comes twice: a field that is called like one of these is kept
+    /// as `fields.<name>`. 128-bit numbers that do not fit 64 bits are strings of digits, NaN and
     /// infinities are strings, bytes are hexadecimal, an error is the list of its messages,
-    /// outermost first. A record of which something was cut has `"cut":true`.
+    /// outermost first. A record of which something was cut has `"cut":true`, one that a process
+    /// left behind when it died `"recovered":true`.
     ///
     /// ```
     /// let sink = offloop::Sink::stdout().json();
@@ -182,6 +183,36 @@ impl Sink {
     /// ```
     pub fn with_location(mut self) -> Self {
         self.details.location = true;
+        self
+    }
+
+    /// Adds the number of the process that wrote the line (`pid`), so that processes which write to
+    /// one file can be told apart. A forked child writes its own.
+    ///
+    /// ```
+    /// let sink = offloop::Sink::file("logs/app.jsonl").with_process();
+    /// # drop(sink);
+    /// ```
+    pub fn with_process(mut self) -> Self {
+        self.details.process = true;
+        self
+    }
+
+    /// Numbers the lines (`seq`), so that a reader can prove that none is missing between two.
+    ///
+    /// The numbers of a sink begin at 1 whenever the pipeline starts, in a forked child too, and
+    /// grow by one with each line, the pipeline's own notices among them. A line that is written
+    /// again after an error keeps its number. One that is given up on leaves a gap. Records that
+    /// the sink's filter keeps away, or that find no room, are no lines and have no number. Where
+    /// several processes write to one file, [`with_process`](Sink::with_process) says whose number
+    /// it is.
+    ///
+    /// ```
+    /// let sink = offloop::Sink::file("logs/app.jsonl").with_sequence().with_process();
+    /// # drop(sink);
+    /// ```
+    pub fn with_sequence(mut self) -> Self {
+        self.details.sequence = true;
         self
     }
 

@@ -3,9 +3,7 @@
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::batch::{BATCH_BYTES, Batch};
 use super::line::LineWriter;
@@ -13,6 +11,7 @@ use super::notice::{self, LossReport};
 use super::{Delays, SinkState};
 use crate::channel::Channel;
 use crate::channel::overflow::LossReason;
+use crate::channel::sync::{Instant, Ordering, thread};
 use crate::channel::ticks::{self, TICKS_MARGIN};
 use crate::complaint::Complaints;
 use crate::sink::Sink;
@@ -117,7 +116,6 @@ impl Worker {
     /// Writes every record that was pushed before now. Returns how many bytes.
     fn round(&mut self) -> usize {
         let horizon = ticks::now().saturating_sub(TICKS_MARGIN);
-        self.tend_sink();
         self.lines.clock.observe();
         let mut written = 0;
         loop {
@@ -138,6 +136,7 @@ impl Worker {
         if self.place == 0 {
             self.channel.pool.tend();
         }
+        self.tend_sink();
         if self.settle() {
             self.state().progress.reach(horizon);
         }

@@ -13,6 +13,7 @@ use signal_hook::consts::SIGHUP;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Control {
     reopen: Arc<AtomicBool>,
+    rotate: Arc<AtomicBool>,
 }
 
 impl Control {
@@ -26,9 +27,23 @@ impl Control {
         signal_hook::flag::register(SIGHUP, Arc::clone(&self.reopen)).map(drop)
     }
 
+    /// The file is to end, unless it is empty.
+    pub(crate) fn ask_to_rotate(&self) {
+        self.rotate.store(true, Ordering::Relaxed);
+    }
+
     /// Whether to reopen the file. The wish counts as fulfilled then.
     pub(super) fn take_reopen(&self) -> bool {
-        // Not a swap each time: the load leaves the cache line where it is.
-        self.reopen.load(Ordering::Relaxed) && self.reopen.swap(false, Ordering::Relaxed)
+        take(&self.reopen)
     }
+
+    /// The same for the end of the file.
+    pub(super) fn take_rotate(&self) -> bool {
+        take(&self.rotate)
+    }
+}
+
+fn take(wish: &AtomicBool) -> bool {
+    // Not a swap each time: the load leaves the cache line where it is.
+    wish.load(Ordering::Relaxed) && wish.swap(false, Ordering::Relaxed)
 }

@@ -24,6 +24,12 @@
 //! be taken aback to find a file there. So the sink leaves it that moment before it creates the
 //! file itself. It does not go on in the old one, which may be about to be compressed.
 //!
+//! ## The end of a file
+//!
+//! [`rotation`] says when a file ends, [`name`] what it is called then. It is decided under the lock
+//! before each batch, of which as many whole lines go into the file as fit: so any number of
+//! processes end it once, and each file holds whole records.
+//!
 //! ## Opened anew on request
 //!
 //! `reopen`, or SIGHUP where the program wants that, has the sink close its file and open what the
@@ -43,58 +49,65 @@
 //! former reader was given, which only happens with lines longer than `PIPE_BUF`, is given up.
 //! Devices, such as `/dev/stdout`, are opened as files are. Neither is locked.
 
-#[allow(dead_code, reason = "for the sink, once it ends files")]
+mod care;
 mod caretaker;
-#[allow(dead_code, reason = "for the sink, once it ends files")]
+#[cfg_attr(
+    not(any(feature = "gzip", feature = "zstd")),
+    allow(
+        dead_code,
+        unreachable_code,
+        unused_variables,
+        reason = "there is nothing to compress with"
+    )
+)]
 pub(super) mod compression;
 mod control;
+mod ending;
 mod lock;
-#[allow(dead_code, reason = "for the sink, once it ends files")]
 mod name;
-#[allow(dead_code, reason = "for the sink, once it ends files")]
 mod old_files;
 mod open;
+mod plan;
 mod regular;
-#[allow(dead_code, reason = "for the sink, once it ends files")]
 pub(super) mod retention;
-#[allow(dead_code, reason = "for the sink, once it ends files")]
 pub(crate) mod rotation;
 #[allow(
     dead_code,
     reason = "for the recovery of what a killed process left behind"
 )]
 mod settle;
+mod warnings;
 
-use std::collections::HashSet;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::os::fd::AsFd;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use chrono::Utc;
+
 use super::descriptor::{LineWriter, wait_for_room};
 use super::{Place, Sink};
 use crate::error::Error;
-pub(crate) use caretaker::Care;
+use care::OldFilesCare;
 pub(crate) use control::Control;
+use ending::Ending;
 use lock::Patience;
+pub(crate) use plan::FilePlan;
 #[allow(
     unused_imports,
     reason = "for the recovery of what a killed process left behind"
 )]
 pub(crate) use regular::TORN_TAIL;
 use regular::{Named, Regular};
-use rotation::RotationRules;
 #[allow(
     unused_imports,
     reason = "for the recovery of what a killed process left behind"
 )]
 pub(crate) use settle::{settle, settle_locked};
-
-/// Owner: read and write. Group: read. Logs tell about users, so others get nothing.
-const MODE: u32 = 0o640;
+use warnings::Warnings;
 
 /// How long others have to put a file where there is none.
 const MISSING_MAX: Duration = Duration::from_millis(100);
@@ -105,32 +118,6 @@ const PAUSE: Duration = Duration::from_micros(500);
 /// How often in a row the path may name another file than the one that was just opened.
 const OPENINGS_MAX: usize = 8;
 
-/// What a file sink is made from.
-#[derive(Clone, Debug)]
-pub(crate) struct FilePlan {
-    /// Absolute once the sink is open.
-    pub(crate) path: PathBuf,
-    /// The mode of new files, less what the umask takes away.
-    pub(crate) mode: u32,
-    /// When the file ends.
-    pub(crate) rotation: RotationRules,
-    /// What becomes of it then.
-    pub(crate) care: Care,
-    pub(crate) control: Control,
-}
-
-impl FilePlan {
-    pub(crate) fn new(path: PathBuf) -> FilePlan {
-        FilePlan {
-            path,
-            mode: MODE,
-            rotation: RotationRules::default(),
-            care: Care::default(),
-            control: Control::default(),
-        }
-    }
-}
-
 #[derive(Debug)]
 pub(super) struct FileSink {
     name: String,
@@ -140,6 +127,8 @@ pub(super) struct FileSink {
     active: Option<Active>,
     /// For streams.
     lines: LineWriter,
+    ending: Ending,
+    care: OldFilesCare,
     lock_patience: Patience,
     missing_patience: Patience,
     warnings: Warnings,
@@ -167,6 +156,9 @@ impl FileSink {
             cause,
         })?;
         let mut sink = FileSink::open_at_first_write(plan);
+        if sink.ending.ends_at_start() {
+            sink.ending.ask();
+        }
         match sink.open_active() {
             // That is no reason not to start.
             Err(error) if open::is_unread_fifo(&plan.path, &error) => Ok(sink),
@@ -181,6 +173,8 @@ impl FileSink {
             plan: plan.clone(),
             active: None,
             lines: LineWriter::default(),
+            ending: Ending::new(plan.rotation.clone()),
+            care: OldFilesCare::new(plan.care),
             lock_patience: Patience::default(),
             missing_patience: Patience::default(),
             warnings: Warnings::default(),
@@ -199,6 +193,7 @@ impl FileSink {
             opened => opened?,
         };
         let metadata = file.metadata()?;
+        self.ending.begin();
         self.active = Some(if metadata.is_file() {
             Active::Regular(Regular::new(file, &metadata))
         } else {
@@ -219,11 +214,67 @@ impl FileSink {
         }
     }
 
-    /// Appends lines to the regular file that is open. `None` if the path does not name it any more.
+    /// Appends lines to the regular file that is open. `None` if the path does not name it any
+    /// more, or if it has just ended: it is closed then.
     fn append(&mut self, lines: &[u8], note: &mut dyn FnMut(Place)) -> io::Result<Option<usize>> {
-        let Some(Active::Regular(regular)) = &mut self.active else {
+        self.with_regular(|sink, regular, file| {
+            if sink.ending.is_over(file, Utc::now()) && sink.end(file) {
+                return Ok(None);
+            }
+            let len = regular.len()?;
+            match sink.ending.fitting(len, lines) {
+                0 if sink.end(file) => Ok(None),
+                0 => regular.append(len, lines, note).map(Some),
+                fitting => regular.append(len, &lines[..fitting], note).map(Some),
+            }
+        })
+    }
+
+    /// Ends the file, if it is to end whether or not there is anything to write.
+    fn end_if_over(&mut self) -> io::Result<Option<()>> {
+        self.with_regular(|sink, _, file| {
+            let has_ended = sink.ending.is_over(file, Utc::now()) && sink.end(file);
+            Ok((!has_ended).then_some(()))
+        })
+    }
+
+    /// Gives the file the name of an old one. Says whether it is to be opened anew.
+    fn end(&mut self, file: &Metadata) -> bool {
+        match self.ending.end(&self.plan.path, file) {
+            Ok(()) => {
+                self.care.file_ended();
+                true
+            }
+            Err(error) => {
+                let name = &self.name;
+                self.warnings
+                    .add(format!("end {name}: {error}; it goes on"));
+                false
+            }
+        }
+    }
+
+    /// Does `part` with the regular file that is open, and as it is, under its lock. If the path does
+    /// not name it any more, or `part` returns `None`, the file is closed.
+    fn with_regular<T>(
+        &mut self,
+        part: impl FnOnce(&mut Self, &mut Regular, &Metadata) -> io::Result<Option<T>>,
+    ) -> io::Result<Option<T>> {
+        let Some(Active::Regular(mut regular)) = self.active.take() else {
             return Ok(None);
         };
+        let outcome = self.with_locked(&mut regular, part);
+        if !matches!(outcome, Ok(None)) {
+            self.active = Some(Active::Regular(regular));
+        }
+        outcome
+    }
+
+    fn with_locked<T>(
+        &mut self,
+        regular: &mut Regular,
+        part: impl FnOnce(&mut Self, &mut Regular, &Metadata) -> io::Result<Option<T>>,
+    ) -> io::Result<Option<T>> {
         let file = Arc::clone(regular.file());
         let lock = self.lock_patience.lock(&file)?;
         if !lock.is_supported() {
@@ -235,13 +286,34 @@ impl FileSink {
         match regular.named_by(&self.plan.path) {
             Named::This => {
                 self.missing_patience.renew();
-                regular.append(&self.plan.path, lines, note).map(Some)
+                let metadata = file.metadata()?;
+                regular.mend(&self.plan.path, metadata.len())?;
+                part(self, regular, &metadata)
             }
             Named::Nothing if !self.missing_patience.is_over(MISSING_MAX) => {
                 Err(io::ErrorKind::WouldBlock.into())
             }
             Named::Nothing | Named::Another => Ok(None),
         }
+    }
+
+    fn tend_regular(&mut self) -> io::Result<()> {
+        self.close_if_asked();
+        if self.plan.control.take_rotate() {
+            self.ending.ask();
+        }
+        if let Err(error) = self.care.start(&self.plan.path) {
+            let name = &self.name;
+            let warning = format!("{name}: start the thread that tends old files: {error}");
+            self.warnings.add(warning);
+        }
+        if self.active.is_some() && self.ending.may_be_over(Utc::now()) {
+            self.end_if_over()?;
+        }
+        if self.active.is_none() {
+            self.open_active()?;
+        }
+        Ok(())
     }
 
     fn write_to_stream(&mut self, lines: &[u8]) -> io::Result<usize> {
@@ -301,31 +373,13 @@ impl Sink for FileSink {
 
     fn tend(&mut self, warn: &mut dyn FnMut(&str)) {
         if let Some(Active::Regular(_)) = self.active {
-            self.close_if_asked();
-            if self.active.is_none() {
-                // Somebody may wait for the file to appear. Should that fail, the next write tells.
-                let _ = self.open_active();
-            }
+            // Somebody may wait for the file to appear. Should that fail, the next write tells.
+            let _ = self.tend_regular();
         }
-        self.warnings
-            .unsaid
-            .drain(..)
+        let warnings = self.warnings.take().into_iter();
+        warnings
+            .chain(self.care.complaints())
             .for_each(|warning| warn(&warning));
-    }
-}
-
-/// What the operator should know, once.
-#[derive(Debug, Default)]
-struct Warnings {
-    said: HashSet<String>,
-    unsaid: Vec<String>,
-}
-
-impl Warnings {
-    fn add(&mut self, warning: String) {
-        if self.said.insert(warning.clone()) {
-            self.unsaid.push(warning);
-        }
     }
 }
 

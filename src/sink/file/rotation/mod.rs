@@ -124,8 +124,8 @@ pub(crate) struct Period {
     end: Option<DateTime<Utc>>,
 }
 
+#[cfg(test)]
 impl Period {
-    /// When the period ends, so that a quiet sink can be woken then.
     pub(crate) fn end(&self) -> Option<DateTime<Utc>> {
         self.end
     }
