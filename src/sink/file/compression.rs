@@ -9,11 +9,11 @@
 //!
 //! A process that is killed leaves one of these states, and the next one to look goes on from it:
 //!
-//! | what lies there | what it means | what is done |
-//! |---|---|---|
-//! | old, temporary | killed in 1 or 2 | the temporary file is removed, and all begins anew |
-//! | old, compressed | killed in 3 or 4 | if the compressed one holds the very same bytes, the old one is removed; otherwise all begins anew |
-//! | temporary alone | the old one was removed by hand | the temporary file is removed |
+//! - The old file and a temporary one: killed in 1 or 2. The temporary one is removed, and all
+//!   begins anew.
+//! - The old file and a compressed one: killed in 3 or 4. If the compressed one holds the very same
+//!   bytes, the old one is removed; otherwise all begins anew.
+//! - A temporary file alone: the old one was removed by hand. So is the temporary one.
 //!
 //! What fails, for want of space for instance, leaves the old file as it is.
 
@@ -33,9 +33,10 @@ const BUFFER_BYTES: usize = 64 << 10;
 
 /// How old files are compressed.
 ///
-/// The lines of a log shrink to about a tenth. It is done on a thread of its own, of the lowest
-/// priority, one file at a time, with less than a megabyte of memory (zstd: some megabytes). A kill at any moment
-/// loses nothing: the next start goes on.
+/// It is done on a thread of its own, of the lowest priority, one file at a time, and in little
+/// memory however long the file is: below a megabyte, with zstd a few. The compressed file keeps
+/// the mode and the times of the old one, which is removed once the other is on the disk. A kill at
+/// any moment loses nothing: the next start goes on from there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Compression {
