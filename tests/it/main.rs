@@ -6,8 +6,10 @@
 )]
 
 mod allocator;
+mod audit;
 mod capture;
 mod child;
+mod durable;
 mod exits;
 mod failing;
 mod flush;
@@ -18,3 +20,4 @@ mod overflow;
 mod stall;
 mod support;
 mod survive;
+mod trace;

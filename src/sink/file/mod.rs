@@ -22,6 +22,8 @@
 //! former reader was given, which only happens with lines longer than `PIPE_BUF`, is given up.
 //! Devices, such as `/dev/stdout`, are opened as files are.
 
+mod sync;
+
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::fd::AsFd;
@@ -35,6 +37,7 @@ use rustix::io::Errno;
 use super::Sink;
 use super::descriptor::{LineWriter, wait_for_room};
 use crate::error::Error;
+use sync::{Unsynced, directories_to_change};
 
 /// Owner: read and write. Group: read. Logs tell about users, so others get nothing.
 const MODE: u32 = 0o640;
@@ -51,6 +54,7 @@ pub(super) struct FileSink {
     file: Option<File>,
     /// Whether the file ends within a line that nobody will finish.
     torn: bool,
+    unsynced: Unsynced,
     lines: LineWriter,
 }
 
@@ -62,6 +66,7 @@ impl FileSink {
             cause,
         };
         let mut sink = FileSink::open_at_first_write(&std::path::absolute(path).map_err(failed)?);
+        sink.unsynced.entered(directories_to_change(&sink.path));
         create_directory_of(path)?;
         sink.file = open_unless_unread(&sink.path).map_err(failed)?;
         if let Some(file) = &sink.file {
@@ -78,6 +83,7 @@ impl FileSink {
             path: path.to_owned(),
             file: None,
             torn: false,
+            unsynced: Unsynced::default(),
             lines: LineWriter::default(),
         }
     }
@@ -86,14 +92,28 @@ impl FileSink {
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
+
+    /// Sees to it that a file whose sync failed is not written to.
+    fn leave_untrusted(&mut self) -> io::Result<()> {
+        if !self.unsynced.is_untrusted() {
+            return Ok(());
+        }
+        if let Some(file) = &self.file {
+            self.unsynced.set_aside(&self.path, file)?;
+        }
+        self.file = None;
+        Ok(())
+    }
 }
 
 impl Sink for FileSink {
     fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
+        self.leave_untrusted()?;
         let file = match &mut self.file {
             Some(file) => file,
             closed => {
                 let file = closed.insert(open(&self.path)?);
+                self.unsynced.opened(&self.path);
                 if let Some(given_up) = self.lines.give_up_rest(lines) {
                     return Ok(given_up);
                 }
@@ -104,6 +124,7 @@ impl Sink for FileSink {
             self.lines.write(file.as_fd(), b"\n")?;
             self.torn = false;
         }
+        self.unsynced.wrote();
         let written = self.lines.write(file.as_fd(), lines);
         if let Err(error) = &written
             && error.kind() == io::ErrorKind::BrokenPipe
@@ -119,6 +140,10 @@ impl Sink for FileSink {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.unsynced.sync(self.file.as_ref())
     }
 
     fn name(&self) -> &str {
