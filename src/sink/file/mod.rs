@@ -51,6 +51,15 @@
 
 mod care;
 mod caretaker;
+#[cfg_attr(
+    not(any(feature = "gzip", feature = "zstd")),
+    allow(
+        dead_code,
+        unreachable_code,
+        unused_variables,
+        reason = "there is nothing to compress with"
+    )
+)]
 pub(super) mod compression;
 mod control;
 mod ending;
