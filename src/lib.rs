@@ -47,7 +47,7 @@ mod signal;
 mod stats;
 
 pub use channel::overflow::{LossReason, Overflow};
-pub use config::{Builder, Sink};
+pub use config::{Builder, Rotation, Sink};
 pub use error::Error;
 pub use guard::{FlushError, Guard, Report};
 pub use install::stats;

@@ -92,13 +92,13 @@ impl Sample {
     }
 
     /// Encodes the sample, decodes it and hands the record to `read`.
-    pub(crate) fn with_record<T>(&self, read: impl FnOnce(&Record<'_>, &mut Callsites) -> T) -> T {
+    pub(crate) fn with_record<T>(&self, read: impl FnOnce(&Record<'_>, &Callsites) -> T) -> T {
         let bytes = self.encode();
-        let mut callsites = Callsites::default();
-        let record = Record::decode(&bytes, self.time_ns, &self.thread, &mut callsites);
+        let callsites = Callsites::default();
+        let record = Record::decode(&bytes, self.time_ns, &self.thread, &callsites);
         let mut record = record.expect("what was encoded decodes");
         record.is_recovered = self.is_recovered;
-        read(&record, &mut callsites)
+        read(&record, &callsites)
     }
 }
 

@@ -14,6 +14,8 @@
 
 #![deny(clippy::disallowed_methods)]
 
+#[allow(dead_code, reason = "its readers and writers come next")]
+pub(crate) mod arena;
 pub(crate) mod lane;
 #[cfg(all(offloop_loom, test))]
 mod model;

@@ -5,13 +5,14 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Mutex;
 
+use super::Rotation;
 use crate::error::Error;
 use crate::filter::SinkFilter;
 use crate::format::json::JsonFormat;
 use crate::format::text::TextFormat;
 use crate::format::{Details, Format, colour};
 use crate::pipeline::SinkPlan;
-use crate::sink::{Memory, Target};
+use crate::sink::{FilePlan, Memory, Target};
 
 /// How records are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,6 +35,7 @@ pub struct Sink {
     shape: Shape,
     details: Details,
     directives: Option<String>,
+    rotation: Rotation,
 }
 
 impl Sink {
@@ -48,7 +50,7 @@ impl Sink {
     /// # drop(sink);
     /// ```
     pub fn file(path: impl Into<PathBuf>) -> Self {
-        Sink::new(Target::File(path.into()))
+        Sink::new(Target::File(FilePlan::new(path.into())))
     }
 
     /// Standard output.
@@ -201,12 +203,27 @@ impl Sink {
         self
     }
 
+    /// Sets when a file ends and the next begins. By default only on demand. Other sinks than files
+    /// have nothing to end.
+    ///
+    /// ```
+    /// use offloop::{Rotation, Sink};
+    ///
+    /// let sink = Sink::file("logs/app.jsonl").rotation(Rotation::daily().at_bytes(256 << 20));
+    /// # drop(sink);
+    /// ```
+    pub fn rotation(mut self, rotation: Rotation) -> Self {
+        self.rotation = rotation;
+        self
+    }
+
     fn new(target: Target) -> Self {
         Sink {
             target,
             shape: Shape::Json,
             details: Details::default(),
             directives: None,
+            rotation: Rotation::default(),
         }
     }
 
@@ -214,6 +231,7 @@ impl Sink {
         let is_coloured =
             colour::is_wanted(self.target.is_terminal(), |name| std::env::var_os(name));
         let (shape, details) = (self.shape, self.details);
+        let _rules = self.rotation.rules()?;
         let filter = self
             .directives
             .as_deref()
@@ -241,6 +259,7 @@ impl fmt::Debug for Sink {
             .field("shape", &self.shape)
             .field("details", &self.details)
             .field("directives", &self.directives)
+            .field("rotation", &self.rotation)
             .finish_non_exhaustive()
     }
 }

@@ -117,6 +117,7 @@ impl Worker {
     /// Writes every record that was pushed before now. Returns how many bytes.
     fn round(&mut self) -> usize {
         let horizon = ticks::now().saturating_sub(TICKS_MARGIN);
+        self.pass_on_warnings();
         self.lines.clock.observe();
         let mut written = 0;
         loop {
@@ -141,6 +142,11 @@ impl Worker {
             self.state().progress.reach(horizon);
         }
         written
+    }
+
+    fn pass_on_warnings(&mut self) {
+        let warnings = self.sink.iter_mut().flat_map(|sink| sink.take_warning());
+        warnings.for_each(|warning| self.complaints.say(&warning));
     }
 
     /// Sees to it that the sink keeps nothing back. Only then a sink that failed has recovered: one

@@ -83,13 +83,22 @@ impl Keys {
         let numbers = &mut self.numbers;
         self.prepared[callsite.index].get_or_insert_with(|| Box::new(prepare(callsite, numbers)))
     }
+
+    /// The name of a span whose callsite, of that index, was prepared.
+    #[inline]
+    pub(super) fn span_name(&self, index: usize) -> Option<&Piece> {
+        let prepared = self.prepared.get(index)?.as_deref()?;
+        Some(&prepared.span_name)
+    }
 }
 
 #[cold]
 fn prepare(callsite: &Callsite, numbers: &mut HashMap<Box<str>, usize>) -> Prepared {
-    let names = &callsite.fields;
-    let is_event = callsite.metadata.is_event();
-    let message = names.iter().position(|name| is_event && *name == "message");
+    let names = &callsite.facts.fields;
+    let is_event = callsite.facts.is_event;
+    let message = names
+        .iter()
+        .position(|name| is_event && &**name == "message");
     let mut number_of = |key: String| {
         let next = numbers.len();
         *numbers.entry(key.into()).or_insert(next)
@@ -99,12 +108,12 @@ fn prepare(callsite: &Callsite, numbers: &mut HashMap<Box<str>, usize>) -> Prepa
         _ if callsite.is_log && is_log_origin(name) => Role::Origin,
         _ => Role::Field,
     };
-    let mut key_of = |(place, name): (usize, &&str)| {
+    let mut key_of = |(place, name): (usize, &str)| {
         let is_renamed = is_reserved(name) && message != Some(place);
         let name = if is_renamed {
             format!("{PREFIX}{name}")
         } else {
-            (*name).to_owned()
+            name.to_owned()
         };
         Key {
             piece: Piece::new(&key(&name)),
@@ -112,17 +121,19 @@ fn prepare(callsite: &Callsite, numbers: &mut HashMap<Box<str>, usize>) -> Prepa
             number: number_of(name),
         }
     };
+    let keys = names.iter().map(|name| &**name);
+    let keys = keys.enumerate().map(&mut key_of).collect();
     Prepared {
-        head: Piece::new(&head(callsite.level.as_str(), callsite.target)),
-        span_name: Piece::new(&[quoted(callsite.metadata.name()), b",".to_vec()].concat()),
-        keys: names.iter().enumerate().map(&mut key_of).collect(),
+        head: Piece::new(&head(callsite.facts.level.as_str(), &callsite.facts.target)),
+        span_name: Piece::new(&[quoted(&callsite.facts.name), b",".to_vec()].concat()),
+        keys,
         message,
         is_ambiguous: is_ambiguous(names),
     }
 }
 
 /// Whether a name looks like a renamed one, which it may meet, or is declared twice.
-fn is_ambiguous(names: &[&str]) -> bool {
+fn is_ambiguous(names: &[Box<str>]) -> bool {
     let distinct: HashSet<_> = names.iter().collect();
     distinct.len() < names.len() || names.iter().any(|name| name.starts_with(PREFIX))
 }

@@ -25,7 +25,7 @@ use crate::capture::record::Record;
 /// Turns records into lines. Owned by one writer thread.
 pub(crate) trait Format: Send {
     /// Appends the line of `record`, its line break included, to `lines`.
-    fn format(&mut self, record: &Record<'_>, callsites: &mut Callsites, lines: &mut Vec<u8>);
+    fn format(&mut self, record: &Record<'_>, callsites: &Callsites, lines: &mut Vec<u8>);
 }
 
 /// What a line tells beside the record's own content.

@@ -47,7 +47,7 @@ impl TextFormat {
 }
 
 impl Format for TextFormat {
-    fn format(&mut self, record: &Record<'_>, callsites: &mut Callsites, lines: &mut Vec<u8>) {
+    fn format(&mut self, record: &Record<'_>, callsites: &Callsites, lines: &mut Vec<u8>) {
         self.sequence += 1;
         let mut line = std::mem::take(&mut self.line);
         line.clear();
@@ -65,7 +65,7 @@ impl Format for TextFormat {
 
 impl TextFormat {
     fn write_head(&mut self, record: &Record<'_>, line: &mut Line) {
-        let level = record.callsite.level;
+        let level = record.callsite.facts.level;
         self.paint(colour::DIM, line);
         line.push_array(self.timestamps.text(record.time_ns));
         self.paint(colour::PLAIN, line);
@@ -130,7 +130,7 @@ fn write_event(record: &Record<'_>, line: &mut Line) {
     }
 }
 
-fn write_spans(record: &Record<'_>, callsites: &mut Callsites, line: &mut Line) {
+fn write_spans(record: &Record<'_>, callsites: &Callsites, line: &mut Line) {
     if record.is_outside_spans() {
         return;
     }
@@ -138,7 +138,7 @@ fn write_spans(record: &Record<'_>, callsites: &mut Callsites, line: &mut Line) 
     let mut before = " in ";
     for span in spans.iter().rev() {
         line.push_slice(before.as_bytes());
-        escape::push_bare(span.callsite.metadata.name().into(), line);
+        escape::push_bare((&*span.callsite.facts.name).into(), line);
         write_span_fields(span.fields(), line);
         before = ":";
     }

@@ -11,19 +11,20 @@
 
 mod appender;
 mod descriptor;
-mod file;
+pub(crate) mod file;
 mod memory;
 mod stdio;
 
 use std::io::{self, IsTerminal};
-use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::error::Error;
 
 use appender::AppenderSink;
+pub(crate) use file::FilePlan;
 use file::FileSink;
+pub(crate) use file::rotation::{Every, RotationRules, Schedule, Zone};
 pub use memory::Memory;
 use memory::MemorySink;
 use stdio::StdioSink;
@@ -44,8 +45,8 @@ pub(crate) trait Sink: Send {
     fn write(&mut self, lines: &[u8]) -> io::Result<usize>;
 
     /// The same for a sink whose bytes can be found again after a crash: before it writes, it
-    /// tells `note` where the lines will lie, once for each place that it writes to. A sink whose
-    /// bytes are gone once they are written tells nothing.
+    /// tells `note` where the first of the lines will lie. It writes to one place in one call, and
+    /// accepts whole lines only. A sink whose bytes are gone once they are written tells nothing.
     fn write_noting(&mut self, lines: &[u8], _note: &mut dyn FnMut(Place)) -> io::Result<usize> {
         self.write(lines)
     }
@@ -55,6 +56,11 @@ pub(crate) trait Sink: Send {
 
     /// Hands over what the sink itself holds back, as a user's `BufWriter` does.
     fn flush(&mut self) -> io::Result<()>;
+
+    /// What the operator should know, although nothing has failed. Each is said once.
+    fn take_warning(&mut self) -> Option<String> {
+        None
+    }
 
     /// What reports call it: `file /srv/logs/app.jsonl`, `stdout`.
     fn name(&self) -> &str;
@@ -70,8 +76,8 @@ pub(crate) struct Place {
 
 /// What a sink is made of.
 pub(crate) enum Target {
-    /// A file to append to. The path is absolute once the sink is open.
-    File(PathBuf),
+    /// A file to append to.
+    File(FilePlan),
     Stdout,
     Stderr,
     /// Gone once the sink is open: the sink has it. Never locked; the mutex is there since a
@@ -84,11 +90,7 @@ impl Target {
     /// Opens the sink.
     pub(crate) fn open(&mut self) -> Result<Box<dyn Sink>, Error> {
         Ok(match self {
-            Target::File(path) => {
-                let sink = FileSink::open(path)?;
-                *path = sink.path().to_owned();
-                Box::new(sink)
-            }
+            Target::File(plan) => Box::new(FileSink::open(plan)?),
             Target::Stdout => Box::new(StdioSink::stdout()),
             Target::Stderr => Box::new(StdioSink::stderr()),
             Target::Writer(writer) => {
@@ -109,7 +111,7 @@ impl Target {
     /// of changing them, and would never finish in the child.
     pub(crate) fn open_in_child(&self) -> Option<Box<dyn Sink>> {
         match self {
-            Target::File(path) => Some(Box::new(FileSink::open_at_first_write(path))),
+            Target::File(plan) => Some(Box::new(FileSink::open_at_first_write(plan))),
             Target::Stdout => Some(Box::new(StdioSink::stdout())),
             Target::Stderr => Some(Box::new(StdioSink::stderr())),
             Target::Writer(_) | Target::Memory(_) => None,

@@ -11,7 +11,7 @@ use crate::capture::callsite::{Callsite, Callsites};
 pub(crate) struct Record<'a> {
     /// Nanoseconds since the Unix epoch.
     pub(crate) time_ns: i64,
-    pub(crate) callsite: &'static Callsite,
+    pub(crate) callsite: &'a Callsite,
     pub(crate) thread: &'a ThreadLabel,
     /// Whether part of it did not fit.
     pub(crate) is_cut: bool,
@@ -37,10 +37,10 @@ impl<'a> Record<'a> {
         bytes: &'a [u8],
         time_ns: i64,
         thread: &'a ThreadLabel,
-        callsites: &mut Callsites,
+        callsites: &'a Callsites,
     ) -> Option<Self> {
         let mut rest = bytes;
-        let callsite = callsites.at(take_u64(&mut rest)?);
+        let callsite = callsites.at(take_u64(&mut rest)?)?;
         let flags = take_u32(&mut rest)?;
         let spans_len = take_u32(&mut rest)? as usize;
         let spans = take(&mut rest, spans_len)?;
@@ -69,7 +69,7 @@ impl<'a> Record<'a> {
     }
 
     /// The spans around the record, innermost first.
-    pub(crate) fn spans<'c>(&self, callsites: &'c mut Callsites) -> Spans<'a, 'c> {
+    pub(crate) fn spans(&self, callsites: &'a Callsites) -> Spans<'a> {
         Spans {
             rest: self.spans,
             callsites,
@@ -100,23 +100,23 @@ impl<'a> Record<'a> {
 
 /// The spans of a record, innermost first.
 #[derive(Debug)]
-pub(crate) struct Spans<'a, 'c> {
+pub(crate) struct Spans<'a> {
     rest: &'a [u8],
-    callsites: &'c mut Callsites,
+    callsites: &'a Callsites,
 }
 
 /// One span of a record.
 #[derive(Clone, Debug)]
 pub(crate) struct SpanView<'a> {
-    pub(crate) callsite: &'static Callsite,
+    pub(crate) callsite: &'a Callsite,
     fields: &'a [u8],
 }
 
-impl<'a> Iterator for Spans<'a, '_> {
+impl<'a> Iterator for Spans<'a> {
     type Item = SpanView<'a>;
 
     fn next(&mut self) -> Option<SpanView<'a>> {
-        let callsite = self.callsites.at(take_u64(&mut self.rest)?);
+        let callsite = self.callsites.at(take_u64(&mut self.rest)?)?;
         let fields_len = take_u32(&mut self.rest)? as usize;
         let fields = take(&mut self.rest, fields_len)?;
         Some(SpanView { callsite, fields })
@@ -135,7 +135,7 @@ impl<'a> SpanView<'a> {
 /// Names and values, in the order in which they were recorded.
 #[derive(Clone, Debug)]
 pub(crate) struct Fields<'a> {
-    callsite: &'static Callsite,
+    callsite: &'a Callsite,
     rest: &'a [u8],
 }
 
@@ -176,7 +176,7 @@ impl<'a> Fields<'a> {
     fn take_next(&mut self) -> Option<(&'a str, Value<'a>)> {
         let RawField { name, value, .. } = raw_field(&mut self.rest)?;
         let name = match name {
-            RawName::Index(index) => self.callsite.fields.get(usize::from(index))?,
+            RawName::Index(index) => &**self.callsite.facts.fields.get(usize::from(index))?,
             RawName::Inline(name) => name,
         };
         Some((name, value))

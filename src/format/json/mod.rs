@@ -34,7 +34,7 @@ use super::keys::{self, Keys, Prepared, Role, Seen, Sighting};
 use super::line::Line;
 use super::timestamp::Timestamps;
 use super::{Details, Format};
-use crate::capture::callsite::{Callsite, Callsites};
+use crate::capture::callsite::Callsites;
 use crate::capture::record::{Fields, Record};
 
 /// Writes each record as a JSON object.
@@ -48,8 +48,8 @@ pub(crate) struct JsonFormat {
     timestamps: Timestamps,
     keys: Keys,
     seen: Seen,
-    /// The spans of the current record, innermost first.
-    spans: Vec<&'static Callsite>,
+    /// The callsites of the spans of the current record, by index, innermost first.
+    spans: Vec<usize>,
     line: Line,
 }
 
@@ -74,7 +74,7 @@ impl JsonFormat {
 }
 
 impl Format for JsonFormat {
-    fn format(&mut self, record: &Record<'_>, callsites: &mut Callsites, lines: &mut Vec<u8>) {
+    fn format(&mut self, record: &Record<'_>, callsites: &Callsites, lines: &mut Vec<u8>) {
         self.sequence += 1;
         self.line.clear();
         if self.write_prepared(record, callsites).is_err() {
@@ -90,7 +90,7 @@ impl JsonFormat {
     fn write_prepared(
         &mut self,
         record: &Record<'_>,
-        callsites: &mut Callsites,
+        callsites: &Callsites,
     ) -> Result<(), Ambiguous> {
         self.write_head(record);
         self.seen.begin_record();
@@ -100,7 +100,7 @@ impl JsonFormat {
         write_fields(prepared, fields, seen, line)?;
         self.spans.clear();
         for span in record.spans(callsites) {
-            self.spans.push(span.callsite);
+            self.spans.push(span.callsite.index);
             seen.begin_scope();
             write_fields(self.keys.of(span.callsite), span.fields(), seen, line)?;
         }
@@ -113,7 +113,7 @@ impl JsonFormat {
         self.line.push_array(b"{\"timestamp\":\"");
         self.line.push_array(self.timestamps.text(record.time_ns));
         if record.callsite.is_log {
-            let level = record.callsite.level.as_str();
+            let level = record.callsite.facts.level.as_str();
             let head = keys::head(level, record.origin.target);
             self.line.push_slice(&head);
         } else {
@@ -141,7 +141,10 @@ impl JsonFormat {
     fn write_span_names(&mut self) {
         self.line.push_array(b",\"spans\":[");
         for span in self.spans.iter().rev() {
-            self.line.push_piece(&self.keys.of(span).span_name);
+            match self.keys.span_name(*span) {
+                Some(name) => self.line.push_piece(name),
+                None => self.line.push_array(b"\"\","),
+            }
         }
         // In place of the last comma.
         self.line.take_back(1);
@@ -169,13 +172,14 @@ impl JsonFormat {
 
     /// Writes a record with any names, inline ones and repeated ones among them.
     #[cold]
-    fn write_resolved(&mut self, record: &Record<'_>, callsites: &mut Callsites) {
+    fn write_resolved(&mut self, record: &Record<'_>, callsites: &Callsites) {
         let mut resolved = Resolved::default();
         resolved.add_scope(record.fields());
         let message = resolved.take_message();
         self.spans.clear();
         for span in record.spans(callsites) {
-            self.spans.push(span.callsite);
+            self.keys.of(span.callsite);
+            self.spans.push(span.callsite.index);
             resolved.add_scope(span.fields());
         }
         self.write_head(record);

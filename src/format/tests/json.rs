@@ -188,11 +188,11 @@ fn a_field_that_is_recorded_twice_counts_with_its_last_value() {
         let mut bytes = first.encode();
         // A record ends with its fields, so that more can be added.
         bytes.extend(encoded_fields(&[str_field(name, "second")]));
-        let mut callsites = Callsites::default();
-        let record = Record::decode(&bytes, first.time_ns, &first.thread, &mut callsites);
+        let callsites = Callsites::default();
+        let record = Record::decode(&bytes, first.time_ns, &first.thread, &callsites);
         let record = record.expect("a record");
         let mut line = Vec::new();
-        JsonFormat::new(Details::default()).format(&record, &mut callsites, &mut line);
+        JsonFormat::new(Details::default()).format(&record, &callsites, &mut line);
         let expected = format!("{HEAD},\"{name}\":\"second\"}}\n");
         assert_eq!(String::from_utf8(line), Ok(expected));
     }
