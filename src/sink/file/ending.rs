@@ -118,6 +118,12 @@ impl Ending {
     }
 }
 
+/// Gives the file at the path, whatever the rules say, the name of an old one. Where the path is a
+/// symbolic link, the file that it leads to.
+pub(super) fn set_aside(path: &Path, file: &Metadata) -> io::Result<()> {
+    rename(&fs::canonicalize(path)?, modified(file))
+}
+
 fn rename(path: &Path, ended: DateTime<Utc>) -> io::Result<()> {
     if fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink()) {
         // The link would be renamed, and the file not.
