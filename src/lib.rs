@@ -31,6 +31,7 @@ mod drain;
 mod format;
 mod sink;
 
+mod audit;
 mod complaint;
 mod config;
 mod deadline;
@@ -46,8 +47,10 @@ mod pipeline;
 mod signal;
 mod stats;
 
+pub use audit::{AuditError, Receipt};
 pub use channel::overflow::{LossReason, Overflow};
 pub use config::{Builder, Rotation, Sink};
+pub use drain::sync::SyncPolicy;
 pub use error::Error;
 pub use guard::{FlushError, Guard, Report};
 pub use install::stats;
@@ -56,6 +59,13 @@ pub use non_blocking::{NonBlocking, non_blocking};
 pub use signal::shutdown_signal;
 pub use sink::{Compression, Memory, Retention};
 pub use stats::{Counts, Lost, SinkStats, Stats};
+
+/// What the macros need.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::audit::Audit;
+    pub use tracing;
+}
 
 /// Installs offloop as the program's subscriber: JSON lines on stdout, `RUST_LOG` respected, `info`
 /// where that is not set.

@@ -4,17 +4,19 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard as Loaded};
 
-use crate::capture::thread::{self, Pushed};
+use crate::capture::thread::{self as local, Pushed};
 use crate::channel::overflow::Overflow;
 use crate::channel::sync::Instant;
 use crate::channel::{self, Channel};
 use crate::complaint::Complaints;
 use crate::deadline;
 use crate::drain::line::{Content, LineWriter};
+use crate::drain::sync::SyncPolicy;
 use crate::drain::worker::Worker;
 use crate::drain::{Delays, Drain, SinkState};
 use crate::error::Error;
@@ -22,7 +24,7 @@ use crate::filter::SinkFilter;
 use crate::format::Format;
 use crate::sink::{Control, Sink, Target};
 use crate::stats::{self, Stats};
-use crate::{exit, fork};
+use crate::{audit, exit, fork};
 
 /// Everything that a pipeline is made from. Kept, since a forked child makes its own.
 pub(crate) struct Plan {
@@ -40,6 +42,13 @@ pub(crate) struct SinkPlan {
     pub(crate) target: Target,
     pub(crate) format: Box<dyn Fn() -> Box<dyn Format> + Send + Sync>,
     pub(crate) filter: SinkFilter,
+    pub(crate) sync: SyncPolicy,
+}
+
+impl SinkPlan {
+    fn keeps_audits(&self) -> bool {
+        self.target.keeps_audits() && self.filter.would_want(audit::TARGET, audit::LEVEL)
+    }
 }
 
 /// A pipeline that works in whichever process it is used.
@@ -100,7 +109,7 @@ impl Pipeline {
     /// Hands over a record that is encoded already.
     #[inline]
     pub(crate) fn push(&self, level: u8, record: &[u8]) {
-        if thread::push(self, level, record) == Pushed::Late {
+        if local::push(self, level, record) == Pushed::Late {
             self.running().write_if_late();
         }
     }
@@ -181,7 +190,11 @@ impl Running {
             .inlets()
             .iter()
             .zip(&sinks)
-            .map(|(inlet, sink)| SinkState::new(name(sink), Arc::clone(inlet), sinks.len()))
+            .zip(&plan.sinks)
+            .map(|((inlet, sink), plan_of_sink)| {
+                let state = SinkState::new(name(sink), Arc::clone(inlet), sinks.len());
+                state.keeping_audits(sink.is_some() && plan_of_sink.keeps_audits())
+            })
             .collect();
         let workers = sinks.into_iter().zip(&plan.sinks).enumerate();
         let workers = workers.map(|(place, (sink, plan_of_sink))| {
@@ -189,6 +202,7 @@ impl Running {
             let lines = LineWriter::new(plan.content, (plan_of_sink.format)(), filter);
             let (channel, states) = (Arc::clone(&channel), Arc::clone(&states));
             Worker::new(channel, states, place, sink, lines, plan.complaints.clone())
+                .syncing(plan_of_sink.sync)
         });
         let drain = Drain::new(Arc::clone(&channel), Arc::clone(&states), workers.collect());
         let late_patience_us = u64::try_from(plan.exit_timeout.as_micros()).unwrap_or(u64::MAX);
@@ -243,6 +257,16 @@ impl Running {
             .flush_until(deadline::after(Duration::from_micros(patience_us)));
         let left = patience_us.saturating_sub(began.elapsed().as_micros() as u64);
         self.late_patience_us.fetch_min(left, Ordering::Relaxed);
+    }
+
+    /// Writes what waits now on a thread of its own, for somebody who must not wait himself: once
+    /// the writers have been told to end, nobody else may come to it.
+    pub(crate) fn write_aside(self: &Arc<Self>) {
+        let running = Arc::clone(self);
+        let write = move || running.drain.flush_until(deadline::after(Duration::MAX));
+        let helper = thread::Builder::new().name("offloop-flush".to_owned());
+        // No thread to be had: the writers' own, if they still run, are all that is left.
+        let _ = helper.spawn(write);
     }
 
     /// Writes what waits, as the process ends. Records that come later, from destructors and from

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 
 use super::Rotation;
+use crate::drain::sync::SyncPolicy;
 use crate::error::Error;
 use crate::filter::SinkFilter;
 use crate::format::json::JsonFormat;
@@ -36,6 +37,7 @@ pub struct Sink {
     details: Details,
     directives: Option<String>,
     rotation: Rotation,
+    sync: SyncPolicy,
 }
 
 impl Sink {
@@ -263,19 +265,42 @@ impl Sink {
     /// are no files.
     ///
     /// ```
-    /// # #[cfg(feature = "gzip")] {
     /// use offloop::{Compression, Rotation, Sink};
     ///
     /// let sink = Sink::file("logs/app.jsonl")
     ///     .rotation(Rotation::daily())
     ///     .compression(Compression::Gzip);
     /// # drop(sink);
-    /// # }
     /// ```
     pub fn compression(mut self, compression: Compression) -> Self {
         if let Target::File(plan) = &mut self.target {
             plan.care.compression = Some(compression);
         }
+        self
+    }
+
+    /// Sets when lines are forced to the disk. Defaults to [`SyncPolicy::Never`]: only on request.
+    ///
+    /// If a sync fails, the system may have lost any of the lines since the last one, and would not
+    /// say so a second time. So the file is not written to any more: it is set aside under the name
+    /// of an old file (`app.2026-11-22T0330Z.1.jsonl`), and a new one begins with a record
+    /// (target `offloop`, message `sync failed`, with the error and the number of `lines`), the
+    /// lines since the last sync once more, and another record (`end of lines written again`).
+    /// Between these two, and nowhere else, a line may stand that another file has as well.
+    /// With `Never`, lines are not kept, so there are none to write again. Whoever waits for
+    /// one of these lines to be on the disk is given an error.
+    ///
+    /// A sink without a disk of its own does not care: standard output, a FIFO, a writer, memory.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let every_second = offloop::SyncPolicy::Every(Duration::from_secs(1));
+    /// let sink = offloop::Sink::file("logs/app.jsonl").sync(every_second);
+    /// # drop(sink);
+    /// ```
+    pub fn sync(mut self, policy: SyncPolicy) -> Self {
+        self.sync = policy;
         self
     }
 
@@ -286,6 +311,7 @@ impl Sink {
             details: Details::default(),
             directives: None,
             rotation: Rotation::default(),
+            sync: SyncPolicy::Never,
         }
     }
 
@@ -313,6 +339,7 @@ impl Sink {
             target: self.target,
             format,
             filter,
+            sync: self.sync,
         })
     }
 }
@@ -325,6 +352,7 @@ impl fmt::Debug for Sink {
             .field("details", &self.details)
             .field("directives", &self.directives)
             .field("rotation", &self.rotation)
+            .field("sync", &self.sync)
             .finish_non_exhaustive()
     }
 }

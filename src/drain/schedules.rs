@@ -18,6 +18,7 @@ use crate::Memory;
 use crate::channel::lane::Lane;
 use crate::channel::overflow::Overflow;
 use crate::complaint::Complaints;
+use crate::drain::sync::SyncPolicy;
 use crate::filter::SinkFilter;
 use crate::format::Details;
 use crate::format::json::JsonFormat;
@@ -138,6 +139,7 @@ fn plan(settings: Settings, memory: &Memory) -> Plan {
         target: Target::Memory(memory.clone()),
         format: Box::new(|| Box::new(JsonFormat::new(Details::default()))),
         filter: SinkFilter::default(),
+        sync: SyncPolicy::Never,
     };
     Plan {
         sinks: vec![sink],

@@ -1,5 +1,7 @@
 //! The writer's loop: receive, format, write. The one place that sees all three.
 
+mod sync;
+
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -8,6 +10,7 @@ use std::time::Duration;
 use super::batch::{BATCH_BYTES, Batch};
 use super::line::LineWriter;
 use super::notice::{self, LossReport};
+use super::sync::{SyncPolicy, Unsynced};
 use super::{Delays, SinkState};
 use crate::channel::Channel;
 use crate::channel::overflow::LossReason;
@@ -40,6 +43,7 @@ pub(crate) struct Worker {
     failure: Option<Failure>,
     /// Whether the sink may hold back what it accepted.
     must_flush: bool,
+    unsynced: Unsynced,
     losses: LossReport,
     /// Until when to try, where the thread is not the writer's own.
     patience: Option<Instant>,
@@ -72,9 +76,16 @@ impl Worker {
             complaints,
             failure: None,
             must_flush: false,
+            unsynced: Unsynced::default(),
             losses: LossReport::default(),
             patience: None,
         }
+    }
+
+    /// With a policy when to sync the sink.
+    pub(crate) fn syncing(mut self, policy: SyncPolicy) -> Self {
+        self.unsynced = Unsynced::new(policy);
+        self
     }
 
     /// Writes records until it is told to stop and everything is written.
@@ -105,7 +116,8 @@ impl Worker {
         self.patience = Some(deadline);
         loop {
             self.round();
-            let is_wanted = self.state().progress.is_wanted();
+            let state = self.state();
+            let is_wanted = state.progress.is_wanted() || state.durable.is_wanted();
             if !is_wanted || deadline <= Instant::now() {
                 break;
             }
@@ -121,7 +133,7 @@ impl Worker {
         loop {
             let more = self.fill_batch(horizon);
             written += self.batch.rest().len();
-            if !self.write_batch() {
+            if !(self.write_batch() && self.sync_if_pressing()) {
                 return written;
             }
             if !more {
@@ -137,7 +149,7 @@ impl Worker {
             self.channel.pool.tend();
         }
         self.tend_sink(horizon);
-        if self.settle() {
+        if self.settle() && self.keep_durable(horizon) {
             self.state().progress.reach(horizon);
         }
         written
@@ -164,8 +176,11 @@ impl Worker {
 
     fn sleep(&self, delay: Duration) {
         let state = self.state();
+        let delay = self.unsynced.due_in().map_or(delay, |due| due.min(delay));
+        let can_sync = !self.unsynced.is_deferred();
         state.inlet.sleeper.sleep(delay, || {
             state.progress.is_wanted()
+                || (can_sync && state.durable.is_wanted())
                 || state.is_stopping()
                 || self.channel.is_behind(&state.inlet)
         });
@@ -219,8 +234,7 @@ impl Worker {
 
     fn accepted(&mut self, bytes: usize) {
         let counters = &self.sinks[self.place].counters;
-        self.batch
-            .accept(bytes, |level| counters.count_written(level));
+        counters.count_written(self.batch.accept(bytes));
         self.must_flush = true;
         if let Some(failure) = &mut self.failure {
             failure.back_off = BACK_OFF_MIN;
@@ -229,6 +243,7 @@ impl Worker {
 
     /// A batch is done: its pages are free for others.
     fn end_batch(&mut self) {
+        self.unsynced.note(&self.batch);
         if let Some(oldest) = self.batch.clear() {
             let wait_ns = self
                 .lines
@@ -314,8 +329,9 @@ impl Worker {
     pub(crate) fn abandon_batch(&mut self, reason: LossReason) {
         let state = &self.sinks[self.place];
         let now = ticks::now();
-        self.batch
-            .abandon(|level| state.counters.lost.count(reason, level, now));
+        for (level, count) in (0..).zip(self.batch.abandon()) {
+            (0..count).for_each(|_| state.counters.lost.count(reason, level, now));
+        }
     }
 
     /// Says that there was a panic where there must be none.

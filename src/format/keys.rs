@@ -87,8 +87,8 @@ impl Keys {
     /// The name of a span whose callsite, of that index, was prepared.
     #[inline]
     pub(super) fn span_name(&self, index: usize) -> Option<&Piece> {
-        let prepared = self.prepared.get(index).and_then(Option::as_deref);
-        prepared.map(|prepared| &prepared.span_name)
+        let prepared = self.prepared.get(index)?.as_deref()?;
+        Some(&prepared.span_name)
     }
 }
 

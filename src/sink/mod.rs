@@ -64,6 +64,17 @@ pub(crate) trait Sink: Send {
     /// what the operator should know although nothing has failed, once.
     fn tend(&mut self, _written: u64, _warn: &mut dyn FnMut(&str)) {}
 
+    /// Brings everything that was accepted onto the disk. A sink that has no disk, or no say in
+    /// when it is used, has nothing to do: a pipe, a terminal, a user's writer.
+    ///
+    /// # Errors
+    ///
+    /// What was accepted since the last sync may never get there, whatever a later one says. The
+    /// sink goes on in another place with the next write.
+    fn sync(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
     /// What reports call it: `file /srv/logs/app.jsonl`, `stdout`.
     fn name(&self) -> &str;
 }
@@ -126,6 +137,11 @@ impl Target {
             Target::File(plan) => Some(&plan.control),
             Target::Stdout | Target::Stderr | Target::Writer(_) | Target::Memory(_) => None,
         }
+    }
+
+    /// Whether an audit record is kept for good here. Memory stands in for a file in tests.
+    pub(crate) fn keeps_audits(&self) -> bool {
+        matches!(self, Target::File(_) | Target::Memory(_))
     }
 
     /// Whether a person looks at it. Files are for later, whatever they are.

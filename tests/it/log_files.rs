@@ -26,6 +26,20 @@ impl LogFiles {
         }
     }
 
+    /// Cuts off what comes after the last line break of each file but the active one, and says how
+    /// many files that were.
+    pub(crate) fn cut_torn_ends(&mut self, active: &Path) -> usize {
+        let mut torn = 0;
+        for (path, text) in &mut self.texts {
+            let whole = text.rfind('\n').map_or(0, |at| at + 1);
+            if path != active && whole < text.len() {
+                text.truncate(whole);
+                torn += 1;
+            }
+        }
+        torn
+    }
+
     pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
         self.texts.keys().map(PathBuf::as_path)
     }
@@ -43,6 +57,17 @@ impl LogFiles {
             .values()
             .flat_map(|text| json_lines(text))
             .collect()
+    }
+
+    /// The numbers of one process's records, file by file.
+    pub(crate) fn numbers(&self) -> Vec<Vec<u64>> {
+        let numbers = |text: &String| {
+            let records = json_lines(text).into_iter();
+            records
+                .filter_map(|record| record["number"].as_u64())
+                .collect()
+        };
+        self.texts.values().map(numbers).collect()
     }
 
     /// How often each number is there, by the process that logged it.

@@ -6,8 +6,10 @@
 )]
 
 mod allocator;
+mod audit;
 mod capture;
 mod child;
+mod durable;
 mod exits;
 mod failing;
 mod files;
@@ -24,3 +26,4 @@ mod shared;
 mod stall;
 mod support;
 mod survive;
+mod trace;

@@ -176,7 +176,7 @@ impl<'a> Fields<'a> {
     fn take_next(&mut self) -> Option<(&'a str, Value<'a>)> {
         let RawField { name, value, .. } = raw_field(&mut self.rest)?;
         let name = match name {
-            RawName::Index(index) => self.callsite.facts.fields.get(usize::from(index))?,
+            RawName::Index(index) => &**self.callsite.facts.fields.get(usize::from(index))?,
             RawName::Inline(name) => name,
         };
         Some((name, value))

@@ -141,8 +141,9 @@ impl JsonFormat {
     fn write_span_names(&mut self) {
         self.line.push_array(b",\"spans\":[");
         for span in self.spans.iter().rev() {
-            if let Some(name) = self.keys.span_name(*span) {
-                self.line.push_piece(name);
+            match self.keys.span_name(*span) {
+                Some(name) => self.line.push_piece(name),
+                None => self.line.push_array(b"\"\","),
             }
         }
         // In place of the last comma.

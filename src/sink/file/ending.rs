@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::old_files::OldFiles;
-use super::rotation::{Period, RotationRules};
+use super::rotation::{self, Period, RotationRules};
 
 /// How long a file goes on that could not be ended.
 const RETRY_PAUSE: Duration = Duration::from_secs(10);
@@ -118,6 +118,12 @@ impl Ending {
     }
 }
 
+/// Gives the file at the path, whatever the rules say, the name of an old one. Where the path is a
+/// symbolic link, the file that it leads to.
+pub(super) fn set_aside(path: &Path, file: &Metadata) -> io::Result<()> {
+    rename(&fs::canonicalize(path)?, modified(file))
+}
+
 fn rename(path: &Path, ended: DateTime<Utc>) -> io::Result<()> {
     if fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink()) {
         // The link would be renamed, and the file not.
@@ -131,7 +137,8 @@ fn rename(path: &Path, ended: DateTime<Utc>) -> io::Result<()> {
 }
 
 fn modified(file: &Metadata) -> DateTime<Utc> {
-    file.modified().map_or_else(|_| Utc::now(), DateTime::from)
+    file.modified()
+        .map_or_else(|_| rotation::now(), rotation::instant)
 }
 
 #[cfg(test)]

@@ -51,15 +51,6 @@
 
 mod care;
 mod caretaker;
-#[cfg_attr(
-    not(any(feature = "gzip", feature = "zstd")),
-    allow(
-        dead_code,
-        unreachable_code,
-        unused_variables,
-        reason = "there is nothing to compress with"
-    )
-)]
 pub(super) mod compression;
 mod control;
 mod ending;
@@ -76,6 +67,7 @@ pub(crate) mod rotation;
     reason = "for the recovery of what a killed process left behind"
 )]
 mod settle;
+mod sync;
 mod warnings;
 
 use std::fs::{File, Metadata};
@@ -85,8 +77,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
-
-use chrono::Utc;
 
 use super::descriptor::{LineWriter, wait_for_room};
 use super::{Place, Sink};
@@ -107,6 +97,7 @@ use regular::{Named, Regular};
     reason = "for the recovery of what a killed process left behind"
 )]
 pub(crate) use settle::{settle, settle_locked};
+use sync::{Unsynced, directories_to_change};
 use warnings::Warnings;
 
 /// How long others have to put a file where there is none.
@@ -125,6 +116,7 @@ pub(super) struct FileSink {
     /// `None` while a FIFO has no reader, after a failure to open, and in a forked child before its
     /// first write.
     active: Option<Active>,
+    unsynced: Unsynced,
     /// For streams.
     lines: LineWriter,
     ending: Ending,
@@ -151,11 +143,13 @@ impl FileSink {
             cause,
         };
         plan.path = std::path::absolute(&given).map_err(failed)?;
+        let changed = directories_to_change(&plan.path);
         open::create_directory_of(&given).map_err(|cause| Error::CreateDirectory {
             path: given.parent().map(Path::to_owned).unwrap_or_default(),
             cause,
         })?;
         let mut sink = FileSink::open_at_first_write(plan);
+        sink.unsynced.entered(changed);
         if sink.ending.ends_at_start() {
             sink.ending.ask();
         }
@@ -172,6 +166,7 @@ impl FileSink {
             name: format!("file {}", plan.path.display()),
             plan: plan.clone(),
             active: None,
+            unsynced: Unsynced::default(),
             lines: LineWriter::default(),
             ending: Ending::new(plan.rotation.clone()),
             care: OldFilesCare::new(plan.care),
@@ -183,23 +178,17 @@ impl FileSink {
 
     fn open_active(&mut self) -> io::Result<()> {
         // First of all, let go of what is open: there may be no descriptor left but that one.
-        self.active = None;
-        let FilePlan { path, mode, .. } = &self.plan;
-        let file = match open::open(path, *mode) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                open::create_directory_of(path)?;
-                open::open(path, *mode)?
-            }
-            opened => opened?,
-        };
+        self.leave_active();
+        let file = self.open_path()?;
         let metadata = file.metadata()?;
+        self.unsynced.opened(&self.plan.path);
         self.ending.begin();
         self.active = Some(if metadata.is_file() {
             Active::Regular(Regular::new(file, &metadata))
         } else {
             Active::Stream(file)
         });
-        if open::is_open_to_all(path) {
+        if open::is_open_to_all(&self.plan.path) {
             self.warnings.add(format!(
                 "{}: everybody may replace the file: its directory is writable for all and not sticky",
                 self.name
@@ -208,9 +197,33 @@ impl FileSink {
         Ok(())
     }
 
+    fn open_path(&mut self) -> io::Result<File> {
+        let FilePlan { path, mode, .. } = &self.plan;
+        match open::open(path, *mode) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let changed = directories_to_change(path);
+                open::create_directory_of(path)?;
+                self.unsynced.entered(changed);
+                open::open(path, *mode)
+            }
+            Err(error) if open::lacks_descriptor(&error) => {
+                self.unsynced.sync_left();
+                open::open(path, *mode)
+            }
+            opened => opened,
+        }
+    }
+
+    /// Closes the file, once it is synced if that is still to be done.
+    fn leave_active(&mut self) {
+        if let Some(Active::Regular(regular)) = self.active.take() {
+            self.unsynced.leave(Arc::clone(regular.file()));
+        }
+    }
+
     fn close_if_asked(&mut self) {
         if self.plan.control.take_reopen() {
-            self.active = None;
+            self.leave_active();
         }
     }
 
@@ -218,10 +231,11 @@ impl FileSink {
     /// more, or if it has just ended: it is closed then.
     fn append(&mut self, lines: &[u8], note: &mut dyn FnMut(Place)) -> io::Result<Option<usize>> {
         self.with_regular(|sink, regular, file| {
-            if sink.ending.is_over(file, Utc::now()) && sink.end(file) {
+            if sink.ending.is_over(file, rotation::now()) && sink.end(file) {
                 return Ok(None);
             }
             let len = regular.len()?;
+            sink.unsynced.wrote();
             match sink.ending.fitting(len, lines) {
                 0 if sink.end(file) => Ok(None),
                 0 => regular.append(len, lines, note).map(Some),
@@ -233,7 +247,7 @@ impl FileSink {
     /// Ends the file, if it is to end whether or not there is anything to write.
     fn end_if_over(&mut self) -> io::Result<Option<()>> {
         self.with_regular(|sink, _, file| {
-            let has_ended = sink.ending.is_over(file, Utc::now()) && sink.end(file);
+            let has_ended = sink.ending.is_over(file, rotation::now()) && sink.end(file);
             Ok((!has_ended).then_some(()))
         })
     }
@@ -264,8 +278,9 @@ impl FileSink {
             return Ok(None);
         };
         let outcome = self.with_locked(&mut regular, part);
-        if !matches!(outcome, Ok(None)) {
-            self.active = Some(Active::Regular(regular));
+        self.active = Some(Active::Regular(regular));
+        if matches!(outcome, Ok(None)) {
+            self.leave_active();
         }
         outcome
     }
@@ -307,7 +322,7 @@ impl FileSink {
             let warning = format!("{name}: start the thread that tends old files: {error}");
             self.warnings.add(warning);
         }
-        if self.active.is_some() && self.ending.may_be_over(Utc::now()) {
+        if self.active.is_some() && self.ending.may_be_over(rotation::now()) {
             self.end_if_over()?;
         }
         if self.active.is_none() {
@@ -328,6 +343,23 @@ impl FileSink {
         }
         written
     }
+
+    /// Sees to it that a file whose sync failed is not written to: it is set aside, under its lock,
+    /// with the name of an old one.
+    fn leave_untrusted(&mut self) -> io::Result<()> {
+        if !self.unsynced.is_untrusted() {
+            return Ok(());
+        }
+        if let Some(Active::Regular(regular)) = &self.active {
+            let _lock = self.lock_patience.lock(regular.file())?;
+            if regular.named_by(&self.plan.path) == Named::This {
+                ending::set_aside(&self.plan.path, &regular.file().metadata()?)?;
+            }
+        }
+        self.active = None;
+        self.unsynced.begin_trusted();
+        Ok(())
+    }
 }
 
 impl Sink for FileSink {
@@ -336,6 +368,7 @@ impl Sink for FileSink {
     }
 
     fn write_noting(&mut self, lines: &[u8], note: &mut dyn FnMut(Place)) -> io::Result<usize> {
+        self.leave_untrusted()?;
         self.close_if_asked();
         for _ in 0..OPENINGS_MAX {
             if self.active.is_none() {
@@ -350,7 +383,7 @@ impl Sink for FileSink {
             if let Some(accepted) = self.append(lines, note)? {
                 return Ok(accepted);
             }
-            self.active = None;
+            self.leave_active();
         }
         Err(io::ErrorKind::WouldBlock.into())
     }
@@ -365,6 +398,14 @@ impl Sink for FileSink {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        let active = match &self.active {
+            Some(Active::Regular(regular)) => Some(&**regular.file()),
+            Some(Active::Stream(_)) | None => None,
+        };
+        self.unsynced.sync(active)
     }
 
     fn name(&self) -> &str {
