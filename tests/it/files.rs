@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::{Arc, Mutex};
 
-use offloop::{Guard, Sink};
+use offloop::{Guard, Rotation, Sink};
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
 use serde_json::Value;
 use tempfile::tempdir;
@@ -73,7 +73,8 @@ fn a_disk_that_is_full_for_a_while_costs_nothing() {
     let script = format!(
         "mount -t tmpfs -o size=1m tmpfs {disk:?}; \"$@\"; played=$?; cat {disk:?}/app.jsonl; exit $played"
     );
-    let Some(output) = in_namespace(&script, &disk.join("app.jsonl"), || {
+    let namespace = ["--user", "--map-root-user", "--mount"];
+    let Some(output) = in_namespace(&namespace, &script, &disk.join("app.jsonl"), || {
         let filler = path_of_child().with_file_name("filler");
         fs::write(&filler, vec![b'x'; 900 << 10]).unwrap();
         let guard = start_child();
@@ -93,20 +94,27 @@ fn a_disk_that_is_full_for_a_while_costs_nothing() {
     check_recovered(&text[begin..], 5_010, "No space left on device");
 }
 
-/// Plays a scenario where mounts are its own. `None` if the system does not allow that.
-fn in_namespace<F: FnOnce()>(script: &str, path: &Path, scenario: F) -> Option<Output> {
-    let namespace = || {
+/// Plays a scenario in namespaces of its own. `None` if the system does not allow that.
+fn in_namespace<F: FnOnce()>(
+    namespaces: &[&str],
+    script: &str,
+    path: &Path,
+    scenario: F,
+) -> Option<Output> {
+    let unshare = || {
         let mut command = Command::new("unshare");
-        command.args(["--user", "--map-root-user", "--mount"]);
+        command.args(namespaces);
         command
     };
-    let is_allowed = namespace().arg("true").output();
-    if !is_allowed.is_ok_and(|output| output.status.success()) {
-        say_unchecked("the system allows no mounts of one's own");
+    // The child is there already.
+    let is_child = std::env::var_os("LOG_PATH").is_some();
+    let is_allowed = || unshare().arg("true").status();
+    if !is_child && !is_allowed().is_ok_and(|status| status.success()) {
+        say_unchecked("the system does not allow namespaces of one's own");
         return None;
     }
     let prepare = |command: &mut Command| {
-        let mut shell = namespace();
+        let mut shell = unshare();
         shell.args(["sh", "-c", script, "sh"]);
         wrap(command, shell);
         command.env("LOG_PATH", path);
@@ -319,6 +327,33 @@ fn a_file_that_another_process_keeps_locked_gets_the_records_after_that() {
     drop(lock);
     assert_eq!(program.end().written(), 10);
     check_recovered(&read(&path), 10, "another process keeps the file locked");
+}
+
+#[test]
+fn a_file_that_cannot_be_renamed_goes_on_and_that_is_said_once() {
+    let directory = tempdir().unwrap();
+    let path = directory.path().join("app.jsonl");
+    File::create(&path).unwrap();
+    fs::set_permissions(directory.path(), PermissionsExt::from_mode(0o500)).unwrap();
+    // There, root is as anybody else to this directory.
+    let output = in_namespace(&["--user"], "exec \"$@\"", &path, || {
+        let rotation = Rotation::on_demand().at_bytes(10_000);
+        let sink = Sink::file(path_of_child()).rotation(rotation);
+        let guard = offloop::builder().sink(sink).init().unwrap();
+        log_numbers(0..1_000);
+        end_child(&guard, 1_000);
+    });
+    fs::set_permissions(directory.path(), PermissionsExt::from_mode(0o700)).unwrap();
+    if let Some(output) = output {
+        check_numbers(&json_lines(&read(&path)), 0..1_000);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(
+            said.matches("Permission denied (os error 13); it goes on")
+                .count(),
+            1,
+            "{said}"
+        );
+    }
 }
 
 #[test]
