@@ -291,25 +291,44 @@ impl FileSink {
         part: impl FnOnce(&mut Self, &mut Regular, &Metadata) -> io::Result<Option<T>>,
     ) -> io::Result<Option<T>> {
         let file = Arc::clone(regular.file());
-        let lock = self.lock_patience.lock(&file)?;
+        let lock = match self.lock_patience.lock(&file) {
+            Err(error) if !self.is_left(regular)? => return Err(error),
+            // Whoever has it: an old file is locked while it is compressed.
+            Err(_) => return Ok(None),
+            Ok(lock) => lock,
+        };
+        if self.is_left(regular)? {
+            return Ok(None);
+        }
         if !lock.is_supported() {
             let name = &self.name;
             self.warnings.add(format!(
                 "{name}: the file system has no locks, so only one process may write to the file"
             ));
         }
+        let metadata = file.metadata()?;
+        regular.mend(&self.plan.path, metadata.len())?;
+        part(self, regular, &metadata)
+    }
+
+    /// Whether the path names another file, or has named none for a while.
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock` while it names none, since somebody may be about to create one.
+    fn is_left(&mut self, regular: &Regular) -> io::Result<bool> {
         match regular.named_by(&self.plan.path) {
             Named::This => {
                 self.missing_patience.renew();
-                let metadata = file.metadata()?;
-                regular.mend(&self.plan.path, metadata.len())?;
-                part(self, regular, &metadata)
+                return Ok(false);
             }
             Named::Nothing if !self.missing_patience.is_over(MISSING_MAX) => {
-                Err(io::ErrorKind::WouldBlock.into())
+                return Err(io::ErrorKind::WouldBlock.into());
             }
-            Named::Nothing | Named::Another => Ok(None),
+            Named::Nothing | Named::Another => {}
         }
+        self.lock_patience.renew();
+        Ok(true)
     }
 
     fn tend_regular(&mut self, written: u64) -> io::Result<()> {

@@ -206,3 +206,15 @@ fn a_torn_line_is_ended_before_its_file_is() {
     write_all(&mut *scene.open(), b"new\n");
     assert_eq!(scene.files(), ["torn\n", "new\n"]);
 }
+
+#[test]
+fn an_old_file_that_is_locked_to_be_compressed_holds_up_nobody() {
+    let mut scene = Scene::new(&Rotation::on_demand(), "old\n");
+    let (mut one, mut other) = (scene.open(), scene.open());
+    let old = File::open(&scene.path).unwrap();
+    scene.target.control().unwrap().ask_to_rotate(1);
+    one.tend(1, &mut |_| {});
+    old.lock().unwrap();
+    assert_eq!(other.write(b"new\n").unwrap(), 4);
+    assert_eq!(scene.files(), ["old\n", "new\n"]);
+}
