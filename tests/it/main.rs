@@ -8,10 +8,12 @@
 mod allocator;
 mod capture;
 mod child;
+mod corpora;
 mod exits;
 mod failing;
 mod flush;
 mod forks;
+mod hostile;
 mod hot_path;
 mod order;
 mod overflow;
