@@ -149,7 +149,8 @@ fn after_a_failed_sync_nobody_is_told_yes_and_every_unsynced_line_is_in_a_new_fi
         log(110..120);
         tell(120, offloop::audit!(number = 120).wait(PATIENCE));
         guard.flush_durable(PATIENCE).unwrap();
-        assert_eq!(guard.stats().written(), 121);
+        let stats = guard.stats();
+        assert_eq!((stats.written(), stats.sinks[0].syncs_failed), (121, 1));
     });
     let Some(traced) = traced else { return };
     let [old] = &traced.set_aside()[..] else {
