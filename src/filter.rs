@@ -177,7 +177,7 @@ impl SinkFilter {
             return true;
         };
         let callsite = record.callsite;
-        let ask = || targets.would_enable(record.origin.target, &callsite.level);
+        let ask = || targets.would_enable(record.origin.target, &callsite.facts.level);
         if callsite.is_log {
             // One callsite stands for all targets.
             return ask();

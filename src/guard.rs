@@ -3,12 +3,13 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use crate::channel::sync::{Instant, thread};
 use crate::deadline;
 use crate::drain::durable::NotDurable;
 use crate::pipeline::{Pipeline, Running};
+use crate::sink::Control;
 use crate::stats::Stats;
 
 /// How often a shutdown looks whether the writers have ended, once everything is written.
@@ -303,6 +304,45 @@ impl Guard {
         }
     }
 
+    /// Has every log file closed, and opened anew by its path, before anything else is written to
+    /// it. Returns at once.
+    ///
+    /// A file that was renamed, removed or replaced is noticed without that, with the next record;
+    /// this is for who wants to be sure of it at a certain point, and see the new file appear. See
+    /// also [`Builder::reopen_on_hangup`](crate::Builder::reopen_on_hangup).
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let directory = tempfile::tempdir()?;
+    /// # let (path, old) = (directory.path().join("app.jsonl"), directory.path().join("app.1.jsonl"));
+    /// # let (_layer, guard) = offloop::builder().file(&path).build::<tracing_subscriber::Registry>()?;
+    /// std::fs::rename(&path, &old)?;
+    /// guard.reopen();
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn reopen(&self) {
+        self.pipeline.ask_files(Control::ask_to_reopen);
+    }
+
+    /// Ends every log file that is not empty, whatever its [`Rotation`](crate::Rotation): it gets
+    /// the name of an old one, and the next record goes to a new file. Returns at once.
+    ///
+    /// Where processes share a file, one of them asks for it.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let directory = tempfile::tempdir()?;
+    /// # let path = directory.path().join("app.jsonl");
+    /// # let (_layer, guard) = offloop::builder().file(&path).build::<tracing_subscriber::Registry>()?;
+    /// guard.rotate();
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn rotate(&self) {
+        self.pipeline.ask_files(Control::ask_to_rotate);
+    }
+
     /// What became of the records so far.
     ///
     /// ```
@@ -377,7 +417,7 @@ mod tests {
         let builder = crate::builder().exit_timeout(endless);
         let (writer, guard) = builder.non_blocking(std::io::sink()).unwrap();
         let has_ended = AtomicBool::new(false);
-        thread::scope(|scope| {
+        std::thread::scope(|scope| {
             for mut writer in [writer.clone(), writer.clone(), writer.clone(), writer] {
                 let has_ended = &has_ended;
                 scope.spawn(move || {

@@ -62,7 +62,7 @@ mod stats;
 
 pub use audit::{AuditError, Receipt};
 pub use channel::overflow::{LossReason, Overflow};
-pub use config::{Builder, Sink};
+pub use config::{Builder, Rotation, Sink};
 pub use drain::sync::SyncPolicy;
 pub use error::Error;
 pub use guard::{FlushError, Guard, Report};
@@ -70,7 +70,7 @@ pub use install::stats;
 pub use non_blocking::{NonBlocking, non_blocking};
 #[cfg(feature = "tokio")]
 pub use signal::shutdown_signal;
-pub use sink::Memory;
+pub use sink::{Compression, Memory, Retention};
 pub use stats::{Counts, Lost, SinkStats, Stats};
 
 /// What the macros need.

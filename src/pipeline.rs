@@ -5,12 +5,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard as Loaded};
 
 use crate::capture::thread::{self as local, Pushed};
 use crate::channel::overflow::Overflow;
+use crate::channel::sync::Instant;
 use crate::channel::{self, Channel};
 use crate::complaint::Complaints;
 use crate::deadline;
@@ -21,7 +22,7 @@ use crate::drain::{Delays, Drain, SinkState};
 use crate::error::Error;
 use crate::filter::SinkFilter;
 use crate::format::Format;
-use crate::sink::{Sink, Target};
+use crate::sink::{Control, Sink, Target};
 use crate::stats::{self, Stats};
 use crate::{audit, exit, fork};
 
@@ -70,8 +71,15 @@ pub(crate) struct Running {
 }
 
 impl Pipeline {
-    /// Opens the sinks and starts the writers.
-    pub(crate) fn start(mut plan: Plan) -> Result<Arc<Self>, Error> {
+    /// Opens the sinks and starts the writers. What waits when the process ends is written then.
+    pub(crate) fn start(plan: Plan) -> Result<Arc<Self>, Error> {
+        let pipeline = Self::start_unregistered(plan)?;
+        exit::register(&pipeline.running.load());
+        Ok(pipeline)
+    }
+
+    /// The same, but the end of the process does not see to it.
+    pub(crate) fn start_unregistered(mut plan: Plan) -> Result<Arc<Self>, Error> {
         static IDS: AtomicU64 = AtomicU64::new(0);
         fork::watch();
         let sinks = plan.sinks.iter_mut().map(|sink| sink.target.open());
@@ -84,7 +92,6 @@ impl Pipeline {
             running.drain.stop();
             Error::start_writer(cause)
         })?;
-        exit::register(&running);
         let id = IDS.fetch_add(1, Ordering::Relaxed);
         Ok(Arc::new(Pipeline {
             id,
@@ -116,6 +123,14 @@ impl Pipeline {
         drop(running);
         self.start_in_child();
         self.running.load()
+    }
+
+    /// Has the sinks that are files do what `ask` tells their controls, soon.
+    pub(crate) fn ask_files(&self, ask: impl Fn(&Control)) {
+        let targets = self.plan.sinks.iter().map(|sink| &sink.target);
+        targets.filter_map(Target::control).for_each(ask);
+        // Nobody waits for it; it makes the writers look around.
+        drop(self.running().drain().flush());
     }
 
     #[cold]

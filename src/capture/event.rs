@@ -75,7 +75,7 @@ fn capture_late(pipeline: &Pipeline, event: &Event<'_>, context: &Context, pushe
 
 #[inline]
 fn encode(bytes: &mut Buffer, event: &Event<'_>, write_spans: impl FnOnce(&mut Buffer) -> bool) {
-    let mut encoder = Encoder::record(bytes, event.metadata(), write_spans);
-    event.record(&mut Visitor(&mut encoder));
-    encoder.finish();
+    let mut visitor = Visitor(Encoder::record(bytes, event.metadata(), write_spans));
+    event.record(&mut visitor);
+    visitor.0.finish();
 }

@@ -2,8 +2,9 @@
 
 use std::cell::Cell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+
+use super::sync::{AtomicU64, Ordering};
 
 /// What happens to a record that finds the memory budget used up.
 ///
@@ -240,7 +241,9 @@ impl LaneCounters {
     /// Counts a record that a log call handed over. Only for the thread that owns the counters.
     #[inline]
     pub(crate) fn accept(&self, level: u8) {
-        let counter = &self.accepted[level as usize % LEVELS];
+        let Some(counter) = self.accepted.get(level as usize) else {
+            return;
+        };
         // No read-modify-write: nobody else writes. Relaxed: the Release store that commits the
         // record publishes this count too, so whoever sees the record sees it counted.
         counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);

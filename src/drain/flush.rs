@@ -7,12 +7,11 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
-use std::time::Instant;
 
+use crate::channel::sync::thread::{self, Thread};
+use crate::channel::sync::{AtomicU64, Instant, Mutex, MutexGuard, Ordering};
 use crate::fork;
 
 /// How far one sink has got, and who waits for it.

@@ -17,6 +17,10 @@ use crate::capture::record::ThreadLabel;
 use crate::channel::page::{Frame, PageReader};
 use crate::channel::{Announcement, Inlet};
 
+/// Time stamps of a lane do not follow a wall clock that goes back by less than this. One that
+/// goes back further was set by somebody, and is followed.
+const STEP_BACK_NS: i64 = 1_000_000_000;
+
 /// All that waits for one sink.
 #[derive(Debug, Default)]
 pub(crate) struct Merge {
@@ -132,6 +136,18 @@ impl Merge {
                 self.places.insert(moved.number, place);
             }
         }
+    }
+}
+
+impl Source {
+    /// The time stamp of the lane's next record, of which the clock says that it is from `time_ns`.
+    pub(crate) fn date(&mut self, time_ns: i64) -> i64 {
+        let latest_ns = self.latest_ns;
+        let steps_back = time_ns < latest_ns && latest_ns.saturating_sub(time_ns) < STEP_BACK_NS;
+        if !steps_back {
+            self.latest_ns = time_ns;
+        }
+        self.latest_ns
     }
 }
 

@@ -18,22 +18,23 @@ pub(crate) mod flush;
 pub(crate) mod line;
 pub(crate) mod merge;
 mod notice;
+#[cfg(all(offloop_shuttle, test))]
+mod schedules;
 pub(crate) mod sync;
 pub(crate) mod worker;
 
 use std::future::Future;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::sync::{Arc, PoisonError, TryLockError};
+use std::time::Duration;
 
 use self::durable::{Durable, Mark, Synced};
 use self::flush::{Flushed, Progress};
 use self::merge::Merge;
 use self::worker::Worker;
 use crate::channel::overflow::LossReason;
+use crate::channel::sync::{AtomicU64, Instant, Mutex, MutexGuard, Ordering, thread};
 use crate::channel::ticks::{self, TICKS_MARGIN};
 use crate::channel::{self, Channel, Inlet};
 use crate::stats::SinkCounters;

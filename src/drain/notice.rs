@@ -3,7 +3,7 @@
 //! Notices are ordinary records with the target `offloop`, so that every format writes them in its
 //! own way, and whoever reads the log finds them with the tools that he has.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tracing::callsite::{Callsite, Identifier};
 use tracing::field::FieldSet;
@@ -14,6 +14,7 @@ use tracing::{Level, Metadata};
 use crate::capture::buffer::Buffer;
 use crate::capture::record::{Encoder, Name};
 use crate::channel::overflow::{LossCounters, LossReason, LossTable};
+use crate::channel::sync::Instant;
 
 /// Losses that go on are reported at most this often.
 const REPORT_PAUSE: Duration = Duration::from_secs(1);

@@ -5,9 +5,7 @@ mod sync;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::batch::{BATCH_BYTES, Batch};
 use super::line::LineWriter;
@@ -16,6 +14,7 @@ use super::sync::{SyncPolicy, Unsynced};
 use super::{Delays, SinkState};
 use crate::channel::Channel;
 use crate::channel::overflow::LossReason;
+use crate::channel::sync::{Instant, Ordering, thread};
 use crate::channel::ticks::{self, TICKS_MARGIN};
 use crate::complaint::Complaints;
 use crate::sink::Sink;
@@ -149,10 +148,17 @@ impl Worker {
         if self.place == 0 {
             self.channel.pool.tend();
         }
+        self.tend_sink();
         if self.settle() && self.keep_durable(horizon) {
             self.state().progress.reach(horizon);
         }
         written
+    }
+
+    fn tend_sink(&mut self) {
+        if let Some(sink) = &mut self.sink {
+            sink.tend(&mut |warning| self.complaints.say(warning));
+        }
     }
 
     /// Sees to it that the sink keeps nothing back. Only then a sink that failed has recovered: one

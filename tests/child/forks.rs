@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier};
 use std::thread;
 
-use offloop::{Guard, LossReason, Memory};
+use offloop::{Guard, LossReason, Memory, Sink};
 use serde_json::json;
 use tracing_subscriber::layer::SubscriberExt;
 
@@ -105,18 +105,25 @@ fn leave_after_flush(guard: &Guard) -> ! {
     system::leave(i32::from(flushed.is_err()))
 }
 
-/// Four workers, as a server starts them, and their parent, all at once.
+/// Four workers, as a server starts them, and their parent, all at once. Each tells its pid.
 pub(crate) fn prefork(directory: &Path) {
-    let _guard = builder(directory).init().unwrap();
+    let sink = Sink::file(directory.join("app.jsonl"));
+    let sink = sink.with_process().with_sequence();
+    let _guard = offloop::builder().sink(sink).init().unwrap();
     let mut workers = Vec::new();
     for _ in 0..4 {
         match system::fork() {
-            Side::Child => return log_all(0..1_000),
+            Side::Child => return tell_pid_and_log(),
             Side::Parent(worker) => workers.push(worker),
         }
     }
-    log_all(0..1_000);
+    tell_pid_and_log();
     workers.into_iter().for_each(system::wait_for);
+}
+
+fn tell_pid_and_log() {
+    println!("{}", json!({ "pid": std::process::id() }));
+    log_all(0..1_000);
 }
 
 pub(crate) fn in_blocking_task(directory: &Path) {

@@ -17,6 +17,7 @@ mod forks;
 mod hot_path;
 mod order;
 mod overflow;
+mod sequence;
 mod stall;
 mod support;
 mod survive;

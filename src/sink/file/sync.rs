@@ -12,21 +12,15 @@
 //! fdatasync on the file would succeed, and lie. So nothing more is written to it. It is set aside
 //! under the name of an old file, and the sink goes on in a new one under its own name.
 
-use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use chrono::Utc;
-use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
 /// As many files as this are left without being synced. One more, and the oldest is synced first.
-const LEFT_MAX: usize = 2;
-
-/// So many names are tried for a file that is set aside.
-const NAMES_MAX: u32 = 10_000;
+const LEFT_MAX: usize = 8;
 
 /// What is not on the disk yet, of one file sink.
 #[derive(Debug, Default)]
@@ -34,7 +28,7 @@ pub(super) struct Unsynced {
     /// Whether the active file was written to since the last sync.
     is_written: bool,
     /// Files that were written to, and that the sink has left since.
-    left: Vec<File>,
+    left: Vec<Arc<File>>,
     /// Directories that may have entries on the way to the active file which are not synced.
     directories: Vec<PathBuf>,
     /// What a sync found that nobody had asked for yet.
@@ -64,11 +58,7 @@ impl Unsynced {
 
     /// Takes the active file, which the sink leaves for another one. It must be a regular file: it
     /// stays open until it is synced.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "a sink does not leave a file that it trusts")
-    )]
-    pub(super) fn leave(&mut self, file: File) {
+    pub(super) fn leave(&mut self, file: Arc<File>) {
         if !std::mem::take(&mut self.is_written) {
             return;
         }
@@ -80,12 +70,19 @@ impl Unsynced {
         self.left.push(file);
     }
 
+    /// Syncs the files that were left, and closes them. What comes of it, the next sync tells.
+    pub(super) fn sync_left(&mut self) {
+        for file in self.left.drain(..) {
+            if let Err(error) = sync_data(&file) {
+                self.found.get_or_insert(error);
+            }
+        }
+    }
+
     /// Syncs everything. After an error the active file may have to be set aside.
     pub(super) fn sync(&mut self, active: Option<&File>) -> io::Result<()> {
+        self.sync_left();
         let mut outcome = self.found.take().map_or(Ok(()), Err);
-        for file in self.left.drain(..) {
-            outcome = outcome.and(sync_data(&file));
-        }
         if self.is_written
             && let Some(active) = active
         {
@@ -103,14 +100,9 @@ impl Unsynced {
         self.is_untrusted
     }
 
-    /// Gives the file that the path names another name, if it is this one, which is not trusted. Then
-    /// the sink may open the path anew.
-    pub(super) fn set_aside(&mut self, path: &Path, file: &File) -> io::Result<()> {
-        if is_named_by(file, path)? {
-            rename_aside(path)?;
-        }
+    /// The sink goes on in another file than the one that is not trusted.
+    pub(super) fn begin_trusted(&mut self) {
         self.is_untrusted = false;
-        Ok(())
     }
 }
 
@@ -158,50 +150,9 @@ fn unless_without_disk(synced: io::Result<()>) -> io::Result<()> {
     })
 }
 
-fn is_named_by(file: &File, path: &Path) -> io::Result<bool> {
-    let own = file.metadata()?;
-    match fs::metadata(path) {
-        Ok(named) => Ok((named.dev(), named.ino()) == (own.dev(), own.ino())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
-fn rename_aside(path: &Path) -> io::Result<()> {
-    let time = Utc::now().format("%Y-%m-%dT%H%MZ").to_string();
-    for number in 1..NAMES_MAX {
-        match rename_to_new(path, &old_name(path, &time, number)) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            renamed => return renamed,
-        }
-    }
-    Err(io::ErrorKind::AlreadyExists.into())
-}
-
-/// `app.jsonl` becomes `app.2026-11-22T0330Z.1.jsonl`.
-fn old_name(path: &Path, time: &str, number: u32) -> PathBuf {
-    let mut name = path.file_stem().map(OsString::from).unwrap_or_default();
-    name.push(format!(".{time}.{number}"));
-    if let Some(extension) = path.extension() {
-        name.push(".");
-        name.push(extension);
-    }
-    path.with_file_name(name)
-}
-
-/// Never overwrites anything.
-fn rename_to_new(from: &Path, to: &Path) -> io::Result<()> {
-    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-        // Some file systems cannot promise that.
-        Err(Errno::INVAL | Errno::NOSYS) if !to.try_exists()? => fs::rename(from, to),
-        Err(Errno::INVAL | Errno::NOSYS) => Err(io::ErrorKind::AlreadyExists.into()),
-        renamed => renamed.map_err(io::Error::from),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::fs::OpenOptions;
+    use std::fs::{self, OpenOptions};
     use std::os::unix::fs::OpenOptionsExt;
 
     use rustix::fs::OFlags;
@@ -238,40 +189,6 @@ mod tests {
 
     #[test]
     #[cfg(target_os = "linux")]
-    fn a_file_whose_sync_failed_is_set_aside_and_never_overwrites_another() {
-        let directory = tempdir().unwrap();
-        let path = directory.path().join("app.jsonl");
-        for count in 1..=3 {
-            let file = failing(&path);
-            let mut unsynced = Unsynced::default();
-            unsynced.opened(&path);
-            unsynced.wrote();
-            assert!(unsynced.sync(Some(&file)).is_err() && unsynced.is_untrusted());
-            unsynced.set_aside(&path, &file).unwrap();
-            assert!(!unsynced.is_untrusted() && !path.exists());
-            assert_eq!(fs::read_dir(directory.path()).unwrap().count(), count);
-        }
-        for old in fs::read_dir(directory.path()).unwrap() {
-            assert_eq!(fs::read(old.unwrap().path()).unwrap(), b"untrusted\n");
-        }
-    }
-
-    #[test]
-    #[cfg(target_os = "linux")]
-    fn a_file_that_the_path_does_not_name_any_more_is_left_where_it_is() {
-        let directory = tempdir().unwrap();
-        let path = directory.path().join("app.jsonl");
-        let file = failing(&path);
-        fs::rename(&path, directory.path().join("moved")).unwrap();
-        let mut unsynced = Unsynced::default();
-        unsynced.set_aside(&path, &file).unwrap();
-        fs::write(&path, "of another process\n").unwrap();
-        unsynced.set_aside(&path, &file).unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"of another process\n");
-    }
-
-    #[test]
-    #[cfg(target_os = "linux")]
     fn the_failed_sync_of_a_file_that_was_left_is_told_and_the_active_one_stays_trusted() {
         let directory = tempdir().unwrap();
         let path = directory.path().join("app.jsonl");
@@ -279,7 +196,7 @@ mod tests {
             let mut unsynced = Unsynced::default();
             for _ in 0..files {
                 unsynced.wrote();
-                unsynced.leave(failing(&path));
+                unsynced.leave(Arc::new(failing(&path)));
             }
             assert!(unsynced.left.len() <= LEFT_MAX);
             let active = File::create(directory.path().join("active")).unwrap();
@@ -297,12 +214,5 @@ mod tests {
         let mut unsynced = Unsynced::default();
         unsynced.wrote();
         unsynced.sync(Some(&null)).unwrap();
-    }
-
-    #[test]
-    fn names_of_old_files_keep_the_extension() {
-        let old = |name: &str| old_name(Path::new(name), "T", 2);
-        assert_eq!(old("logs/app.jsonl"), Path::new("logs/app.T.2.jsonl"));
-        assert_eq!(old("/app"), Path::new("/app.T.2"));
     }
 }
