@@ -1,9 +1,10 @@
 //! What is on the disk when: syncs, their policies and failures.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::time::{Duration, Instant};
 
-use offloop::{Builder, Sink, SyncPolicy};
+use offloop::{Builder, Rotation, Sink, SyncPolicy};
 use tracing::Level;
 
 use crate::support::{PATIENCE, block_on, json_lines, own};
@@ -129,6 +130,41 @@ fn what_an_interval_has_not_synced_is_synced_at_the_end_of_the_process() {
         log(0..10);
     });
     assert!(traced.is_none_or(|traced| traced.syncs() == 1));
+}
+
+#[test]
+fn a_durable_flush_syncs_the_files_that_ended_since_the_last_one_too() {
+    let traced = traced(&[], || {
+        let sink = Sink::file(directory().join("app.jsonl"));
+        let sink = sink.rotation(Rotation::on_demand().at_bytes(4096));
+        let guard = offloop::builder().sink(sink).init().unwrap();
+        for round in 0..10 {
+            log(round * 100..(round + 1) * 100);
+            guard.flush_durable(PATIENCE).unwrap();
+            mark();
+        }
+    });
+    let Some(traced) = traced else { return };
+    assert!(10 < traced.set_aside().len());
+    let mut unsynced = BTreeSet::new();
+    let mut marks = 0;
+    for call in &traced.calls {
+        let Some((name, arguments)) = call.split_once('(') else {
+            continue;
+        };
+        let descriptor = arguments.split('<').next().unwrap();
+        match name {
+            "write" if call.contains(".jsonl>") => drop(unsynced.insert(descriptor)),
+            "fdatasync" => drop(unsynced.remove(descriptor)),
+            "close" => assert!(!unsynced.contains(descriptor), "{call}"),
+            "getppid" => {
+                assert!(unsynced.is_empty(), "{unsynced:?}");
+                marks += 1;
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(marks, 10);
 }
 
 #[test]
