@@ -154,6 +154,8 @@ pub struct SinkStats {
     pub longest_wait: Duration,
     /// Whether the sink refuses to take records at the moment.
     pub is_failing: bool,
+    /// How often a sync to the disk failed. See [`Sink::sync`](crate::Sink::sync).
+    pub syncs_failed: u64,
 }
 
 /// What a writer counts of its sink. Written by that thread, read by anyone. All accesses of counts
@@ -165,6 +167,7 @@ pub(crate) struct SinkCounters {
     filtered: [AtomicU64; LEVELS],
     pub(crate) lost: LossCounters,
     longest_wait_ns: AtomicU64,
+    syncs_failed: AtomicU64,
     pub(crate) is_failing: AtomicBool,
 }
 
@@ -176,6 +179,7 @@ impl SinkCounters {
             filtered: Default::default(),
             lost: LossCounters::new(sinks),
             longest_wait_ns: AtomicU64::new(0),
+            syncs_failed: AtomicU64::new(0),
             is_failing: AtomicBool::new(false),
         }
     }
@@ -196,6 +200,10 @@ impl SinkCounters {
         self.longest_wait_ns.fetch_max(wait_ns, Ordering::Relaxed);
     }
 
+    pub(crate) fn count_failed_sync(&self) {
+        self.syncs_failed.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// A snapshot without `waiting`, which follows from what was accepted.
     fn snapshot(&self, name: &str) -> SinkStats {
         let read = |counts: &[AtomicU64; LEVELS]| {
@@ -210,6 +218,7 @@ impl SinkCounters {
             lost: Lost(self.lost.snapshot()),
             longest_wait: Duration::from_nanos(self.longest_wait_ns.load(Ordering::Relaxed)),
             is_failing: self.is_failing.load(Ordering::Relaxed),
+            syncs_failed: self.syncs_failed.load(Ordering::Relaxed),
         }
     }
 }
