@@ -33,6 +33,7 @@ mod sink;
 
 mod complaint;
 mod config;
+mod crash;
 mod deadline;
 mod error;
 mod exit;
@@ -55,7 +56,7 @@ pub use non_blocking::{NonBlocking, non_blocking};
 #[cfg(feature = "tokio")]
 pub use signal::shutdown_signal;
 pub use sink::Memory;
-pub use stats::{Counts, Lost, SinkStats, Stats};
+pub use stats::{Counts, CrashSafety, Lost, SinkStats, Stats};
 
 /// Installs offloop as the program's subscriber: JSON lines on stdout, `RUST_LOG` respected, `info`
 /// where that is not set.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tracing::Event;
 
 use super::buffer::Buffer;
+use super::known;
 use super::record::Encoder;
 use super::span::Span;
 use super::thread::{self, Pushed};
@@ -57,6 +58,7 @@ fn capture_late(pipeline: &Pipeline, event: &Event<'_>, context: &Context, pushe
 
 #[inline]
 fn encode(bytes: &mut Buffer, event: &Event<'_>, write_spans: impl FnOnce(&mut Buffer) -> bool) {
+    known::note(event.metadata());
     let mut encoder = Encoder::record(bytes, event.metadata(), write_spans);
     event.record(&mut Visitor(&mut encoder));
     encoder.finish();
