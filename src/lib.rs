@@ -47,6 +47,7 @@ mod sink;
 mod audit;
 mod complaint;
 mod config;
+mod crash;
 mod deadline;
 mod error;
 mod exit;
@@ -71,7 +72,7 @@ pub use non_blocking::{NonBlocking, non_blocking};
 #[cfg(feature = "tokio")]
 pub use signal::shutdown_signal;
 pub use sink::{Compression, Memory, Retention};
-pub use stats::{Counts, Lost, SinkStats, Stats};
+pub use stats::{Counts, CrashSafety, Lost, SinkStats, Stats};
 
 /// What the macros need.
 #[doc(hidden)]
