@@ -4,25 +4,29 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard as Loaded};
 
-use crate::capture::thread::{self, Pushed};
+use crate::capture::thread::{self as local, Pushed};
+use crate::channel::arena::ArenaPlan;
+use crate::channel::arena::facts::Fact;
 use crate::channel::overflow::Overflow;
 use crate::channel::sync::Instant;
 use crate::channel::{self, Channel};
 use crate::complaint::Complaints;
 use crate::deadline;
 use crate::drain::line::{Content, LineWriter};
+use crate::drain::sync::SyncPolicy;
 use crate::drain::worker::Worker;
 use crate::drain::{Delays, Drain, SinkState};
 use crate::error::Error;
 use crate::filter::SinkFilter;
 use crate::format::Format;
-use crate::sink::{Sink, Target};
+use crate::sink::{Control, Sink, Target};
 use crate::stats::{self, Stats};
-use crate::{exit, fork};
+use crate::{audit, crash, exit, fork};
 
 /// Everything that a pipeline is made from. Kept, since a forked child makes its own.
 pub(crate) struct Plan {
@@ -32,6 +36,7 @@ pub(crate) struct Plan {
     pub(crate) overflow: Overflow,
     pub(crate) delays: Delays,
     pub(crate) exit_timeout: Duration,
+    pub(crate) arena: ArenaPlan,
     pub(crate) complaints: Complaints,
 }
 
@@ -40,6 +45,16 @@ pub(crate) struct SinkPlan {
     pub(crate) target: Target,
     pub(crate) format: Box<dyn Fn() -> Box<dyn Format> + Send + Sync>,
     pub(crate) filter: SinkFilter,
+    pub(crate) sync: SyncPolicy,
+    /// Format and filter in words, for who writes to the sink after a crash.
+    pub(crate) description: String,
+    pub(crate) directives: Option<String>,
+}
+
+impl SinkPlan {
+    fn keeps_audits(&self) -> bool {
+        self.target.keeps_audits() && self.filter.would_want(audit::TARGET, audit::LEVEL)
+    }
 }
 
 /// A pipeline that works in whichever process it is used.
@@ -81,6 +96,7 @@ impl Pipeline {
         running.drain.start(plan.delays).map_err(|cause| {
             // Those that did start.
             running.drain.stop();
+            running.channel.arena().discard();
             Error::start_writer(cause)
         })?;
         let id = IDS.fetch_add(1, Ordering::Relaxed);
@@ -100,7 +116,7 @@ impl Pipeline {
     /// Hands over a record that is encoded already.
     #[inline]
     pub(crate) fn push(&self, level: u8, record: &[u8]) {
-        if thread::push(self, level, record) == Pushed::Late {
+        if local::push(self, level, record) == Pushed::Late {
             self.running().write_if_late();
         }
     }
@@ -114,6 +130,14 @@ impl Pipeline {
         drop(running);
         self.start_in_child();
         self.running.load()
+    }
+
+    /// Has the sinks that are files do what `ask` tells their controls, soon.
+    pub(crate) fn ask_files(&self, ask: impl Fn(&Control)) {
+        let targets = self.plan.sinks.iter().map(|sink| &sink.target);
+        targets.filter_map(Target::control).for_each(ask);
+        // Nobody waits for it; it makes the writers look around.
+        drop(self.running().drain().flush());
     }
 
     #[cold]
@@ -164,7 +188,15 @@ fn leak(parents: Arc<Running>) {
 
 impl Running {
     fn new(plan: &Plan, sinks: Vec<Option<Box<dyn Sink>>>) -> Self {
-        let channel = Arc::new(Channel::new(plan.budget_bytes, plan.overflow, sinks.len()));
+        let arena = crash::arena_of(plan);
+        let plans = plan.sinks.iter().enumerate();
+        let keepings = plans.map(|(place, sink)| crash::keeping(&arena, sink, place));
+        let (journals, crash_unsafe): (Vec<_>, Vec<_>) = keepings
+            .map(|keeping| (keeping.journal, keeping.crash_unsafe))
+            .unzip();
+        let (budget_bytes, overflow) = (plan.budget_bytes, plan.overflow);
+        let channel = Channel::in_arena(budget_bytes, overflow, sinks.len(), arena);
+        let channel = Arc::new(channel);
         let name = |sink: &Option<Box<dyn Sink>>| match sink {
             Some(sink) => sink.name().to_owned(),
             None => "sink that cannot be used after fork".to_owned(),
@@ -173,14 +205,25 @@ impl Running {
             .inlets()
             .iter()
             .zip(&sinks)
-            .map(|(inlet, sink)| SinkState::new(name(sink), Arc::clone(inlet), sinks.len()))
+            .zip(&plan.sinks)
+            .zip(crash_unsafe)
+            .map(|(((inlet, sink), plan_of_sink), crash_unsafe)| {
+                let mut state = SinkState::new(name(sink), Arc::clone(inlet), sinks.len());
+                state.crash_unsafe = crash_unsafe;
+                state.keeping_audits(sink.is_some() && plan_of_sink.keeps_audits())
+            })
             .collect();
-        let workers = sinks.into_iter().zip(&plan.sinks).enumerate();
-        let workers = workers.map(|(place, (sink, plan_of_sink))| {
+        let workers = sinks.into_iter().zip(&plan.sinks).zip(journals);
+        let workers = workers.enumerate();
+        let workers = workers.map(|(place, ((sink, plan_of_sink), journal))| {
             let filter = plan_of_sink.filter.clone();
             let lines = LineWriter::new(plan.content, (plan_of_sink.format)(), filter);
             let (channel, states) = (Arc::clone(&channel), Arc::clone(&states));
-            Worker::new(channel, states, place, sink, lines, plan.complaints.clone())
+            let complaints = plan.complaints.clone();
+            let mut worker = Worker::new(channel, states, place, sink, lines, complaints)
+                .syncing(plan_of_sink.sync);
+            worker.keep_journal(journal);
+            worker
         });
         let drain = Drain::new(Arc::clone(&channel), Arc::clone(&states), workers.collect());
         let late_patience_us = u64::try_from(plan.exit_timeout.as_micros()).unwrap_or(u64::MAX);
@@ -237,17 +280,41 @@ impl Running {
         self.late_patience_us.fetch_min(left, Ordering::Relaxed);
     }
 
+    /// Writes what waits now on a thread of its own, for somebody who must not wait himself: once
+    /// the writers have been told to end, nobody else may come to it.
+    pub(crate) fn write_aside(self: &Arc<Self>) {
+        let running = Arc::clone(self);
+        let write = move || running.drain.flush_until(deadline::after(Duration::MAX));
+        let helper = thread::Builder::new().name("offloop-flush".to_owned());
+        // No thread to be had: the writers' own, if they still run, are all that is left.
+        let _ = helper.spawn(write);
+    }
+
     /// Writes what waits, as the process ends. Records that come later, from destructors and from
     /// other exit handlers, are written by their callers.
     pub(crate) fn end_with_process(&self) {
         self.channel.close();
-        if !self.drain.flush_until(deadline::after(self.exit_timeout)) {
-            let waiting = self.stats().waiting();
+        let is_written = self.drain.flush_until(deadline::after(self.exit_timeout));
+        let waiting = self.stats().waiting();
+        if !is_written {
             let complaint = format!("the process ends with {waiting} records not written");
             self.complaints.clone().say(&complaint);
             // Whoever logs after this has been waited for already.
             self.late_patience_us.store(0, Ordering::Relaxed);
+        } else if waiting == 0 {
+            self.discard_arena();
         }
+    }
+
+    /// Leaves nothing behind for a reader of the pages. For when nothing waits.
+    pub(crate) fn discard_arena(&self) {
+        self.channel.arena().discard();
+    }
+
+    /// Lets a reader of the pages know of a panic that ends the process.
+    pub(crate) fn note_panic(&self, message: &str, location: Option<&str>) {
+        let panic = Fact::Panic { message, location };
+        self.channel.arena().tell(&panic);
     }
 }
 

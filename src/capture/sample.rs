@@ -14,7 +14,7 @@ use tracing::{Callsite, Level, Metadata};
 
 use super::buffer::Buffer;
 use super::callsite::Callsites;
-use super::record::{Encoder, Name, Record, ThreadLabel, Value, write_span};
+use super::record::{Encoder, Name, RawText, Record, ThreadLabel, Value, write_span};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Sample {
@@ -22,6 +22,7 @@ pub(crate) struct Sample {
     pub(crate) level: Level,
     pub(crate) target: String,
     pub(crate) thread: ThreadLabel,
+    pub(crate) is_recovered: bool,
     pub(crate) fields: Vec<SampleField>,
     /// The innermost comes first.
     pub(crate) spans: Vec<SampleSpan>,
@@ -65,6 +66,7 @@ impl Sample {
                 name: Some("worker-1".into()),
                 id: 7,
             },
+            is_recovered: false,
             fields,
             spans: Vec::new(),
         }
@@ -90,11 +92,13 @@ impl Sample {
     }
 
     /// Encodes the sample, decodes it and hands the record to `read`.
-    pub(crate) fn with_record<T>(&self, read: impl FnOnce(&Record<'_>, &mut Callsites) -> T) -> T {
+    pub(crate) fn with_record<T>(&self, read: impl FnOnce(&Record<'_>, &Callsites) -> T) -> T {
         let bytes = self.encode();
-        let mut callsites = Callsites::default();
-        let record = Record::decode(&bytes, self.time_ns, &self.thread, &mut callsites);
-        read(&record.expect("what was encoded decodes"), &mut callsites)
+        let callsites = Callsites::default();
+        let record = Record::decode(&bytes, self.time_ns, &self.thread, &callsites);
+        let mut record = record.expect("what was encoded decodes");
+        record.is_recovered = self.is_recovered;
+        read(&record, &callsites)
     }
 }
 
@@ -118,10 +122,11 @@ impl SampleValue {
             }
             (SampleValue::Bool(expected), Value::Bool(value)) => expected == value,
             (SampleValue::Str(expected), Value::Str(value))
-            | (SampleValue::Text(expected), Value::Text(value)) => expected == value,
+            | (SampleValue::Text(expected), Value::Text(value)) => expected == value.as_str(),
             (SampleValue::Bytes(expected), Value::Bytes(value)) => expected == value,
             (SampleValue::Error(expected), Value::Error(messages)) => {
-                messages.clone().eq(expected.iter().map(String::as_str))
+                let messages = messages.clone().map(RawText::as_str);
+                messages.eq(expected.iter().map(String::as_str))
             }
             _ => false,
         }
@@ -288,6 +293,7 @@ pub(crate) fn any_sample() -> impl Strategy<Value = Sample> {
             level,
             target,
             thread,
+            is_recovered: false,
             fields,
             spans,
         })
@@ -305,7 +311,7 @@ fn any_fields() -> impl Strategy<Value = Vec<SampleField>> {
 }
 
 fn any_name() -> impl Strategy<Value = String> {
-    const NAMES: [&str; 16] = [
+    const NAMES: [&str; 19] = [
         "message",
         "level",
         "target",
@@ -314,7 +320,10 @@ fn any_name() -> impl Strategy<Value = String> {
         "thread",
         "file",
         "line",
+        "pid",
+        "seq",
         "cut",
+        "recovered",
         "a",
         "b",
         "",

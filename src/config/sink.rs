@@ -5,13 +5,15 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Mutex;
 
+use super::Rotation;
+use crate::drain::sync::SyncPolicy;
 use crate::error::Error;
 use crate::filter::SinkFilter;
 use crate::format::json::JsonFormat;
 use crate::format::text::TextFormat;
 use crate::format::{Details, Format, colour};
 use crate::pipeline::SinkPlan;
-use crate::sink::{Memory, Target};
+use crate::sink::{Compression, FilePlan, Memory, Retention, Target};
 
 /// How records are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,21 +36,33 @@ pub struct Sink {
     shape: Shape,
     details: Details,
     directives: Option<String>,
+    rotation: Rotation,
+    sync: SyncPolicy,
 }
 
 impl Sink {
-    /// A file, which is appended to. Missing directories are created; a new file gets mode 0640.
+    /// A file, which is appended to. Missing directories are created; a new file gets the mode
+    /// 0640, see [`mode`](Sink::mode). Relative paths are resolved once, when the pipeline starts.
     ///
-    /// If the file ends in the middle of a line, as a crash may leave it, the first record begins a
-    /// new one. A FIFO is opened once it has a reader; until then records wait. Relative paths
-    /// are resolved once, when the pipeline starts.
+    /// Any number of processes may write to one file: each batch is written under a lock of the
+    /// file (`flock`), and only whole lines ever are in it, also after an error in the midst of a
+    /// line. If it ends within one all the same, as a kill may leave it, the next record begins a
+    /// new one.
+    ///
+    /// A file that somebody renames, removes or replaces is noticed with the next record, which goes
+    /// to the file that the path names by then; one that is missing for 100 ms is created. If the
+    /// directory is gone it is created, too. A file that somebody truncates goes on at its new end.
+    ///
+    /// A symbolic link in place of the file is followed if it belongs to this user or root and lies
+    /// in a directory that is not writable for everybody. A FIFO is opened once it has a reader;
+    /// until then records wait.
     ///
     /// ```
     /// let sink = offloop::Sink::file("logs/app.jsonl");
     /// # drop(sink);
     /// ```
     pub fn file(path: impl Into<PathBuf>) -> Self {
-        Sink::new(Target::File(path.into()))
+        Sink::new(Target::File(FilePlan::new(path.into())))
     }
 
     /// Standard output.
@@ -107,11 +121,12 @@ impl Sink {
     ///
     /// The object is flat: `timestamp` (RFC 3339, UTC, microseconds), `level`, `target`, `message`,
     /// the event's fields with their types, `spans` (names, outermost first), the fields of the
-    /// spans (the event's own win, then the innermost span's), and on request `thread`, `file` and
-    /// `line`. No key comes twice: a field that is called like one of these is kept as
-    /// `fields.<name>`. 128-bit numbers that do not fit 64 bits are strings of digits, NaN and
+    /// spans (the event's own win, then the innermost span's), and on request `thread`, `file`,
+    /// `line`, `pid` and `seq`. No key comes twice: a field that is called like one of these is kept
+    /// as `fields.<name>`. 128-bit numbers that do not fit 64 bits are strings of digits, NaN and
     /// infinities are strings, bytes are hexadecimal, an error is the list of its messages,
-    /// outermost first. A record of which something was cut has `"cut":true`.
+    /// outermost first. A record of which something was cut has `"cut":true`, one that a process
+    /// left behind when it died `"recovered":true`.
     ///
     /// ```
     /// let sink = offloop::Sink::stdout().json();
@@ -133,6 +148,21 @@ impl Sink {
     /// ```
     pub fn text(mut self) -> Self {
         self.shape = Shape::Text;
+        self
+    }
+
+    /// Sets the mode of files that this sink creates, less what the umask takes away. Defaults to
+    /// 0640: read and write for the owner, read for the group. A file that exists keeps its mode.
+    /// Without effect on sinks that are no files.
+    ///
+    /// ```
+    /// let sink = offloop::Sink::file("logs/app.jsonl").mode(0o600);
+    /// # drop(sink);
+    /// ```
+    pub fn mode(mut self, mode: u32) -> Self {
+        if let Target::File(plan) = &mut self.target {
+            plan.mode = mode & 0o777;
+        }
         self
     }
 
@@ -158,6 +188,36 @@ impl Sink {
         self
     }
 
+    /// Adds the number of the process that wrote the line (`pid`), so that processes which write to
+    /// one file can be told apart. A forked child writes its own.
+    ///
+    /// ```
+    /// let sink = offloop::Sink::file("logs/app.jsonl").with_process();
+    /// # drop(sink);
+    /// ```
+    pub fn with_process(mut self) -> Self {
+        self.details.process = true;
+        self
+    }
+
+    /// Numbers the lines (`seq`), so that a reader can prove that none is missing between two.
+    ///
+    /// The numbers of a sink begin at 1 whenever the pipeline starts, in a forked child too, and
+    /// grow by one with each line, the pipeline's own notices among them. A line that is written
+    /// again after an error keeps its number. One that is given up on leaves a gap. Records that
+    /// the sink's filter keeps away, or that find no room, are no lines and have no number. Where
+    /// several processes write to one file, [`with_process`](Sink::with_process) says whose number
+    /// it is.
+    ///
+    /// ```
+    /// let sink = offloop::Sink::file("logs/app.jsonl").with_sequence().with_process();
+    /// # drop(sink);
+    /// ```
+    pub fn with_sequence(mut self) -> Self {
+        self.details.sequence = true;
+        self
+    }
+
     /// Sets which of the captured records this sink takes, by level and target: `warn`,
     /// `info,hyper=error`. By default all.
     ///
@@ -170,19 +230,99 @@ impl Sink {
         self
     }
 
+    /// Sets when a file ends and the next begins. By default only on demand. Without effect on sinks
+    /// that are no files.
+    ///
+    /// ```
+    /// use offloop::{Rotation, Sink};
+    ///
+    /// let sink = Sink::file("logs/app.jsonl").rotation(Rotation::daily().at_bytes(256 << 20));
+    /// # drop(sink);
+    /// ```
+    pub fn rotation(mut self, rotation: Rotation) -> Self {
+        self.rotation = rotation;
+        self
+    }
+
+    /// Sets which old files are kept. By default all. Without effect on sinks that are no files.
+    ///
+    /// ```
+    /// use offloop::{Retention, Rotation, Sink};
+    ///
+    /// let sink = Sink::file("logs/app.jsonl")
+    ///     .rotation(Rotation::daily())
+    ///     .retention(Retention::all().files_max(30));
+    /// # drop(sink);
+    /// ```
+    pub fn retention(mut self, retention: Retention) -> Self {
+        if let Target::File(plan) = &mut self.target {
+            plan.care.retention = retention;
+        }
+        self
+    }
+
+    /// Has old files compressed. By default they stay as they are. Without effect on sinks that
+    /// are no files.
+    ///
+    /// ```
+    /// use offloop::{Compression, Rotation, Sink};
+    ///
+    /// let sink = Sink::file("logs/app.jsonl")
+    ///     .rotation(Rotation::daily())
+    ///     .compression(Compression::Gzip);
+    /// # drop(sink);
+    /// ```
+    pub fn compression(mut self, compression: Compression) -> Self {
+        if let Target::File(plan) = &mut self.target {
+            plan.care.compression = Some(compression);
+        }
+        self
+    }
+
+    /// Sets when lines are forced to the disk. Defaults to [`SyncPolicy::Never`]: only on request.
+    ///
+    /// If a sync fails, the system may have lost any of the lines since the last one, and would not
+    /// say so a second time. So the file is not written to any more: it is set aside under the name
+    /// of an old file (`app.2026-11-22T0330Z.1.jsonl`), and a new one begins with a record
+    /// (target `offloop`, message `sync failed`, with the error and the number of `lines`), the
+    /// lines since the last sync once more, and another record (`end of lines written again`).
+    /// Between these two, and nowhere else, a line may stand that another file has as well.
+    /// With `Never`, lines are not kept, so there are none to write again. Whoever waits for
+    /// one of these lines to be on the disk is given an error.
+    ///
+    /// A sink without a disk of its own does not care: standard output, a FIFO, a writer, memory.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let every_second = offloop::SyncPolicy::Every(Duration::from_secs(1));
+    /// let sink = offloop::Sink::file("logs/app.jsonl").sync(every_second);
+    /// # drop(sink);
+    /// ```
+    pub fn sync(mut self, policy: SyncPolicy) -> Self {
+        self.sync = policy;
+        self
+    }
+
     fn new(target: Target) -> Self {
         Sink {
             target,
             shape: Shape::Json,
             details: Details::default(),
             directives: None,
+            rotation: Rotation::default(),
+            sync: SyncPolicy::Never,
         }
     }
 
-    pub(super) fn plan(self) -> Result<SinkPlan, Error> {
+    pub(super) fn plan(mut self) -> Result<SinkPlan, Error> {
         let is_coloured =
             colour::is_wanted(self.target.is_terminal(), |name| std::env::var_os(name));
         let (shape, details) = (self.shape, self.details);
+        let rotation = self.rotation.rules()?;
+        if let Target::File(plan) = &mut self.target {
+            plan.rotation = rotation;
+        }
         let filter = self
             .directives
             .as_deref()
@@ -199,8 +339,28 @@ impl Sink {
             target: self.target,
             format,
             filter,
+            sync: self.sync,
+            description: description(shape, details),
+            directives: self.directives,
         })
     }
+}
+
+/// How lines look, in words.
+fn description(shape: Shape, details: Details) -> String {
+    let shape = match shape {
+        Shape::Json => "json",
+        Shape::Text => "text",
+    };
+    let details = [
+        (details.thread, "thread"),
+        (details.location, "location"),
+        (details.process, "process"),
+        (details.sequence, "sequence"),
+    ];
+    let details = details.iter().filter(|(is_wanted, _)| *is_wanted);
+    let words = [shape].into_iter().chain(details.map(|(_, word)| *word));
+    words.collect::<Vec<_>>().join(" ")
 }
 
 impl fmt::Debug for Sink {
@@ -210,6 +370,8 @@ impl fmt::Debug for Sink {
             .field("shape", &self.shape)
             .field("details", &self.details)
             .field("directives", &self.directives)
+            .field("rotation", &self.rotation)
+            .field("sync", &self.sync)
             .finish_non_exhaustive()
     }
 }

@@ -16,10 +16,6 @@ use crate::format::Format;
 use crate::format::timestamp::Timestamps;
 use crate::stats::SinkCounters;
 
-/// Time stamps of a lane do not follow a wall clock that goes back by less than this. One that
-/// goes back further was set by somebody, and is followed.
-const STEP_BACK_NS: i64 = 1_000_000_000;
-
 /// Decodes, filters and formats for one sink.
 pub(crate) struct LineWriter {
     pub(crate) clock: Clock,
@@ -66,23 +62,22 @@ impl LineWriter {
             batch.push(Some(frame.level), frame.ticks, |lines| {
                 lines.extend_from_slice(bytes)
             });
-        } else if let Some(record) = self.decode(bytes, frame.ticks, source) {
-            if !self.filter.wants(&record) {
-                counters.count_filtered(frame.level);
-                return ControlFlow::Continue(());
-            }
-            let (format, callsites) = (&mut *self.format, &mut self.callsites);
-            batch.push(Some(frame.level), frame.ticks, |lines| {
-                format_safely(format, &record, callsites, lines);
-            });
-        } else {
+            return flow(batch);
+        }
+        let time_ns = source.date(self.clock.wall_ns(frame.ticks));
+        let record = Record::decode(bytes, time_ns, &source.thread, &self.callsites);
+        let Some(record) = record else {
             self.write_unreadable(frame, batch);
+            return flow(batch);
+        };
+        if !self.filter.wants(&record) {
+            counters.count_filtered(frame.level);
+            return ControlFlow::Continue(());
         }
-        if batch.is_full() {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
+        batch.push(Some(frame.level), frame.ticks, |lines| {
+            format_safely(&mut *self.format, &record, &self.callsites, lines);
+        });
+        flow(batch)
     }
 
     /// Appends a line of the pipeline's own.
@@ -99,20 +94,6 @@ impl LineWriter {
     pub(crate) fn timestamp(&self, ticks: u64) -> String {
         let mut timestamps = Timestamps::new();
         String::from_utf8_lossy(timestamps.text(self.clock.wall_ns(ticks))).into_owned()
-    }
-
-    fn decode<'a>(
-        &mut self,
-        bytes: &'a [u8],
-        ticks: u64,
-        source: &'a mut Source,
-    ) -> Option<Record<'a>> {
-        let mut time_ns = self.clock.wall_ns(ticks);
-        if time_ns < source.latest_ns && source.latest_ns.saturating_sub(time_ns) < STEP_BACK_NS {
-            time_ns = source.latest_ns;
-        }
-        source.latest_ns = time_ns;
-        Record::decode(bytes, time_ns, &source.thread, &mut self.callsites)
     }
 
     /// A record that is none: it is counted as any other, and its line says so.
@@ -134,14 +115,21 @@ impl LineWriter {
         encode(&mut bytes);
         let thread = ThreadLabel::default();
         let time_ns = self.clock.wall_ns(ticks);
-        if let Some(record) =
-            Record::decode(bytes.as_slice(), time_ns, &thread, &mut self.callsites)
-        {
+        if let Some(record) = Record::decode(bytes.as_slice(), time_ns, &thread, &self.callsites) {
             batch.push(level, ticks, |lines| {
-                format_safely(&mut *self.format, &record, &mut self.callsites, lines);
+                format_safely(&mut *self.format, &record, &self.callsites, lines);
             });
         }
         self.scratch = bytes;
+    }
+}
+
+/// Whether the batch has room for more.
+fn flow(batch: &Batch) -> ControlFlow<()> {
+    if batch.is_full() {
+        ControlFlow::Break(())
+    } else {
+        ControlFlow::Continue(())
     }
 }
 
@@ -149,7 +137,7 @@ impl LineWriter {
 fn format_safely(
     format: &mut dyn Format,
     record: &Record<'_>,
-    callsites: &mut Callsites,
+    callsites: &Callsites,
     lines: &mut Vec<u8>,
 ) {
     let start = lines.len();

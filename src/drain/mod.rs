@@ -13,27 +13,32 @@
 
 pub(crate) mod batch;
 pub(crate) mod clock;
+pub(crate) mod durable;
 pub(crate) mod flush;
+mod journal;
 pub(crate) mod line;
 pub(crate) mod merge;
 mod notice;
 #[cfg(all(offloop_shuttle, test))]
 mod schedules;
+pub(crate) mod sync;
 pub(crate) mod worker;
 
+use std::future::Future;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError, TryLockError};
 use std::time::Duration;
 
+use self::durable::{Durable, Mark, Synced};
 use self::flush::{Flushed, Progress};
 use self::merge::Merge;
 use self::worker::Worker;
 use crate::channel::overflow::LossReason;
-use crate::channel::sync::{AtomicU64, Instant, Mutex, MutexGuard, Ordering, thread};
+use crate::channel::sync::{AtomicU64, AtomicUsize, Instant, Mutex, MutexGuard, Ordering, thread};
 use crate::channel::ticks::{self, TICKS_MARGIN};
 use crate::channel::{self, Channel, Inlet};
-use crate::stats::SinkCounters;
+use crate::stats::{self, SinkCounters};
 
 /// How often a thread that waits looks whether it has to write for itself.
 const PARKED_POLL: Duration = Duration::from_millis(10);
@@ -53,7 +58,13 @@ pub(crate) struct SinkState {
     pub(crate) name: String,
     pub(crate) inlet: Arc<Inlet>,
     pub(crate) counters: SinkCounters,
+    /// Why records on their way to it never outlive the process; `None` if that depends on the
+    /// arena alone.
+    pub(crate) crash_unsafe: Option<&'static str>,
     pub(crate) progress: Arc<Progress>,
+    pub(crate) durable: Arc<Durable>,
+    /// Whether an audit record that it takes is kept for good.
+    keeps_audits: bool,
     /// Locked by the sink's writer while it formats a batch, never while it writes one.
     merge: Mutex<Merge>,
     /// Once everything up to this ticket is written, the writer's thread ends.
@@ -67,10 +78,18 @@ impl SinkState {
             name,
             inlet,
             counters: SinkCounters::new(sinks),
+            crash_unsafe: Some("only for files"),
             progress: Arc::default(),
+            durable: Arc::default(),
+            keeps_audits: false,
             merge: Mutex::default(),
             stop_ticket: AtomicU64::new(u64::MAX),
         }
+    }
+
+    pub(crate) fn keeping_audits(mut self, keeps_audits: bool) -> Self {
+        self.keeps_audits = keeps_audits;
+        self
     }
 
     fn is_stopping(&self) -> bool {
@@ -102,6 +121,8 @@ impl SinkState {
                 let len = frame.record().len();
                 page.advance(len);
             }
+            // Counted before it is settled: what nobody counts is written after a crash.
+            page.settle();
             channel.put(page.release());
         });
     }
@@ -114,6 +135,8 @@ pub(crate) struct Drain {
     /// Each sink's worker, while no thread of its own runs it.
     parked: Arc<[Mutex<Option<Worker>>]>,
     running: Arc<()>,
+    /// How many threads have not ended.
+    threads: Arc<AtomicUsize>,
 }
 
 impl Drain {
@@ -132,11 +155,15 @@ impl Drain {
             sinks,
             parked,
             running: Arc::default(),
+            threads: Arc::default(),
         }
     }
 
     /// Starts a thread for each sink.
     pub(crate) fn start(&self, delays: Delays) -> io::Result<()> {
+        // Before the first of them can end. One that does not start never ends: the file of pages
+        // stays until the process does.
+        self.threads.store(self.sinks.len(), Ordering::Relaxed);
         (0..self.sinks.len()).try_for_each(|place| self.start_thread(place, delays))
     }
 
@@ -146,6 +173,8 @@ impl Drain {
         let handed_over = Arc::new(Mutex::new(lock(&self.parked[place]).take()));
         let (worker, running) = (Arc::clone(&handed_over), Arc::clone(&self.running));
         let parked = Arc::clone(&self.parked);
+        let threads = Arc::clone(&self.threads);
+        let (channel, sinks) = (Arc::clone(&self.channel), Arc::clone(&self.sinks));
         let kind = self.sinks[place].name.split(' ').next();
         let started = thread::Builder::new()
             .name(format!("offloop-{}", kind.unwrap_or_default()))
@@ -155,6 +184,11 @@ impl Drain {
                 if let Some(mut worker) = worker {
                     channel::as_reader(|| run(&mut worker, delays));
                     *lock(&parked[place]) = Some(worker);
+                }
+                // AcqRel: the last one sees what all others have written.
+                let is_last = threads.fetch_sub(1, Ordering::AcqRel) == 1;
+                if is_last && stats::take(&channel, &sinks).waiting() == 0 {
+                    channel.arena().discard();
                 }
             });
         if started.is_err() {
@@ -180,23 +214,69 @@ impl Drain {
         )
     }
 
+    /// Asks for all that was logged before now to be on the disk. The result is done when it is, or
+    /// when that can no longer be.
+    pub(crate) fn flush_durable(&self) -> Synced {
+        let sinks = self.sinks.iter();
+        self.sync(sinks.map(|state| (state, None)).collect())
+    }
+
+    /// How the sinks stand that keep audit records for good, before one is handed over.
+    pub(crate) fn marks(&self) -> Vec<(usize, Mark)> {
+        let sinks = self.sinks.iter().enumerate();
+        let keeping = sinks.filter(|(_, state)| state.keeps_audits);
+        keeping
+            .map(|(place, state)| {
+                let mark = Mark {
+                    failures: state.durable.failures(),
+                    lost: state.counters.lost.total(),
+                };
+                (place, mark)
+            })
+            .collect()
+    }
+
+    /// The same as [`flush_durable`](Self::flush_durable) for a record that was handed over after
+    /// these marks were taken.
+    pub(crate) fn flush_marked(&self, marks: &[(usize, Mark)]) -> Synced {
+        let sinks = marks.iter();
+        self.sync(
+            sinks
+                .map(|(place, mark)| (&self.sinks[*place], Some(*mark)))
+                .collect(),
+        )
+    }
+
+    fn sync(&self, sinks: Vec<(&SinkState, Option<Mark>)>) -> Synced {
+        let ticket = ticks::now() + TICKS_MARGIN;
+        let entered = sinks.iter();
+        let entered = entered.map(|(state, mark)| (Arc::clone(&state.durable), *mark));
+        let synced = Synced::new(ticket, entered.collect());
+        for (state, _) in sinks {
+            state.inlet.sleeper.wake();
+        }
+        synced
+    }
+
     /// Writes all that was logged before now, or what can be written until `deadline`: by the
     /// writers' own threads where they run, else on this one. Says whether it was everything.
     pub(crate) fn flush_until(&self, deadline: Instant) -> bool {
-        self.finish(self.flush(), deadline)
+        self.finish(self.flush(), deadline).is_some()
     }
 
-    /// The same for what an earlier call has asked for.
-    pub(crate) fn finish(&self, mut flushed: Flushed, deadline: Instant) -> bool {
+    /// The same for what an earlier call has asked for. `None` if time ran out.
+    pub(crate) fn finish<F>(&self, mut asked: F, deadline: Instant) -> Option<F::Output>
+    where
+        F: Future + Unpin,
+    {
         let waker = flush::current_thread();
         loop {
             self.run_parked(deadline);
             // In pieces: another thread that ran a worker just now may have missed this ticket.
-            if flushed.wait_until(&waker, deadline.min(Instant::now() + PARKED_POLL)) {
-                return true;
-            }
-            if deadline <= Instant::now() {
-                return false;
+            let soon = deadline.min(Instant::now() + PARKED_POLL);
+            let done = flush::wait_until(&mut asked, &waker, soon);
+            if done.is_some() || deadline <= Instant::now() {
+                return done;
             }
         }
     }

@@ -138,6 +138,24 @@ pub(crate) fn recovered(record: &mut Buffer, sink: &str, error: &str, failed_ms:
     encoder.finish();
 }
 
+/// Encodes: a sync failed, and so many lines that may be lost follow once more.
+pub(crate) fn sync_failed(record: &mut Buffer, sink: &str, error: &str, lines: u64) {
+    let mut encoder = Encoder::record(record, &ERROR, |_| true);
+    encoder.str(Name::Index(0), "sync failed");
+    encoder.str(Name::Inline("sink"), sink);
+    encoder.str(Name::Inline("error"), error);
+    encoder.u64(Name::Inline("lines"), lines);
+    encoder.finish();
+}
+
+/// Encodes: here end the lines that were written once more.
+pub(crate) fn written_again(record: &mut Buffer, lines: u64) {
+    let mut encoder = Encoder::record(record, &WARNING, |_| true);
+    encoder.str(Name::Index(0), "end of lines written again");
+    encoder.u64(Name::Inline("lines"), lines);
+    encoder.finish();
+}
+
 /// Encodes: a line stands in for one that could not be formatted.
 pub(crate) fn unreadable(record: &mut Buffer, why: &str) {
     let mut encoder = Encoder::record(record, &ERROR, |_| true);

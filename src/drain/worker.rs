@@ -1,15 +1,20 @@
 //! The writer's loop: receive, format, write. The one place that sees all three.
 
+mod sync;
+
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::batch::{BATCH_BYTES, Batch};
+use super::journal::BatchJournal;
 use super::line::LineWriter;
 use super::notice::{self, LossReport};
+use super::sync::{SyncPolicy, Unsynced};
 use super::{Delays, SinkState};
 use crate::channel::Channel;
+use crate::channel::arena::Journal;
 use crate::channel::overflow::LossReason;
 use crate::channel::sync::{Instant, Ordering, thread};
 use crate::channel::ticks::{self, TICKS_MARGIN};
@@ -36,10 +41,12 @@ pub(crate) struct Worker {
     sink: Option<Box<dyn Sink>>,
     lines: LineWriter,
     batch: Batch,
+    journal: BatchJournal,
     complaints: Complaints,
     failure: Option<Failure>,
     /// Whether the sink may hold back what it accepted.
     must_flush: bool,
+    unsynced: Unsynced,
     losses: LossReport,
     /// Until when to try, where the thread is not the writer's own.
     patience: Option<Instant>,
@@ -69,12 +76,25 @@ impl Worker {
             sink,
             lines,
             batch: Batch::default(),
+            journal: BatchJournal::default(),
             complaints,
             failure: None,
             must_flush: false,
+            unsynced: Unsynced::default(),
             losses: LossReport::default(),
             patience: None,
         }
+    }
+
+    /// With a policy when to sync the sink.
+    pub(crate) fn syncing(mut self, policy: SyncPolicy) -> Self {
+        self.unsynced = Unsynced::new(policy);
+        self
+    }
+
+    /// Notes what is on its way into the sink in this journal.
+    pub(crate) fn keep_journal(&mut self, journal: Option<Journal>) {
+        self.journal = BatchJournal::new(journal);
     }
 
     /// Writes records until it is told to stop and everything is written.
@@ -105,7 +125,8 @@ impl Worker {
         self.patience = Some(deadline);
         loop {
             self.round();
-            let is_wanted = self.state().progress.is_wanted();
+            let state = self.state();
+            let is_wanted = state.progress.is_wanted() || state.durable.is_wanted();
             if !is_wanted || deadline <= Instant::now() {
                 break;
             }
@@ -117,11 +138,14 @@ impl Worker {
     fn round(&mut self) -> usize {
         let horizon = ticks::now().saturating_sub(TICKS_MARGIN);
         self.lines.clock.observe();
+        if self.place == 0 {
+            self.channel.arena().note_clock(self.lines.clock.copy());
+        }
         let mut written = 0;
         loop {
             let more = self.fill_batch(horizon);
             written += self.batch.rest().len();
-            if !self.write_batch() {
+            if !(self.write_batch() && self.sync_if_pressing()) {
                 return written;
             }
             if !more {
@@ -135,11 +159,20 @@ impl Worker {
         self.relieve_pool();
         if self.place == 0 {
             self.channel.pool.tend();
+            let news = self.channel.arena().news();
+            news.iter().for_each(|news| self.complaints.say(news));
         }
-        if self.settle() {
+        self.tend_sink();
+        if self.settle() && self.keep_durable(horizon) {
             self.state().progress.reach(horizon);
         }
         written
+    }
+
+    fn tend_sink(&mut self) {
+        if let Some(sink) = &mut self.sink {
+            sink.tend(&mut |warning| self.complaints.say(warning));
+        }
     }
 
     /// Sees to it that the sink keeps nothing back. Only then a sink that failed has recovered: one
@@ -157,8 +190,11 @@ impl Worker {
 
     fn sleep(&self, delay: Duration) {
         let state = self.state();
+        let delay = self.unsynced.due_in().map_or(delay, |due| due.min(delay));
+        let can_sync = !self.unsynced.is_deferred();
         state.inlet.sleeper.sleep(delay, || {
             state.progress.is_wanted()
+                || (can_sync && state.durable.is_wanted())
                 || state.is_stopping()
                 || self.channel.is_behind(&state.inlet)
         });
@@ -185,12 +221,14 @@ impl Worker {
     /// Writes the batch to the sink, however long it takes. Says no only if patience ended first.
     fn write_batch(&mut self) -> bool {
         while !self.batch.is_empty() {
+            self.stage_batch();
             let Some(sink) = &mut self.sink else {
                 self.abandon_batch(LossReason::Fork);
                 break;
             };
-            let batch = &self.batch;
-            let written = || sink.write_noting(batch.rest(), &mut |_| {});
+            let (batch, journal) = (&self.batch, &mut self.journal);
+            let mut note = |place| journal.note(place, batch.accepted());
+            let written = || sink.write_noting(batch.rest(), &mut note);
             match catch_unwind(AssertUnwindSafe(written)) {
                 Ok(Ok(bytes)) => {
                     self.accepted(bytes);
@@ -210,10 +248,18 @@ impl Worker {
         true
     }
 
+    /// Puts the batch down before it is offered for the first time.
+    fn stage_batch(&mut self) {
+        if self.journal.is_due() {
+            let merge = self.sinks[self.place].lock_merge();
+            let (rest, accepted) = (self.batch.rest(), self.batch.accepted());
+            self.journal.stage(rest, accepted, &merge);
+        }
+    }
+
     fn accepted(&mut self, bytes: usize) {
         let counters = &self.sinks[self.place].counters;
-        self.batch
-            .accept(bytes, |level| counters.count_written(level));
+        counters.count_written(self.batch.accept(bytes));
         self.must_flush = true;
         if let Some(failure) = &mut self.failure {
             failure.back_off = BACK_OFF_MIN;
@@ -222,6 +268,7 @@ impl Worker {
 
     /// A batch is done: its pages are free for others.
     fn end_batch(&mut self) {
+        self.unsynced.note(&self.batch);
         if let Some(oldest) = self.batch.clear() {
             let wait_ns = self
                 .lines
@@ -230,9 +277,9 @@ impl Worker {
             self.state().counters.count_wait(wait_ns);
         }
         let channel = &self.channel;
-        self.state()
-            .lock_merge()
-            .release_finished(|page| channel.put(page.release()));
+        let mut merge = self.sinks[self.place].lock_merge();
+        self.journal.settle(&mut merge);
+        merge.release_finished(|page| channel.put(page.release()));
     }
 
     fn wait_for_sink(&mut self, error: &io::Error) {
@@ -307,8 +354,10 @@ impl Worker {
     pub(crate) fn abandon_batch(&mut self, reason: LossReason) {
         let state = &self.sinks[self.place];
         let now = ticks::now();
-        self.batch
-            .abandon(|level| state.counters.lost.count(reason, level, now));
+        for (level, count) in (0..).zip(self.batch.abandon()) {
+            (0..count).for_each(|_| state.counters.lost.count(reason, level, now));
+        }
+        self.journal.settle(&mut state.lock_merge());
     }
 
     /// Says that there was a panic where there must be none.

@@ -12,6 +12,7 @@ pub(crate) mod colour;
 mod escape;
 pub(crate) mod json;
 mod keys;
+mod line;
 pub(crate) mod text;
 pub(crate) mod timestamp;
 
@@ -24,7 +25,7 @@ use crate::capture::record::Record;
 /// Turns records into lines. Owned by one writer thread.
 pub(crate) trait Format: Send {
     /// Appends the line of `record`, its line break included, to `lines`.
-    fn format(&mut self, record: &Record<'_>, callsites: &mut Callsites, lines: &mut Vec<u8>);
+    fn format(&mut self, record: &Record<'_>, callsites: &Callsites, lines: &mut Vec<u8>);
 }
 
 /// What a line tells beside the record's own content.
@@ -34,4 +35,9 @@ pub(crate) struct Details {
     pub(crate) thread: bool,
     /// File and line of the macro.
     pub(crate) location: bool,
+    /// The process that wrote the line.
+    pub(crate) process: bool,
+    /// The number of the line. A format is made anew whenever a pipeline starts, in a forked child
+    /// too, and numbers its lines from 1.
+    pub(crate) sequence: bool,
 }

@@ -11,12 +11,11 @@
 
 mod appender;
 mod descriptor;
-mod file;
+pub(crate) mod file;
 mod memory;
 mod stdio;
 
 use std::io::{self, IsTerminal};
-use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -24,6 +23,10 @@ use crate::error::Error;
 
 use appender::AppenderSink;
 use file::FileSink;
+pub use file::compression::Compression;
+pub use file::retention::Retention;
+pub(crate) use file::rotation::{Every, RotationRules, Schedule, Zone};
+pub(crate) use file::{Control, FilePlan};
 pub use memory::Memory;
 use memory::MemorySink;
 use stdio::StdioSink;
@@ -44,8 +47,8 @@ pub(crate) trait Sink: Send {
     fn write(&mut self, lines: &[u8]) -> io::Result<usize>;
 
     /// The same for a sink whose bytes can be found again after a crash: before it writes, it
-    /// tells `note` where the lines will lie, once for each place that it writes to. A sink whose
-    /// bytes are gone once they are written tells nothing.
+    /// tells `note` where the first of the lines will lie. It writes to one place in one call, and
+    /// accepts whole lines only. A sink whose bytes are gone once they are written tells nothing.
     fn write_noting(&mut self, lines: &[u8], _note: &mut dyn FnMut(Place)) -> io::Result<usize> {
         self.write(lines)
     }
@@ -55,6 +58,21 @@ pub(crate) trait Sink: Send {
 
     /// Hands over what the sink itself holds back, as a user's `BufWriter` does.
     fn flush(&mut self) -> io::Result<()>;
+
+    /// Does what is due whether or not there is anything to write. Called whenever the drain looks
+    /// around. Passes on to `warn` what the operator should know although nothing has failed, once.
+    fn tend(&mut self, _warn: &mut dyn FnMut(&str)) {}
+
+    /// Brings everything that was accepted onto the disk. A sink that has no disk, or no say in
+    /// when it is used, has nothing to do: a pipe, a terminal, a user's writer.
+    ///
+    /// # Errors
+    ///
+    /// What was accepted since the last sync may never get there, whatever a later one says. The
+    /// sink goes on in another place with the next write.
+    fn sync(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 
     /// What reports call it: `file /srv/logs/app.jsonl`, `stdout`.
     fn name(&self) -> &str;
@@ -70,8 +88,8 @@ pub(crate) struct Place {
 
 /// What a sink is made of.
 pub(crate) enum Target {
-    /// A file to append to. The path is absolute once the sink is open.
-    File(PathBuf),
+    /// A file to append to.
+    File(FilePlan),
     Stdout,
     Stderr,
     /// Gone once the sink is open: the sink has it. Never locked; the mutex is there since a
@@ -84,11 +102,7 @@ impl Target {
     /// Opens the sink.
     pub(crate) fn open(&mut self) -> Result<Box<dyn Sink>, Error> {
         Ok(match self {
-            Target::File(path) => {
-                let sink = FileSink::open(path)?;
-                *path = sink.path().to_owned();
-                Box::new(sink)
-            }
+            Target::File(plan) => Box::new(FileSink::open(plan)?),
             Target::Stdout => Box::new(StdioSink::stdout()),
             Target::Stderr => Box::new(StdioSink::stderr()),
             Target::Writer(writer) => {
@@ -109,11 +123,24 @@ impl Target {
     /// of changing them, and would never finish in the child.
     pub(crate) fn open_in_child(&self) -> Option<Box<dyn Sink>> {
         match self {
-            Target::File(path) => Some(Box::new(FileSink::open_at_first_write(path))),
+            Target::File(plan) => Some(Box::new(FileSink::open_at_first_write(plan))),
             Target::Stdout => Some(Box::new(StdioSink::stdout())),
             Target::Stderr => Some(Box::new(StdioSink::stderr())),
             Target::Writer(_) | Target::Memory(_) => None,
         }
+    }
+
+    /// What can be asked of a file. `None` for everything else.
+    pub(crate) fn control(&self) -> Option<&Control> {
+        match self {
+            Target::File(plan) => Some(&plan.control),
+            Target::Stdout | Target::Stderr | Target::Writer(_) | Target::Memory(_) => None,
+        }
+    }
+
+    /// Whether an audit record is kept for good here. Memory stands in for a file in tests.
+    pub(crate) fn keeps_audits(&self) -> bool {
+        matches!(self, Target::File(_) | Target::Memory(_))
     }
 
     /// Whether a person looks at it. Files are for later, whatever they are.

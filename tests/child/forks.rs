@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier};
 use std::thread;
 
-use offloop::{Guard, LossReason, Memory};
+use offloop::{Guard, LossReason, Memory, Sink};
 use serde_json::json;
 use tracing_subscriber::layer::SubscriberExt;
 
@@ -55,6 +55,41 @@ pub(crate) fn storm(directory: &Path, rounds: u64) {
     tell_stats(&guard.stats());
 }
 
+/// Forks while threads wait for receipts: the child is told no, and has receipts of its own.
+pub(crate) fn audits(directory: &Path, rounds: u64) {
+    let _guard = builder(directory).init().unwrap();
+    let is_over = Arc::new(AtomicBool::new(false));
+    let threads = (0..2).map(|_| {
+        let is_over = Arc::clone(&is_over);
+        thread::spawn(move || {
+            while !is_over.load(Ordering::Relaxed) {
+                offloop::audit!("noise").wait(PATIENCE).unwrap();
+            }
+        })
+    });
+    let mut threads = ManuallyDrop::new(threads.collect::<Vec<_>>());
+    for number in 0..rounds {
+        let receipt = offloop::audit!(process = system::process(), number);
+        match system::fork() {
+            Side::Child => {
+                let inherited = receipt.wait(PATIENCE);
+                let own = offloop::audit!(process = system::process(), number = 0).wait(PATIENCE);
+                let answers = [inherited, own].map(|answer| format!("{answer:?}"));
+                println!("{}", json!({ "receipts": answers }));
+                return;
+            }
+            Side::Parent(child) => {
+                system::wait_for(child);
+                receipt.wait(PATIENCE).unwrap();
+            }
+        }
+    }
+    is_over.store(true, Ordering::Relaxed);
+    for thread in threads.drain(..) {
+        thread.join().unwrap();
+    }
+}
+
 fn end_child(ending: &str, guard: &Guard) {
     log_all(0..CHILD_RECORDS);
     match ending {
@@ -70,18 +105,25 @@ fn leave_after_flush(guard: &Guard) -> ! {
     system::leave(i32::from(flushed.is_err()))
 }
 
-/// Four workers, as a server starts them, and their parent, all at once.
+/// Four workers, as a server starts them, and their parent, all at once. Each tells its pid.
 pub(crate) fn prefork(directory: &Path) {
-    let _guard = builder(directory).init().unwrap();
+    let sink = Sink::file(directory.join("app.jsonl"));
+    let sink = sink.with_process().with_sequence();
+    let _guard = offloop::builder().sink(sink).init().unwrap();
     let mut workers = Vec::new();
     for _ in 0..4 {
         match system::fork() {
-            Side::Child => return log_all(0..1_000),
+            Side::Child => return tell_pid_and_log(),
             Side::Parent(worker) => workers.push(worker),
         }
     }
-    log_all(0..1_000);
+    tell_pid_and_log();
     workers.into_iter().for_each(system::wait_for);
+}
+
+fn tell_pid_and_log() {
+    println!("{}", json!({ "pid": std::process::id() }));
+    log_all(0..1_000);
 }
 
 pub(crate) fn in_blocking_task(directory: &Path) {

@@ -6,9 +6,11 @@
 )]
 
 mod allocator;
+mod audit;
 mod capture;
 mod child;
 mod corpora;
+mod durable;
 mod exits;
 mod failing;
 mod flush;
@@ -17,6 +19,8 @@ mod hostile;
 mod hot_path;
 mod order;
 mod overflow;
+mod sequence;
 mod stall;
 mod support;
 mod survive;
+mod trace;

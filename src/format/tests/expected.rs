@@ -64,6 +64,8 @@ pub(super) fn assert_shows(line: &str, sample: &Sample) {
     assert_eq!(take("thread"), Some(thread.into()));
     assert_eq!(take("file"), Some("src/app.rs".into()));
     assert_eq!(take("line"), Some(12.into()));
+    assert_eq!(take("pid"), Some(std::process::id().into()));
+    assert!(take("seq").is_some_and(|number| number.is_u64()));
     let spans: Vec<Json> = sample
         .spans
         .iter()
@@ -85,7 +87,8 @@ pub(super) fn assert_shows(line: &str, sample: &Sample) {
 }
 
 fn expected_fields(sample: &Sample) -> BTreeMap<String, &SampleValue> {
-    const RESERVED: &str = " timestamp level target message spans thread file line cut ";
+    const RESERVED: &str =
+        " timestamp level target message spans thread file line pid seq cut recovered ";
     let (messages, own): (Vec<_>, Vec<_>) = sample
         .fields
         .iter()

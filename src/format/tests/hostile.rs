@@ -4,20 +4,15 @@ use proptest::prelude::*;
 
 use super::expected::{assert_shows, parse};
 use super::naughty::NAUGHTY;
-use super::{assert_harmless, line};
+use super::{ALL_DETAILS, assert_harmless, line};
 use crate::capture::callsite::Callsites;
 use crate::capture::record::{Record, ThreadLabel};
 use crate::capture::sample::{
     Sample, SampleValue, any_damaged_record, field, inline_field, message, str_field,
 };
+use crate::format::Format;
 use crate::format::json::JsonFormat;
 use crate::format::text::TextFormat;
-use crate::format::{Details, Format};
-
-const ALL_DETAILS: Details = Details {
-    thread: true,
-    location: true,
-};
 
 fn everywhere(text: &str) -> Sample {
     let mut sample = Sample::new(vec![
@@ -91,14 +86,14 @@ proptest! {
     #[test]
     fn damaged_records_become_one_valid_line_or_none(bytes in any_damaged_record()) {
         let thread = ThreadLabel::default();
-        let mut callsites = Callsites::default();
-        let Some(record) = Record::decode(&bytes, 0, &thread, &mut callsites) else {
+        let callsites = Callsites::default();
+        let Some(record) = Record::decode(&bytes, 0, &thread, &callsites) else {
             return Ok(());
         };
         let mut lines = Vec::new();
-        JsonFormat::new(ALL_DETAILS).format(&record, &mut callsites, &mut lines);
+        JsonFormat::new(ALL_DETAILS).format(&record, &callsites, &mut lines);
         let json = String::from_utf8(lines.split_off(0)).expect("a line is UTF-8");
-        TextFormat::new(false, ALL_DETAILS).format(&record, &mut callsites, &mut lines);
+        TextFormat::new(false, ALL_DETAILS).format(&record, &callsites, &mut lines);
         let text = String::from_utf8(lines).expect("a line is UTF-8");
         for line in [&json, &text] {
             assert_harmless(line.strip_suffix('\n').expect("a line break"));

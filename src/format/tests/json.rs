@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::expected::{Pairs, assert_shows, parse};
-use super::{line, lines};
+use super::{ALL_DETAILS, line, lines};
 use crate::capture::callsite::Callsites;
 use crate::capture::record::Record;
 use crate::capture::sample::{
@@ -13,10 +13,6 @@ use crate::format::{Details, Format};
 
 const HEAD: &str =
     r#"{"timestamp":"2026-11-22T01:02:03.123456Z","level":"INFO","target":"app::module""#;
-const ALL_DETAILS: Details = Details {
-    thread: true,
-    location: true,
-};
 
 #[test]
 fn a_line_has_the_documented_keys_in_the_documented_order() {
@@ -26,7 +22,9 @@ fn a_line_has_the_documented_keys_in_the_documented_order() {
         .inside("request", vec![str_field("method", "GET")]);
     let common =
         r#","message":"signed in","user":42,"rows":3,"method":"GET","spans":["request","query"]"#;
-    let details = r#","thread":"worker-1","file":"src/app.rs","line":12"#;
+    let process = std::process::id();
+    let details =
+        format!(r#","thread":"worker-1","file":"src/app.rs","line":12,"pid":{process},"seq":1"#);
     check(Details::default(), &sample, common);
     check(ALL_DETAILS, &sample, &format!("{common}{details}"));
 }
@@ -38,7 +36,7 @@ fn a_nameless_thread_is_its_number() {
     check(
         Details {
             thread: true,
-            location: false,
+            ..Details::default()
         },
         &sample,
         r#","thread":"7""#,
@@ -152,6 +150,10 @@ fn colliding_names_are_told_apart_as_documented() {
             r#","fields.level":0,"fields.cut":1"#,
         ),
         (
+            event(&["pid", "seq", "recovered"]),
+            r#","fields.pid":0,"fields.seq":1,"fields.recovered":2"#,
+        ),
+        (
             event(&["level", "fields.level"]),
             r#","fields.fields.level":0,"fields.level":1"#,
         ),
@@ -180,17 +182,54 @@ fn colliding_names_are_told_apart_as_documented() {
 }
 
 #[test]
+fn records_from_within_the_same_spans_are_told_apart() {
+    let inside = |user, rows| {
+        let event = Sample::new(numbered(&["a"], user));
+        event
+            .inside("query", numbered(&["rows"], rows))
+            .inside("request", numbered(&["user", "id"], user))
+    };
+    let mut hiding = inside(1, 2);
+    hiding.fields = numbered(&["rows"], 7);
+    let mut elsewhere = inside(1, 2);
+    elsewhere.thread.id += 64;
+    let expected = |own: &str, user: u64, rows: u64| {
+        format!(
+            r#"{HEAD},"{own}":{},"rows":{rows},"user":{user},"id":{},"spans":["request","query"]}}"#,
+            user,
+            user + 1
+        )
+    };
+    let hidden = format!(r#"{HEAD},"rows":7,"user":1,"id":2,"spans":["request","query"]}}"#);
+    let outside = Sample::new(numbered(&["a"], 1));
+    let samples = [
+        (inside(1, 2), expected("a", 1, 2)),
+        (inside(1, 2), expected("a", 1, 2)),
+        (hiding.clone(), hidden.clone()),
+        (hiding, hidden),
+        (elsewhere, expected("a", 1, 2)),
+        (inside(1, 2), expected("a", 1, 2)),
+        (inside(1, 3), expected("a", 1, 3)),
+        (outside, format!(r#"{HEAD},"a":1}}"#)),
+        (inside(4, 3), expected("a", 4, 3)),
+    ];
+    let (samples, expected): (Vec<_>, Vec<_>) = samples.into_iter().unzip();
+    let lines = lines(&mut JsonFormat::new(Details::default()), &samples);
+    assert_eq!(lines.lines().collect::<Vec<_>>(), expected);
+}
+
+#[test]
 fn a_field_that_is_recorded_twice_counts_with_its_last_value() {
     for name in ["message", "a"] {
         let first = Sample::new(vec![str_field(name, "first")]);
         let mut bytes = first.encode();
         // A record ends with its fields, so that more can be added.
         bytes.extend(encoded_fields(&[str_field(name, "second")]));
-        let mut callsites = Callsites::default();
-        let record = Record::decode(&bytes, first.time_ns, &first.thread, &mut callsites);
+        let callsites = Callsites::default();
+        let record = Record::decode(&bytes, first.time_ns, &first.thread, &callsites);
         let record = record.expect("a record");
         let mut line = Vec::new();
-        JsonFormat::new(Details::default()).format(&record, &mut callsites, &mut line);
+        JsonFormat::new(Details::default()).format(&record, &callsites, &mut line);
         let expected = format!("{HEAD},\"{name}\":\"second\"}}\n");
         assert_eq!(String::from_utf8(line), Ok(expected));
     }
@@ -202,6 +241,31 @@ fn a_cut_record_says_so() {
     let line = line(&mut JsonFormat::new(Details::default()), &sample);
     assert!(line.ends_with(r#"가…[cut]","cut":true}"#));
     parse(&line);
+}
+
+#[test]
+fn lines_are_numbered_from_1_whatever_their_names() {
+    let details = Details {
+        sequence: true,
+        ..Details::default()
+    };
+    let plain = Sample::new(numbered(&["a"], 0));
+    let ambiguous = Sample::new(numbered(&["a", "a", "seq"], 0));
+    let samples = [plain.clone(), ambiguous, plain];
+    let lines = lines(&mut JsonFormat::new(details), &samples);
+    let numbers = lines
+        .lines()
+        .map(|line| parse(line).0.pop().expect("a key"));
+    let expected = (1..=3).map(|number| ("seq".to_owned(), number.into()));
+    assert!(numbers.eq(expected), "{lines}");
+}
+
+#[test]
+fn a_recovered_record_says_so() {
+    let mut sample = Sample::new(numbered(&["recovered"], 0));
+    sample.is_recovered = true;
+    let expected = r#","fields.recovered":0,"recovered":true"#;
+    check(Details::default(), &sample, expected);
 }
 
 #[test]
@@ -238,8 +302,8 @@ fn events_of_the_log_crate_show_their_own_target_and_place() {
     ]);
     sample.target = "log".to_owned();
     let line = line(&mut JsonFormat::new(ALL_DETAILS), &sample);
-    let expected = r#""target":"hyper\n::client","message":"from log","thread":"worker-1","file":"client.rs","line":99}"#;
-    assert!(line.ends_with(expected), "{line}");
+    let expected = r#""target":"hyper\n::client","message":"from log","thread":"worker-1","file":"client.rs","line":99,"pid""#;
+    assert!(line.contains(expected), "{line}");
 }
 
 proptest! {
@@ -251,6 +315,21 @@ proptest! {
         assert_eq!(lines.matches('\n').count(), samples.len());
         for (line, sample) in lines.lines().zip(&samples) {
             super::assert_harmless(line);
+            assert_shows(line, sample);
+        }
+    }
+
+    #[test]
+    fn any_records_of_a_thread_within_the_same_spans_show_their_own_fields(
+        mut samples in proptest::collection::vec(any_sample(), 2..5),
+    ) {
+        let (thread, spans) = (samples[0].thread.clone(), samples[0].spans.clone());
+        for sample in &mut samples {
+            sample.thread = thread.clone();
+            sample.spans = spans.clone();
+        }
+        let lines = lines(&mut JsonFormat::new(ALL_DETAILS), &samples);
+        for (line, sample) in lines.lines().zip(&samples) {
             assert_shows(line, sample);
         }
     }

@@ -8,7 +8,14 @@ mod text;
 
 use crate::capture::sample::Sample;
 
-use super::Format;
+use super::{Details, Format};
+
+const ALL_DETAILS: Details = Details {
+    thread: true,
+    location: true,
+    process: true,
+    sequence: true,
+};
 
 /// The lines of some records, one after the other in the same format.
 fn lines(format: &mut dyn Format, samples: &[Sample]) -> String {

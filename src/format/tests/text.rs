@@ -1,16 +1,11 @@
 use proptest::prelude::*;
 
-use super::{assert_harmless, line, lines};
+use super::{ALL_DETAILS, assert_harmless, line, lines};
 use crate::capture::sample::{
     Sample, SampleValue, any_sample, field, inline_field, message, str_field,
 };
 use crate::format::Details;
 use crate::format::text::TextFormat;
-
-const ALL_DETAILS: Details = Details {
-    thread: true,
-    location: true,
-};
 
 fn check(details: Details, sample: &Sample, expected: &str) {
     let line = line(&mut TextFormat::new(false, details), sample);
@@ -41,7 +36,10 @@ fn a_line_reads_message_fields_spans() {
     check(
         ALL_DETAILS,
         &sample(),
-        &format!("{expected} at src/app.rs:12 on worker-1"),
+        &format!(
+            "{expected} at src/app.rs:12 on worker-1 pid={} seq=1",
+            std::process::id()
+        ),
     );
 }
 
@@ -133,12 +131,23 @@ fn a_cut_record_says_so() {
 }
 
 #[test]
+fn a_recovered_record_says_so_behind_its_number() {
+    let mut sample = Sample::new(vec![message("x")]);
+    sample.is_recovered = true;
+    let details = Details {
+        sequence: true,
+        ..Details::default()
+    };
+    check(details, &sample, " INFO app::module: x seq=1 [recovered]");
+}
+
+#[test]
 fn a_nameless_thread_is_its_number() {
     let mut sample = Sample::new(vec![]);
     sample.thread.name = None;
     let details = Details {
         thread: true,
-        location: false,
+        ..Details::default()
     };
     check(details, &sample, " INFO app::module: on 7");
 }

@@ -1,8 +1,11 @@
+use std::fs::{self, OpenOptions};
 use std::io::Read;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
 
-use rustix::fs::{CWD, Mode, mkfifoat};
+use rustix::fs::{CWD, Mode, OFlags, mkfifoat};
+use rustix::io::Errno;
 use rustix::pipe::PIPE_BUF;
 use tempfile::{TempDir, tempdir};
 
@@ -10,8 +13,16 @@ use crate::sink::Target;
 
 use super::*;
 
+fn target(path: impl AsRef<Path>) -> Target {
+    Target::File(FilePlan::new(path.as_ref().to_owned()))
+}
+
 fn open_sink(path: impl AsRef<Path>) -> Box<dyn Sink> {
-    Target::File(path.as_ref().to_owned()).open().unwrap()
+    target(path).open().unwrap()
+}
+
+fn is_unread(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(Errno::NXIO.raw_os_error())
 }
 
 fn make_fifo(directory: &TempDir) -> PathBuf {
@@ -90,7 +101,7 @@ fn the_first_line_after_a_crash_is_a_line_of_its_own() {
 fn a_relative_path_is_fixed_when_the_sink_is_opened() {
     let directory = tempdir().unwrap();
     let path = directory.path().join("app.jsonl");
-    let mut target = Target::File(relative(&path));
+    let mut target = target(relative(&path));
     let name = format!("file {}", target_path(&target).display());
     assert_ne!(target.open().unwrap().name(), name);
     assert!(target_path(&target).is_absolute());
@@ -100,10 +111,10 @@ fn a_relative_path_is_fixed_when_the_sink_is_opened() {
 }
 
 fn target_path(target: &Target) -> &Path {
-    let Target::File(path) = target else {
+    let Target::File(plan) = target else {
         panic!("not a file")
     };
-    path
+    &plan.path
 }
 
 /// The way to `path` from the current directory.
@@ -118,21 +129,22 @@ fn relative(path: &Path) -> PathBuf {
 }
 
 #[test]
-fn a_child_opens_the_file_of_its_parent_and_does_not_mend_it() {
+fn a_child_has_the_file_of_its_parent_and_shares_it() {
     let directory = tempdir().unwrap();
     let path = directory.path().join("app.jsonl");
-    let mut target = Target::File(path.clone());
+    let mut target = target(&path);
     let mut parent = target.open().unwrap();
     let mut child = target.open_in_child().unwrap();
     assert_eq!(child.name(), parent.name());
-    parent.write(b"begun, ").unwrap();
-    child.write(b"not mended\n").unwrap();
-    assert_eq!(fs::read(&path).unwrap(), b"begun, not mended\n");
+    parent.write(b"1\n").unwrap();
+    child.write(b"2\n").unwrap();
+    parent.write(b"3\n").unwrap();
+    assert_eq!(fs::read(&path).unwrap(), b"1\n2\n3\n");
 }
 
 #[track_caller]
 fn check_error(path: &Path, expected: &str) {
-    let error = Target::File(path.to_owned()).open().err().unwrap();
+    let error = target(path).open().err().unwrap();
     assert_eq!(error.to_string(), expected);
     assert!(std::error::Error::source(&error).is_none());
 }
@@ -155,7 +167,7 @@ fn a_path_that_cannot_be_opened_is_an_error_that_names_it() {
 
 #[test]
 fn an_empty_path_is_an_error() {
-    let error = Target::File(PathBuf::new()).open().err().unwrap();
+    let error = target(PathBuf::new()).open().err().unwrap();
     assert!(
         error.to_string().starts_with(r#"open log file "": "#),
         "{error}"
@@ -167,7 +179,7 @@ fn a_socket_is_no_fifo_that_waits_for_a_reader() {
     let directory = tempdir().unwrap();
     let path = directory.path().join("socket");
     let _listener = UnixListener::bind(&path).unwrap();
-    assert!(Target::File(path).open().is_err());
+    assert!(target(path).open().is_err());
 }
 
 #[test]
@@ -238,4 +250,181 @@ fn devices_are_written_to_and_their_errors_come_through() {
     assert_eq!(null.write(b"a\n").unwrap(), 2);
     let error = open_sink("/dev/full").write(b"a\n").unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+}
+
+/// Writes all of `lines`, as the drain does.
+fn write_all(sink: &mut dyn Sink, mut lines: &[u8]) {
+    while !lines.is_empty() {
+        match sink.write(lines) {
+            Ok(accepted) => lines = &lines[accepted..],
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                sink.wait_for_room(Duration::from_secs(1));
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+#[test]
+fn the_place_that_is_noted_is_where_the_lines_lie() {
+    let directory = tempdir().unwrap();
+    let path = directory.path().join("app.jsonl");
+    fs::write(&path, "torn").unwrap();
+    let mut sink = open_sink(&path);
+    let mut places = Vec::new();
+    for lines in [&b"1\n2\n"[..], b"3\n"] {
+        let accepted = sink.write_noting(lines, &mut |place| places.push(place));
+        assert_eq!(accepted.unwrap(), lines.len());
+    }
+    let metadata = fs::metadata(&path).unwrap();
+    let place = |offset| Place {
+        device: metadata.dev(),
+        inode: metadata.ino(),
+        offset,
+    };
+    assert_eq!(places, [place(5), place(9)]);
+    assert_eq!(fs::read(&path).unwrap(), b"torn\n1\n2\n3\n");
+}
+
+#[test]
+fn a_file_that_is_locked_has_no_room_and_is_a_failure_after_a_while() {
+    let directory = tempdir().unwrap();
+    let path = directory.path().join("app.jsonl");
+    let mut sink = open_sink(&path);
+    let other = File::open(&path).unwrap();
+    let lock = lock::Lock::take(&other).unwrap();
+    let mut errors = std::iter::from_fn(|| {
+        sink.wait_for_room(Duration::from_secs(1));
+        Some(sink.write(b"a\n").unwrap_err().kind())
+    });
+    assert_eq!(errors.next(), Some(io::ErrorKind::WouldBlock));
+    assert!(errors.any(|error| error == io::ErrorKind::TimedOut));
+    drop(lock);
+    assert_eq!(sink.write(b"a\n").unwrap(), 2);
+    assert_eq!(fs::read(&path).unwrap(), b"a\n");
+}
+
+#[test]
+fn a_file_that_is_renamed_removed_or_replaced_is_left_for_a_new_one() {
+    let directory = tempdir().unwrap();
+    let path = directory.path().join("logs/app.jsonl");
+    let old = directory.path().join("logs/app.1.jsonl");
+    let mut sink = open_sink(&path);
+    write_all(&mut *sink, b"1\n");
+    fs::rename(&path, &old).unwrap();
+    write_all(&mut *sink, b"2\n");
+    assert_eq!(fs::read(&old).unwrap(), b"1\n");
+    assert_eq!(fs::read(&path).unwrap(), b"2\n");
+
+    fs::remove_dir_all(path.parent().unwrap()).unwrap();
+    write_all(&mut *sink, b"3\n");
+    assert_eq!(fs::read(&path).unwrap(), b"3\n");
+
+    fs::write(&old, "other\n").unwrap();
+    fs::rename(&old, &path).unwrap();
+    write_all(&mut *sink, b"4\n");
+    assert_eq!(fs::read(&path).unwrap(), b"other\n4\n");
+}
+
+#[test]
+fn nothing_is_created_at_once_where_somebody_may_be_about_to() {
+    let directory = tempdir().unwrap();
+    let path = directory.path().join("app.jsonl");
+    let mut sink = open_sink(&path);
+    fs::rename(&path, directory.path().join("app.1.jsonl")).unwrap();
+    let error = sink.write(b"a\n").unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+    assert!(!path.exists());
+}
+
+#[test]
+fn a_truncated_file_gets_the_next_line_at_its_beginning() {
+    let directory = tempdir().unwrap();
+    let path = directory.path().join("app.jsonl");
+    let mut sink = open_sink(&path);
+    write_all(&mut *sink, b"1\n2\n3\n");
+    File::options()
+        .write(true)
+        .truncate(true)
+        .open(&path)
+        .unwrap();
+    write_all(&mut *sink, b"4\n");
+    assert_eq!(fs::read(&path).unwrap(), b"4\n");
+}
+
+#[test]
+fn a_line_that_somebody_else_tore_is_ended() {
+    let directory = tempdir().unwrap();
+    let path = directory.path().join("app.jsonl");
+    let mut sink = open_sink(&path);
+    write_all(&mut *sink, b"1\n");
+    let mut other = File::options().append(true).open(&path).unwrap();
+    io::Write::write_all(&mut other, b"torn").unwrap();
+    write_all(&mut *sink, b"2\n");
+    assert_eq!(fs::read(&path).unwrap(), b"1\ntorn\n2\n");
+}
+
+#[test]
+fn a_link_is_followed_where_no_stranger_can_have_made_it() {
+    let directory = tempdir().unwrap();
+    let (file, link) = (directory.path().join("file"), directory.path().join("link"));
+    std::os::unix::fs::symlink(&file, &link).unwrap();
+    let mut sink = open_sink(&link);
+    write_all(&mut *sink, b"1\n");
+    assert_eq!(fs::read(&file).unwrap(), b"1\n");
+
+    fs::set_permissions(directory.path(), PermissionsExt::from_mode(0o1777)).unwrap();
+    let error = target(&link).open().err().unwrap().to_string();
+    assert!(
+        error.ends_with("in a directory that everybody may write to"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_directory_where_everybody_may_replace_the_file_is_warned_of_once() {
+    for (mode, warns) in [(0o777, true), (0o1777, false), (0o775, false)] {
+        let directory = tempdir().unwrap();
+        fs::set_permissions(directory.path(), PermissionsExt::from_mode(mode)).unwrap();
+        let path = directory.path().join("app.jsonl");
+        let mut sink = open_sink(&path);
+        assert_eq!(warnings(&mut *sink), usize::from(warns), "{mode:o}");
+        fs::remove_file(&path).unwrap();
+        write_all(&mut *sink, b"1\n");
+        assert_eq!(warnings(&mut *sink), 0);
+    }
+}
+
+fn warnings(sink: &mut dyn Sink) -> usize {
+    let mut count = 0;
+    sink.tend(&mut |_| count += 1);
+    count
+}
+
+#[test]
+fn a_file_is_opened_anew_on_request_also_without_a_record() {
+    let directory = tempdir().unwrap();
+    let path = directory.path().join("app.jsonl");
+    let target = target(&path);
+    let mut sink = target.open_in_child().unwrap();
+    write_all(&mut *sink, b"1\n");
+    for line in ["2\n", "3\n"] {
+        fs::remove_file(&path).unwrap();
+        target.control().unwrap().ask_to_reopen();
+        sink.tend(&mut |_| {});
+        assert!(path.exists());
+        write_all(&mut *sink, line.as_bytes());
+        assert_eq!(fs::read_to_string(&path).unwrap(), line);
+    }
+}
+
+#[test]
+fn a_new_file_has_the_mode_that_was_chosen() {
+    rustix::process::umask(Mode::from_raw_mode(0o022));
+    let directory = tempdir().unwrap();
+    let path = directory.path().join("app.jsonl");
+    let mut plan = FilePlan::new(path.clone());
+    plan.mode = 0o600;
+    Target::File(plan).open().unwrap();
+    assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
 }

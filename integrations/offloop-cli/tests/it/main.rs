@@ -1,0 +1,10 @@
+//! What the command `offloop` promises, with the real binary on files that the library wrote.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails by panicking"
+)]
+
+mod command;
+mod log;
+mod verify;

@@ -1,0 +1,202 @@
+//! A regular file that is open for appending, and how lines get into it whole.
+//!
+//! All of this happens under the file's lock. Lines that are accepted in part are taken back: the
+//! file is cut to the end of the last whole one. So a full disk tears nothing, and what follows
+//! may go into another file.
+//!
+//! ## The limit on the size of files
+//!
+//! A write beyond `RLIMIT_FSIZE` ends the process by a signal, unless the program has said
+//! otherwise. A library has no business with a program's signals, so the limit is asked for before
+//! each write, and kept.
+
+use std::fs::{self, File, Metadata};
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use rustix::fs::ftruncate;
+use rustix::io::{Errno, retry_on_intr};
+use rustix::process::{Resource, getrlimit};
+
+use crate::sink::Place;
+
+/// Called with the path and the file, whose lock is held, when it ends within a line. Whoever
+/// knows whose line that was may cut it off, to write it whole later.
+pub(crate) static TORN_TAIL: OnceLock<fn(&Path, &File)> = OnceLock::new();
+
+/// A regular file, and how this sink left it.
+#[derive(Debug)]
+pub(super) struct Regular {
+    file: Arc<File>,
+    device: u64,
+    inode: u64,
+    left: Left,
+}
+
+/// How a file was left.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Left {
+    /// Not known: somebody else has written to it.
+    Unknown,
+    /// It had this length, and ended with a whole line.
+    Whole(u64),
+    /// It had the length `len`, and could not be cut to the end of its last whole line.
+    Torn { len: u64, whole_len: u64 },
+}
+
+/// What a path names by now.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Named {
+    This,
+    Another,
+    Nothing,
+}
+
+impl Regular {
+    pub(super) fn new(file: File, metadata: &Metadata) -> Regular {
+        Regular {
+            file: Arc::new(file),
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            left: Left::Unknown,
+        }
+    }
+
+    /// The file, so that its lock can be held while the rest changes.
+    pub(super) fn file(&self) -> &Arc<File> {
+        &self.file
+    }
+
+    /// Whether the path still names this file.
+    pub(super) fn named_by(&self, path: &Path) -> Named {
+        match fs::metadata(path) {
+            Ok(found) if (found.dev(), found.ino()) == (self.device, self.inode) => Named::This,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Named::Nothing,
+            // Whatever it is: opening it will tell.
+            _ => Named::Another,
+        }
+    }
+
+    /// Appends whole lines to the file, which ends at `end` with a whole line, and says how many
+    /// bytes of them it has: all, or whole lines up to where there was an error. Tells `note` where
+    /// they will lie.
+    pub(super) fn append(
+        &mut self,
+        end: u64,
+        lines: &[u8],
+        note: &mut dyn FnMut(Place),
+    ) -> io::Result<usize> {
+        let lines = within_limit(lines, end)?;
+        note(Place {
+            device: self.device,
+            inode: self.inode,
+            offset: end,
+        });
+        // Should this come to a bad end, nothing is known.
+        self.left = Left::Unknown;
+        let (written, outcome) = write_all(&self.file, lines);
+        if written == lines.len() {
+            self.left = Left::Whole(end + written as u64);
+            return Ok(written);
+        }
+        let whole = whole_len(&lines[..written]);
+        self.left = Left::Torn {
+            len: end + written as u64,
+            whole_len: end + whole as u64,
+        };
+        // If that fails, too, it is tried once more before the next lines.
+        let _ = self.cut();
+        if whole == 0 {
+            outcome.map(|()| 0)
+        } else {
+            Ok(whole)
+        }
+    }
+
+    /// Sees to it that the file, which has this length, ends with a whole line.
+    pub(super) fn mend(&mut self, path: &Path, len: u64) -> io::Result<()> {
+        if self.left == Left::Whole(len) {
+            return Ok(());
+        }
+        if self.cut().is_err() {
+            // An append-only file cannot be cut. The line stays torn, and is written whole below.
+            self.left = Left::Unknown;
+        }
+        if !self.ends_within_line()? {
+            return Ok(());
+        }
+        if let Some(owner_known) = TORN_TAIL.get() {
+            owner_known(path, &self.file);
+        }
+        if !self.ends_within_line()? {
+            return Ok(());
+        }
+        // Nobody will finish that line. What is torn stays torn, but the next is one of its own.
+        let line_break = within_limit(b"\n", self.len()?)?;
+        write_all(&self.file, line_break).1
+    }
+
+    /// Cuts off what an earlier write left of a line, unless somebody has changed the file since.
+    fn cut(&mut self) -> io::Result<()> {
+        let Left::Torn { len, whole_len } = self.left else {
+            return Ok(());
+        };
+        if self.len()? == len {
+            retry_on_intr(|| ftruncate(&*self.file, whole_len))?;
+            self.left = Left::Whole(whole_len);
+        } else {
+            self.left = Left::Unknown;
+        }
+        Ok(())
+    }
+
+    pub(super) fn len(&self) -> io::Result<u64> {
+        self.file.metadata().map(|metadata| metadata.len())
+    }
+
+    /// Whether the last line lacks its end. A file that may not be read is taken as whole.
+    fn ends_within_line(&self) -> io::Result<bool> {
+        let Some(at) = self.len()?.checked_sub(1) else {
+            return Ok(false);
+        };
+        let mut last = [b'\n'];
+        let read = self.file.read_exact_at(&mut last, at);
+        Ok(read.is_ok() && last != *b"\n")
+    }
+}
+
+/// Writes until all is accepted. Otherwise says how much was, and what was wrong.
+pub(super) fn write_all(file: &File, bytes: &[u8]) -> (usize, io::Result<()>) {
+    let mut written = 0;
+    while written < bytes.len() {
+        match retry_on_intr(|| rustix::io::write(file, &bytes[written..])) {
+            Ok(0) => return (written, Err(io::ErrorKind::WriteZero.into())),
+            Ok(accepted) => written += accepted,
+            Err(errno) => return (written, Err(errno.into())),
+        }
+    }
+    (written, Ok(()))
+}
+
+/// As many whole lines as the process may still append to a file that ends at `end`.
+fn within_limit(lines: &[u8], end: u64) -> io::Result<&[u8]> {
+    let Some(limit) = getrlimit(Resource::Fsize).current else {
+        return Ok(lines);
+    };
+    let room = limit.saturating_sub(end);
+    if lines.len() as u64 <= room {
+        return Ok(lines);
+    }
+    match whole_len(&lines[..room as usize]) {
+        0 => Err(Errno::FBIG.into()),
+        len => Ok(&lines[..len]),
+    }
+}
+
+/// How many of the bytes are whole lines.
+pub(super) fn whole_len(bytes: &[u8]) -> usize {
+    let last = bytes.iter().rposition(|&byte| byte == b'\n');
+    last.map_or(0, |at| at + 1)
+}
