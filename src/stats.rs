@@ -8,6 +8,7 @@ use crate::channel::Channel;
 use crate::channel::overflow::{LEVELS, LossCounters, LossReason, LossTable, level_index};
 use crate::channel::sync::{AtomicBool, AtomicU64, Ordering};
 use crate::drain::SinkState;
+use crate::drain::batch::LevelCounts;
 
 /// How many records of each level.
 ///
@@ -183,8 +184,12 @@ impl SinkCounters {
         }
     }
 
-    pub(crate) fn count_written(&self, level: u8) {
-        self.written[level as usize % LEVELS].fetch_add(1, Ordering::Release);
+    pub(crate) fn count_written(&self, counts: LevelCounts) {
+        for (written, count) in self.written.iter().zip(counts) {
+            if count != 0 {
+                written.fetch_add(count, Ordering::Release);
+            }
+        }
     }
 
     pub(crate) fn count_filtered(&self, level: u8) {

@@ -117,10 +117,9 @@ impl Subscriber for OffloopSubscriber {
     #[inline]
     fn event(&self, event: &Event<'_>) {
         if event.is_contextual() {
-            event::capture(&self.pipeline, event, &Context::Current);
-        } else {
-            self.event_elsewhere(event);
+            return event::capture(&self.pipeline, event, &Context::Current);
         }
+        self.event_elsewhere(event);
     }
 
     fn enter(&self, id: &Id) {

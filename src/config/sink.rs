@@ -265,14 +265,12 @@ impl Sink {
     /// are no files.
     ///
     /// ```
-    /// # #[cfg(feature = "gzip")] {
     /// use offloop::{Compression, Rotation, Sink};
     ///
     /// let sink = Sink::file("logs/app.jsonl")
     ///     .rotation(Rotation::daily())
     ///     .compression(Compression::Gzip);
     /// # drop(sink);
-    /// # }
     /// ```
     pub fn compression(mut self, compression: Compression) -> Self {
         if let Target::File(plan) = &mut self.target {

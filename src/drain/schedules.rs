@@ -19,6 +19,7 @@ use crate::Memory;
 use crate::channel::lane::Lane;
 use crate::channel::overflow::Overflow;
 use crate::complaint::Complaints;
+use crate::drain::sync::SyncPolicy;
 use crate::filter::SinkFilter;
 use crate::format::Details;
 use crate::format::json::JsonFormat;
