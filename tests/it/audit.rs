@@ -10,6 +10,7 @@ use offloop::{AuditError, Memory, Receipt, Sink, SyncPolicy};
 use rustix::fs::{CWD, Mode, mkfifoat};
 use tempfile::TempDir;
 use tracing::Level;
+use tracing::instrument::WithSubscriber;
 use tracing_subscriber::layer::SubscriberExt;
 
 use crate::durable::into_file;
@@ -298,6 +299,28 @@ fn late_records_have_receipts_too() {
         });
         assert_eq!(json_lines(&fs::read_to_string(path).unwrap()).len(), 3);
     });
+}
+
+#[test]
+fn a_task_that_moves_between_threads_may_wait_for_a_receipt() {
+    let memory = Memory::new();
+    let program = Program::start(offloop::builder().memory(&memory));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let tasks: Vec<_> = (0..50)
+            .map(|number| {
+                let task = async move { offloop::audit!(number, "in a task").await };
+                tokio::spawn(task.with_subscriber(program.dispatch.clone()))
+            })
+            .collect();
+        for task in tasks {
+            task.await.unwrap().unwrap();
+        }
+    });
+    assert_eq!(memory.lines().len(), 50);
 }
 
 #[test]
