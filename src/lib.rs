@@ -42,6 +42,7 @@ mod guard;
 mod install;
 mod non_blocking;
 mod pipeline;
+mod recovery;
 #[cfg(feature = "tokio")]
 mod signal;
 mod stats;
@@ -52,6 +53,7 @@ pub use error::Error;
 pub use guard::{FlushError, Guard, Report};
 pub use install::stats;
 pub use non_blocking::{NonBlocking, non_blocking};
+pub use recovery::{Leftover, LeftoverSink, RecoveryReport, leftovers, recover};
 #[cfg(feature = "tokio")]
 pub use signal::shutdown_signal;
 pub use sink::Memory;

@@ -19,9 +19,10 @@ use crate::drain::{Delays, Drain, SinkState};
 use crate::error::Error;
 use crate::filter::SinkFilter;
 use crate::format::Format;
+use crate::recovery::replay::Replay;
 use crate::sink::{Sink, Target};
 use crate::stats::{self, Stats};
-use crate::{exit, fork};
+use crate::{exit, fork, recovery};
 
 /// Everything that a pipeline is made from. Kept, since a forked child makes its own.
 pub(crate) struct Plan {
@@ -69,7 +70,7 @@ impl Pipeline {
         let sinks = sinks
             .map(|sink| sink.map(Some))
             .collect::<Result<Vec<_>, _>>()?;
-        let running = Arc::new(Running::new(&plan, sinks));
+        let running = Arc::new(Running::new(&plan, sinks, replay));
         running.drain.start(plan.delays).map_err(|cause| {
             // Those that did start.
             running.drain.stop();
@@ -122,7 +123,8 @@ impl Pipeline {
             .iter()
             .map(|sink| sink.target.open_in_child())
             .collect();
-        let fresh = Arc::new(Running::new(&self.plan, sinks));
+        // What others left behind is seen to by the parent.
+        let fresh = Arc::new(Running::new(&self.plan, sinks, |_, _| None));
         let before = self.running.compare_and_swap(&parents, Arc::clone(&fresh));
         if !Arc::ptr_eq(&before, &parents) {
             // Another thread of the child was faster, by less.
@@ -155,8 +157,22 @@ fn leak(parents: Arc<Running>) {
     let _ = Arc::into_raw(parents);
 }
 
+/// What a sink takes up of what earlier processes left for it.
+fn replay(plan: &Plan, sink: &SinkPlan) -> Option<Replay> {
+    let path = sink.target.path()?;
+    Some(Replay::new(
+        path,
+        recovery::directories(),
+        plan.complaints.clone(),
+    ))
+}
+
 impl Running {
-    fn new(plan: &Plan, sinks: Vec<Option<Box<dyn Sink>>>) -> Self {
+    fn new(
+        plan: &Plan,
+        sinks: Vec<Option<Box<dyn Sink>>>,
+        replay: fn(&Plan, &SinkPlan) -> Option<Replay>,
+    ) -> Self {
         let channel = Arc::new(Channel::new(plan.budget_bytes, plan.overflow, sinks.len()));
         let name = |sink: &Option<Box<dyn Sink>>| match sink {
             Some(sink) => sink.name().to_owned(),
@@ -173,7 +189,12 @@ impl Running {
             let filter = plan_of_sink.filter.clone();
             let lines = LineWriter::new(plan.content, (plan_of_sink.format)(), filter);
             let (channel, states) = (Arc::clone(&channel), Arc::clone(&states));
-            Worker::new(channel, states, place, sink, lines, plan.complaints.clone())
+            let complaints = plan.complaints.clone();
+            let mut worker = Worker::new(channel, states, place, sink, lines, complaints);
+            if let Some(replay) = replay(plan, plan_of_sink) {
+                worker.replay_first(replay);
+            }
+            worker
         });
         let drain = Drain::new(Arc::clone(&channel), Arc::clone(&states), workers.collect());
         let late_patience_us = u64::try_from(plan.exit_timeout.as_micros()).unwrap_or(u64::MAX);

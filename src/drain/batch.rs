@@ -36,6 +36,11 @@ impl Batch {
         BATCH_BYTES <= self.lines.len()
     }
 
+    /// How many bytes the sink has accepted.
+    pub(crate) fn accepted(&self) -> usize {
+        self.accepted
+    }
+
     /// What the sink has not accepted.
     pub(crate) fn rest(&self) -> &[u8] {
         &self.lines[self.accepted..]

@@ -16,7 +16,7 @@ pub(crate) mod clock;
 pub(crate) mod flush;
 pub(crate) mod line;
 pub(crate) mod merge;
-mod notice;
+pub(crate) mod notice;
 pub(crate) mod worker;
 
 use std::io;

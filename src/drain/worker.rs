@@ -15,11 +15,15 @@ use crate::channel::Channel;
 use crate::channel::overflow::LossReason;
 use crate::channel::ticks::{self, TICKS_MARGIN};
 use crate::complaint::Complaints;
+use crate::recovery::replay::{Next, Replay};
 use crate::sink::Sink;
 
 /// Retries of a failing sink begin with this pause, which doubles up to the other.
 const BACK_OFF_MIN: Duration = Duration::from_millis(10);
 const BACK_OFF_MAX: Duration = Duration::from_millis(500);
+
+/// How long to leave alone what cannot be recovered just now.
+const REPLAY_PAUSE: Duration = Duration::from_millis(100);
 
 /// How long to wait for room in a pipe before looking around again.
 const ROOM_WAIT: Duration = Duration::from_millis(50);
@@ -42,6 +46,8 @@ pub(crate) struct Worker {
     /// Whether the sink may hold back what it accepted.
     must_flush: bool,
     losses: LossReport,
+    /// What processes that died left for this sink, until it is written.
+    replay: Option<Replay>,
     /// Until when to try, where the thread is not the writer's own.
     patience: Option<Instant>,
 }
@@ -74,8 +80,14 @@ impl Worker {
             failure: None,
             must_flush: false,
             losses: LossReport::default(),
+            replay: None,
             patience: None,
         }
+    }
+
+    /// Has the worker write what processes that died left for this sink, before anything else.
+    pub(crate) fn replay_first(&mut self, replay: Replay) {
+        self.replay = Some(replay);
     }
 
     /// Writes records until it is told to stop and everything is written.
@@ -119,6 +131,9 @@ impl Worker {
         let horizon = ticks::now().saturating_sub(TICKS_MARGIN);
         self.pass_on_warnings();
         self.lines.clock.observe();
+        if !self.replay() {
+            return 0;
+        }
         let mut written = 0;
         loop {
             let more = self.fill_batch(horizon);
@@ -147,6 +162,26 @@ impl Worker {
     fn pass_on_warnings(&mut self) {
         let warnings = self.sink.iter_mut().flat_map(|sink| sink.take_warning());
         warnings.for_each(|warning| self.complaints.say(&warning));
+    }
+
+    /// Writes what processes that died left behind. Says no if that is not done yet.
+    fn replay(&mut self) -> bool {
+        loop {
+            if !self.write_batch() {
+                return false;
+            }
+            let Some(replay) = &mut self.replay else {
+                return true;
+            };
+            match replay.fill(&mut self.lines, &mut self.batch) {
+                Next::Batch => {}
+                Next::Later => {
+                    self.leave_alone(REPLAY_PAUSE);
+                    return false;
+                }
+                Next::Nothing => self.replay = None,
+            }
+        }
     }
 
     /// Sees to it that the sink keeps nothing back. Only then a sink that failed has recovered: one
@@ -196,8 +231,13 @@ impl Worker {
                 self.abandon_batch(LossReason::Fork);
                 break;
             };
-            let batch = &self.batch;
-            let written = || sink.write_noting(batch.rest(), &mut |_| {});
+            let (batch, replay) = (&self.batch, &self.replay);
+            let mut note = |place| {
+                if let Some(replay) = replay {
+                    replay.note(place, batch.accepted());
+                }
+            };
+            let written = || sink.write_noting(batch.rest(), &mut note);
             match catch_unwind(AssertUnwindSafe(written)) {
                 Ok(Ok(bytes)) => {
                     self.accepted(bytes);
