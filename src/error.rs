@@ -55,6 +55,8 @@ pub enum Error {
         /// What is wrong with them.
         cause: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The handler of SIGHUP could not be installed.
+    HandleHangup(io::Error),
     /// A file cannot end at a time of day that there is not.
     TimeOfDay {
         /// 0 to 23, had it been right.
@@ -114,6 +116,7 @@ impl fmt::Display for Error {
             } => {
                 write!(formatter, "read {source} {directives:?}: {cause}")
             }
+            Error::HandleHangup(cause) => write!(formatter, "install handler of SIGHUP: {cause}"),
             Error::TimeOfDay { hour, minute } => write!(
                 formatter,
                 "end log files at {hour:02}:{minute:02}: no such time of day"
@@ -140,6 +143,7 @@ impl std::error::Error for Error {
             Error::CreateDirectory { cause, .. }
             | Error::OpenFile { cause, .. }
             | Error::ReadLeftovers { cause, .. }
+            | Error::HandleHangup(cause)
             | Error::StartWriter(cause) => cause.source(),
             Error::Filter { cause, .. } => cause.source(),
             Error::TimeOfDay { .. }

@@ -1,7 +1,7 @@
 //! Which records are wanted: directives in the syntax of `RUST_LOG`.
 
-use tracing::Metadata;
 use tracing::level_filters::LevelFilter;
+use tracing::{Level, Metadata};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::Targets;
 
@@ -66,6 +66,12 @@ impl SinkFilter {
             targets: Some(targets),
             answers: Vec::new(),
         })
+    }
+
+    /// Whether records of this target and level are wanted.
+    pub(crate) fn would_want(&self, target: &str, level: Level) -> bool {
+        let targets = self.targets.as_ref();
+        targets.is_none_or(|targets| targets.would_enable(target, &level))
     }
 
     pub(crate) fn wants(&mut self, record: &Record<'_>) -> bool {

@@ -31,6 +31,7 @@ mod drain;
 mod format;
 mod sink;
 
+mod audit;
 mod complaint;
 mod config;
 mod deadline;
@@ -47,8 +48,10 @@ mod recovery;
 mod signal;
 mod stats;
 
+pub use audit::{AuditError, Receipt};
 pub use channel::overflow::{LossReason, Overflow};
 pub use config::{Builder, Rotation, Sink};
+pub use drain::sync::SyncPolicy;
 pub use error::Error;
 pub use guard::{FlushError, Guard, Report};
 pub use install::stats;
@@ -56,8 +59,15 @@ pub use non_blocking::{NonBlocking, non_blocking};
 pub use recovery::{Leftover, LeftoverSink, RecoveryReport, leftovers, recover};
 #[cfg(feature = "tokio")]
 pub use signal::shutdown_signal;
-pub use sink::Memory;
+pub use sink::{Compression, Memory, Retention};
 pub use stats::{Counts, Lost, SinkStats, Stats};
+
+/// What the macros need.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::audit::Audit;
+    pub use tracing;
+}
 
 /// Installs offloop as the program's subscriber: JSON lines on stdout, `RUST_LOG` respected, `info`
 /// where that is not set.

@@ -1,12 +1,12 @@
 //! What became of the records: accepted, written, waiting, lost.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tracing::Level;
 
 use crate::channel::Channel;
 use crate::channel::overflow::{LEVELS, LossCounters, LossReason, LossTable, level_index};
+use crate::channel::sync::{AtomicBool, AtomicU64, Ordering};
 use crate::drain::SinkState;
 
 /// How many records of each level.

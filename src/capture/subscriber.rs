@@ -56,6 +56,13 @@ impl OffloopSubscriber {
         self.spans.get(key(id)).map(|open| Arc::clone(&open.span))
     }
 
+    /// Captures an event that names its parent, or wants to have none.
+    #[inline(never)]
+    fn event_elsewhere(&self, event: &Event<'_>) {
+        let span = event.parent().and_then(|id| self.span(id));
+        event::capture(&self.pipeline, event, &Context::Explicit(span));
+    }
+
     fn current(&self) -> Option<Arc<Span>> {
         thread::with_current(self.pipeline.id(), |entered| Arc::clone(&entered.span))
     }
@@ -109,12 +116,11 @@ impl Subscriber for OffloopSubscriber {
 
     #[inline]
     fn event(&self, event: &Event<'_>) {
-        let context = match event.parent() {
-            Some(id) => Context::Explicit(self.span(id)),
-            None if event.is_contextual() => Context::Current,
-            None => Context::Explicit(None),
-        };
-        event::capture(&self.pipeline, event, &context);
+        if event.is_contextual() {
+            event::capture(&self.pipeline, event, &Context::Current);
+        } else {
+            self.event_elsewhere(event);
+        }
     }
 
     fn enter(&self, id: &Id) {

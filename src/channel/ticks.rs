@@ -7,7 +7,7 @@
 
 /// By how much ticks may disagree: cores against each other, and one core against its own other
 /// instructions, which it reorders. Amply: true figures are below a hundred nanoseconds.
-pub(crate) const TICKS_MARGIN: u64 = 40_000;
+pub(crate) const TICKS_MARGIN: u64 = if cfg!(offloop_shuttle) { 4 } else { 40_000 };
 
 /// The time now, in ticks.
 #[inline]
@@ -15,7 +15,7 @@ pub(crate) fn now() -> u64 {
     source::now()
 }
 
-#[cfg(all(target_arch = "x86_64", not(miri), not(offloop_loom)))]
+#[cfg(all(target_arch = "x86_64", not(any(miri, offloop_loom, offloop_shuttle))))]
 mod source {
     #![expect(unsafe_code, reason = "reading the time-stamp counter is an intrinsic")]
 
@@ -55,10 +55,17 @@ mod source {
     }
 }
 
-#[cfg(not(all(target_arch = "x86_64", not(miri), not(offloop_loom))))]
+#[cfg(offloop_shuttle)]
+use super::sync::ticks as source;
+
+#[cfg(not(any(
+    offloop_shuttle,
+    all(target_arch = "x86_64", not(any(miri, offloop_loom)))
+)))]
 use monotonic as source;
 
 /// Nanoseconds of the system's monotonic clock.
+#[cfg(not(offloop_shuttle))]
 mod monotonic {
     use std::sync::OnceLock;
     use std::time::Instant;

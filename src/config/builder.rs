@@ -56,6 +56,7 @@ pub struct Builder {
     pub(super) delays: Delays,
     pub(super) exit_timeout: Duration,
     pub(super) panic_hook: bool,
+    pub(super) reopen_on_hangup: bool,
     pub(super) complaints: Complaints,
 }
 
@@ -72,6 +73,7 @@ impl Default for Builder {
             },
             exit_timeout: EXIT_TIMEOUT,
             panic_hook: true,
+            reopen_on_hangup: false,
             complaints: Complaints::default(),
         }
     }
@@ -260,6 +262,24 @@ impl Builder {
         self
     }
 
+    /// Sets whether a SIGHUP has every log file closed and opened anew before the next record is
+    /// written to it, as [`Guard::reopen`](crate::Guard::reopen) does.
+    ///
+    /// For the `postrotate` script of logrotate. A file that was renamed is noticed without it. The
+    /// handler stays until the process ends, and so SIGHUP does not end it any more; handlers
+    /// that the program has installed by then are called, too. Defaults to `false`.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), offloop::Error> {
+    /// offloop::builder().file("logs/app.jsonl").reopen_on_hangup(true).init()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn reopen_on_hangup(mut self, is_wanted: bool) -> Self {
+        self.reopen_on_hangup = is_wanted;
+        self
+    }
+
     /// Sets who hears of the pipeline's own troubles: a sink that fails or recovers, records lost.
     ///
     /// Called on the thread that writes, at most five times in ten seconds for each sink. It should
@@ -296,6 +316,7 @@ impl fmt::Debug for Builder {
             .field("delays", &self.delays)
             .field("exit_timeout", &self.exit_timeout)
             .field("panic_hook", &self.panic_hook)
+            .field("reopen_on_hangup", &self.reopen_on_hangup)
             .finish_non_exhaustive()
     }
 }

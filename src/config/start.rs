@@ -17,6 +17,7 @@ use crate::filter::{Filter, level_max};
 use crate::guard::Guard;
 use crate::install;
 use crate::pipeline::{Pipeline, Plan};
+use crate::sink::Control;
 
 impl Builder {
     /// Starts the pipeline and installs it as the program's global subscriber. Records of the
@@ -30,6 +31,7 @@ impl Builder {
     ///   [`Error::LoggerInstalled`] if it has a logger of the `log` crate;
     /// - [`Error::Filter`] if `RUST_LOG` or a filter cannot be read;
     /// - [`Error::CreateDirectory`], [`Error::OpenFile`] if a file cannot be opened;
+    /// - [`Error::HandleHangup`] if SIGHUP is to be handled, and the system does not allow it;
     /// - [`Error::StartWriter`] if there is no thread to be had.
     ///
     /// ```no_run
@@ -102,12 +104,16 @@ impl Builder {
         if self.sinks.is_empty() {
             self.sinks.push(Sink::stdout());
         }
+        let sinks = self.sinks.into_iter().map(Sink::plan);
+        let sinks = sinks.collect::<Result<Vec<_>, _>>()?;
+        if self.reopen_on_hangup {
+            let files = sinks.iter().filter_map(|sink| sink.target.control());
+            { files }
+                .try_for_each(Control::reopen_on_hangup)
+                .map_err(Error::HandleHangup)?;
+        }
         Pipeline::start(Plan {
-            sinks: self
-                .sinks
-                .into_iter()
-                .map(Sink::plan)
-                .collect::<Result<_, _>>()?,
+            sinks,
             content,
             budget_bytes: self.budget_bytes,
             overflow: self.overflow,

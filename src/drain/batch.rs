@@ -18,6 +18,8 @@ pub(crate) struct Batch {
     accepted: usize,
     /// The ticks of the oldest record among the lines.
     oldest_ticks: Option<u64>,
+    /// The highest level of a record among the lines.
+    level_max: Option<u8>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +43,15 @@ impl Batch {
         self.accepted
     }
 
+    /// All lines, accepted or not.
+    pub(crate) fn lines(&self) -> &[u8] {
+        &self.lines
+    }
+
+    pub(crate) fn level_max(&self) -> Option<u8> {
+        self.level_max
+    }
+
     /// What the sink has not accepted.
     pub(crate) fn rest(&self) -> &[u8] {
         &self.lines[self.accepted..]
@@ -58,6 +69,7 @@ impl Batch {
             end: self.lines.len(),
             level,
         });
+        self.level_max = self.level_max.max(level);
         self.oldest_ticks = Some(self.oldest_ticks.map_or(ticks, |oldest| oldest.min(ticks)));
     }
 
@@ -88,6 +100,7 @@ impl Batch {
         self.lines.clear();
         self.lines.shrink_to(BATCH_BYTES_KEPT);
         self.accepted = 0;
+        self.level_max = None;
         self.oldest_ticks.take()
     }
 }

@@ -1,18 +1,20 @@
 //! The writer's loop: receive, format, write. The one place that sees all three.
 
+mod sync;
+
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::batch::{BATCH_BYTES, Batch};
 use super::line::LineWriter;
 use super::notice::{self, LossReport};
+use super::sync::{SyncPolicy, Unsynced};
 use super::{Delays, SinkState};
 use crate::channel::Channel;
 use crate::channel::overflow::LossReason;
+use crate::channel::sync::{Instant, Ordering, thread};
 use crate::channel::ticks::{self, TICKS_MARGIN};
 use crate::complaint::Complaints;
 use crate::recovery::replay::{Next, Replay};
@@ -45,6 +47,7 @@ pub(crate) struct Worker {
     failure: Option<Failure>,
     /// Whether the sink may hold back what it accepted.
     must_flush: bool,
+    unsynced: Unsynced,
     losses: LossReport,
     /// What processes that died left for this sink, until it is written.
     replay: Option<Replay>,
@@ -79,6 +82,7 @@ impl Worker {
             complaints,
             failure: None,
             must_flush: false,
+            unsynced: Unsynced::default(),
             losses: LossReport::default(),
             replay: None,
             patience: None,
@@ -88,6 +92,12 @@ impl Worker {
     /// Has the worker write what processes that died left for this sink, before anything else.
     pub(crate) fn replay_first(&mut self, replay: Replay) {
         self.replay = Some(replay);
+    }
+
+    /// With a policy when to sync the sink.
+    pub(crate) fn syncing(mut self, policy: SyncPolicy) -> Self {
+        self.unsynced = Unsynced::new(policy);
+        self
     }
 
     /// Writes records until it is told to stop and everything is written.
@@ -118,7 +128,8 @@ impl Worker {
         self.patience = Some(deadline);
         loop {
             self.round();
-            let is_wanted = self.state().progress.is_wanted();
+            let state = self.state();
+            let is_wanted = state.progress.is_wanted() || state.durable.is_wanted();
             if !is_wanted || deadline <= Instant::now() {
                 break;
             }
@@ -129,7 +140,6 @@ impl Worker {
     /// Writes every record that was pushed before now. Returns how many bytes.
     fn round(&mut self) -> usize {
         let horizon = ticks::now().saturating_sub(TICKS_MARGIN);
-        self.pass_on_warnings();
         self.lines.clock.observe();
         if !self.replay() {
             return 0;
@@ -138,7 +148,7 @@ impl Worker {
         loop {
             let more = self.fill_batch(horizon);
             written += self.batch.rest().len();
-            if !self.write_batch() {
+            if !(self.write_batch() && self.sync_if_pressing()) {
                 return written;
             }
             if !more {
@@ -153,15 +163,17 @@ impl Worker {
         if self.place == 0 {
             self.channel.pool.tend();
         }
-        if self.settle() {
+        self.tend_sink();
+        if self.settle() && self.keep_durable(horizon) {
             self.state().progress.reach(horizon);
         }
         written
     }
 
-    fn pass_on_warnings(&mut self) {
-        let warnings = self.sink.iter_mut().flat_map(|sink| sink.take_warning());
-        warnings.for_each(|warning| self.complaints.say(&warning));
+    fn tend_sink(&mut self) {
+        if let Some(sink) = &mut self.sink {
+            sink.tend(&mut |warning| self.complaints.say(warning));
+        }
     }
 
     /// Writes what processes that died left behind. Says no if that is not done yet.
@@ -199,8 +211,11 @@ impl Worker {
 
     fn sleep(&self, delay: Duration) {
         let state = self.state();
+        let delay = self.unsynced.due_in().map_or(delay, |due| due.min(delay));
+        let can_sync = !self.unsynced.is_deferred();
         state.inlet.sleeper.sleep(delay, || {
             state.progress.is_wanted()
+                || (can_sync && state.durable.is_wanted())
                 || state.is_stopping()
                 || self.channel.is_behind(&state.inlet)
         });
@@ -269,6 +284,7 @@ impl Worker {
 
     /// A batch is done: its pages are free for others.
     fn end_batch(&mut self) {
+        self.unsynced.note(&self.batch);
         if let Some(oldest) = self.batch.clear() {
             let wait_ns = self
                 .lines

@@ -6,8 +6,10 @@
 )]
 
 mod allocator;
+mod audit;
 mod capture;
 mod child;
+mod durable;
 mod exits;
 mod failing;
 mod flush;
@@ -19,3 +21,4 @@ mod sequence;
 mod stall;
 mod support;
 mod survive;
+mod trace;

@@ -29,6 +29,8 @@
 mod schedule;
 mod zone;
 
+use std::time::SystemTime;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 pub(crate) use self::schedule::{Every, Schedule};
@@ -45,6 +47,17 @@ const LATEST: DateTime<Utc> = match DateTime::from_timestamp(253_402_300_740, 0)
     Some(end_of_9999) => end_of_9999,
     None => DateTime::<Utc>::UNIX_EPOCH,
 };
+
+/// The time of the system's clock, or of a file.
+pub(crate) fn instant(time: SystemTime) -> DateTime<Utc> {
+    let seconds = match time.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(since) => i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
+        Err(_) => 0,
+    };
+    DateTime::from_timestamp(seconds, 0)
+        .unwrap_or(LATEST)
+        .clamp(EARLIEST, LATEST)
+}
 
 /// When a file ends. By default only when it is asked to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -111,13 +124,14 @@ pub(crate) struct Period {
     end: Option<DateTime<Utc>>,
 }
 
+#[cfg(test)]
 impl Period {
-    /// When the period ends, so that a quiet sink can be woken then.
     pub(crate) fn end(&self) -> Option<DateTime<Utc>> {
         self.end
     }
 }
 
 // Most of them need zones.
-#[cfg(all(test, feature = "time-zones"))]
+#[cfg(feature = "time-zones")]
+#[cfg(test)]
 mod tests;
