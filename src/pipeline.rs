@@ -83,6 +83,7 @@ impl Pipeline {
     pub(crate) fn start_unregistered(mut plan: Plan) -> Result<Arc<Self>, Error> {
         static IDS: AtomicU64 = AtomicU64::new(0);
         fork::watch();
+        recovery::watch_torn_tails();
         let sinks = plan.sinks.iter_mut().map(|sink| sink.target.open());
         let sinks = sinks
             .map(|sink| sink.map(Some))

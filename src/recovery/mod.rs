@@ -13,8 +13,9 @@
 //! are kept for each. Who takes the last share removes the file.
 //!
 //! `directory` lists what there is, `claim` sees to it that one process has it, `leftover` reads
-//! it, `lanes` brings its records into order, `journal` and `share` write them exactly once, and
-//! `replay` does all that for a sink of a pipeline.
+//! it, `lanes` brings its records into order, `journal` and `share` write them exactly once.
+//! `replay` does all that for a sink of a pipeline, `recover` for everybody else; `torn` mends a
+//! file before that.
 
 mod bytes;
 mod claim;
@@ -29,7 +30,9 @@ mod report;
 mod share;
 #[cfg(test)]
 mod tests;
+mod torn;
 
 pub(crate) use self::directory::candidates as directories;
 pub use self::recover::{leftovers, recover};
 pub use self::report::{Leftover, LeftoverSink, RecoveryReport};
+pub(crate) use self::torn::watch_torn_tails;
