@@ -75,6 +75,7 @@ pub(crate) fn panic_hook() {
     std::panic::set_hook(Box::new(move |panic| {
         log_panic(panic);
         if aborts(panic) {
+            note_panic(panic);
             exit::write_all();
         }
         before(panic);
@@ -88,10 +89,19 @@ fn aborts(panic: &PanicHookInfo<'_>) -> bool {
     cfg!(panic = "abort") || format!("{panic:?}").contains("can_unwind: false")
 }
 
-fn log_panic(panic: &PanicHookInfo<'_>) {
-    let message = panic
+fn note_panic(panic: &PanicHookInfo<'_>) {
+    let location = panic.location().map(ToString::to_string);
+    exit::note_panic(message_of(panic), location.as_deref());
+}
+
+fn message_of<'p>(panic: &'p PanicHookInfo<'_>) -> &'p str {
+    panic
         .payload_as_str()
-        .unwrap_or("panic with a payload that is no text");
+        .unwrap_or("panic with a payload that is no text")
+}
+
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let message = message_of(panic);
     let location = panic.location().map(ToString::to_string);
     let thread = std::thread::current();
     let backtrace = Backtrace::capture();

@@ -34,6 +34,7 @@ mod sink;
 mod audit;
 mod complaint;
 mod config;
+mod crash;
 mod deadline;
 mod error;
 mod exit;
@@ -60,7 +61,7 @@ pub use recovery::{Leftover, LeftoverSink, RecoveryReport, leftovers, recover};
 #[cfg(feature = "tokio")]
 pub use signal::shutdown_signal;
 pub use sink::{Compression, Memory, Retention};
-pub use stats::{Counts, Lost, SinkStats, Stats};
+pub use stats::{Counts, CrashSafety, Lost, SinkStats, Stats};
 
 /// What the macros need.
 #[doc(hidden)]

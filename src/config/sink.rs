@@ -342,8 +342,27 @@ impl Sink {
             format,
             filter,
             sync: self.sync,
+            description: description(shape, details),
+            directives: self.directives,
         })
     }
+}
+
+/// How lines look, in words.
+fn description(shape: Shape, details: Details) -> String {
+    let shape = match shape {
+        Shape::Json => "json",
+        Shape::Text => "text",
+    };
+    let details = [
+        (details.thread, "thread"),
+        (details.location, "location"),
+        (details.process, "process"),
+        (details.sequence, "sequence"),
+    ];
+    let details = details.iter().filter(|(is_wanted, _)| *is_wanted);
+    let words = [shape].into_iter().chain(details.map(|(_, word)| *word));
+    words.collect::<Vec<_>>().join(" ")
 }
 
 impl fmt::Debug for Sink {

@@ -11,6 +11,7 @@ use tracing_subscriber::{Layer, Registry};
 use super::{Builder, Sink};
 use crate::capture::layer::OffloopLayer;
 use crate::capture::subscriber::OffloopSubscriber;
+use crate::channel::arena::ArenaPlan;
 use crate::drain::line::Content;
 use crate::error::Error;
 use crate::filter::{Filter, level_max};
@@ -119,6 +120,7 @@ impl Builder {
             overflow: self.overflow,
             delays: self.delays,
             exit_timeout: self.exit_timeout,
+            arena: ArenaPlan::new(self.crash_safe, self.crash_directory),
             complaints: self.complaints,
         })
     }

@@ -10,6 +10,7 @@
 use std::collections::VecDeque;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use crate::channel::arena::layout::ClockCopy;
 use crate::channel::ticks;
 
 /// How many anchors are kept, and how far apart at least: records older than all of them are dated
@@ -75,6 +76,16 @@ impl Clock {
             self.anchors.pop_front();
         }
         self.anchors.push_back(anchor);
+    }
+
+    /// What another process needs to date ticks of about now.
+    pub(crate) fn copy(&self) -> ClockCopy {
+        let last = self.anchors[self.anchors.len() - 1];
+        ClockCopy {
+            ticks: last.ticks,
+            wall_ns: last.wall_ns,
+            ns_per_tick: rate(self.anchors[0], last),
+        }
     }
 
     /// The wall-clock time of `ticks`, in nanoseconds since the Unix epoch.

@@ -8,11 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::batch::{BATCH_BYTES, Batch};
+use super::journal::BatchJournal;
 use super::line::LineWriter;
 use super::notice::{self, LossReport};
 use super::sync::{SyncPolicy, Unsynced};
 use super::{Delays, SinkState};
 use crate::channel::Channel;
+use crate::channel::arena::Journal;
 use crate::channel::overflow::LossReason;
 use crate::channel::sync::{Instant, Ordering, thread};
 use crate::channel::ticks::{self, TICKS_MARGIN};
@@ -43,6 +45,7 @@ pub(crate) struct Worker {
     sink: Option<Box<dyn Sink>>,
     lines: LineWriter,
     batch: Batch,
+    journal: BatchJournal,
     complaints: Complaints,
     failure: Option<Failure>,
     /// Whether the sink may hold back what it accepted.
@@ -79,6 +82,7 @@ impl Worker {
             sink,
             lines,
             batch: Batch::default(),
+            journal: BatchJournal::default(),
             complaints,
             failure: None,
             must_flush: false,
@@ -98,6 +102,11 @@ impl Worker {
     pub(crate) fn syncing(mut self, policy: SyncPolicy) -> Self {
         self.unsynced = Unsynced::new(policy);
         self
+    }
+
+    /// Notes what is on its way into the sink in this journal.
+    pub(crate) fn keep_journal(&mut self, journal: Option<Journal>) {
+        self.journal = BatchJournal::new(journal);
     }
 
     /// Writes records until it is told to stop and everything is written.
@@ -141,6 +150,9 @@ impl Worker {
     fn round(&mut self) -> usize {
         let horizon = ticks::now().saturating_sub(TICKS_MARGIN);
         self.lines.clock.observe();
+        if self.place == 0 {
+            self.channel.arena().note_clock(self.lines.clock.copy());
+        }
         if !self.replay() {
             return 0;
         }
@@ -162,6 +174,8 @@ impl Worker {
         self.relieve_pool();
         if self.place == 0 {
             self.channel.pool.tend();
+            let news = self.channel.arena().news();
+            news.iter().for_each(|news| self.complaints.say(news));
         }
         self.tend_sink();
         if self.settle() && self.keep_durable(horizon) {
@@ -242,15 +256,15 @@ impl Worker {
     /// Writes the batch to the sink, however long it takes. Says no only if patience ended first.
     fn write_batch(&mut self) -> bool {
         while !self.batch.is_empty() {
+            self.stage_batch();
             let Some(sink) = &mut self.sink else {
                 self.abandon_batch(LossReason::Fork);
                 break;
             };
-            let (batch, replay) = (&self.batch, &self.replay);
-            let mut note = |place| {
-                if let Some(replay) = replay {
-                    replay.note(place, batch.accepted());
-                }
+            let (batch, journal, replay) = (&self.batch, &mut self.journal, &self.replay);
+            let mut note = |place| match replay {
+                Some(replay) => replay.note(place, batch.accepted()),
+                None => journal.note(place, batch.accepted()),
             };
             let written = || sink.write_noting(batch.rest(), &mut note);
             match catch_unwind(AssertUnwindSafe(written)) {
@@ -270,6 +284,16 @@ impl Worker {
         }
         self.end_batch();
         true
+    }
+
+    /// Puts the batch down before it is offered for the first time.
+    fn stage_batch(&mut self) {
+        // What is replayed is in the journal of the process that left it.
+        if self.replay.is_none() && self.journal.is_due() {
+            let merge = self.sinks[self.place].lock_merge();
+            let (rest, accepted) = (self.batch.rest(), self.batch.accepted());
+            self.journal.stage(rest, accepted, &merge);
+        }
     }
 
     fn accepted(&mut self, bytes: usize) {
@@ -293,9 +317,9 @@ impl Worker {
             self.state().counters.count_wait(wait_ns);
         }
         let channel = &self.channel;
-        self.state()
-            .lock_merge()
-            .release_finished(|page| channel.put(page.release()));
+        let mut merge = self.sinks[self.place].lock_merge();
+        self.journal.settle(&mut merge);
+        merge.release_finished(|page| channel.put(page.release()));
     }
 
     fn wait_for_sink(&mut self, error: &io::Error) {
@@ -372,6 +396,7 @@ impl Worker {
         let now = ticks::now();
         self.batch
             .abandon(|level| state.counters.lost.count(reason, level, now));
+        self.journal.settle(&mut state.lock_merge());
     }
 
     /// Says that there was a panic where there must be none.

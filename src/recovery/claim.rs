@@ -18,8 +18,9 @@ use rustix::fs::{FlockOperation, fcntl_lock};
 use rustix::io::Errno;
 use rustix::process::{Flock, FlockType, fcntl_getlk};
 
-use super::directory::{self, is_own};
+use super::directory;
 use super::leftover::{Foreign, LeftoverFile};
+use crate::channel::arena::is_own;
 
 /// Who merely looks at a leftover is done after a moment.
 const LOOK_PAUSE: Duration = Duration::from_millis(2);

@@ -3,6 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
+use crate::channel::arena::boot_id;
 use crate::channel::arena::layout::{ClockCopy, Owner, TICKS_OF_PROCESS, TICKS_OF_PROCESSOR};
 use crate::channel::ticks;
 use crate::drain::clock::{Clock, wall_ns_now};
@@ -69,18 +70,6 @@ fn own_rate() -> f64 {
     thread::sleep(MEASURE);
     clock.observe();
     clock.duration_ns(1 << 32) as f64 / (1_u64 << 32) as f64
-}
-
-/// Which boot of the system this is; zero where that is not known.
-fn boot_id() -> [u8; 16] {
-    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    let mut id = [0; 16];
-    let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_hexdigit).collect();
-    for (byte, digits) in id.iter_mut().zip(digits.chunks_exact(2)) {
-        let digits = str::from_utf8(digits).unwrap_or_default();
-        *byte = u8::from_str_radix(digits, 16).unwrap_or_default();
-    }
-    id
 }
 
 #[cfg(test)]

@@ -18,15 +18,6 @@ const UNFINISHED_EXTENSION: &str = "new";
 /// It takes a moment to complete a file. One that is not complete by then never will be.
 const UNFINISHED_MAX: Duration = Duration::from_secs(60);
 
-/// The directories in which processes of this user keep their pages.
-pub(crate) fn candidates() -> Vec<PathBuf> {
-    let shared = format!("/dev/shm/offloop-{}", geteuid().as_raw());
-    let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
-    let runtime = runtime.filter(|directory| directory.is_absolute());
-    let runtime = runtime.map(|directory| directory.join("offloop"));
-    runtime.into_iter().chain([shared.into()]).collect()
-}
-
 /// The files of pages in a directory, of dead processes and of living ones, the oldest first. None
 /// where there is no directory.
 pub(super) fn files_in(directory: &Path) -> io::Result<Vec<PathBuf>> {
@@ -81,8 +72,4 @@ fn remove_unfinished(path: &Path) {
         // Somebody else may have been faster.
         let _ = fs::remove_file(path);
     }
-}
-
-pub(super) fn is_own(_: &Path) -> bool {
-    false
 }

@@ -32,7 +32,6 @@ mod share;
 mod tests;
 mod torn;
 
-pub(crate) use self::directory::candidates as directories;
 pub use self::recover::{leftovers, recover};
 pub use self::report::{Leftover, LeftoverSink, RecoveryReport};
 pub(crate) use self::torn::watch_torn_tails;

@@ -10,6 +10,7 @@ use super::directory;
 use super::leftover::{self, LeftoverFile, ToldSink};
 use super::report::{Leftover, LeftoverSink, RecoveryReport};
 use super::share::Share;
+use crate::channel::arena;
 use crate::drain::batch::Batch;
 use crate::drain::line::{Content, LineWriter};
 use crate::error::Error;
@@ -39,7 +40,7 @@ const ROOM_WAITS_MAX: u32 = 100;
 /// ```
 pub fn leftovers() -> Result<Vec<Leftover>, Error> {
     let mut found = Vec::new();
-    for directory in directory::candidates() {
+    for directory in arena::candidates() {
         for file in files_in(&directory)? {
             // One that is gone by now, or cannot be read, is none.
             found.extend(claim::look(&file, describe).ok().flatten());
@@ -90,7 +91,7 @@ pub fn recover(path: impl AsRef<Path>) -> Result<RecoveryReport, Error> {
         recovery.recover(path, |_| true);
     } else {
         let log = std::path::absolute(path).map_err(|cause| read_failed(path, cause))?;
-        for directory in directory::candidates() {
+        for directory in arena::candidates() {
             for file in files_in(&directory)? {
                 recovery.recover(&file, |sink| sink.path == log);
             }

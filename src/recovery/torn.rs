@@ -11,6 +11,7 @@ use std::path::Path;
 use super::claim::{self, Sight};
 use super::directory;
 use super::journal::{Journal, Pending};
+use crate::channel::arena;
 use crate::sink::file::{TORN_TAIL, settle_locked};
 
 /// From now on sinks ask here whose a torn line is.
@@ -21,7 +22,7 @@ pub(crate) fn watch_torn_tails() {
 /// Cuts off the line with which the file ends, if a dead process left the whole of it. The file's
 /// lock is held.
 fn cut_torn_tail(path: &Path, file: &File) {
-    for directory in directory::candidates() {
+    for directory in arena::candidates() {
         for leftover in directory::files_in(&directory).unwrap_or_default() {
             // What cannot be read accounts for nothing.
             let _ = claim::look(&leftover, |sight| settle_sinks(sight, path, file));
