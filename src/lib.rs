@@ -57,6 +57,7 @@ mod guard;
 mod install;
 mod non_blocking;
 mod pipeline;
+mod recovery;
 #[cfg(feature = "tokio")]
 mod signal;
 mod stats;
@@ -69,6 +70,7 @@ pub use error::Error;
 pub use guard::{FlushError, Guard, Report};
 pub use install::stats;
 pub use non_blocking::{NonBlocking, non_blocking};
+pub use recovery::{Leftover, LeftoverSink, RecoveryReport, leftovers, recover};
 #[cfg(feature = "tokio")]
 pub use signal::shutdown_signal;
 pub use sink::{Compression, Memory, Retention};

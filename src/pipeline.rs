@@ -24,9 +24,10 @@ use crate::drain::{Delays, Drain, SinkState};
 use crate::error::Error;
 use crate::filter::SinkFilter;
 use crate::format::Format;
+use crate::recovery::replay::Replay;
 use crate::sink::{Control, Sink, Target};
 use crate::stats::{self, Stats};
-use crate::{audit, crash, exit, fork};
+use crate::{audit, crash, exit, fork, recovery};
 
 /// Everything that a pipeline is made from. Kept, since a forked child makes its own.
 pub(crate) struct Plan {
@@ -88,11 +89,12 @@ impl Pipeline {
     pub(crate) fn start_unregistered(mut plan: Plan) -> Result<Arc<Self>, Error> {
         static IDS: AtomicU64 = AtomicU64::new(0);
         fork::watch();
+        recovery::watch_torn_tails();
         let sinks = plan.sinks.iter_mut().map(|sink| sink.target.open());
         let sinks = sinks
             .map(|sink| sink.map(Some))
             .collect::<Result<Vec<_>, _>>()?;
-        let running = Arc::new(Running::new(&plan, sinks));
+        let running = Arc::new(Running::new(&plan, sinks, replay));
         running.drain.start(plan.delays).map_err(|cause| {
             // Those that did start.
             running.drain.stop();
@@ -153,7 +155,8 @@ impl Pipeline {
             .iter()
             .map(|sink| sink.target.open_in_child())
             .collect();
-        let fresh = Arc::new(Running::new(&self.plan, sinks));
+        // What others left behind is seen to by the parent.
+        let fresh = Arc::new(Running::new(&self.plan, sinks, |_, _| None));
         let before = self.running.compare_and_swap(&parents, Arc::clone(&fresh));
         if !Arc::ptr_eq(&before, &parents) {
             // Another thread of the child was faster, by less.
@@ -186,8 +189,24 @@ fn leak(parents: Arc<Running>) {
     let _ = Arc::into_raw(parents);
 }
 
+/// What a sink takes up of what earlier processes left for it.
+fn replay(plan: &Plan, sink: &SinkPlan) -> Option<Replay> {
+    let path = sink.target.path()?;
+    let ArenaPlan {
+        directory,
+        candidates,
+        ..
+    } = &plan.arena;
+    let directories = directory.iter().chain(candidates).cloned().collect();
+    Some(Replay::new(path, directories, plan.complaints.clone()))
+}
+
 impl Running {
-    fn new(plan: &Plan, sinks: Vec<Option<Box<dyn Sink>>>) -> Self {
+    fn new(
+        plan: &Plan,
+        sinks: Vec<Option<Box<dyn Sink>>>,
+        replay: fn(&Plan, &SinkPlan) -> Option<Replay>,
+    ) -> Self {
         let arena = crash::arena_of(plan);
         let plans = plan.sinks.iter().enumerate();
         let keepings = plans.map(|(place, sink)| crash::keeping(&arena, sink, place));
@@ -220,8 +239,11 @@ impl Running {
             let lines = LineWriter::new(plan.content, (plan_of_sink.format)(), filter);
             let (channel, states) = (Arc::clone(&channel), Arc::clone(&states));
             let complaints = plan.complaints.clone();
-            let mut worker = Worker::new(channel, states, place, sink, lines, complaints)
-                .syncing(plan_of_sink.sync);
+            let worker = Worker::new(channel, states, place, sink, lines, complaints);
+            let mut worker = worker.syncing(plan_of_sink.sync);
+            if let Some(replay) = replay(plan, plan_of_sink) {
+                worker.replay_first(replay);
+            }
             worker.keep_journal(journal);
             worker
         });

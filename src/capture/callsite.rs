@@ -89,7 +89,6 @@ pub(crate) fn is_log_bridge(metadata: &Metadata<'_>) -> bool {
 pub(crate) enum Callsites {
     Own(Box<OwnCallsites>),
     /// Those of another process, as it told of them.
-    #[expect(dead_code, reason = "who reads what another process left comes next")]
     Told(Arc<HashMap<u64, Callsite>>),
 }
 

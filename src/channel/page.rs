@@ -262,7 +262,7 @@ fn release(page: Arc<Page>) -> Option<IdlePage> {
     last.then(|| IdlePage(page))
 }
 
-fn parse_header(header: &[u8]) -> Option<(usize, u8, u64)> {
+pub(crate) fn parse_header(header: &[u8]) -> Option<(usize, u8, u64)> {
     let len = u32::from_le_bytes(*header.first_chunk()?);
     let ticks = u64::from_le_bytes(*header.last_chunk()?);
     Some((len as usize, header[4], ticks))

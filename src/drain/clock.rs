@@ -157,7 +157,8 @@ fn rate(from: Anchor, to: Anchor) -> f64 {
     (to.monotonic_ns - from.monotonic_ns) as f64 / (to.ticks - from.ticks) as f64
 }
 
-fn wall_ns_now() -> i64 {
+/// What the wall clock says, in nanoseconds since the Unix epoch.
+pub(crate) fn wall_ns_now() -> i64 {
     let now = SystemTime::now();
     let ns = match now.duration_since(UNIX_EPOCH) {
         Ok(since) => i128::try_from(since.as_nanos()).unwrap_or(i128::MAX),

@@ -18,7 +18,7 @@ pub(crate) mod flush;
 mod journal;
 pub(crate) mod line;
 pub(crate) mod merge;
-mod notice;
+pub(crate) mod notice;
 #[cfg(all(offloop_shuttle, test))]
 mod schedules;
 pub(crate) mod sync;

@@ -19,11 +19,15 @@ use crate::channel::overflow::LossReason;
 use crate::channel::sync::{Instant, Ordering, thread};
 use crate::channel::ticks::{self, TICKS_MARGIN};
 use crate::complaint::Complaints;
+use crate::recovery::replay::{Next, Replay};
 use crate::sink::Sink;
 
 /// Retries of a failing sink begin with this pause, which doubles up to the other.
 const BACK_OFF_MIN: Duration = Duration::from_millis(10);
 const BACK_OFF_MAX: Duration = Duration::from_millis(500);
+
+/// How long to leave alone what cannot be recovered just now.
+const REPLAY_PAUSE: Duration = Duration::from_millis(100);
 
 /// How long to wait for room in a pipe before looking around again.
 const ROOM_WAIT: Duration = Duration::from_millis(50);
@@ -48,6 +52,8 @@ pub(crate) struct Worker {
     must_flush: bool,
     unsynced: Unsynced,
     losses: LossReport,
+    /// What processes that died left for this sink, until it is written.
+    replay: Option<Replay>,
     /// Until when to try, where the thread is not the writer's own.
     patience: Option<Instant>,
 }
@@ -82,8 +88,14 @@ impl Worker {
             must_flush: false,
             unsynced: Unsynced::default(),
             losses: LossReport::default(),
+            replay: None,
             patience: None,
         }
+    }
+
+    /// Has the worker write what processes that died left for this sink, before anything else.
+    pub(crate) fn replay_first(&mut self, replay: Replay) {
+        self.replay = Some(replay);
     }
 
     /// With a policy when to sync the sink.
@@ -141,6 +153,9 @@ impl Worker {
         if self.place == 0 {
             self.channel.arena().note_clock(self.lines.clock.copy());
         }
+        if !self.replay() {
+            return 0;
+        }
         let mut written = 0;
         loop {
             let more = self.fill_batch(horizon);
@@ -172,6 +187,26 @@ impl Worker {
     fn tend_sink(&mut self) {
         if let Some(sink) = &mut self.sink {
             sink.tend(&mut |warning| self.complaints.say(warning));
+        }
+    }
+
+    /// Writes what processes that died left behind. Says no if that is not done yet.
+    fn replay(&mut self) -> bool {
+        loop {
+            if !self.write_batch() {
+                return false;
+            }
+            let Some(replay) = &mut self.replay else {
+                return true;
+            };
+            match replay.fill(&mut self.lines, &mut self.batch) {
+                Next::Batch => {}
+                Next::Later => {
+                    self.leave_alone(REPLAY_PAUSE);
+                    return false;
+                }
+                Next::Nothing => self.replay = None,
+            }
         }
     }
 
@@ -226,8 +261,11 @@ impl Worker {
                 self.abandon_batch(LossReason::Fork);
                 break;
             };
-            let (batch, journal) = (&self.batch, &mut self.journal);
-            let mut note = |place| journal.note(place, batch.accepted());
+            let (batch, journal, replay) = (&self.batch, &mut self.journal, &self.replay);
+            let mut note = |place| match replay {
+                Some(replay) => replay.note(place, batch.accepted()),
+                None => journal.note(place, batch.accepted()),
+            };
             let written = || sink.write_noting(batch.rest(), &mut note);
             match catch_unwind(AssertUnwindSafe(written)) {
                 Ok(Ok(bytes)) => {
@@ -250,7 +288,8 @@ impl Worker {
 
     /// Puts the batch down before it is offered for the first time.
     fn stage_batch(&mut self) {
-        if self.journal.is_due() {
+        // What is replayed is in the journal of the process that left it.
+        if self.replay.is_none() && self.journal.is_due() {
             let merge = self.sinks[self.place].lock_merge();
             let (rest, accepted) = (self.batch.rest(), self.batch.accepted());
             self.journal.stage(rest, accepted, &merge);

@@ -516,7 +516,7 @@ fn owner(plan: &ArenaPlan) -> Owner {
 }
 
 /// The system's number of this boot; zero where it has none.
-pub(super) fn boot_id() -> [u8; 16] {
+pub(crate) fn boot_id() -> [u8; 16] {
     let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
     let digits = text.unwrap_or_default().replace('-', "");
     u128::from_str_radix(digits.trim(), 16).map_or([0; 16], u128::to_be_bytes)

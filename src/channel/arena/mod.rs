@@ -56,6 +56,7 @@ use self::layout::ClockCopy;
 #[allow(unused_imports, reason = "for the recovery of what others left")]
 pub(crate) use self::live::is_own;
 use self::mapped::Mapped;
+pub(crate) use self::mapped::boot_id;
 #[cfg(not(all(target_os = "linux", not(miri), not(offloop_loom))))]
 pub(crate) use self::mapped::{Journal, candidates, is_own};
 use crate::stats::CrashSafety;

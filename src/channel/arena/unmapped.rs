@@ -117,7 +117,7 @@ impl Journal {
 }
 
 /// Nobody needs it here.
-pub(super) fn boot_id() -> [u8; 16] {
+pub(crate) fn boot_id() -> [u8; 16] {
     [0; 16]
 }
 
