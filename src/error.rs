@@ -37,6 +37,13 @@ pub enum Error {
         /// What the system answered.
         cause: io::Error,
     },
+    /// What dead processes left behind could not be looked for.
+    ReadLeftovers {
+        /// The directory, or the leftover.
+        path: PathBuf,
+        /// What the system answered.
+        cause: io::Error,
+    },
     /// A writer serves one pipeline, and this one has been given to another.
     WriterTaken,
     /// The directives of a filter could not be read.
@@ -98,6 +105,9 @@ impl fmt::Display for Error {
             Error::OpenFile { path, cause } => {
                 write!(formatter, "open log file {path:?}: {cause}")
             }
+            Error::ReadLeftovers { path, cause } => {
+                write!(formatter, "read leftovers {path:?}: {cause}")
+            }
             Error::WriterTaken => formatter.write_str("open writer: another pipeline has it"),
             Error::Filter {
                 source,
@@ -132,6 +142,7 @@ impl std::error::Error for Error {
         match self {
             Error::CreateDirectory { cause, .. }
             | Error::OpenFile { cause, .. }
+            | Error::ReadLeftovers { cause, .. }
             | Error::HandleHangup(cause)
             | Error::StartWriter(cause) => cause.source(),
             Error::Filter { cause, .. } => cause.source(),

@@ -31,9 +31,10 @@ pub(crate) fn register(running: &Arc<Running>) {
         // What belongs to the parent process is never torn down in a child, see `crate::fork`.
         let parents = list.iter().filter(|other| !other.is_current());
         parents.cloned().for_each(std::mem::forget);
-        let alive = list
-            .iter()
-            .filter(|other| other.is_current() && !is_done_with(other));
+        let own = list.iter().filter(|other| other.is_current());
+        let (done, alive): (Vec<_>, Vec<_>) = own.partition(|other| is_done_with(other));
+        done.into_iter().for_each(|other| other.discard_arena());
+        let alive = alive.into_iter();
         alive.chain([running]).cloned().collect::<Vec<_>>()
     });
 }
@@ -49,6 +50,13 @@ fn is_done_with(running: &Arc<Running>) -> bool {
 extern "C" fn at_exit() {
     // A panic must not cross into C.
     let _ = std::panic::catch_unwind(write_all);
+}
+
+/// Lets whoever finds the pages of a pipeline know why the process ended.
+pub(crate) fn note_panic(message: &str, location: Option<&str>) {
+    for running in RUNNING.load().iter().filter(|running| running.is_current()) {
+        running.note_panic(message, location);
+    }
 }
 
 /// Writes whatever waits, now that nothing runs after this any more.

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use tracing::Subscriber;
 use tracing::level_filters::LevelFilter;
+use tracing::subscriber::NoSubscriber;
 
 use crate::error::Error;
 use crate::exit;
@@ -16,7 +17,9 @@ static PIPELINE: OnceLock<Arc<Pipeline>> = OnceLock::new();
 
 /// Says early, before files are made, that there is a subscriber already.
 pub(crate) fn check() -> Result<(), Error> {
-    if tracing::dispatcher::has_been_set() {
+    // Asking whether any was ever set would count those that were only the default of a scope.
+    let is_set = tracing::dispatcher::get_default(|current| !current.is::<NoSubscriber>());
+    if is_set {
         Err(Error::AlreadyInstalled)
     } else {
         Ok(())
@@ -75,6 +78,7 @@ pub(crate) fn panic_hook() {
     std::panic::set_hook(Box::new(move |panic| {
         log_panic(panic);
         if aborts(panic) {
+            note_panic(panic);
             exit::write_all();
         }
         before(panic);
@@ -88,10 +92,19 @@ fn aborts(panic: &PanicHookInfo<'_>) -> bool {
     cfg!(panic = "abort") || format!("{panic:?}").contains("can_unwind: false")
 }
 
-fn log_panic(panic: &PanicHookInfo<'_>) {
-    let message = panic
+fn note_panic(panic: &PanicHookInfo<'_>) {
+    let location = panic.location().map(ToString::to_string);
+    exit::note_panic(message_of(panic), location.as_deref());
+}
+
+fn message_of<'p>(panic: &'p PanicHookInfo<'_>) -> &'p str {
+    panic
         .payload_as_str()
-        .unwrap_or("panic with a payload that is no text");
+        .unwrap_or("panic with a payload that is no text")
+}
+
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let message = message_of(panic);
     let location = panic.location().map(ToString::to_string);
     let thread = std::thread::current();
     let backtrace = Backtrace::capture();

@@ -10,6 +10,8 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, Guard as Loaded};
 
 use crate::capture::thread::{self as local, Pushed};
+use crate::channel::arena::ArenaPlan;
+use crate::channel::arena::facts::Fact;
 use crate::channel::overflow::Overflow;
 use crate::channel::sync::Instant;
 use crate::channel::{self, Channel};
@@ -22,9 +24,10 @@ use crate::drain::{Delays, Drain, SinkState};
 use crate::error::Error;
 use crate::filter::SinkFilter;
 use crate::format::Format;
+use crate::recovery::replay::Replay;
 use crate::sink::{Control, Sink, Target};
 use crate::stats::{self, Stats};
-use crate::{audit, exit, fork};
+use crate::{audit, crash, exit, fork, recovery};
 
 /// Everything that a pipeline is made from. Kept, since a forked child makes its own.
 pub(crate) struct Plan {
@@ -34,6 +37,7 @@ pub(crate) struct Plan {
     pub(crate) overflow: Overflow,
     pub(crate) delays: Delays,
     pub(crate) exit_timeout: Duration,
+    pub(crate) arena: ArenaPlan,
     pub(crate) complaints: Complaints,
 }
 
@@ -43,6 +47,9 @@ pub(crate) struct SinkPlan {
     pub(crate) format: Box<dyn Fn() -> Box<dyn Format> + Send + Sync>,
     pub(crate) filter: SinkFilter,
     pub(crate) sync: SyncPolicy,
+    /// Format and filter in words, for who writes to the sink after a crash.
+    pub(crate) description: String,
+    pub(crate) directives: Option<String>,
 }
 
 impl SinkPlan {
@@ -82,14 +89,16 @@ impl Pipeline {
     pub(crate) fn start_unregistered(mut plan: Plan) -> Result<Arc<Self>, Error> {
         static IDS: AtomicU64 = AtomicU64::new(0);
         fork::watch();
+        recovery::watch_torn_tails();
         let sinks = plan.sinks.iter_mut().map(|sink| sink.target.open());
         let sinks = sinks
             .map(|sink| sink.map(Some))
             .collect::<Result<Vec<_>, _>>()?;
-        let running = Arc::new(Running::new(&plan, sinks));
+        let running = Arc::new(Running::new(&plan, sinks, replay));
         running.drain.start(plan.delays).map_err(|cause| {
             // Those that did start.
             running.drain.stop();
+            running.channel.arena().discard();
             Error::start_writer(cause)
         })?;
         let id = IDS.fetch_add(1, Ordering::Relaxed);
@@ -146,7 +155,8 @@ impl Pipeline {
             .iter()
             .map(|sink| sink.target.open_in_child())
             .collect();
-        let fresh = Arc::new(Running::new(&self.plan, sinks));
+        // What others left behind is seen to by the parent.
+        let fresh = Arc::new(Running::new(&self.plan, sinks, |_, _| None));
         let before = self.running.compare_and_swap(&parents, Arc::clone(&fresh));
         if !Arc::ptr_eq(&before, &parents) {
             // Another thread of the child was faster, by less.
@@ -179,9 +189,33 @@ fn leak(parents: Arc<Running>) {
     let _ = Arc::into_raw(parents);
 }
 
+/// What a sink takes up of what earlier processes left for it.
+fn replay(plan: &Plan, sink: &SinkPlan) -> Option<Replay> {
+    let path = sink.target.path()?;
+    let ArenaPlan {
+        directory,
+        candidates,
+        ..
+    } = &plan.arena;
+    let directories = directory.iter().chain(candidates).cloned().collect();
+    Some(Replay::new(path, directories, plan.complaints.clone()))
+}
+
 impl Running {
-    fn new(plan: &Plan, sinks: Vec<Option<Box<dyn Sink>>>) -> Self {
-        let channel = Arc::new(Channel::new(plan.budget_bytes, plan.overflow, sinks.len()));
+    fn new(
+        plan: &Plan,
+        sinks: Vec<Option<Box<dyn Sink>>>,
+        replay: fn(&Plan, &SinkPlan) -> Option<Replay>,
+    ) -> Self {
+        let arena = crash::arena_of(plan);
+        let plans = plan.sinks.iter().enumerate();
+        let keepings = plans.map(|(place, sink)| crash::keeping(&arena, sink, place));
+        let (journals, crash_unsafe): (Vec<_>, Vec<_>) = keepings
+            .map(|keeping| (keeping.journal, keeping.crash_unsafe))
+            .unzip();
+        let (budget_bytes, overflow) = (plan.budget_bytes, plan.overflow);
+        let channel = Channel::in_arena(budget_bytes, overflow, sinks.len(), arena);
+        let channel = Arc::new(channel);
         let name = |sink: &Option<Box<dyn Sink>>| match sink {
             Some(sink) => sink.name().to_owned(),
             None => "sink that cannot be used after fork".to_owned(),
@@ -191,18 +225,27 @@ impl Running {
             .iter()
             .zip(&sinks)
             .zip(&plan.sinks)
-            .map(|((inlet, sink), plan_of_sink)| {
-                let state = SinkState::new(name(sink), Arc::clone(inlet), sinks.len());
+            .zip(crash_unsafe)
+            .map(|(((inlet, sink), plan_of_sink), crash_unsafe)| {
+                let mut state = SinkState::new(name(sink), Arc::clone(inlet), sinks.len());
+                state.crash_unsafe = crash_unsafe;
                 state.keeping_audits(sink.is_some() && plan_of_sink.keeps_audits())
             })
             .collect();
-        let workers = sinks.into_iter().zip(&plan.sinks).enumerate();
-        let workers = workers.map(|(place, (sink, plan_of_sink))| {
+        let workers = sinks.into_iter().zip(&plan.sinks).zip(journals);
+        let workers = workers.enumerate();
+        let workers = workers.map(|(place, ((sink, plan_of_sink), journal))| {
             let filter = plan_of_sink.filter.clone();
             let lines = LineWriter::new(plan.content, (plan_of_sink.format)(), filter);
             let (channel, states) = (Arc::clone(&channel), Arc::clone(&states));
-            Worker::new(channel, states, place, sink, lines, plan.complaints.clone())
-                .syncing(plan_of_sink.sync)
+            let complaints = plan.complaints.clone();
+            let worker = Worker::new(channel, states, place, sink, lines, complaints);
+            let mut worker = worker.syncing(plan_of_sink.sync);
+            if let Some(replay) = replay(plan, plan_of_sink) {
+                worker.replay_first(replay);
+            }
+            worker.keep_journal(journal);
+            worker
         });
         let drain = Drain::new(Arc::clone(&channel), Arc::clone(&states), workers.collect());
         let late_patience_us = u64::try_from(plan.exit_timeout.as_micros()).unwrap_or(u64::MAX);
@@ -273,13 +316,27 @@ impl Running {
     /// other exit handlers, are written by their callers.
     pub(crate) fn end_with_process(&self) {
         self.channel.close();
-        if !self.drain.flush_until(deadline::after(self.exit_timeout)) {
-            let waiting = self.stats().waiting();
+        let is_written = self.drain.flush_until(deadline::after(self.exit_timeout));
+        let waiting = self.stats().waiting();
+        if !is_written {
             let complaint = format!("the process ends with {waiting} records not written");
             self.complaints.clone().say(&complaint);
             // Whoever logs after this has been waited for already.
             self.late_patience_us.store(0, Ordering::Relaxed);
+        } else if waiting == 0 {
+            self.discard_arena();
         }
+    }
+
+    /// Leaves nothing behind for a reader of the pages. For when nothing waits.
+    pub(crate) fn discard_arena(&self) {
+        self.channel.arena().discard();
+    }
+
+    /// Lets a reader of the pages know of a panic that ends the process.
+    pub(crate) fn note_panic(&self, message: &str, location: Option<&str>) {
+        let panic = Fact::Panic { message, location };
+        self.channel.arena().tell(&panic);
     }
 }
 

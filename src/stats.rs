@@ -1,5 +1,6 @@
 //! What became of the records: accepted, written, waiting, lost.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tracing::Level;
@@ -130,6 +131,43 @@ impl Stats {
     }
 }
 
+/// Whether records on their way to a sink outlive the process, should that be killed.
+///
+/// ```
+/// use offloop::CrashSafety;
+///
+/// for sink in offloop::stats().sinks {
+///     match sink.crash_safety {
+///         CrashSafety::Safe(directory) => println!("{}: kept in {}", sink.name, directory.display()),
+///         CrashSafety::Unsafe(why) => println!("{}: lost with the process: {why}", sink.name),
+///         _ => {}
+///     }
+/// }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CrashSafety {
+    /// They do. They wait in a file in this directory, which is memory of the system's; the next
+    /// start with the same sink writes what is found there.
+    Safe(PathBuf),
+    /// They do not, or not all of them, for this reason.
+    Unsafe(String),
+}
+
+impl CrashSafety {
+    /// Whether they do.
+    #[must_use]
+    pub fn is_safe(&self) -> bool {
+        matches!(self, CrashSafety::Safe(_))
+    }
+}
+
+impl Default for CrashSafety {
+    fn default() -> Self {
+        CrashSafety::Unsafe("there is no pipeline".to_owned())
+    }
+}
+
 /// What became of the records of one sink.
 ///
 /// ```
@@ -154,6 +192,10 @@ pub struct SinkStats {
     pub longest_wait: Duration,
     /// Whether the sink refuses to take records at the moment.
     pub is_failing: bool,
+    /// How often a sync to the disk failed. See [`Sink::sync`](crate::Sink::sync).
+    pub syncs_failed: u64,
+    /// Whether records on their way to it outlive the process, should that be killed.
+    pub crash_safety: CrashSafety,
 }
 
 /// What a writer counts of its sink. Written by that thread, read by anyone. All accesses of counts
@@ -165,6 +207,7 @@ pub(crate) struct SinkCounters {
     filtered: [AtomicU64; LEVELS],
     pub(crate) lost: LossCounters,
     longest_wait_ns: AtomicU64,
+    syncs_failed: AtomicU64,
     pub(crate) is_failing: AtomicBool,
 }
 
@@ -176,6 +219,7 @@ impl SinkCounters {
             filtered: Default::default(),
             lost: LossCounters::new(sinks),
             longest_wait_ns: AtomicU64::new(0),
+            syncs_failed: AtomicU64::new(0),
             is_failing: AtomicBool::new(false),
         }
     }
@@ -196,6 +240,10 @@ impl SinkCounters {
         self.longest_wait_ns.fetch_max(wait_ns, Ordering::Relaxed);
     }
 
+    pub(crate) fn count_failed_sync(&self) {
+        self.syncs_failed.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// A snapshot without `waiting`, which follows from what was accepted.
     fn snapshot(&self, name: &str) -> SinkStats {
         let read = |counts: &[AtomicU64; LEVELS]| {
@@ -210,6 +258,8 @@ impl SinkCounters {
             lost: Lost(self.lost.snapshot()),
             longest_wait: Duration::from_nanos(self.longest_wait_ns.load(Ordering::Relaxed)),
             is_failing: self.is_failing.load(Ordering::Relaxed),
+            syncs_failed: self.syncs_failed.load(Ordering::Relaxed),
+            crash_safety: CrashSafety::default(),
         }
     }
 }
@@ -221,12 +271,22 @@ fn lost_in(channel: &Channel) -> LossTable {
     })
 }
 
+fn crash_safety(channel: &Channel, sink: &SinkState) -> CrashSafety {
+    match sink.crash_unsafe {
+        Some(why) => CrashSafety::Unsafe(why.to_owned()),
+        None => channel.arena().safety(),
+    }
+}
+
 /// Takes stock of a pipeline.
 pub(crate) fn take(channel: &Channel, sinks: &[SinkState]) -> Stats {
     // What has ended is read before what has begun: no difference can be negative.
     let mut sinks: Vec<_> = sinks
         .iter()
-        .map(|sink| sink.counters.snapshot(&sink.name))
+        .map(|sink| SinkStats {
+            crash_safety: crash_safety(channel, sink),
+            ..sink.counters.snapshot(&sink.name)
+        })
         .collect();
     let lost_before = lost_in(channel);
     let mut accepted = Counts::default();

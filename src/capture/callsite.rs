@@ -89,7 +89,6 @@ pub(crate) fn is_log_bridge(metadata: &Metadata<'_>) -> bool {
 pub(crate) enum Callsites {
     Own(Box<OwnCallsites>),
     /// Those of another process, as it told of them.
-    #[expect(dead_code, reason = "who reads what another process left comes next")]
     Told(Arc<HashMap<u64, Callsite>>),
 }
 
@@ -100,6 +99,12 @@ impl Default for Callsites {
 }
 
 impl Callsites {
+    /// Whether addresses mean callsites of this process, which never change.
+    #[inline]
+    pub(crate) fn are_own(&self) -> bool {
+        matches!(self, Callsites::Own(_))
+    }
+
     /// The callsite at the address that a record carries. Another process may have told nothing of
     /// it.
     #[inline]

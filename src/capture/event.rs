@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tracing::Event;
 
 use super::buffer::Buffer;
+use super::known;
 use super::record::Encoder;
 use super::span::Span;
 use super::thread::{self, Pushed};
@@ -33,7 +34,7 @@ pub(crate) fn capture(pipeline: &Pipeline, event: &Event<'_>, context: &Context)
 /// Another record may be logged where a value of the audit record is formatted.
 #[cold]
 fn capture_audited(pipeline: &Pipeline, event: &Event<'_>, context: &Context) {
-    if event.metadata().target() != audit::TARGET {
+    if !audit::is_audit(event.metadata()) {
         return hand_over(pipeline, event, context);
     }
     audit::take(pipeline, || hand_over(pipeline, event, context));
@@ -75,6 +76,7 @@ fn capture_late(pipeline: &Pipeline, event: &Event<'_>, context: &Context, pushe
 
 #[inline]
 fn encode(bytes: &mut Buffer, event: &Event<'_>, write_spans: impl FnOnce(&mut Buffer) -> bool) {
+    known::note(event.metadata());
     let mut visitor = Visitor(Encoder::record(bytes, event.metadata(), write_spans));
     event.record(&mut visitor);
     visitor.0.finish();

@@ -91,6 +91,13 @@ impl Sample {
         bytes.as_slice().to_vec()
     }
 
+    /// The callsites of the event and of the spans.
+    pub(crate) fn callsites(&self) -> Vec<&'static Metadata<'static>> {
+        let event = metadata(&self.target, "event", self.level, false, &self.fields);
+        let spans = self.spans.iter().map(SampleSpan::callsite);
+        [event].into_iter().chain(spans).collect()
+    }
+
     /// Encodes the sample, decodes it and hands the record to `read`.
     pub(crate) fn with_record<T>(&self, read: impl FnOnce(&Record<'_>, &Callsites) -> T) -> T {
         let bytes = self.encode();
@@ -103,9 +110,12 @@ impl Sample {
 }
 
 impl SampleSpan {
+    fn callsite(&self) -> &'static Metadata<'static> {
+        metadata("app::module", &self.name, Level::INFO, true, &self.fields)
+    }
+
     fn encode(&self, spans: &mut Buffer) -> bool {
-        let span = metadata("app::module", &self.name, Level::INFO, true, &self.fields);
-        write_span(spans, span, &encoded_fields(&self.fields))
+        write_span(spans, self.callsite(), &encoded_fields(&self.fields))
     }
 }
 

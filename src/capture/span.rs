@@ -8,6 +8,7 @@ use tracing::Metadata;
 use tracing::span::{Attributes, Record as Values};
 
 use super::buffer::Buffer;
+use super::known;
 use super::record::{Encoder, RECORD_BYTES_MAX, merge_fields, write_span};
 use super::thread;
 use super::visit::Visitor;
@@ -34,6 +35,7 @@ pub(crate) struct Span {
 
 impl Span {
     pub(crate) fn open(attributes: &Attributes<'_>, parent: Option<Arc<Span>>) -> Arc<Self> {
+        known::note(attributes.metadata());
         let encode = |bytes: &mut Buffer| {
             let mut visitor = Visitor(Encoder::fields(bytes, SPAN_BYTES_MAX));
             attributes.record(&mut visitor);

@@ -42,6 +42,7 @@ impl Lane {
         let ticks = ticks::now().max(self.latest_ticks);
         self.latest_ticks = ticks;
         self.counters.accept(level);
+        self.channel.tell_callsites();
         if !self.page_is_reserved
             && let Some(page) = &mut self.page
             && page.append(level, ticks, record)

@@ -14,7 +14,6 @@
 
 #![deny(clippy::disallowed_methods)]
 
-#[allow(dead_code, reason = "its readers and writers come next")]
 pub(crate) mod arena;
 pub(crate) mod lane;
 #[cfg(all(offloop_loom, test))]
@@ -36,12 +35,14 @@ use crossbeam_channel::{Receiver, Sender};
 
 pub(crate) use self::sleeper::Sleeper;
 
+use self::arena::Arena;
 use self::overflow::{LaneCounters, LossReason, Overflow, SharedCounters, is_urgent};
 use self::page::{IdlePage, PageReader, PageWriter};
 use self::pool::{Pool, page_bytes_for};
 use self::sync::{
     AtomicBool, AtomicU64, AtomicUsize, Instant, Mutex, Ordering, Queue, thread_local,
 };
+use crate::capture::known;
 use crate::capture::record::ThreadLabel;
 use crate::deadline;
 
@@ -97,6 +98,8 @@ pub(crate) struct Channel {
     room: Queue<()>,
     /// Whether the readers have stopped: a caller then sees to its record itself.
     is_closed: AtomicBool,
+    /// How many callsites the arena has been told of. There is no end to it without a file.
+    callsites_told: AtomicUsize,
 }
 
 /// What threads append to that have no lane any more.
@@ -130,9 +133,22 @@ impl SharedPage {
 }
 
 impl Channel {
-    /// Makes a channel to `readers` readers.
+    /// Makes a channel to `readers` readers, on the heap.
+    #[cfg(test)]
     pub(crate) fn new(budget_bytes: usize, overflow: Overflow, readers: usize) -> Self {
-        let pool = Pool::new(budget_bytes, page_bytes_for(budget_bytes));
+        let arena = Arena::on_heap(arena::Refusal::expected("this is a test"));
+        Channel::in_arena(budget_bytes, overflow, readers, arena)
+    }
+
+    /// Makes a channel to `readers` readers, whose pages live in `arena`.
+    pub(crate) fn in_arena(
+        budget_bytes: usize,
+        overflow: Overflow,
+        readers: usize,
+        arena: Arena,
+    ) -> Self {
+        let callsites_told = if arena.is_in_file() { 0 } else { usize::MAX };
+        let pool = Pool::in_arena(budget_bytes, page_bytes_for(budget_bytes), arena);
         let pages_max = pool.pages_max();
         let inlet = || Inlet {
             announced: Queue::new(pages_max),
@@ -150,6 +166,7 @@ impl Channel {
             waiting: AtomicUsize::new(0),
             room: Queue::new(1),
             is_closed: AtomicBool::new(false),
+            callsites_told: AtomicUsize::new(callsites_told),
             pool,
             overflow,
         }
@@ -176,11 +193,35 @@ impl Channel {
         self.is_closed.load(Ordering::Relaxed)
     }
 
+    /// Where the pages live.
+    pub(crate) fn arena(&self) -> &Arena {
+        &self.pool.arena
+    }
+
+    /// Sees to it that whoever finds the pages after a crash can read the records that are about to
+    /// be appended.
+    #[inline]
+    fn tell_callsites(&self) {
+        // Pairs with the Release in `tell_new_callsites`.
+        if self.callsites_told.load(Ordering::Acquire) < known::count() {
+            self.tell_new_callsites();
+        }
+    }
+
+    #[cold]
+    fn tell_new_callsites(&self) {
+        let count = known::count();
+        self.arena().tell_callsites();
+        // Pairs with the Acquire in `tell_callsites`.
+        self.callsites_told.fetch_max(count, Ordering::Release);
+    }
+
     /// Hands over a record from a thread that has no lane: one whose thread-local storage is
     /// gone. Such threads share a lane. One that finds it in use takes a page of its own instead
     /// of waiting.
     pub(crate) fn push_alone(&self, level: u8, record: &[u8]) {
         self.shared_counters.accept_shared(level);
+        self.tell_callsites();
         let pushed = match self.shared_page.try_lock() {
             Ok(mut shared) => self.push_shared(&mut shared, level, record),
             Err(_) => self.take_or_wait(record.len(), level).map(|page| {
@@ -288,6 +329,7 @@ impl Channel {
     /// Puts a page to use and announces it to all readers.
     fn open(&self, page: IdlePage, lane: u64, thread: &Arc<ThreadLabel>) -> PageWriter {
         let mut inlets = self.inlets.iter();
+        page.label(lane, thread);
         page.open(self.inlets.len(), |page| {
             let announcement = Announcement {
                 lane,

@@ -1,5 +1,8 @@
 //! The memory budget: every byte that waits for a writer is part of a page from here.
 
+use super::arena::Arena;
+#[cfg(test)]
+use super::arena::Refusal;
 use super::page::{IdlePage, frame_bytes};
 use super::sync::{AtomicUsize, Ordering, Queue};
 
@@ -13,6 +16,7 @@ const FREED_PAGES_MAX: usize = 16;
 /// All pages of a channel, made on demand and used again and again.
 #[derive(Debug)]
 pub(crate) struct Pool {
+    pub(crate) arena: Arena,
     budget_bytes: usize,
     page_bytes: usize,
     /// Bytes of the pages in use. Idle pages beside them may take what is left of the budget.
@@ -20,14 +24,22 @@ pub(crate) struct Pool {
     /// The most that was in use since the pool was last tended, and the most that lately was.
     peak_bytes: AtomicUsize,
     recent_peak_bytes: AtomicUsize,
-    idle: Queue<IdlePage>,
+    pub(super) idle: Queue<IdlePage>,
 }
 
 impl Pool {
-    /// Makes a pool that will not exceed `budget_bytes`, which is at least one page.
+    /// Makes a pool on the heap that will not exceed `budget_bytes`, which is at least one page.
+    #[cfg(test)]
     pub(crate) fn new(budget_bytes: usize, page_bytes: usize) -> Self {
+        let arena = Arena::on_heap(Refusal::expected("this is a test"));
+        Pool::in_arena(budget_bytes, page_bytes, arena)
+    }
+
+    /// Makes a pool that will not exceed `budget_bytes`, which is at least one page.
+    pub(crate) fn in_arena(budget_bytes: usize, page_bytes: usize, arena: Arena) -> Self {
         let budget_bytes = budget_bytes.max(page_bytes);
         Pool {
+            arena,
             budget_bytes,
             page_bytes,
             used_bytes: AtomicUsize::new(0),
@@ -49,7 +61,7 @@ impl Pool {
     /// Whether a record of `len` bytes can ever fit.
     pub(crate) fn can_hold(&self, len: usize, urgent: bool) -> bool {
         // A frame tells its length in 32 bits.
-        u32::try_from(len).is_ok() && frame_bytes(len) <= self.limit(urgent)
+        u32::try_from(len).is_ok() && self.bytes_for(len) <= self.limit(urgent)
     }
 
     /// Whether a record of `len` bytes gets a page of its own size.
@@ -61,22 +73,24 @@ impl Pool {
     /// its own size for a record that is larger than a page. `None` if the budget does not allow
     /// it. Only `urgent` records may use the last eighth.
     pub(crate) fn take(&self, len: usize, urgent: bool) -> Option<IdlePage> {
-        let bytes = frame_bytes(len).max(self.page_bytes);
+        let bytes = self.bytes_for(len);
         if !self.charge(bytes, urgent) {
             return None;
         }
         if self.is_large(len) {
             self.make_room_for_idle();
-            return Some(IdlePage::new(bytes));
+            return Some(self.make(bytes));
         }
-        Some(self.idle.pop().unwrap_or_else(|| IdlePage::new(bytes)))
+        Some(self.idle.pop().unwrap_or_else(|| self.make(bytes)))
     }
 
     /// Takes back a page that its last holder let go of.
     pub(crate) fn put(&self, page: Option<IdlePage>) {
         let Some(page) = page else { return };
         let bytes = page.capacity();
-        if bytes == self.page_bytes {
+        // A page that had to make do with the heap makes room for one in the file.
+        let is_kept = !page.is_stopgap() || self.arena.is_full();
+        if bytes == self.page_bytes && is_kept {
             // A full queue cannot be: it has room for every page. Then the page would be freed.
             let _ = self.idle.push(page);
         }
@@ -102,14 +116,30 @@ impl Pool {
         for _ in 0..self.idle.len().saturating_sub(spare).min(FREED_PAGES_MAX) {
             drop(self.idle.pop());
         }
+        if self.arena.is_full() {
+            self.arena.retry();
+        }
         let room = self.limit(false).saturating_sub(used) / self.page_bytes;
         for _ in self.idle.len()..SPARE_PAGES.min(room) {
-            let _ = self.idle.push(IdlePage::new_touched(self.page_bytes));
+            let _ = self.idle.push(self.make(self.page_bytes).touched());
         }
     }
 
     pub(crate) fn used_bytes(&self) -> usize {
         self.used_bytes.load(Ordering::Relaxed)
+    }
+
+    /// The size of the page for a record of `len` bytes.
+    fn bytes_for(&self, len: usize) -> usize {
+        if self.is_large(len) {
+            self.arena.block_bytes(frame_bytes(len))
+        } else {
+            self.page_bytes
+        }
+    }
+
+    fn make(&self, bytes: usize) -> IdlePage {
+        IdlePage::in_block(self.arena.block(bytes))
     }
 
     fn charge(&self, bytes: usize, urgent: bool) -> bool {
@@ -128,11 +158,15 @@ impl Pool {
 
     /// Bytes that may be in use. Below the size of a few pages there is nothing to keep back.
     fn limit(&self, urgent: bool) -> usize {
+        // What surrounds the pages comes out of the budget as well: never more than half of it.
+        let budget_bytes = self
+            .budget_bytes
+            .saturating_sub(self.arena.overhead_bytes());
         let reserve = self.budget_bytes / 8;
         if urgent || reserve < self.page_bytes {
-            self.budget_bytes
+            budget_bytes
         } else {
-            self.budget_bytes - reserve
+            budget_bytes.saturating_sub(reserve)
         }
     }
 

@@ -5,6 +5,8 @@
 //! time-stamp counter, that is read directly (about 10 ns); elsewhere the system's monotonic clock
 //! is.
 
+use super::arena::layout;
+
 /// By how much ticks may disagree: cores against each other, and one core against its own other
 /// instructions, which it reorders. Amply: true figures are below a hundred nanoseconds.
 pub(crate) const TICKS_MARGIN: u64 = if cfg!(offloop_shuttle) { 4 } else { 40_000 };
@@ -13,6 +15,19 @@ pub(crate) const TICKS_MARGIN: u64 = if cfg!(offloop_shuttle) { 4 } else { 40_00
 #[inline]
 pub(crate) fn now() -> u64 {
     source::now()
+}
+
+/// What another process can do with ticks of this one: see [`layout::TICKS_OF_PROCESSOR`].
+#[cfg_attr(
+    not(all(target_os = "linux", not(any(miri, offloop_loom, offloop_shuttle)))),
+    expect(dead_code, reason = "no arena here")
+)]
+pub(crate) fn kind() -> u32 {
+    if source::is_of_processor() {
+        layout::TICKS_OF_PROCESSOR
+    } else {
+        layout::TICKS_OF_PROCESS
+    }
 }
 
 #[cfg(all(target_arch = "x86_64", not(any(miri, offloop_loom, offloop_shuttle))))]
@@ -44,6 +59,11 @@ mod source {
         }
     }
 
+    pub(super) fn is_of_processor() -> bool {
+        now();
+        COUNTER.load(Ordering::Relaxed) == STEADY
+    }
+
     /// Whether the counter runs at one rate in all power states, and on all cores alike. The
     /// second no processor can promise; the Linux kernel measures it, and names `tsc` as its own
     /// clock source only where it holds.
@@ -69,6 +89,11 @@ use monotonic as source;
 mod monotonic {
     use std::sync::OnceLock;
     use std::time::Instant;
+
+    #[allow(dead_code, reason = "asked only where it is the only clock")]
+    pub(super) fn is_of_processor() -> bool {
+        false
+    }
 
     pub(super) fn now() -> u64 {
         static START: OnceLock<Instant> = OnceLock::new();

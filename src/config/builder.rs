@@ -57,6 +57,8 @@ pub struct Builder {
     pub(super) exit_timeout: Duration,
     pub(super) panic_hook: bool,
     pub(super) reopen_on_hangup: bool,
+    pub(super) crash_safe: Option<bool>,
+    pub(super) crash_directory: Option<PathBuf>,
     pub(super) complaints: Complaints,
 }
 
@@ -74,6 +76,8 @@ impl Default for Builder {
             exit_timeout: EXIT_TIMEOUT,
             panic_hook: true,
             reopen_on_hangup: false,
+            crash_safe: None,
+            crash_directory: None,
             complaints: Complaints::default(),
         }
     }
@@ -171,7 +175,8 @@ impl Builder {
     ///
     /// The environment variable `RUST_LOG` overrides it where it is set. Defaults to `info`.
     /// Directives by level and target cost a disabled event nothing; those by span (in brackets)
-    /// are decided anew for every event.
+    /// are decided anew for every event. Records of [`audit!`](crate::audit!) are captured unless a
+    /// directive names their target, `audit`.
     ///
     /// ```
     /// let builder = offloop::builder().filter("info,hyper=warn");
@@ -280,6 +285,45 @@ impl Builder {
         self
     }
 
+    /// Sets whether records that wait for a file outlive the process, should that be killed: by
+    /// SIGKILL, by the system for want of memory, by `abort`, by a fault.
+    ///
+    /// They wait in memory either way. If this is on, it is that of a file on a tmpfs, which costs a
+    /// log call nothing and takes no more than the [budget](Builder::budget). The next start with
+    /// the same sink writes what is found there. It does not outlive the machine, and nothing is left
+    /// of it after an orderly end.
+    ///
+    /// Defaults to on if there is a file among the sinks, the budget is at least 1 MiB, and the
+    /// system has a tmpfs. Where it is asked for and cannot be, or where the tmpfs has no room (now or
+    /// later), records wait on the heap instead, and that is [said](Builder::on_error);
+    /// [`SinkStats::crash_safety`](crate::SinkStats) tells for each sink.
+    ///
+    /// ```
+    /// let builder = offloop::builder().file("logs/app.jsonl").crash_safe(false);
+    /// # drop(builder);
+    /// ```
+    pub fn crash_safe(mut self, is_wanted: bool) -> Self {
+        self.crash_safe = Some(is_wanted);
+        self
+    }
+
+    /// Sets in which directory records wait that are to outlive the process: see
+    /// [`crash_safe`](Builder::crash_safe).
+    ///
+    /// It must be on a tmpfs, belong to this user, and be open to nobody else (mode 0700); it is
+    /// created if its parent exists. The next start must be told the same directory. Defaults to
+    /// `$XDG_RUNTIME_DIR/offloop`, or to `/dev/shm/offloop-<user number>` where that is not set or
+    /// not on a tmpfs.
+    ///
+    /// ```
+    /// let builder = offloop::builder().file("logs/app.jsonl").crash_directory("/run/app/log");
+    /// # drop(builder);
+    /// ```
+    pub fn crash_directory(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.crash_directory = Some(directory.into());
+        self
+    }
+
     /// Sets who hears of the pipeline's own troubles: a sink that fails or recovers, records lost.
     ///
     /// Called on the thread that writes, at most five times in ten seconds for each sink. It should
@@ -317,6 +361,8 @@ impl fmt::Debug for Builder {
             .field("exit_timeout", &self.exit_timeout)
             .field("panic_hook", &self.panic_hook)
             .field("reopen_on_hangup", &self.reopen_on_hangup)
+            .field("crash_safe", &self.crash_safe)
+            .field("crash_directory", &self.crash_directory)
             .finish_non_exhaustive()
     }
 }

@@ -320,8 +320,10 @@ impl Sink {
             colour::is_wanted(self.target.is_terminal(), |name| std::env::var_os(name));
         let (shape, details) = (self.shape, self.details);
         let rotation = self.rotation.rules()?;
-        if let Target::File(plan) = &mut self.target {
-            plan.rotation = rotation;
+        match &mut self.target {
+            Target::File(plan) => plan.rotation = rotation,
+            // There is nothing that lines would have to be kept for.
+            _ => self.sync = SyncPolicy::Never,
         }
         let filter = self
             .directives
@@ -340,8 +342,27 @@ impl Sink {
             format,
             filter,
             sync: self.sync,
+            description: description(shape, details),
+            directives: self.directives,
         })
     }
+}
+
+/// How lines look, in words.
+fn description(shape: Shape, details: Details) -> String {
+    let shape = match shape {
+        Shape::Json => "json",
+        Shape::Text => "text",
+    };
+    let details = [
+        (details.thread, "thread"),
+        (details.location, "location"),
+        (details.process, "process"),
+        (details.sequence, "sequence"),
+    ];
+    let details = details.iter().filter(|(is_wanted, _)| *is_wanted);
+    let words = [shape].into_iter().chain(details.map(|(_, word)| *word));
+    words.collect::<Vec<_>>().join(" ")
 }
 
 impl fmt::Debug for Sink {

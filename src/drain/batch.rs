@@ -51,6 +51,11 @@ impl Batch {
         self.level_max
     }
 
+    /// How many bytes the sink has accepted.
+    pub(crate) fn accepted(&self) -> usize {
+        self.accepted_bytes
+    }
+
     /// What the sink has not accepted.
     pub(crate) fn rest(&self) -> &[u8] {
         &self.bytes[self.accepted_bytes..]

@@ -10,6 +10,7 @@
 use std::collections::VecDeque;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use crate::channel::arena::layout::ClockCopy;
 use crate::channel::ticks;
 
 /// How many anchors are kept, and how far apart at least: records older than all of them are dated
@@ -111,6 +112,16 @@ impl Clock {
         self.latest = Segment::between(from, anchor);
     }
 
+    /// What another process needs to date ticks of about now.
+    pub(crate) fn copy(&self) -> ClockCopy {
+        let last = self.anchors[self.anchors.len() - 1];
+        ClockCopy {
+            ticks: last.ticks,
+            wall_ns: last.wall_ns,
+            ns_per_tick: rate(self.anchors[0], last),
+        }
+    }
+
     /// The wall-clock time of `ticks`, in nanoseconds since the Unix epoch.
     #[inline]
     pub(crate) fn wall_ns(&self, ticks: u64) -> i64 {
@@ -146,7 +157,8 @@ fn rate(from: Anchor, to: Anchor) -> f64 {
     (to.monotonic_ns - from.monotonic_ns) as f64 / (to.ticks - from.ticks) as f64
 }
 
-fn wall_ns_now() -> i64 {
+/// What the wall clock says, in nanoseconds since the Unix epoch.
+pub(crate) fn wall_ns_now() -> i64 {
     let now = SystemTime::now();
     let ns = match now.duration_since(UNIX_EPOCH) {
         Ok(since) => i128::try_from(since.as_nanos()).unwrap_or(i128::MAX),

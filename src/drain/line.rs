@@ -11,6 +11,7 @@ use crate::capture::buffer::Buffer;
 use crate::capture::callsite::Callsites;
 use crate::capture::record::{Record, ThreadLabel};
 use crate::channel::page::Frame;
+use crate::channel::ticks;
 use crate::filter::SinkFilter;
 use crate::format::Format;
 use crate::format::timestamp::Timestamps;
@@ -33,6 +34,14 @@ pub(crate) enum Content {
     Records,
     /// Bytes that are lines already.
     Lines,
+}
+
+/// What became of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Written {
+    Line,
+    Filtered,
+    Unreadable,
 }
 
 impl LineWriter {
@@ -80,6 +89,29 @@ impl LineWriter {
         flow(batch)
     }
 
+    /// Appends the line of a record that another process left behind, if the sink wants it.
+    pub(crate) fn write_recovered(
+        &mut self,
+        bytes: &[u8],
+        time_ns: i64,
+        thread: &ThreadLabel,
+        callsites: &Callsites,
+        batch: &mut Batch,
+    ) -> Written {
+        let Some(mut record) = Record::decode(bytes, time_ns, thread, callsites) else {
+            return Written::Unreadable;
+        };
+        record.is_recovered = true;
+        if !self.filter.wants(&record) {
+            return Written::Filtered;
+        }
+        // Neither counted nor timed: it was accepted by another process.
+        batch.push(None, ticks::now(), |lines| {
+            format_safely(&mut *self.format, &record, callsites, lines);
+        });
+        Written::Line
+    }
+
     /// Appends a line of the pipeline's own.
     pub(crate) fn write_notice(
         &mut self,
@@ -92,8 +124,7 @@ impl LineWriter {
 
     /// A wall-clock time as notices write it.
     pub(crate) fn timestamp(&self, ticks: u64) -> String {
-        let mut timestamps = Timestamps::new();
-        String::from_utf8_lossy(timestamps.text(self.clock.wall_ns(ticks))).into_owned()
+        time_text(self.clock.wall_ns(ticks))
     }
 
     /// A record that is none: it is counted as any other, and its line says so.
@@ -122,6 +153,12 @@ impl LineWriter {
         }
         self.scratch = bytes;
     }
+}
+
+/// A time, in nanoseconds since the Unix epoch, as notices write it.
+pub(crate) fn time_text(time_ns: i64) -> String {
+    let mut timestamps = Timestamps::new();
+    String::from_utf8_lossy(timestamps.text(time_ns)).into_owned()
 }
 
 /// Whether the batch has room for more.

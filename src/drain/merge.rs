@@ -14,6 +14,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::capture::record::ThreadLabel;
+use crate::channel::arena::layout::Position;
 use crate::channel::page::{Frame, PageReader};
 use crate::channel::{Announcement, Inlet};
 
@@ -98,6 +99,25 @@ impl Merge {
         ControlFlow::Continue(())
     }
 
+    /// How far every page is read of whose records the sink has not accepted all that were read.
+    pub(crate) fn positions(&self) -> impl Iterator<Item = Position> {
+        let fronts = self.lanes.iter().flat_map(|lane| lane.pages.front());
+        let pages = self.finished.iter().chain(fronts);
+        pages
+            .filter(|page| !page.is_settled())
+            .filter_map(PageReader::position)
+    }
+
+    /// Notes that the sink has, or counted as lost, all that was read.
+    pub(crate) fn settle(&mut self) {
+        let fronts = self
+            .lanes
+            .iter_mut()
+            .flat_map(|lane| lane.pages.front_mut());
+        let pages = self.finished.iter_mut().chain(fronts);
+        pages.for_each(PageReader::settle);
+    }
+
     /// Lets go of the pages that were read, now that the sink has what they held.
     pub(crate) fn release_finished(&mut self, mut put: impl FnMut(PageReader)) {
         self.finished.drain(..).for_each(&mut put);
@@ -106,12 +126,13 @@ impl Merge {
 
     /// Drops the newest full pages until the pages held have at most `bytes_max`, and passes each
     /// to `drop`. A page that a lane appends to is never dropped: records yet to come would be lost
-    /// unseen.
+    /// unseen. Neither is one of which records are on their way to the sink: how far it is written
+    /// is noted once they are there.
     pub(crate) fn drop_newest(&mut self, bytes_max: usize, mut drop: impl FnMut(PageReader)) {
         let mut held: usize = self.lanes.iter().map(LaneQueue::held_bytes).sum();
         while bytes_max < held {
             let droppable = self.lanes.iter_mut().filter_map(|lane| {
-                let place = lane.pages.iter().rposition(PageReader::is_sealed)?;
+                let place = lane.pages.iter().rposition(may_be_dropped)?;
                 Some((lane, place))
             });
             let largest = droppable.max_by_key(|(lane, _)| lane.held_bytes());
@@ -137,6 +158,10 @@ impl Merge {
             }
         }
     }
+}
+
+fn may_be_dropped(page: &PageReader) -> bool {
+    page.is_sealed() && page.is_settled()
 }
 
 impl Source {

@@ -15,9 +15,10 @@ pub(crate) mod batch;
 pub(crate) mod clock;
 pub(crate) mod durable;
 pub(crate) mod flush;
+mod journal;
 pub(crate) mod line;
 pub(crate) mod merge;
-mod notice;
+pub(crate) mod notice;
 #[cfg(all(offloop_shuttle, test))]
 mod schedules;
 pub(crate) mod sync;
@@ -34,10 +35,10 @@ use self::flush::{Flushed, Progress};
 use self::merge::Merge;
 use self::worker::Worker;
 use crate::channel::overflow::LossReason;
-use crate::channel::sync::{AtomicU64, Instant, Mutex, MutexGuard, Ordering, thread};
+use crate::channel::sync::{AtomicU64, AtomicUsize, Instant, Mutex, MutexGuard, Ordering, thread};
 use crate::channel::ticks::{self, TICKS_MARGIN};
 use crate::channel::{self, Channel, Inlet};
-use crate::stats::SinkCounters;
+use crate::stats::{self, SinkCounters};
 
 /// How often a thread that waits looks whether it has to write for itself.
 const PARKED_POLL: Duration = Duration::from_millis(10);
@@ -57,6 +58,9 @@ pub(crate) struct SinkState {
     pub(crate) name: String,
     pub(crate) inlet: Arc<Inlet>,
     pub(crate) counters: SinkCounters,
+    /// Why records on their way to it never outlive the process; `None` if that depends on the
+    /// arena alone.
+    pub(crate) crash_unsafe: Option<&'static str>,
     pub(crate) progress: Arc<Progress>,
     pub(crate) durable: Arc<Durable>,
     /// Whether an audit record that it takes is kept for good.
@@ -74,6 +78,7 @@ impl SinkState {
             name,
             inlet,
             counters: SinkCounters::new(sinks),
+            crash_unsafe: Some("only for files"),
             progress: Arc::default(),
             durable: Arc::default(),
             keeps_audits: false,
@@ -116,6 +121,8 @@ impl SinkState {
                 let len = frame.record().len();
                 page.advance(len);
             }
+            // Counted before it is settled: what nobody counts is written after a crash.
+            page.settle();
             channel.put(page.release());
         });
     }
@@ -128,6 +135,8 @@ pub(crate) struct Drain {
     /// Each sink's worker, while no thread of its own runs it.
     parked: Arc<[Mutex<Option<Worker>>]>,
     running: Arc<()>,
+    /// How many threads have not ended.
+    threads: Arc<AtomicUsize>,
 }
 
 impl Drain {
@@ -146,11 +155,15 @@ impl Drain {
             sinks,
             parked,
             running: Arc::default(),
+            threads: Arc::default(),
         }
     }
 
     /// Starts a thread for each sink.
     pub(crate) fn start(&self, delays: Delays) -> io::Result<()> {
+        // Before the first of them can end. One that does not start never ends: the file of pages
+        // stays until the process does.
+        self.threads.store(self.sinks.len(), Ordering::Relaxed);
         (0..self.sinks.len()).try_for_each(|place| self.start_thread(place, delays))
     }
 
@@ -160,6 +173,8 @@ impl Drain {
         let handed_over = Arc::new(Mutex::new(lock(&self.parked[place]).take()));
         let (worker, running) = (Arc::clone(&handed_over), Arc::clone(&self.running));
         let parked = Arc::clone(&self.parked);
+        let threads = Arc::clone(&self.threads);
+        let (channel, sinks) = (Arc::clone(&self.channel), Arc::clone(&self.sinks));
         let kind = self.sinks[place].name.split(' ').next();
         let started = thread::Builder::new()
             .name(format!("offloop-{}", kind.unwrap_or_default()))
@@ -169,6 +184,11 @@ impl Drain {
                 if let Some(mut worker) = worker {
                     channel::as_reader(|| run(&mut worker, delays));
                     *lock(&parked[place]) = Some(worker);
+                }
+                // AcqRel: the last one sees what all others have written.
+                let is_last = threads.fetch_sub(1, Ordering::AcqRel) == 1;
+                if is_last && stats::take(&channel, &sinks).waiting() == 0 {
+                    channel.arena().discard();
                 }
             });
         if started.is_err() {

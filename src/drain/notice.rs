@@ -138,6 +138,44 @@ pub(crate) fn recovered(record: &mut Buffer, sink: &str, error: &str, failed_ms:
     encoder.finish();
 }
 
+/// What is said of the records that another process left behind.
+#[derive(Debug)]
+pub(crate) struct Recovered<'a> {
+    pub(crate) records: u64,
+    pub(crate) unreadable: u64,
+    pub(crate) process: u32,
+    pub(crate) program: Option<&'a str>,
+    pub(crate) started: &'a str,
+    /// The panic that ended the process, if one did.
+    pub(crate) panic: Option<&'a str>,
+}
+
+/// Encodes: so many records of a process that died were recovered, and why it died.
+pub(crate) fn recovered_records(record: &mut Buffer, recovered: &Recovered<'_>) {
+    let level = if recovered.unreadable == 0 {
+        &WARNING
+    } else {
+        &ERROR
+    };
+    let mut encoder = Encoder::record(record, level, |_| true);
+    encoder.str(Name::Index(0), "records recovered");
+    encoder.u64(Name::Inline("records"), recovered.records);
+    encoder.u64(Name::Inline("unreadable"), recovered.unreadable);
+    encoder.u64(Name::Inline("process"), recovered.process.into());
+    if let Some(program) = recovered.program {
+        encoder.str(Name::Inline("program"), program);
+    }
+    encoder.str(Name::Inline("started"), recovered.started);
+    match recovered.panic {
+        Some(panic) => {
+            encoder.str(Name::Inline("ended"), "panic");
+            encoder.str(Name::Inline("panic"), panic);
+        }
+        None => encoder.str(Name::Inline("ended"), "killed, or aborted"),
+    }
+    encoder.finish();
+}
+
 /// Encodes: a sync failed, and so many lines that may be lost follow once more.
 pub(crate) fn sync_failed(record: &mut Buffer, sink: &str, error: &str, lines: u64) {
     let mut encoder = Encoder::record(record, &ERROR, |_| true);

@@ -8,20 +8,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::batch::{BATCH_BYTES, Batch};
+use super::journal::BatchJournal;
 use super::line::LineWriter;
 use super::notice::{self, LossReport};
 use super::sync::{SyncPolicy, Unsynced};
 use super::{Delays, SinkState};
 use crate::channel::Channel;
+use crate::channel::arena::Journal;
 use crate::channel::overflow::LossReason;
 use crate::channel::sync::{Instant, Ordering, thread};
 use crate::channel::ticks::{self, TICKS_MARGIN};
 use crate::complaint::Complaints;
+use crate::recovery::replay::{Next, Replay};
 use crate::sink::Sink;
 
 /// Retries of a failing sink begin with this pause, which doubles up to the other.
 const BACK_OFF_MIN: Duration = Duration::from_millis(10);
 const BACK_OFF_MAX: Duration = Duration::from_millis(500);
+
+/// How long to leave alone what cannot be recovered just now.
+const REPLAY_PAUSE: Duration = Duration::from_millis(100);
 
 /// How long to wait for room in a pipe before looking around again.
 const ROOM_WAIT: Duration = Duration::from_millis(50);
@@ -39,12 +45,15 @@ pub(crate) struct Worker {
     sink: Option<Box<dyn Sink>>,
     lines: LineWriter,
     batch: Batch,
+    journal: BatchJournal,
     complaints: Complaints,
     failure: Option<Failure>,
     /// Whether the sink may hold back what it accepted.
     must_flush: bool,
     unsynced: Unsynced,
     losses: LossReport,
+    /// What processes that died left for this sink, until it is written.
+    replay: Option<Replay>,
     /// Until when to try, where the thread is not the writer's own.
     patience: Option<Instant>,
 }
@@ -73,19 +82,31 @@ impl Worker {
             sink,
             lines,
             batch: Batch::default(),
+            journal: BatchJournal::default(),
             complaints,
             failure: None,
             must_flush: false,
             unsynced: Unsynced::default(),
             losses: LossReport::default(),
+            replay: None,
             patience: None,
         }
+    }
+
+    /// Has the worker write what processes that died left for this sink, before anything else.
+    pub(crate) fn replay_first(&mut self, replay: Replay) {
+        self.replay = Some(replay);
     }
 
     /// With a policy when to sync the sink.
     pub(crate) fn syncing(mut self, policy: SyncPolicy) -> Self {
         self.unsynced = Unsynced::new(policy);
         self
+    }
+
+    /// Notes what is on its way into the sink in this journal.
+    pub(crate) fn keep_journal(&mut self, journal: Option<Journal>) {
+        self.journal = BatchJournal::new(journal);
     }
 
     /// Writes records until it is told to stop and everything is written.
@@ -129,6 +150,12 @@ impl Worker {
     fn round(&mut self) -> usize {
         let horizon = ticks::now().saturating_sub(TICKS_MARGIN);
         self.lines.clock.observe();
+        if self.place == 0 {
+            self.channel.arena().note_clock(self.lines.clock.copy());
+        }
+        if !self.replay() {
+            return 0;
+        }
         let mut written = 0;
         loop {
             let more = self.fill_batch(horizon);
@@ -147,6 +174,8 @@ impl Worker {
         self.relieve_pool();
         if self.place == 0 {
             self.channel.pool.tend();
+            let news = self.channel.arena().news();
+            news.iter().for_each(|news| self.complaints.say(news));
         }
         self.tend_sink(horizon);
         if self.settle() && self.keep_durable(horizon) {
@@ -158,6 +187,26 @@ impl Worker {
     fn tend_sink(&mut self, written: u64) {
         if let Some(sink) = &mut self.sink {
             sink.tend(written, &mut |warning| self.complaints.say(warning));
+        }
+    }
+
+    /// Writes what processes that died left behind. Says no if that is not done yet.
+    fn replay(&mut self) -> bool {
+        loop {
+            if !self.write_batch() {
+                return false;
+            }
+            let Some(replay) = &mut self.replay else {
+                return true;
+            };
+            match replay.fill(&mut self.lines, &mut self.batch) {
+                Next::Batch => {}
+                Next::Later => {
+                    self.leave_alone(REPLAY_PAUSE);
+                    return false;
+                }
+                Next::Nothing => self.replay = None,
+            }
         }
     }
 
@@ -207,12 +256,17 @@ impl Worker {
     /// Writes the batch to the sink, however long it takes. Says no only if patience ended first.
     fn write_batch(&mut self) -> bool {
         while !self.batch.is_empty() {
+            self.stage_batch();
             let Some(sink) = &mut self.sink else {
                 self.abandon_batch(LossReason::Fork);
                 break;
             };
-            let batch = &self.batch;
-            let written = || sink.write_noting(batch.rest(), &mut |_| {});
+            let (batch, journal, replay) = (&self.batch, &mut self.journal, &self.replay);
+            let mut note = |place| match replay {
+                Some(replay) => replay.note(place, batch.accepted()),
+                None => journal.note(place, batch.accepted()),
+            };
+            let written = || sink.write_noting(batch.rest(), &mut note);
             match catch_unwind(AssertUnwindSafe(written)) {
                 Ok(Ok(bytes)) => {
                     self.accepted(bytes);
@@ -230,6 +284,16 @@ impl Worker {
         }
         self.end_batch();
         true
+    }
+
+    /// Puts the batch down before it is offered for the first time.
+    fn stage_batch(&mut self) {
+        // What is replayed is in the journal of the process that left it.
+        if self.replay.is_none() && self.journal.is_due() {
+            let merge = self.sinks[self.place].lock_merge();
+            let (rest, accepted) = (self.batch.rest(), self.batch.accepted());
+            self.journal.stage(rest, accepted, &merge);
+        }
     }
 
     fn accepted(&mut self, bytes: usize) {
@@ -252,9 +316,9 @@ impl Worker {
             self.state().counters.count_wait(wait_ns);
         }
         let channel = &self.channel;
-        self.state()
-            .lock_merge()
-            .release_finished(|page| channel.put(page.release()));
+        let mut merge = self.sinks[self.place].lock_merge();
+        self.journal.settle(&mut merge);
+        merge.release_finished(|page| channel.put(page.release()));
     }
 
     fn wait_for_sink(&mut self, error: &io::Error) {
@@ -332,6 +396,7 @@ impl Worker {
         for (level, count) in (0..).zip(self.batch.abandon()) {
             (0..count).for_each(|_| state.counters.lost.count(reason, level, now));
         }
+        self.journal.settle(&mut state.lock_merge());
     }
 
     /// Says that there was a panic where there must be none.

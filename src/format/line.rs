@@ -62,6 +62,11 @@ impl Line {
         self.bytes.get(..self.len).unwrap_or_default()
     }
 
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
     /// Takes back the last `count` bytes.
     #[inline]
     pub(super) fn take_back(&mut self, count: usize) {

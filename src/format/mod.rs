@@ -28,6 +28,23 @@ pub(crate) trait Format: Send {
     fn format(&mut self, record: &Record<'_>, callsites: &Callsites, lines: &mut Vec<u8>);
 }
 
+/// The format that these words describe, as far as they are known: `json`, or `text`, then
+/// [`Details`] by their names.
+pub(crate) fn in_words(words: &str) -> Box<dyn Format> {
+    let has = |word: &str| words.split(' ').any(|found| found == word);
+    let details = Details {
+        thread: has("thread"),
+        location: has("location"),
+        process: has("process"),
+        sequence: has("sequence"),
+    };
+    if has("text") {
+        Box::new(text::TextFormat::new(false, details))
+    } else {
+        Box::new(json::JsonFormat::new(details))
+    }
+}
+
 /// What a line tells beside the record's own content.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Details {

@@ -16,6 +16,7 @@ mod memory;
 mod stdio;
 
 use std::io::{self, IsTerminal};
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -128,6 +129,14 @@ impl Target {
             Target::Stdout => Some(Box::new(StdioSink::stdout())),
             Target::Stderr => Some(Box::new(StdioSink::stderr())),
             Target::Writer(_) | Target::Memory(_) => None,
+        }
+    }
+
+    /// The path of a file, absolute once the sink is open.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        match self {
+            Target::File(plan) => Some(&plan.path),
+            Target::Stdout | Target::Stderr | Target::Writer(_) | Target::Memory(_) => None,
         }
     }
 

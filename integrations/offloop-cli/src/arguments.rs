@@ -14,7 +14,37 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Recover(Recover),
     Verify(Verify),
+}
+
+/// Writes what dead processes left behind to their log files
+///
+/// A process that is killed leaves the records that it had not written in memory that outlives it.
+/// They are written when the program starts again. This is for those that will not, or not soon.
+/// Each record is written once, whoever else does the same at the same time. What belongs to a
+/// living process is left alone.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Exit codes: 0 all is written, or there was nothing; 1 something could not \
+    be written or read, or, with --list, dead processes left something; 2 wrong usage, or a \
+    directory could not be read.\n\n\
+    Example: offloop recover logs/app.jsonl"
+)]
+pub(crate) struct Recover {
+    /// A log file, or a leftover (as --list names them), or a directory of them
+    ///
+    /// Without any, everything that processes of this user left.
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+
+    /// Only say what is there, whose it is, and whether that process lives
+    #[arg(long, conflicts_with = "paths")]
+    pub(crate) list: bool,
+
+    /// Answer with JSON instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Says whether all records are there

@@ -1,6 +1,7 @@
 //! The command `offloop`: are all records there, and what did a crash leave behind.
 
 mod arguments;
+mod recover;
 mod tell;
 mod verify;
 
@@ -12,6 +13,7 @@ use arguments::{Arguments, Command};
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
+        Command::Recover(arguments) => recover::run(&arguments).into(),
         Command::Verify(arguments) => verify::run(&arguments).into(),
     }
 }

@@ -76,6 +76,12 @@ impl<'a> Record<'a> {
         }
     }
 
+    /// The spans as they lie in the record: equal bytes from the same process are equal spans.
+    #[inline]
+    pub(crate) fn span_bytes(&self) -> &'a [u8] {
+        self.spans
+    }
+
     /// Whether the record was logged outside of any span.
     pub(crate) fn is_outside_spans(&self) -> bool {
         self.spans.is_empty()

@@ -82,6 +82,10 @@ pub(crate) mod header {
     pub(crate) const CLOCK_COPY_BYTES: usize = 64;
     /// How many slots of each class were ever used: the first ones. 64 bits each.
     pub(crate) const MADE: usize = 320;
+
+    const _: () = assert!(CLOCK + 2 * CLOCK_COPY_BYTES <= MADE);
+    // Classes are less than 32: a page of the smallest, doubled as often, holds any record.
+    const _: () = assert!(MADE + 8 * 32 <= super::HEADER_BYTES as usize);
 }
 
 /// Where in a slot things are.
@@ -147,6 +151,9 @@ const PAGES_MAX: u64 = 1 << 20;
 /// The largest class has room for a record of 1 MiB with its frame.
 const LARGEST_PAGE_BYTES_MIN: u64 = (1 << 20) + 4096;
 
+/// How many idle pages there may be beside a budget that is used up.
+const IDLE_PAGES_MAX: u64 = 64;
+
 const SYSTEM_PAGE_BYTES: u64 = 4096;
 
 impl Layout {
@@ -167,9 +174,8 @@ impl Layout {
             classes: 1,
             slots: 0,
         };
-        while layout.page_bytes_of(layout.classes - 1) < LARGEST_PAGE_BYTES_MIN
-            && layout.page_bytes_of(layout.classes) <= budget_bytes
-        {
+        let largest = LARGEST_PAGE_BYTES_MIN.min(budget_bytes);
+        while layout.page_bytes_of(layout.classes - 1) < largest {
             layout.classes += 1;
         }
         layout.slots = (0..layout.classes)
@@ -228,9 +234,18 @@ impl Layout {
         self.page_bytes << class
     }
 
-    /// How many slots a class has.
+    /// How many slots a class has: as many as the budget can fill, where only what does not fit
+    /// into a page of the class below comes into this one. Idle pages come on top.
     pub(crate) fn slots_of(&self, class: u32) -> u64 {
-        self.budget_bytes / self.page_bytes_of(class)
+        match class {
+            0 => self.budget_bytes / self.page_bytes + IDLE_PAGES_MAX,
+            _ => self.budget_bytes / self.page_bytes_of(class - 1),
+        }
+    }
+
+    /// The smallest class whose pages have room for `bytes`.
+    pub(crate) fn class_for(&self, bytes: u64) -> Option<u32> {
+        (0..self.classes).find(|class| bytes <= self.page_bytes_of(*class))
     }
 
     /// The number of the first slot of a class.

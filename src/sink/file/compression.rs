@@ -42,7 +42,8 @@ const BUFFER_BYTES: usize = 64 << 10;
 pub enum Compression {
     /// To `.gz`, which everything can read.
     Gzip,
-    /// To `.zst`: faster, and smaller. Needs the feature `zstd`, and with it a C compiler.
+    /// To `.zst`: in less than half of the time, and about as small. Needs the feature `zstd`, and
+    /// with it a C compiler.
     #[cfg(feature = "zstd")]
     Zstd,
 }

@@ -1,0 +1,139 @@
+//! The callsites of this process that records refer to.
+//!
+//! A record carries the address of its callsite, which says nothing to another process. Whoever
+//! keeps records for another process (see [`crate::channel::arena`]) tells it of the callsites on
+//! this list; a callsite is on it before any record refers to it.
+//!
+//! No locks: an allocator may log, and a forked child goes on with what its parent's threads left.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tracing::Metadata;
+
+/// Grows only. A callsite may be on it twice.
+static LIST: boxcar::Vec<&'static Metadata<'static>> = boxcar::Vec::new();
+
+/// How many callsites were put on the list.
+static COUNT: AtomicUsize = AtomicUsize::new(0);
+
+/// Behind the last of them.
+static END: AtomicUsize = AtomicUsize::new(0);
+
+/// Addresses of callsites on the list, each at the place that its hash says or at one of the next.
+static ADDRESSES: [AtomicUsize; PLACES] = [const { AtomicUsize::new(0) }; PLACES];
+
+const PLACES: usize = 8192;
+
+/// How many places are looked at before a callsite is looked for in the list itself.
+const PROBES: usize = 32;
+
+/// Sees to it that a callsite is on the list.
+#[inline]
+pub(crate) fn note(metadata: &'static Metadata<'static>) {
+    let address = address_of(metadata);
+    // Pairs with the Release store in `note_slowly`: who sees the address sees the count as well.
+    if ADDRESSES[place_of(address)].load(Ordering::Acquire) != address {
+        note_slowly(metadata);
+    }
+}
+
+/// How many callsites are on the list: who sees more than before should look at it again.
+#[inline]
+pub(crate) fn count() -> usize {
+    // Pairs with the Release addition in `put_on_list`.
+    COUNT.load(Ordering::Acquire)
+}
+
+/// The callsites at the place `start` of the list and behind it, each with its place. One that is
+/// just being put on the list is left out, and counted later.
+pub(crate) fn list_from(start: usize) -> impl Iterator<Item = (usize, &'static Metadata<'static>)> {
+    (start..END.load(Ordering::Acquire))
+        .filter_map(|place| LIST.get(place).map(|metadata| (place, *metadata)))
+}
+
+/// By what records refer to a callsite.
+pub(crate) fn address_of(metadata: &'static Metadata<'static>) -> usize {
+    std::ptr::from_ref(metadata).addr()
+}
+
+#[cold]
+fn note_slowly(metadata: &'static Metadata<'static>) {
+    let address = address_of(metadata);
+    let first = place_of(address);
+    let mut places = (first..first + PROBES).map(|place| &ADDRESSES[place % PLACES]);
+    // A place that was taken is never given up: behind a free one there is nothing.
+    let free = places.find_map(|place| match place.load(Ordering::Acquire) {
+        0 => Some(Some(place)),
+        known if known == address => Some(None),
+        _ => None,
+    });
+    match free {
+        Some(None) => {}
+        Some(Some(place)) => {
+            put_on_list(metadata);
+            // Where another thread takes the place first, the callsite is put on the list once
+            // more the next time, and finds the next place. Release: see `note`.
+            let _ = place.compare_exchange(0, address, Ordering::Release, Ordering::Relaxed);
+        }
+        None if LIST.iter().any(|(_, known)| address_of(known) == address) => {}
+        None => put_on_list(metadata),
+    }
+}
+
+fn put_on_list(metadata: &'static Metadata<'static>) {
+    let place = LIST.push(metadata);
+    // Pairs with the Acquire load in `list_from`, which comes after one of the count.
+    END.fetch_max(place + 1, Ordering::Release);
+    // Pairs with the Acquire load in `count`: who sees the count finds the callsite on the list.
+    COUNT.fetch_add(1, Ordering::Release);
+}
+
+/// Fibonacci hashing: the product's highest bits depend on all bits of the address.
+#[inline]
+fn place_of(address: usize) -> usize {
+    let hash = (address as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    (hash >> (u64::BITS - PLACES.ilog2())) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn metadata() -> &'static Metadata<'static> {
+        let span = tracing::info_span!("known");
+        span.metadata().unwrap_or_else(other)
+    }
+
+    fn other() -> &'static Metadata<'static> {
+        use tracing::Callsite;
+        tracing::callsite! { name: "other", kind: tracing::metadata::Kind::EVENT, fields: a }
+            .metadata()
+    }
+
+    #[test]
+    fn a_callsite_that_was_noted_is_on_the_list_and_counted() {
+        let before = count();
+        for metadata in [metadata(), other()] {
+            note(metadata);
+            let noted = count();
+            note(metadata);
+            let is_listed = |(_, known): (_, &'static Metadata<'static>)| {
+                address_of(known) == address_of(metadata)
+            };
+            assert!(list_from(0).any(is_listed));
+            assert!(before < noted);
+        }
+    }
+
+    #[test]
+    fn threads_that_note_the_same_callsite_at_once_all_find_it_counted() {
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    note(metadata());
+                    assert!(list_from(0).any(|(_, known)| std::ptr::eq(known, metadata())));
+                });
+            }
+        });
+    }
+}

@@ -1,0 +1,81 @@
+//! A block as loom sees it: one cell a byte, so that each access that races shows.
+
+#![expect(unsafe_code, reason = "loom checks what is shared")]
+
+use std::marker::PhantomData;
+use std::ops::Deref;
+
+use loom::cell::UnsafeCell;
+
+use super::layout::Position;
+use crate::capture::record::ThreadLabel;
+use crate::channel::sync::AtomicU64;
+
+/// A copy: what loom lends must be given back at once.
+#[derive(Debug)]
+pub(crate) struct Slice<'a>(Vec<u8>, PhantomData<&'a ()>);
+
+impl Deref for Slice<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// The memory of one page.
+#[derive(Debug)]
+pub(crate) struct Block {
+    state: AtomicU64,
+    bytes: Vec<UnsafeCell<u8>>,
+}
+
+// SAFETY: as for a block on the heap, and loom checks it.
+unsafe impl Send for Block {}
+// SAFETY: as for `Send`.
+unsafe impl Sync for Block {}
+
+impl Block {
+    pub(crate) fn on_heap(capacity: usize) -> Self {
+        Block {
+            state: AtomicU64::new(0),
+            bytes: (0..capacity).map(|_| UnsafeCell::new(0)).collect(),
+        }
+    }
+
+    pub(crate) fn state(&self) -> &AtomicU64 {
+        &self.state
+    }
+
+    pub(crate) fn capacity(&self) -> usize {
+        self.bytes.len()
+    }
+
+    pub(crate) unsafe fn write(&self, offset: usize, source: &[u8]) {
+        for (cell, byte) in self.bytes[offset..].iter().zip(source) {
+            // SAFETY: loom checks it.
+            cell.with_mut(|cell| unsafe { *cell = *byte });
+        }
+    }
+
+    pub(crate) unsafe fn read(&self, offset: usize, len: usize) -> Slice<'_> {
+        // SAFETY: loom checks it.
+        let byte = |cell: &UnsafeCell<u8>| cell.with(|cell| unsafe { *cell });
+        Slice(
+            self.bytes[offset..offset + len].iter().map(byte).collect(),
+            PhantomData,
+        )
+    }
+
+    pub(crate) fn is_stopgap(&self) -> bool {
+        false
+    }
+
+    pub(crate) fn label(&self, _: u64, _: &ThreadLabel) {}
+
+    pub(crate) fn settle(&self, _: usize, _: usize) {}
+
+    pub(crate) fn position(&self, _: usize) -> Option<Position> {
+        None
+    }
+}

@@ -1,0 +1,97 @@
+//! What of a pipeline is to outlive the process, should that be killed: which sinks, and what a
+//! reader of the pages is told of them.
+
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use crate::channel::arena::facts::{Fact, SinkFact};
+use crate::channel::arena::layout::JOURNALS_MAX;
+use crate::channel::arena::{Arena, Journal, Refusal};
+use crate::channel::pool::page_bytes_for;
+use crate::drain::line::Content;
+use crate::pipeline::{Plan, SinkPlan};
+use crate::sink::Target;
+
+/// What one sink has to do with it.
+#[derive(Debug)]
+pub(crate) struct Keeping {
+    pub(crate) journal: Option<Journal>,
+    /// Why records on their way to this sink never outlive the process.
+    pub(crate) crash_unsafe: Option<&'static str>,
+}
+
+/// Makes the arena for the pages of a pipeline whose sinks are open. Says so where that fails.
+pub(crate) fn arena_of(plan: &Plan) -> Arena {
+    let arena = make_arena(plan);
+    if let Some(Refusal { why, is_alarming }) = arena.refusal()
+        && (*is_alarming || is_asked_for(plan))
+    {
+        let complaint = format!("records that wait do not outlive the process: {why}");
+        plan.complaints.clone().say(&complaint);
+    }
+    let program = plan.arena.program.to_string_lossy();
+    arena.tell(&Fact::Process { program: &program });
+    arena
+}
+
+fn make_arena(plan: &Plan) -> Arena {
+    if plan.arena.is_wanted == Some(false) {
+        return Arena::on_heap(Refusal::expected("switched off"));
+    }
+    let is_of_use = plan.content == Content::Records
+        && plan
+            .sinks
+            .iter()
+            .take(JOURNALS_MAX)
+            .any(|sink| file_of(sink).is_some());
+    if !is_of_use {
+        return Arena::on_heap(Refusal::expected("only for files"));
+    }
+    let page_bytes = page_bytes_for(plan.budget_bytes);
+    Arena::in_file(&plan.arena, page_bytes, plan.budget_bytes, plan.sinks.len())
+}
+
+/// What the sink at `place` has to do with it. Lets a reader of the pages know of the sink.
+pub(crate) fn keeping(arena: &Arena, sink: &SinkPlan, place: usize) -> Keeping {
+    let never = |why| Keeping {
+        journal: None,
+        crash_unsafe: Some(why),
+    };
+    let Some(path) = file_of(sink) else {
+        return never("only for files");
+    };
+    if JOURNALS_MAX <= place {
+        return never("only for the first 16 sinks");
+    }
+    let journal = arena.journal(place);
+    if journal.is_none() && arena.is_in_file() {
+        return never("no room to note what is on its way to it");
+    }
+    arena.tell(&Fact::Sink(SinkFact {
+        place: place as u32,
+        path: path.as_os_str().as_bytes(),
+        format: &sink.description,
+        filter: sink.directives.as_deref(),
+    }));
+    Keeping {
+        journal,
+        crash_unsafe: None,
+    }
+}
+
+/// The path of a sink whose lines can be found again: not that of a FIFO or a device.
+fn file_of(sink: &SinkPlan) -> Option<&Path> {
+    let Target::File(plan) = &sink.target else {
+        return None;
+    };
+    let found = fs::metadata(&plan.path);
+    // In a forked child it may have been removed: it is created anew with the first write.
+    found
+        .map_or(true, |found| found.is_file())
+        .then_some(&plan.path)
+}
+
+fn is_asked_for(plan: &Plan) -> bool {
+    plan.arena.is_wanted == Some(true) || plan.arena.directory.is_some()
+}

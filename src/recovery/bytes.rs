@@ -1,0 +1,59 @@
+//! A file that nobody vouches for, read and written in pieces.
+//!
+//! It is never mapped: a file that is cut while it is mapped ends the process that looks at it.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+
+/// `None` once it is closed.
+#[derive(Debug)]
+pub(super) struct Bytes(Option<File>);
+
+impl Bytes {
+    pub(super) fn new(file: File) -> Self {
+        Bytes(Some(file))
+    }
+
+    pub(super) fn close(&mut self) {
+        self.0 = None;
+    }
+
+    /// Reads as many of `len` bytes as there are. Takes no more memory than there are.
+    pub(super) fn read(&self, offset: u64, len: u64) -> io::Result<Vec<u8>> {
+        let rest = self.file()?.metadata()?.len().saturating_sub(offset);
+        let len = usize::try_from(len.min(rest)).unwrap_or(usize::MAX);
+        let mut bytes = vec![0; len];
+        let read = self.fill(offset, &mut bytes)?;
+        bytes.truncate(read);
+        Ok(bytes)
+    }
+
+    /// Reads into `room` until it is full or the file ends. Says how many bytes.
+    pub(super) fn fill(&self, offset: u64, room: &mut [u8]) -> io::Result<usize> {
+        let (file, mut len) = (self.file()?, 0);
+        while len < room.len() {
+            match file.read_at(&mut room[len..], offset + len as u64) {
+                Ok(0) => break,
+                Ok(read) => len += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(len)
+    }
+
+    pub(super) fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.file()?.write_all_at(bytes, offset)
+    }
+
+    pub(super) fn write_u64(&self, offset: u64, number: u64) -> io::Result<()> {
+        self.write(offset, &number.to_ne_bytes())
+    }
+
+    fn file(&self) -> io::Result<&File> {
+        self.0
+            .as_ref()
+            .ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+}

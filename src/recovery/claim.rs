@@ -1,0 +1,184 @@
+//! Who may touch a leftover: one process at a time, and only once its owner is dead.
+//!
+//! The owner of a file of pages holds a POSIX record lock on it, which goes with the process,
+//! however that ends. So whoever gets that lock knows that the owner is dead, and keeps everybody
+//! else out. The lock belongs to a process, and goes as soon as the process closes *any*
+//! descriptor of the file; so a process has one descriptor of it at most, which its sinks share,
+//! and a list of those that it has.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError, Weak};
+use std::thread;
+use std::time::Duration;
+
+use rustix::fs::{FlockOperation, fcntl_lock};
+use rustix::io::Errno;
+use rustix::process::{Flock, FlockType, fcntl_getlk};
+
+use super::directory;
+use super::leftover::{Foreign, LeftoverFile};
+use crate::channel::arena::is_own;
+
+/// Who merely looks at a leftover is done after a moment.
+const LOOK_PAUSE: Duration = Duration::from_millis(2);
+const LOOKS_MAX: u32 = 100;
+
+/// Whose a file of pages is.
+#[derive(Debug)]
+pub(super) enum Claim {
+    /// Ours, for as long as this lives.
+    Ours(Arc<LeftoverFile>),
+    /// That of a process that lives, or that another is recovering just now.
+    Others,
+    /// Nobody's, but it cannot be read here.
+    Foreign(Foreign),
+    /// It is gone.
+    Gone,
+}
+
+type Open = HashMap<PathBuf, Weak<LeftoverFile>>;
+
+static OPEN: Mutex<Option<Open>> = Mutex::new(None);
+
+/// The list of what this process has open. `None` if somebody keeps it for himself: in a forked
+/// child that may be a thread that does not exist there.
+fn open_ones() -> Option<MutexGuard<'static, Option<Open>>> {
+    for _ in 0..LOOKS_MAX {
+        match OPEN.try_lock() {
+            Ok(open) => return Some(open),
+            Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => thread::sleep(LOOK_PAUSE),
+        }
+    }
+    None
+}
+
+/// Claims a file of pages. Waits a moment for those who merely look at it.
+///
+/// # Errors
+///
+/// What the system answers to the one who opens, locks or reads the file.
+pub(super) fn claim(path: &Path) -> io::Result<Claim> {
+    for _ in 0..LOOKS_MAX {
+        match try_claim(path)? {
+            Some(claim) => return Ok(claim),
+            None => thread::sleep(LOOK_PAUSE),
+        }
+    }
+    Ok(Claim::Others)
+}
+
+/// `None` if it is worth to try again.
+fn try_claim(path: &Path) -> io::Result<Option<Claim>> {
+    let Some(mut open) = open_ones() else {
+        return Ok(Some(Claim::Others));
+    };
+    let open = open.get_or_insert_default();
+    if is_own(path) {
+        return Ok(Some(Claim::Others));
+    }
+    if let Some(known) = open.get(path) {
+        // One that is on the list and gone is being closed.
+        return Ok(known.upgrade().map(Claim::Ours));
+    }
+    let file = match directory::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Some(Claim::Gone)),
+        opened => opened?,
+    };
+    match fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => {}
+        Err(Errno::AGAIN | Errno::ACCESS) => {
+            let is_owned = is_held_by_owner(path, file)?;
+            return Ok(is_owned.then_some(Claim::Others));
+        }
+        Err(errno) => return Err(errno.into()),
+    }
+    if !directory::is_named(&file, path) {
+        return Ok(Some(Claim::Gone));
+    }
+    let mut leftover = match LeftoverFile::read(path.to_owned(), file)? {
+        Ok(leftover) => leftover,
+        Err(foreign) => return Ok(Some(Claim::Foreign(foreign))),
+    };
+    leftover.is_claimed = true;
+    let leftover = Arc::new(leftover);
+    open.insert(path.to_owned(), Arc::downgrade(&leftover));
+    Ok(Some(Claim::Ours(leftover)))
+}
+
+/// Whether it is the owner of a file who has it locked.
+fn is_held_by_owner(path: &Path, file: File) -> io::Result<bool> {
+    let holder = holder(&file)?;
+    let leftover = LeftoverFile::read(path.to_owned(), file)?;
+    let owner = leftover.ok().map(|leftover| leftover.owner.pid);
+    Ok(holder.is_some() && holder == owner)
+}
+
+/// A look at a file of pages that does not claim it.
+#[derive(Debug)]
+pub(super) struct Sight<'l> {
+    pub(super) leftover: &'l LeftoverFile,
+    /// Whether its owner lives.
+    pub(super) is_alive: bool,
+}
+
+/// Looks at a file of pages, whoever has it. Passes nothing on if no process of this version has
+/// written it.
+pub(super) fn look<T>(path: &Path, look: impl FnOnce(&Sight<'_>) -> T) -> io::Result<Option<T>> {
+    // Let go of after the list, which its end needs.
+    let known: Arc<LeftoverFile>;
+    let Some(mut open) = open_ones() else {
+        return Ok(None);
+    };
+    let open = open.get_or_insert_default();
+    if is_own(path) {
+        return Ok(None);
+    }
+    if let Some(found) = open.get(path) {
+        let Some(found) = found.upgrade() else {
+            return Ok(None);
+        };
+        known = found;
+        let sight = Sight {
+            leftover: &known,
+            is_alive: false,
+        };
+        return Ok(Some(look(&sight)));
+    }
+    let file = directory::open(path)?;
+    let holder = holder(&file)?;
+    let Ok(leftover) = LeftoverFile::read(path.to_owned(), file)? else {
+        return Ok(None);
+    };
+    let is_alive = holder == Some(leftover.owner.pid);
+    let sight = Sight {
+        leftover: &leftover,
+        is_alive,
+    };
+    Ok(Some(look(&sight)))
+}
+
+impl Drop for LeftoverFile {
+    fn drop(&mut self) {
+        if !self.is_claimed {
+            return;
+        }
+        // Nobody here opens it again before it is closed: that would undo his lock.
+        let mut open = open_ones();
+        self.bytes.close();
+        if let Some(open) = open.as_deref_mut().and_then(Option::as_mut) {
+            open.remove(&self.path);
+        }
+    }
+}
+
+/// The process that has a file locked.
+fn holder(file: &File) -> io::Result<Option<u32>> {
+    let wanted = Flock::from(FlockType::WriteLock);
+    let lock = fcntl_getlk(file, &wanted)?;
+    let pid = lock.map(|lock| lock.pid.map_or(0, |pid| pid.as_raw_nonzero().get()));
+    Ok(pid.map(i32::cast_unsigned))
+}

@@ -1,0 +1,125 @@
+//! The journal of one sink, as a reader finds it, and as it goes on with it.
+//!
+//! What is recovered is written by the same protocol by which the dead process wrote, into the same
+//! journal: a recovery that is killed itself is taken up by the next one, and nothing is lost or
+//! doubled.
+
+use std::io;
+
+use super::leftover::LeftoverFile;
+use crate::channel::arena::layout::{
+    BATCH_BYTES_MAX, PlaceCopy, Position,
+    journal::{
+        BATCH_BYTES, EMPTY, LIST, PLACE, PLACE_COPY_BYTES, POSITION_BYTES, POSITIONS, STATE,
+    },
+    read_u64,
+};
+use crate::sink::Place;
+
+const HEAD_BYTES: u64 = (PLACE + 2 * PLACE_COPY_BYTES) as u64;
+
+#[derive(Debug)]
+pub(super) struct Journal<'l> {
+    leftover: &'l LeftoverFile,
+    offset: u64,
+}
+
+/// A batch of which it is not known how much was written.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) lines: Vec<u8>,
+    pub(super) positions: Vec<Position>,
+    /// `None` if nothing of it was offered to a file.
+    pub(super) place: Option<PlaceCopy>,
+}
+
+impl<'l> Journal<'l> {
+    pub(super) fn new(leftover: &'l LeftoverFile, place: u32) -> Self {
+        Journal {
+            leftover,
+            offset: leftover.layout.journal(place),
+        }
+    }
+
+    /// The batch that was under way, if there is one and it is sound.
+    pub(super) fn pending(&self) -> io::Result<Option<Pending>> {
+        let bytes = &self.leftover.bytes;
+        let head = bytes.read(self.offset, HEAD_BYTES)?;
+        let number = |offset| read_u64(&head, offset).unwrap_or_default();
+        let (batch_len, positions) = (number(BATCH_BYTES), number(POSITIONS));
+        let is_sound = number(STATE) != EMPTY
+            && batch_len <= BATCH_BYTES_MAX
+            && positions <= self.leftover.layout.slots();
+        if !is_sound {
+            return Ok(None);
+        }
+        let list = bytes.read(self.offset + LIST, positions * POSITION_BYTES)?;
+        let list = list.chunks_exact(POSITION_BYTES as usize);
+        Ok(Some(Pending {
+            lines: bytes.read(self.batch(), batch_len)?,
+            positions: list.filter_map(Position::parse).collect(),
+            place: PlaceCopy::parse(&head),
+        }))
+    }
+
+    /// Puts a batch into the journal, which is empty.
+    pub(super) fn prepare(&self, lines: &[u8], positions: &[Position]) -> io::Result<()> {
+        let bytes = &self.leftover.bytes;
+        if BATCH_BYTES_MAX < lines.len() as u64 {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        // Nothing of this counts before the state says so.
+        for copy in 0..2 {
+            bytes.write_u64(self.place_copy(copy), 0)?;
+        }
+        bytes.write(self.batch(), lines)?;
+        let list: Vec<u8> = positions.iter().flat_map(Position::encode).collect();
+        bytes.write(self.offset + LIST, &list)?;
+        let lens = [lines.len() as u64, positions.len() as u64];
+        let lens: Vec<u8> = lens.into_iter().flat_map(u64::to_ne_bytes).collect();
+        bytes.write(self.offset + BATCH_BYTES as u64, &lens)?;
+        bytes.write_u64(self.offset + STATE as u64, EMPTY + 1)
+    }
+
+    /// Notes where the batch, from `accepted` on, is about to be written.
+    pub(super) fn note(&self, place: Place, accepted: u64) -> io::Result<()> {
+        let bytes = &self.leftover.bytes;
+        let head = bytes.read(self.offset, HEAD_BYTES)?;
+        let stamp =
+            |copy: usize| read_u64(&head, PLACE + copy * PLACE_COPY_BYTES).unwrap_or_default();
+        let (older, latest) = if stamp(0) < stamp(1) {
+            (0, stamp(1))
+        } else {
+            (1, stamp(0))
+        };
+        let words = PlaceCopy {
+            device: place.device,
+            inode: place.inode,
+            offset: place.offset,
+            accepted,
+        };
+        let words: Vec<u8> = words
+            .words()
+            .into_iter()
+            .flat_map(u64::to_ne_bytes)
+            .collect();
+        let copy = self.place_copy(older);
+        bytes.write_u64(copy, 0)?;
+        bytes.write(copy + 8, &words)?;
+        bytes.write_u64(copy, latest.saturating_add(1))
+    }
+
+    /// Empties the journal, once the batch's positions are applied.
+    pub(super) fn clear(&self) -> io::Result<()> {
+        let state = self.offset + STATE as u64;
+        self.leftover.bytes.write_u64(state, EMPTY)
+    }
+
+    fn place_copy(&self, copy: usize) -> u64 {
+        self.offset + (PLACE + copy * PLACE_COPY_BYTES) as u64
+    }
+
+    fn batch(&self) -> u64 {
+        self.offset + self.leftover.layout.batch_in_journal()
+    }
+}

@@ -1,0 +1,306 @@
+//! A file of pages whose owner is dead, parsed as bytes that nobody vouches for.
+//!
+//! Whatever a figure in it says, no more is read than the file has, and no more kept than the
+//! bounds of [`layout`](crate::channel::arena::layout) allow.
+
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tracing::Level;
+
+use super::bytes::Bytes;
+use super::clock::DeadClock;
+use super::journal::Journal;
+use super::lanes::{Lanes, LeftPage};
+use crate::capture::callsite::{Callsite, Facts as CallsiteFacts};
+use crate::capture::record::ThreadLabel;
+use crate::channel::arena::facts::{CallsiteFact, Fact, Facts};
+use crate::channel::arena::layout::{
+    ClockCopy, FACTS_BYTES_MAX, HEADER_BYTES, Layout, MAGIC, Owner, Position, Slot, VERSION,
+    header, read_u32, read_u64, slot,
+};
+
+/// How many slots are read at once.
+const SLOTS_AT_ONCE: u64 = 256;
+
+/// What a process left behind when it died.
+#[derive(Debug)]
+pub(crate) struct LeftoverFile {
+    pub(super) path: PathBuf,
+    pub(super) bytes: Bytes,
+    pub(super) layout: Layout,
+    pub(super) owner: Owner,
+    pub(super) clock: DeadClock,
+    pub(super) callsites: Arc<HashMap<u64, Callsite>>,
+    pub(super) sinks: Vec<ToldSink>,
+    pub(super) program: Option<String>,
+    /// The panic that ended the process.
+    pub(super) panic: Option<String>,
+    /// How many slots of each class were ever used.
+    made: Vec<u64>,
+    /// Whether something in it could not be read.
+    is_damaged: AtomicBool,
+    /// Whether it is on the list of what this process has open, see `claim`.
+    pub(super) is_claimed: bool,
+}
+
+/// What cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Foreign {
+    /// Another version of offloop can read it.
+    OtherVersion,
+    Damaged,
+}
+
+impl Foreign {
+    fn new(header: &[u8]) -> Self {
+        let version = read_u32(header, header::VERSION);
+        if header.starts_with(&MAGIC) && version.is_some_and(|version| version != VERSION) {
+            Foreign::OtherVersion
+        } else {
+            Foreign::Damaged
+        }
+    }
+}
+
+/// A sink of the dead process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ToldSink {
+    pub(super) place: u32,
+    pub(super) path: PathBuf,
+    pub(super) format: String,
+    pub(super) filter: Option<String>,
+}
+
+impl LeftoverFile {
+    /// Reads what does not depend on a sink.
+    pub(super) fn read(path: PathBuf, file: File) -> io::Result<Result<Self, Foreign>> {
+        let bytes = Bytes::new(file);
+        let header = bytes.read(0, HEADER_BYTES)?;
+        let (Some(layout), Some(owner)) = (Layout::parse(&header), Owner::parse(&header)) else {
+            return Ok(Err(Foreign::new(&header)));
+        };
+        let made = (0..layout.classes()).map(|class| {
+            let made = read_u64(&header, header::MADE + 8 * class as usize);
+            made.unwrap_or_default().min(layout.slots_of(class))
+        });
+        let mut leftover = LeftoverFile {
+            made: made.collect(),
+            clock: DeadClock::new(ClockCopy::parse(&header), &owner),
+            callsites: Arc::default(),
+            sinks: Vec::new(),
+            program: None,
+            panic: None,
+            is_damaged: AtomicBool::new(false),
+            is_claimed: false,
+            path,
+            bytes,
+            layout,
+            owner,
+        };
+        let used = read_u64(&header, header::FACTS_USED).unwrap_or_default();
+        leftover.read_facts(used.min(FACTS_BYTES_MAX))?;
+        Ok(Ok(leftover))
+    }
+
+    fn read_facts(&mut self, used: u64) -> io::Result<()> {
+        let facts = self.bytes.read(self.layout.facts(), used)?;
+        let mut callsites = HashMap::new();
+        for fact in Facts::in_bytes(&facts) {
+            match fact {
+                Fact::Callsite(fact) => {
+                    callsites
+                        .entry(fact.address)
+                        .or_insert_with(|| callsite(&fact));
+                }
+                Fact::Sink(sink) if sink.place < self.layout.journals() => {
+                    self.sinks.push(ToldSink {
+                        place: sink.place,
+                        path: Path::new(OsStr::from_bytes(sink.path)).to_owned(),
+                        format: sink.format.to_owned(),
+                        filter: sink.filter.map(ToOwned::to_owned),
+                    });
+                }
+                Fact::Sink(_) => {}
+                Fact::Process { program } => self.program = Some(program.to_owned()),
+                Fact::Panic { message, location } => {
+                    let location = location.map(|location| format!(" at {location}"));
+                    self.panic = Some(format!("{message}{}", location.unwrap_or_default()));
+                }
+            }
+        }
+        self.sinks.sort_by_key(|sink| sink.place);
+        self.sinks.dedup_by_key(|sink| sink.place);
+        self.callsites = Arc::new(callsites);
+        Ok(())
+    }
+
+    /// The sinks that wrote to `path`.
+    pub(super) fn sinks_at<'l>(&'l self, path: &'l Path) -> impl Iterator<Item = &'l ToldSink> {
+        self.sinks.iter().filter(move |sink| sink.path == path)
+    }
+
+    /// The pages of which the sink at `place` has not written all.
+    pub(super) fn pages_left(&self, place: u32) -> io::Result<Vec<LeftPage>> {
+        let mut pages = Vec::new();
+        self.for_each_slot(|number, slot| {
+            let position = slot
+                .written
+                .get(place as usize)
+                .copied()
+                .unwrap_or_default();
+            let Some((offset, page_bytes)) = self.layout.page(number) else {
+                return;
+            };
+            let committed = slot.committed.min(page_bytes).min(u32::MAX.into()) as u32;
+            if slot.number == 0 || committed <= position {
+                return;
+            }
+            pages.push(LeftPage {
+                slot: number as u32,
+                number: slot.number,
+                lane: slot.lane,
+                thread: ThreadLabel {
+                    name: slot.thread_name.map(Into::into),
+                    id: slot.thread,
+                },
+                offset,
+                position,
+                committed,
+            });
+        })?;
+        Ok(pages)
+    }
+
+    /// How many records the sink at `place` has not written.
+    pub(super) fn records_left(&self, place: u32) -> io::Result<u64> {
+        let mut lanes = Lanes::new(self.pages_left(place)?, &self.bytes)?;
+        let mut count = 0;
+        while lanes.next(&self.bytes, |_, _| count += 1)?.is_some() {}
+        Ok(count)
+    }
+
+    fn for_each_slot(&self, mut use_slot: impl FnMut(u64, &Slot<'_>)) -> io::Result<()> {
+        for (class, made) in (0..).zip(&self.made) {
+            let first = self.layout.first_slot_of(class);
+            for start in (0..*made).step_by(SLOTS_AT_ONCE as usize) {
+                let count = SLOTS_AT_ONCE.min(made - start);
+                let offset = self.layout.slot(first + start);
+                let bytes = self.bytes.read(offset, count * slot::SLOT_BYTES)?;
+                let slots = bytes.chunks_exact(slot::SLOT_BYTES as usize);
+                if slots.len() == 0 {
+                    // The file was cut here.
+                    break;
+                }
+                for (number, slot) in (first + start..).zip(slots) {
+                    if let Some(slot) = Slot::parse(slot) {
+                        use_slot(number, &slot);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes how far a sink has written. Positions of slots that are used otherwise by now mean
+    /// nothing.
+    pub(super) fn apply(&self, place: u32, positions: &[Position]) -> io::Result<()> {
+        for position in positions {
+            if self.layout.slots() <= position.slot.into() {
+                continue;
+            }
+            let offset = self.layout.slot(position.slot.into());
+            let bytes = self.bytes.read(offset, slot::SLOT_BYTES)?;
+            if Slot::parse(&bytes).is_some_and(|slot| slot.number == position.number) {
+                let written = offset + (slot::WRITTEN as u64) + 4 * u64::from(place);
+                self.bytes
+                    .write(written, &position.position.to_ne_bytes())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether no sink has anything left to write.
+    pub(super) fn is_done(&self) -> io::Result<bool> {
+        for sink in &self.sinks {
+            let is_done = self.pages_left(sink.place)?.is_empty()
+                && Journal::new(self, sink.place).pending()?.is_none();
+            if !is_done {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Notes that something in it could not be read.
+    pub(super) fn note_damage(&self) {
+        // Relaxed: read under no other condition than that all is done, which the file tells.
+        self.is_damaged.store(true, Ordering::Relaxed);
+    }
+
+    /// Removes the file if no sink has anything left to write, or sets it aside for somebody to look
+    /// at if something in it could not be read.
+    pub(super) fn end_if_done(&self) -> io::Result<()> {
+        if !self.is_done()? {
+            return Ok(());
+        }
+        let ended = if self.is_damaged.load(Ordering::Relaxed) {
+            set_aside(&self.path)
+        } else {
+            fs::remove_file(&self.path)
+        };
+        match ended {
+            // Another sink of this process was done at the same moment.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            ended => ended,
+        }
+    }
+}
+
+/// Deals with a leftover that cannot be read, and says how.
+pub(super) fn refuse(path: &Path, foreign: Foreign) -> String {
+    let name = path.display();
+    if foreign == Foreign::OtherVersion {
+        return format!(
+            "leftover {name} was written by another version of offloop, which can recover it"
+        );
+    }
+    match set_aside(path) {
+        Ok(()) => format!("leftover {name} is damaged; renamed to {name}.damaged"),
+        Err(error) => format!("leftover {name} is damaged; rename: {error}"),
+    }
+}
+
+/// Renames a file of which nothing more can be got, so that nobody tries again.
+fn set_aside(path: &Path) -> io::Result<()> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".damaged");
+    fs::rename(path, name)
+}
+
+/// As facts number them.
+const LEVELS: [Level; 5] = [
+    Level::TRACE,
+    Level::DEBUG,
+    Level::INFO,
+    Level::WARN,
+    Level::ERROR,
+];
+
+fn callsite(fact: &CallsiteFact<'_>) -> Callsite {
+    Callsite::new(CallsiteFacts {
+        is_event: !fact.is_span,
+        level: LEVELS[usize::from(fact.level) % LEVELS.len()],
+        target: fact.target.into(),
+        name: fact.name.into(),
+        file: fact.file.map(Into::into),
+        line: fact.line,
+        fields: fact.fields.clone().map(Into::into).collect(),
+    })
+}

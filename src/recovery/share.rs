@@ -1,0 +1,234 @@
+//! What one sink has to write of what a dead process left behind.
+//!
+//! First the batch that was under way, as far as it is not in the file; then the records that were
+//! never formatted, batch by batch. Each batch is put into the leftover's journal before it is
+//! written, and the positions into the slots after it: who is killed meanwhile leaves the next
+//! reader where the dead process had left this one.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::mem;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::journal::Journal;
+use super::lanes::Lanes;
+use super::leftover::LeftoverFile;
+use crate::capture::callsite::Callsites;
+use crate::channel::arena::layout::{PlaceCopy, Position};
+use crate::channel::ticks;
+use crate::drain::batch::Batch;
+use crate::drain::line::{self, LineWriter, Written};
+use crate::drain::notice::{self, Recovered};
+use crate::sink::Place;
+use crate::sink::file::settle;
+
+/// One sink's share of a leftover.
+#[derive(Debug)]
+pub(crate) struct Share {
+    leftover: Arc<LeftoverFile>,
+    callsites: Callsites,
+    place: u32,
+    path: PathBuf,
+    stage: Stage,
+    /// How far the batch at hand brings the sink in each slot.
+    moved: BTreeMap<u32, Position>,
+    /// How many bytes of the journal's batch were in the file before the batch at hand.
+    settled: u64,
+    is_in_journal: bool,
+    counts: ShareCounts,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// It is not known what became of the batch that was under way.
+    Unsettled,
+    /// The rest of that batch is written, but not one record more.
+    Settled,
+    Records(Lanes),
+    Done,
+}
+
+/// What became of the records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ShareCounts {
+    /// Lines that were written.
+    pub(crate) recovered: u64,
+    /// Records that are none any more, and pages whose rest is none.
+    pub(crate) unreadable: u64,
+}
+
+impl Share {
+    /// The share of the sink at `place`, which writes to `path`.
+    pub(super) fn new(leftover: Arc<LeftoverFile>, place: u32, path: &Path) -> Self {
+        Share {
+            callsites: Callsites::Told(Arc::clone(&leftover.callsites)),
+            leftover,
+            place,
+            path: path.to_owned(),
+            stage: Stage::Unsettled,
+            moved: BTreeMap::new(),
+            settled: 0,
+            is_in_journal: false,
+            counts: ShareCounts::default(),
+        }
+    }
+
+    pub(super) fn leftover(&self) -> &Arc<LeftoverFile> {
+        &self.leftover
+    }
+
+    /// Whether a batch was under way.
+    pub(super) fn is_under_way(&self) -> bool {
+        self.journal()
+            .pending()
+            .is_ok_and(|pending| pending.is_some())
+    }
+
+    pub(crate) fn counts(&self) -> ShareCounts {
+        self.counts
+    }
+
+    /// Fills `batch`, which is empty, with what comes next. It must be accepted by the sink, and
+    /// then [completed](Self::complete). Says no if there is nothing left.
+    ///
+    /// # Errors
+    ///
+    /// It is not to be found out what became of the batch that was under way, or the leftover cannot
+    /// be read.
+    pub(crate) fn fill(&mut self, lines: &mut LineWriter, batch: &mut Batch) -> io::Result<bool> {
+        loop {
+            match &self.stage {
+                Stage::Unsettled => {
+                    self.settle(batch)?;
+                    self.stage = Stage::Settled;
+                }
+                Stage::Settled => {
+                    let pages = self.leftover.pages_left(self.place)?;
+                    self.stage = Stage::Records(Lanes::new(pages, &self.leftover.bytes)?);
+                }
+                Stage::Records(_) => self.fill_with_records(lines, batch)?,
+                Stage::Done => return Ok(false),
+            }
+            if !batch.is_empty() {
+                return Ok(true);
+            }
+            // Nothing of it is to be written.
+            self.complete()?;
+        }
+    }
+
+    /// Notes where the batch, of which `accepted` bytes were accepted, is about to be written.
+    pub(crate) fn note(&self, place: Place, accepted: usize) {
+        if self.is_in_journal {
+            let accepted = self.settled + accepted as u64;
+            // The journal lies in memory that it has already. Should it fail all the same, a kill
+            // at this very moment would double lines, or tear one.
+            let _ = self.journal().note(place, accepted);
+        }
+    }
+
+    /// Notes that the batch was accepted to its end.
+    pub(crate) fn complete(&mut self) -> io::Result<()> {
+        let moved: Vec<Position> = mem::take(&mut self.moved).into_values().collect();
+        self.leftover.apply(self.place, &moved)?;
+        if mem::take(&mut self.is_in_journal) {
+            self.journal().clear()?;
+        }
+        self.settled = 0;
+        Ok(())
+    }
+
+    /// Takes up the batch that was under way.
+    fn settle(&mut self, batch: &mut Batch) -> io::Result<()> {
+        let Some(pending) = self.journal().pending()? else {
+            return Ok(());
+        };
+        let there = there_already(&self.path, pending.place, &pending.lines)?;
+        self.settled = there as u64;
+        self.is_in_journal = true;
+        let positions = pending.positions.into_iter();
+        self.moved
+            .extend(positions.map(|position| (position.slot, position)));
+        for line in pending.lines[there..].split_inclusive(|byte| *byte == b'\n') {
+            batch.push(None, ticks::now(), |lines| lines.extend_from_slice(line));
+            self.counts.recovered += 1;
+        }
+        Ok(())
+    }
+
+    fn fill_with_records(&mut self, lines: &mut LineWriter, batch: &mut Batch) -> io::Result<()> {
+        let Stage::Records(lanes) = &mut self.stage else {
+            return Ok(());
+        };
+        let (leftover, callsites, counts) = (&self.leftover, &self.callsites, &mut self.counts);
+        while !batch.is_full() {
+            let reached = lanes.next(&leftover.bytes, |record, source| {
+                let time_ns = source.date(leftover.clock.wall_ns(record.ticks));
+                match lines.write_recovered(record.bytes, time_ns, &source.thread, callsites, batch)
+                {
+                    Written::Line => counts.recovered += 1,
+                    Written::Filtered => {}
+                    Written::Unreadable => counts.unreadable += 1,
+                }
+            })?;
+            let Some(reached) = reached else {
+                let damaged = mem::take(&mut lanes.damaged);
+                self.end(&damaged, lines, batch);
+                break;
+            };
+            self.moved.insert(reached.slot, reached);
+        }
+        if !batch.is_empty() {
+            let moved: Vec<Position> = self.moved.values().copied().collect();
+            // Where memory is short it goes without: see `note`.
+            self.is_in_journal = self.journal().prepare(batch.rest(), &moved).is_ok();
+        }
+        Ok(())
+    }
+
+    /// Says what there was.
+    fn end(&mut self, damaged: &[Position], lines: &mut LineWriter, batch: &mut Batch) {
+        self.stage = Stage::Done;
+        self.counts.unreadable += damaged.len() as u64;
+        self.moved
+            .extend(damaged.iter().map(|page| (page.slot, *page)));
+        if self.counts.unreadable != 0 {
+            self.leftover.note_damage();
+        }
+        if self.counts == ShareCounts::default() && self.leftover.panic.is_none() {
+            return;
+        }
+        let leftover = &self.leftover;
+        let recovered = Recovered {
+            records: self.counts.recovered,
+            unreadable: self.counts.unreadable,
+            process: leftover.owner.pid,
+            program: leftover.program.as_deref(),
+            started: &line::time_text(leftover.owner.started_ns),
+            panic: leftover.panic.as_deref(),
+        };
+        lines.write_notice(ticks::now(), batch, |record| {
+            notice::recovered_records(record, &recovered);
+        });
+    }
+
+    fn journal(&self) -> Journal<'_> {
+        Journal::new(&self.leftover, self.place)
+    }
+}
+
+/// How many bytes of the journal's batch are in the file.
+fn there_already(path: &Path, place: Option<PlaceCopy>, lines: &[u8]) -> io::Result<usize> {
+    let Some(copy) = place else {
+        return Ok(0);
+    };
+    let accepted = usize::try_from(copy.accepted).unwrap_or(usize::MAX);
+    let accepted = accepted.min(lines.len());
+    let place = Place {
+        device: copy.device,
+        inode: copy.inode,
+        offset: copy.offset,
+    };
+    Ok(accepted + settle(path, place, &lines[accepted..])?)
+}

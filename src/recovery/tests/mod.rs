@@ -1,0 +1,267 @@
+//! What a recovery promises, whatever it is given.
+
+mod hostile;
+mod made;
+
+use std::fs;
+use std::io;
+use std::sync::Arc;
+
+use super::claim::{self, Claim};
+use super::recover::{recover, write};
+use super::share::Share;
+use crate::channel::arena::facts::Fact;
+use crate::drain::batch::Batch;
+use crate::drain::line::{Content, LineWriter};
+use crate::filter::SinkFilter;
+use crate::format;
+use crate::sink::{FilePlan, Sink, Target};
+use made::{Made, lines_of};
+
+fn lines() -> LineWriter {
+    LineWriter::new(
+        Content::Records,
+        format::in_words("json"),
+        SinkFilter::default(),
+    )
+}
+
+fn claimed(made: &Made) -> Arc<super::leftover::LeftoverFile> {
+    match claim::claim(&made.path).unwrap() {
+        Claim::Ours(leftover) => leftover,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn records_are_written_in_order_of_time_marked_and_the_file_is_gone() {
+    let mut made = Made::new();
+    made.page(0, 1, &[1, 4, 5], 1);
+    made.page(1, 2, &[2, 3, 8], 0);
+    made.page(2, 1, &[6, 7], 0);
+    made.tell(&Fact::Process {
+        program: "./server",
+    });
+    let report = recover(&made.path).unwrap();
+    assert!(report.is_complete(), "{report:?}");
+    assert_eq!(
+        (report.recovered, &report.processes[..]),
+        (7, &[made::OWNER.pid][..])
+    );
+    assert_eq!(made.numbers(), [2, 3, 4, 5, 6, 7, 8]);
+    let record = &lines_of(&made.log)[0];
+    let expected = r#"{"timestamp":"2023-11-14T22:13:20.000000Z","level":"INFO","target":"app::module","message":"record","number":2,"user":"ada","spans":["request"],"recovered":true}"#;
+    assert_eq!(
+        record,
+        &serde_json::from_str::<serde_json::Value>(expected).unwrap()
+    );
+    let [notice] = &made.notices()[..] else {
+        panic!("{:?}", made.notices());
+    };
+    assert_eq!(notice["message"], "records recovered");
+    assert_eq!(
+        (&notice["records"], &notice["unreadable"]),
+        (&7.into(), &0.into())
+    );
+    assert_eq!(
+        (&notice["process"], &notice["program"]),
+        (&made::OWNER.pid.into(), &"./server".into())
+    );
+    assert_eq!(notice["ended"], "killed, or aborted");
+    assert!(!made.path.exists());
+}
+
+#[test]
+fn why_a_process_ended_is_told_where_that_is_known() {
+    let mut made = Made::new();
+    made.tell(&Fact::Panic {
+        message: "no way",
+        location: Some("main.rs:1"),
+    });
+    made.page(0, 1, &[1], 0);
+    recover(&made.path).unwrap();
+    let notice = &made.notices()[0];
+    assert_eq!(
+        (&notice["ended"], &notice["panic"]),
+        (&"panic".into(), &"no way at main.rs:1".into())
+    );
+}
+
+#[test]
+fn a_leftover_of_which_nothing_is_left_goes_without_a_word() {
+    let mut made = Made::new();
+    made.page(0, 1, &[1, 2], 2);
+    let report = recover(made.directory.path()).unwrap();
+    assert_eq!(report, super::RecoveryReport::default());
+    assert!(!made.path.exists() && !made.log.exists());
+}
+
+#[test]
+fn a_batch_under_way_is_completed_wherever_the_kill_cut_it() {
+    let batch = b"{\"number\":1}\n{\"number\":2}\n{\"number\":3}\n";
+    for written in 0..=batch.len() {
+        let mut made = Made::new();
+        made.page(0, 1, &[1, 2, 3], 0);
+        made.page(1, 1, &[4], 0);
+        fs::write(&made.log, [b"{\"number\":0}\n", &batch[..written]].concat()).unwrap();
+        made.under_way(batch, &[made.end_of(0)], Some(13));
+        let report = recover(&made.path).unwrap();
+        assert!(report.is_complete(), "{report:?}");
+        assert_eq!(made.numbers(), [0, 1, 2, 3, 4], "{written}");
+        assert!(!made.path.exists());
+    }
+}
+
+#[test]
+fn a_batch_that_was_never_offered_is_written_whole() {
+    let mut made = Made::new();
+    made.page(0, 1, &[1, 2], 0);
+    made.under_way(b"{\"number\":1}\n{\"number\":2}\n", &[made.end_of(0)], None);
+    assert_eq!(recover(&made.path).unwrap().recovered, 2);
+    assert_eq!(made.numbers(), [1, 2]);
+}
+
+/// A sink that is killed once it has written so many bytes, and so many batches before.
+struct Killed {
+    sink: Box<dyn Sink>,
+    batches: usize,
+    bytes: usize,
+}
+
+impl Sink for Killed {
+    fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
+        self.sink.write(lines)
+    }
+
+    fn write_noting(
+        &mut self,
+        lines: &[u8],
+        note: &mut dyn FnMut(crate::sink::Place),
+    ) -> io::Result<usize> {
+        if self.batches == 0 {
+            let len = self.bytes.min(lines.len());
+            // As a kill within the write leaves it: the sink itself would take a torn line back.
+            let mut place = None;
+            let mut kept = |at| place = Some(at);
+            let _ = self.sink.write_noting(b"\n", &mut kept);
+            let place = place.unwrap();
+            note(place);
+            let file = fs::File::options().write(true).open(self.path()).unwrap();
+            file.set_len(place.offset).unwrap();
+            std::os::unix::fs::FileExt::write_all_at(&file, &lines[..len], place.offset).unwrap();
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        self.batches -= 1;
+        self.sink.write_noting(lines, note)
+    }
+
+    fn wait_for_room(&mut self, at_most: std::time::Duration) {
+        self.sink.wait_for_room(at_most);
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.sink.flush()
+    }
+
+    fn name(&self) -> &str {
+        self.sink.name()
+    }
+}
+
+impl Killed {
+    fn path(&self) -> &str {
+        self.sink.name().strip_prefix("file ").unwrap()
+    }
+}
+
+#[test]
+fn a_recovery_that_is_killed_is_taken_up_where_it_was() {
+    for bytes in [0, 1, 100, 199, 200, 1_000, 30_000, 100_000] {
+        let mut made = Made::new();
+        for slot in 0..400 {
+            let first = u64::from(slot) * 4;
+            made.page(
+                slot,
+                slot.into(),
+                &[first, first + 1, first + 2, first + 3],
+                0,
+            );
+        }
+        let mut kills = 0;
+        // Killed in its first batch, then in the next one, and so on.
+        for batches in [0, 0, 1, 0, 2] {
+            let leftover = claimed(&made);
+            let mut share = Share::new(leftover, 0, &made.log);
+            let sink = Target::File(FilePlan::new(made.log.clone()))
+                .open()
+                .unwrap();
+            let mut sink = Killed {
+                sink,
+                batches,
+                bytes,
+            };
+            kills += usize::from(write(&mut share, &mut lines(), &mut sink).is_err());
+        }
+        assert!(3 <= kills);
+        let report = recover(&made.path).unwrap();
+        assert!(report.is_complete(), "{report:?}");
+        assert!(made.numbers().into_iter().eq(0..1_600), "{bytes}");
+        assert!(!made.path.exists());
+    }
+}
+
+#[test]
+fn a_kill_after_the_write_and_before_the_positions_doubles_nothing() {
+    let mut made = Made::new();
+    made.page(0, 1, &[1, 2, 3], 0);
+    for _ in 0..3 {
+        let mut share = Share::new(claimed(&made), 0, &made.log);
+        let mut sink = Target::File(FilePlan::new(made.log.clone()))
+            .open()
+            .unwrap();
+        let mut batch = Batch::default();
+        if share.fill(&mut lines(), &mut batch).unwrap() {
+            let mut note = |place| share.note(place, 0);
+            let accepted = sink.write_noting(batch.rest(), &mut note).unwrap();
+            assert_eq!(accepted, batch.rest().len());
+        }
+    }
+    recover(&made.path).unwrap();
+    assert_eq!(made.numbers(), [1, 2, 3]);
+}
+
+#[test]
+fn a_damaged_record_ends_its_page_and_no_other() {
+    let mut made = Made::new();
+    made.page(0, 1, &[1, 2, 3], 0);
+    made.page(1, 1, &[4], 0);
+    let (page, _) = made.layout.page(0).unwrap();
+    let first = u64::from(made.end_of(0).position / 3);
+    // The length of the second record.
+    made.put(page + first, &u32::MAX.to_le_bytes());
+    let report = recover(&made.path).unwrap();
+    assert_eq!((report.recovered, report.unreadable), (2, 1), "{report:?}");
+    assert_eq!(made.numbers(), [1, 4]);
+    assert_eq!(made.notices()[0]["level"], "ERROR");
+    let kept = made.directory.path().join("1-a.pages.damaged");
+    assert!(kept.exists() && !made.path.exists());
+}
+
+#[test]
+fn what_is_no_leftover_is_set_aside() {
+    let made = Made::new();
+    made.put_u64(0, u64::MAX);
+    let report = recover(made.directory.path()).unwrap();
+    assert_eq!(report.failures.len(), 1);
+    assert!(made.directory.path().join("1-a.pages.damaged").exists());
+    assert_eq!(recover(made.directory.path()).unwrap().failures.len(), 0);
+}
+
+#[test]
+fn what_another_version_wrote_is_left_to_it() {
+    let made = Made::new();
+    made.put(8, &u32::MAX.to_ne_bytes());
+    let report = recover(made.directory.path()).unwrap();
+    assert!(report.failures[0].contains("another version"), "{report:?}");
+    assert!(made.path.exists());
+}

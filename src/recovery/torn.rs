@@ -1,0 +1,57 @@
+//! A line that a kill tore, found by another process that writes to the same file.
+//!
+//! It is cut off, since it will be written whole by whoever recovers what the dead process left:
+//! would the finder end it with a line break instead, a torn line would stay in the file for good.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use super::claim::{self, Sight};
+use super::directory;
+use super::journal::{Journal, Pending};
+use crate::channel::arena;
+use crate::sink::file::{TORN_TAIL, settle_locked};
+
+/// From now on sinks ask here whose a torn line is.
+pub(crate) fn watch_torn_tails() {
+    let _ = TORN_TAIL.set(cut_torn_tail);
+}
+
+/// Cuts off the line with which the file ends, if a dead process left the whole of it. The file's
+/// lock is held.
+fn cut_torn_tail(path: &Path, file: &File) {
+    for directory in arena::candidates() {
+        for leftover in directory::files_in(&directory).unwrap_or_default() {
+            // What cannot be read accounts for nothing.
+            let _ = claim::look(&leftover, |sight| settle_sinks(sight, path, file));
+        }
+    }
+}
+
+fn settle_sinks(sight: &Sight<'_>, path: &Path, file: &File) {
+    if sight.is_alive {
+        return;
+    }
+    for sink in sight.leftover.sinks_at(path) {
+        let pending = Journal::new(sight.leftover, sink.place).pending();
+        if let Ok(Some(pending)) = pending {
+            // The line then gets its end from the finder.
+            let _ = settle_batch(&pending, file);
+        }
+    }
+}
+
+fn settle_batch(pending: &Pending, file: &File) -> io::Result<()> {
+    let Some(place) = pending.place else {
+        return Ok(());
+    };
+    let found = file.metadata()?;
+    let accepted = usize::try_from(place.accepted).unwrap_or(usize::MAX);
+    let rest = pending.lines.get(accepted..).unwrap_or_default();
+    if (found.dev(), found.ino()) == (place.device, place.inode) {
+        settle_locked(file, place.offset, rest)?;
+    }
+    Ok(())
+}
