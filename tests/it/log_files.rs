@@ -1,14 +1,12 @@
 //! All that lies in a log directory, once nobody writes to it any more.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
 use serde_json::Value;
-
-use crate::support::json_lines;
 
 /// The log files of a directory.
 pub(crate) struct LogFiles {
@@ -51,33 +49,23 @@ impl LogFiles {
             .map(|text| (text.len(), text.lines().count()))
     }
 
-    /// Every line of every file, each of which must be whole.
-    pub(crate) fn records(&self) -> Vec<Value> {
-        self.texts
-            .values()
-            .flat_map(|text| json_lines(text))
-            .collect()
-    }
-
-    /// The numbers of one process's records, file by file.
-    pub(crate) fn numbers(&self) -> Vec<Vec<u64>> {
-        let numbers = |text: &String| {
-            let records = json_lines(text).into_iter();
-            records
-                .filter_map(|record| record["number"].as_u64())
-                .collect()
-        };
-        self.texts.values().map(numbers).collect()
+    /// The numbers of the records, and by which process each was logged, file by file. Every line of
+    /// every file must be whole.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = Vec<(u64, u64)>> {
+        self.texts.values().map(|text| {
+            assert!(
+                text.is_empty() || text.ends_with('\n'),
+                "the last line is torn"
+            );
+            text.lines().filter_map(number).collect()
+        })
     }
 
     /// How often each number is there, by the process that logged it.
     pub(crate) fn counts(&self) -> BTreeMap<(u64, u64), usize> {
         let mut counts = BTreeMap::new();
-        for record in self.records() {
-            if let Some(number) = record["number"].as_u64() {
-                let process = record["pid"].as_u64().unwrap();
-                *counts.entry((process, number)).or_default() += 1;
-            }
+        for number in self.numbers().flatten() {
+            *counts.entry(number).or_default() += 1;
         }
         counts
     }
@@ -88,8 +76,7 @@ impl LogFiles {
         let counts = self.counts();
         let doubled = counts.iter().filter(|(_, count)| **count != 1);
         assert_eq!(doubled.collect::<Vec<_>>(), [], "not once");
-        let processes_found: std::collections::BTreeSet<_> =
-            counts.keys().map(|(process, _)| *process).collect();
+        let processes_found: BTreeSet<_> = counts.keys().map(|(process, _)| *process).collect();
         assert_eq!(processes_found.len(), processes);
         for process in processes_found {
             for number in 0..records_each {
@@ -101,6 +88,14 @@ impl LogFiles {
         }
         assert_eq!(counts.len() as u64, processes as u64 * records_each);
     }
+}
+
+/// The process that logged the record, and its number. `None` for the pipeline's own notices.
+fn number(line: &str) -> Option<(u64, u64)> {
+    let record: Value =
+        serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+    let number = record["number"].as_u64()?;
+    Some((record["pid"].as_u64().unwrap(), number))
 }
 
 fn read(path: &Path) -> String {
