@@ -8,6 +8,7 @@
 mod allocator;
 mod capture;
 mod child;
+mod crash_safe;
 mod exits;
 mod failing;
 mod flush;
