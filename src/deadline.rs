@@ -1,6 +1,8 @@
 //! A time-out becomes a point in time, whatever the user chose.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use crate::channel::sync::Instant;
 
 /// Longer time-outs mean a year: the clock ends somewhere.
 const TIMEOUT_MAX: Duration = Duration::from_secs(365 * 24 * 3600);

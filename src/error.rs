@@ -48,6 +48,20 @@ pub enum Error {
         /// What is wrong with them.
         cause: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The handler of SIGHUP could not be installed.
+    HandleHangup(io::Error),
+    /// A file cannot end at a time of day that there is not.
+    TimeOfDay {
+        /// 0 to 23, had it been right.
+        hour: u32,
+        /// 0 to 59, had it been right.
+        minute: u32,
+    },
+    /// A time zone is not in the IANA database.
+    TimeZone {
+        /// What it was called.
+        name: String,
+    },
     /// A writer thread could not be started.
     StartWriter(io::Error),
     /// The program has a global subscriber already: `init` was called twice, or another library
@@ -92,6 +106,17 @@ impl fmt::Display for Error {
             } => {
                 write!(formatter, "read {source} {directives:?}: {cause}")
             }
+            Error::HandleHangup(cause) => write!(formatter, "install handler of SIGHUP: {cause}"),
+            Error::TimeOfDay { hour, minute } => write!(
+                formatter,
+                "end log files at {hour:02}:{minute:02}: no such time of day"
+            ),
+            Error::TimeZone { name } => {
+                write!(
+                    formatter,
+                    "find time zone {name:?}: not in the IANA database"
+                )
+            }
             Error::StartWriter(cause) => write!(formatter, "start writer thread: {cause}"),
             Error::AlreadyInstalled => formatter
                 .write_str("install subscriber: the program has a global subscriber already"),
@@ -107,9 +132,14 @@ impl std::error::Error for Error {
         match self {
             Error::CreateDirectory { cause, .. }
             | Error::OpenFile { cause, .. }
+            | Error::HandleHangup(cause)
             | Error::StartWriter(cause) => cause.source(),
             Error::Filter { cause, .. } => cause.source(),
-            Error::WriterTaken | Error::AlreadyInstalled | Error::LoggerInstalled => None,
+            Error::TimeOfDay { .. }
+            | Error::TimeZone { .. }
+            | Error::WriterTaken
+            | Error::AlreadyInstalled
+            | Error::LoggerInstalled => None,
         }
     }
 }

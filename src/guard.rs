@@ -3,11 +3,13 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use crate::channel::sync::{Instant, thread};
 use crate::deadline;
-use crate::pipeline::Pipeline;
+use crate::drain::durable::NotDurable;
+use crate::pipeline::{Pipeline, Running};
+use crate::sink::Control;
 use crate::stats::Stats;
 
 /// How often a shutdown looks whether the writers have ended, once everything is written.
@@ -77,7 +79,7 @@ impl Report {
     }
 }
 
-/// A flush did not get everything written in time.
+/// A flush did not keep its promise.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -92,21 +94,37 @@ impl Report {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FlushError {
-    /// Records that wait, summed over the sinks.
+    /// Records that wait to be written, summed over the sinks.
     pub pending: u64,
+    /// Whether everything could be written, but a file could not be synced to the disk. Otherwise
+    /// time ran out.
+    pub is_sync_failed: bool,
 }
 
 impl fmt::Display for FlushError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let pending = self.pending;
+        if self.is_sync_failed {
+            return formatter.write_str("flush log: the disk failed, unsynced records may be lost");
+        }
         write!(
             formatter,
-            "flush log: time ran out with {} records waiting",
-            self.pending
+            "flush log: time ran out with {pending} records waiting"
         )
     }
 }
 
 impl std::error::Error for FlushError {}
+
+impl FlushError {
+    /// `why` it is not on the disk, unless time ran out.
+    fn new(running: &Running, why: Option<NotDurable>) -> Self {
+        FlushError {
+            pending: running.stats().waiting(),
+            is_sync_failed: why.is_some(),
+        }
+    }
+}
 
 impl Guard {
     pub(crate) fn new(pipeline: Arc<Pipeline>) -> Self {
@@ -115,6 +133,9 @@ impl Guard {
 
     /// Returns once everything that was logged before the call is written: handed to the system by
     /// each sink. Other threads may go on logging, that does not put it off.
+    ///
+    /// What the system has survives the end of the process, whatever ends it, but not a power cut:
+    /// for that there is [`flush_durable`](Guard::flush_durable).
     ///
     /// It blocks the thread; async code uses [`flush_async`](Guard::flush_async).
     ///
@@ -135,9 +156,42 @@ impl Guard {
         if running.drain().flush_until(deadline::after(timeout)) {
             return Ok(());
         }
-        Err(FlushError {
-            pending: running.stats().waiting(),
-        })
+        Err(FlushError::new(&running, None))
+    }
+
+    /// Returns once everything that was logged before the call is on the disk, so that it survives
+    /// a power cut: written, and then synced (fdatasync) by each sink that is a file. Other sinks
+    /// have no disk of their own: they are flushed, as by [`flush`](Guard::flush).
+    ///
+    /// All who wait at the same time share one sync of each file. It blocks the thread; async code
+    /// uses [`flush_durable_async`](Guard::flush_durable_async).
+    ///
+    /// # Errors
+    ///
+    /// [`FlushError`] if that takes longer than `timeout`, or if the sync of a file fails. Then
+    /// some of what was written to the file since its last sync may never be on the disk; what
+    /// the pipeline does about that depends on the [`SyncPolicy`](crate::SyncPolicy). A
+    /// later call that succeeds speaks for what was logged since the failure, and for what was
+    /// written again because of it.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let directory = tempfile::tempdir()?;
+    /// # let path = directory.path().join("app.jsonl");
+    /// # let (_layer, guard) = offloop::builder().file(path).build::<tracing_subscriber::Registry>()?;
+    /// guard.flush_durable(std::time::Duration::from_secs(5))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn flush_durable(&self, timeout: Duration) -> Result<(), FlushError> {
+        let running = self.pipeline.running();
+        let drain = running.drain();
+        let outcome = drain.finish(drain.flush_durable(), deadline::after(timeout));
+        match outcome {
+            Some(Ok(())) => Ok(()),
+            Some(Err(why)) => Err(FlushError::new(&running, Some(why))),
+            None => Err(FlushError::new(&running, None)),
+        }
     }
 
     /// The same without blocking the thread, on any executor. There is no deadline: a sink that
@@ -157,12 +211,39 @@ impl Guard {
         // Once the writers have been told to end, what comes later is written by whoever wants it
         // written. That may take long, and this must not.
         if running.channel().is_closed() {
-            let write = move || running.drain().flush_until(deadline::after(Duration::MAX));
-            let helper = thread::Builder::new().name("offloop-flush".to_owned());
-            // No thread to be had: the writers' own, if they still run, are all that is left.
-            let _ = helper.spawn(write);
+            running.write_aside();
         }
         flushed
+    }
+
+    /// The same as [`flush_durable`](Guard::flush_durable) without blocking the thread, on any
+    /// executor. There is no deadline: a disk that stalls for good makes it wait for good.
+    ///
+    /// # Errors
+    ///
+    /// [`FlushError`] if the sync of a file fails.
+    ///
+    /// ```
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    /// # runtime.block_on(async {
+    /// # let memory = offloop::Memory::new();
+    /// # let (_layer, guard) = offloop::builder().memory(&memory).build::<tracing_subscriber::Registry>().unwrap();
+    /// guard.flush_durable_async().await?;
+    /// # Ok::<_, offloop::FlushError>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn flush_durable_async(
+        &self,
+    ) -> impl Future<Output = Result<(), FlushError>> + Send + 'static {
+        let running = Arc::clone(&self.pipeline.running());
+        let synced = running.drain().flush_durable();
+        if running.channel().is_closed() {
+            running.write_aside();
+        }
+        async move {
+            let synced = synced.await;
+            synced.map_err(|why| FlushError::new(&running, Some(why)))
+        }
     }
 
     /// Writes everything and ends the writers. Returns after `timeout` at the latest, with what
@@ -221,6 +302,45 @@ impl Guard {
             // No thread to be had: better late than lost.
             Err(_) => self.shutdown(timeout),
         }
+    }
+
+    /// Has every log file closed, and opened anew by its path, before anything else is written to
+    /// it. Returns at once.
+    ///
+    /// A file that was renamed, removed or replaced is noticed without that, with the next record;
+    /// this is for who wants to be sure of it at a certain point, and see the new file appear. See
+    /// also [`Builder::reopen_on_hangup`](crate::Builder::reopen_on_hangup).
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let directory = tempfile::tempdir()?;
+    /// # let (path, old) = (directory.path().join("app.jsonl"), directory.path().join("app.1.jsonl"));
+    /// # let (_layer, guard) = offloop::builder().file(&path).build::<tracing_subscriber::Registry>()?;
+    /// std::fs::rename(&path, &old)?;
+    /// guard.reopen();
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn reopen(&self) {
+        self.pipeline.ask_files(Control::ask_to_reopen);
+    }
+
+    /// Ends every log file that is not empty, whatever its [`Rotation`](crate::Rotation): it gets
+    /// the name of an old one, and the next record goes to a new file. Returns at once.
+    ///
+    /// Where processes share a file, one of them asks for it.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let directory = tempfile::tempdir()?;
+    /// # let path = directory.path().join("app.jsonl");
+    /// # let (_layer, guard) = offloop::builder().file(&path).build::<tracing_subscriber::Registry>()?;
+    /// guard.rotate();
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn rotate(&self) {
+        self.pipeline.ask_files(Control::ask_to_rotate);
     }
 
     /// What became of the records so far.
@@ -297,7 +417,7 @@ mod tests {
         let builder = crate::builder().exit_timeout(endless);
         let (writer, guard) = builder.non_blocking(std::io::sink()).unwrap();
         let has_ended = AtomicBool::new(false);
-        thread::scope(|scope| {
+        std::thread::scope(|scope| {
             for mut writer in [writer.clone(), writer.clone(), writer.clone(), writer] {
                 let has_ended = &has_ended;
                 scope.spawn(move || {

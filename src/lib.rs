@@ -22,6 +22,19 @@
 //! # assert!(line.contains(r#""level":"INFO""#) && line.contains(r#""message":"signed in","user":42"#));
 //! ```
 //!
+//! # What survives what
+//!
+//! A record belongs to one of three classes, by how far it has come:
+//!
+//! | class | reached | survives |
+//! |---|---|---|
+//! | memory | when the log call returns | the end of `main`, `exit`, a panic, SIGTERM with a handler |
+//! | process | once it is written: [`Guard::flush`], by itself within milliseconds | whatever ends the process: SIGKILL, abort, the OOM killer |
+//! | disk | after [`Guard::flush_durable`], [`audit!`], or by itself as a [`SyncPolicy`] says | a system crash, a power cut |
+//!
+//! Only sinks that are files reach the last class. A disk that fails a sync is not believed again:
+//! see [`Sink::sync`].
+//!
 //! The modules stand in the order in which a record meets them: capture, channel, drain, format,
 //! sink.
 
@@ -31,6 +44,7 @@ mod drain;
 mod format;
 mod sink;
 
+mod audit;
 mod complaint;
 mod config;
 mod crash;
@@ -47,16 +61,25 @@ mod pipeline;
 mod signal;
 mod stats;
 
+pub use audit::{AuditError, Receipt};
 pub use channel::overflow::{LossReason, Overflow};
-pub use config::{Builder, Sink};
+pub use config::{Builder, Rotation, Sink};
+pub use drain::sync::SyncPolicy;
 pub use error::Error;
 pub use guard::{FlushError, Guard, Report};
 pub use install::stats;
 pub use non_blocking::{NonBlocking, non_blocking};
 #[cfg(feature = "tokio")]
 pub use signal::shutdown_signal;
-pub use sink::Memory;
+pub use sink::{Compression, Memory, Retention};
 pub use stats::{Counts, CrashSafety, Lost, SinkStats, Stats};
+
+/// What the macros need.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::audit::Audit;
+    pub use tracing;
+}
 
 /// Installs offloop as the program's subscriber: JSON lines on stdout, `RUST_LOG` respected, `info`
 /// where that is not set.

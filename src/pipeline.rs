@@ -4,26 +4,29 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::thread;
+use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard as Loaded};
 
-use crate::capture::thread::{self, Pushed};
+use crate::capture::thread::{self as local, Pushed};
 use crate::channel::arena::ArenaPlan;
 use crate::channel::arena::facts::Fact;
 use crate::channel::overflow::Overflow;
+use crate::channel::sync::Instant;
 use crate::channel::{self, Channel};
 use crate::complaint::Complaints;
 use crate::deadline;
 use crate::drain::line::{Content, LineWriter};
+use crate::drain::sync::SyncPolicy;
 use crate::drain::worker::Worker;
 use crate::drain::{Delays, Drain, SinkState};
 use crate::error::Error;
 use crate::filter::SinkFilter;
 use crate::format::Format;
-use crate::sink::{Sink, Target};
+use crate::sink::{Control, Sink, Target};
 use crate::stats::{self, Stats};
-use crate::{crash, exit, fork};
+use crate::{audit, crash, exit, fork};
 
 /// Everything that a pipeline is made from. Kept, since a forked child makes its own.
 pub(crate) struct Plan {
@@ -42,9 +45,16 @@ pub(crate) struct SinkPlan {
     pub(crate) target: Target,
     pub(crate) format: Box<dyn Fn() -> Box<dyn Format> + Send + Sync>,
     pub(crate) filter: SinkFilter,
+    pub(crate) sync: SyncPolicy,
     /// Format and filter in words, for who writes to the sink after a crash.
     pub(crate) description: String,
     pub(crate) directives: Option<String>,
+}
+
+impl SinkPlan {
+    fn keeps_audits(&self) -> bool {
+        self.target.keeps_audits() && self.filter.would_want(audit::TARGET, audit::LEVEL)
+    }
 }
 
 /// A pipeline that works in whichever process it is used.
@@ -67,8 +77,15 @@ pub(crate) struct Running {
 }
 
 impl Pipeline {
-    /// Opens the sinks and starts the writers.
-    pub(crate) fn start(mut plan: Plan) -> Result<Arc<Self>, Error> {
+    /// Opens the sinks and starts the writers. What waits when the process ends is written then.
+    pub(crate) fn start(plan: Plan) -> Result<Arc<Self>, Error> {
+        let pipeline = Self::start_unregistered(plan)?;
+        exit::register(&pipeline.running.load());
+        Ok(pipeline)
+    }
+
+    /// The same, but the end of the process does not see to it.
+    pub(crate) fn start_unregistered(mut plan: Plan) -> Result<Arc<Self>, Error> {
         static IDS: AtomicU64 = AtomicU64::new(0);
         fork::watch();
         let sinks = plan.sinks.iter_mut().map(|sink| sink.target.open());
@@ -82,7 +99,6 @@ impl Pipeline {
             running.channel.arena().discard();
             Error::start_writer(cause)
         })?;
-        exit::register(&running);
         let id = IDS.fetch_add(1, Ordering::Relaxed);
         Ok(Arc::new(Pipeline {
             id,
@@ -100,7 +116,7 @@ impl Pipeline {
     /// Hands over a record that is encoded already.
     #[inline]
     pub(crate) fn push(&self, level: u8, record: &[u8]) {
-        if thread::push(self, level, record) == Pushed::Late {
+        if local::push(self, level, record) == Pushed::Late {
             self.running().write_if_late();
         }
     }
@@ -114,6 +130,14 @@ impl Pipeline {
         drop(running);
         self.start_in_child();
         self.running.load()
+    }
+
+    /// Has the sinks that are files do what `ask` tells their controls, soon.
+    pub(crate) fn ask_files(&self, ask: impl Fn(&Control)) {
+        let targets = self.plan.sinks.iter().map(|sink| &sink.target);
+        targets.filter_map(Target::control).for_each(ask);
+        // Nobody waits for it; it makes the writers look around.
+        drop(self.running().drain().flush());
     }
 
     #[cold]
@@ -181,11 +205,12 @@ impl Running {
             .inlets()
             .iter()
             .zip(&sinks)
+            .zip(&plan.sinks)
             .zip(crash_unsafe)
-            .map(|((inlet, sink), crash_unsafe)| {
+            .map(|(((inlet, sink), plan_of_sink), crash_unsafe)| {
                 let mut state = SinkState::new(name(sink), Arc::clone(inlet), sinks.len());
                 state.crash_unsafe = crash_unsafe;
-                state
+                state.keeping_audits(sink.is_some() && plan_of_sink.keeps_audits())
             })
             .collect();
         let workers = sinks.into_iter().zip(&plan.sinks).zip(journals);
@@ -195,7 +220,8 @@ impl Running {
             let lines = LineWriter::new(plan.content, (plan_of_sink.format)(), filter);
             let (channel, states) = (Arc::clone(&channel), Arc::clone(&states));
             let complaints = plan.complaints.clone();
-            let mut worker = Worker::new(channel, states, place, sink, lines, complaints);
+            let mut worker = Worker::new(channel, states, place, sink, lines, complaints)
+                .syncing(plan_of_sink.sync);
             worker.keep_journal(journal);
             worker
         });
@@ -252,6 +278,16 @@ impl Running {
             .flush_until(deadline::after(Duration::from_micros(patience_us)));
         let left = patience_us.saturating_sub(began.elapsed().as_micros() as u64);
         self.late_patience_us.fetch_min(left, Ordering::Relaxed);
+    }
+
+    /// Writes what waits now on a thread of its own, for somebody who must not wait himself: once
+    /// the writers have been told to end, nobody else may come to it.
+    pub(crate) fn write_aside(self: &Arc<Self>) {
+        let running = Arc::clone(self);
+        let write = move || running.drain.flush_until(deadline::after(Duration::MAX));
+        let helper = thread::Builder::new().name("offloop-flush".to_owned());
+        // No thread to be had: the writers' own, if they still run, are all that is left.
+        let _ = helper.spawn(write);
     }
 
     /// Writes what waits, as the process ends. Records that come later, from destructors and from

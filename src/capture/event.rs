@@ -10,6 +10,7 @@ use super::record::Encoder;
 use super::span::Span;
 use super::thread::{self, Pushed};
 use super::visit::Visitor;
+use crate::audit;
 use crate::channel::overflow::level_index;
 use crate::pipeline::Pipeline;
 
@@ -24,6 +25,23 @@ pub(crate) enum Context {
 /// Encodes an event and hands it over.
 #[inline]
 pub(crate) fn capture(pipeline: &Pipeline, event: &Event<'_>, context: &Context) {
+    if audit::is_under_way() {
+        return capture_audited(pipeline, event, context);
+    }
+    hand_over(pipeline, event, context);
+}
+
+/// Another record may be logged where a value of the audit record is formatted.
+#[cold]
+fn capture_audited(pipeline: &Pipeline, event: &Event<'_>, context: &Context) {
+    if !audit::is_audit(event.metadata()) {
+        return hand_over(pipeline, event, context);
+    }
+    audit::take(pipeline, || hand_over(pipeline, event, context));
+}
+
+#[inline]
+fn hand_over(pipeline: &Pipeline, event: &Event<'_>, context: &Context) {
     let level = level_index(*event.metadata().level());
     let pushed = thread::with_local(|local| {
         local.with_scratch(|bytes| {
@@ -59,7 +77,7 @@ fn capture_late(pipeline: &Pipeline, event: &Event<'_>, context: &Context, pushe
 #[inline]
 fn encode(bytes: &mut Buffer, event: &Event<'_>, write_spans: impl FnOnce(&mut Buffer) -> bool) {
     known::note(event.metadata());
-    let mut encoder = Encoder::record(bytes, event.metadata(), write_spans);
-    event.record(&mut Visitor(&mut encoder));
-    encoder.finish();
+    let mut visitor = Visitor(Encoder::record(bytes, event.metadata(), write_spans));
+    event.record(&mut visitor);
+    visitor.0.finish();
 }

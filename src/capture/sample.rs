@@ -14,7 +14,7 @@ use tracing::{Callsite, Level, Metadata};
 
 use super::buffer::Buffer;
 use super::callsite::Callsites;
-use super::record::{Encoder, Name, Record, ThreadLabel, Value, write_span};
+use super::record::{Encoder, Name, RawText, Record, ThreadLabel, Value, write_span};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Sample {
@@ -122,10 +122,11 @@ impl SampleValue {
             }
             (SampleValue::Bool(expected), Value::Bool(value)) => expected == value,
             (SampleValue::Str(expected), Value::Str(value))
-            | (SampleValue::Text(expected), Value::Text(value)) => expected == value,
+            | (SampleValue::Text(expected), Value::Text(value)) => expected == value.as_str(),
             (SampleValue::Bytes(expected), Value::Bytes(value)) => expected == value,
             (SampleValue::Error(expected), Value::Error(messages)) => {
-                messages.clone().eq(expected.iter().map(String::as_str))
+                let messages = messages.clone().map(RawText::as_str);
+                messages.eq(expected.iter().map(String::as_str))
             }
             _ => false,
         }

@@ -37,9 +37,9 @@ impl Span {
     pub(crate) fn open(attributes: &Attributes<'_>, parent: Option<Arc<Span>>) -> Arc<Self> {
         known::note(attributes.metadata());
         let encode = |bytes: &mut Buffer| {
-            let mut encoder = Encoder::fields(bytes, SPAN_BYTES_MAX);
-            attributes.record(&mut Visitor(&mut encoder));
-            let is_cut = encoder.is_cut();
+            let mut visitor = Visitor(Encoder::fields(bytes, SPAN_BYTES_MAX));
+            attributes.record(&mut visitor);
+            let is_cut = visitor.0.is_cut();
             (bytes.as_slice().into(), is_cut)
         };
         let encoded = thread::with_local(|local| local.with_scratch(encode));
@@ -61,9 +61,9 @@ impl Span {
     /// Adds fields, or replaces their former values.
     pub(crate) fn record(&self, values: &Values<'_>) {
         let mut new = Buffer::new();
-        let mut encoder = Encoder::fields(&mut new, SPAN_BYTES_MAX);
-        values.record(&mut Visitor(&mut encoder));
-        if encoder.is_cut() {
+        let mut visitor = Visitor(Encoder::fields(&mut new, SPAN_BYTES_MAX));
+        values.record(&mut visitor);
+        if visitor.0.is_cut() {
             // Relaxed: the mark below publishes it.
             self.is_cut.store(true, Ordering::Relaxed);
         }

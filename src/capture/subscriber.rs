@@ -15,14 +15,14 @@ use tracing_subscriber::filter::Targets;
 use super::event::{self, Context};
 use super::span::Span;
 use super::thread::{self, Entered};
-use crate::filter::{level_max, wants_callsite};
+use crate::filter::WithAudits;
 use crate::pipeline::Pipeline;
 
 /// Captures events and spans. Decides once for each callsite whether it is on.
 #[derive(Debug)]
 pub(crate) struct OffloopSubscriber {
     pipeline: Arc<Pipeline>,
-    targets: Targets,
+    targets: WithAudits<Targets>,
     spans: Slab<OpenSpan, SpanSlots>,
 }
 
@@ -44,7 +44,7 @@ struct OpenSpan {
 }
 
 impl OffloopSubscriber {
-    pub(crate) fn new(pipeline: Arc<Pipeline>, targets: Targets) -> Self {
+    pub(crate) fn new(pipeline: Arc<Pipeline>, targets: WithAudits<Targets>) -> Self {
         OffloopSubscriber {
             pipeline,
             targets,
@@ -54,6 +54,13 @@ impl OffloopSubscriber {
 
     fn span(&self, id: &Id) -> Option<Arc<Span>> {
         self.spans.get(key(id)).map(|open| Arc::clone(&open.span))
+    }
+
+    /// Captures an event that names its parent, or wants to have none.
+    #[inline(never)]
+    fn event_elsewhere(&self, event: &Event<'_>) {
+        let span = event.parent().and_then(|id| self.span(id));
+        event::capture(&self.pipeline, event, &Context::Explicit(span));
     }
 
     fn current(&self) -> Option<Arc<Span>> {
@@ -69,7 +76,7 @@ fn key(id: &Id) -> usize {
 
 impl Subscriber for OffloopSubscriber {
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
-        if wants_callsite(&self.targets, metadata) {
+        if self.targets.wants_callsite(metadata) {
             Interest::always()
         } else {
             Interest::never()
@@ -77,11 +84,11 @@ impl Subscriber for OffloopSubscriber {
     }
 
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        wants_callsite(&self.targets, metadata)
+        self.targets.wants_callsite(metadata)
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        Some(level_max(&self.targets))
+        Some(self.targets.level_max())
     }
 
     fn new_span(&self, attributes: &Attributes<'_>) -> Id {
@@ -109,12 +116,10 @@ impl Subscriber for OffloopSubscriber {
 
     #[inline]
     fn event(&self, event: &Event<'_>) {
-        let context = match event.parent() {
-            Some(id) => Context::Explicit(self.span(id)),
-            None if event.is_contextual() => Context::Current,
-            None => Context::Explicit(None),
-        };
-        event::capture(&self.pipeline, event, &context);
+        if event.is_contextual() {
+            return event::capture(&self.pipeline, event, &Context::Current);
+        }
+        self.event_elsewhere(event);
     }
 
     fn enter(&self, id: &Id) {

@@ -1,7 +1,7 @@
 //! What a thread keeps at hand, so that a log call has to ask nobody: its lanes, the spans that it
 //! has entered, a buffer to encode in.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -20,7 +20,7 @@ thread_local! {
     static LOCAL: Local = const { Local {
         lanes: RefCell::new(Vec::new()),
         entered: RefCell::new(Vec::new()),
-        scratch: Cell::new(Buffer::new()),
+        scratch: RefCell::new(Buffer::new()),
     } };
 }
 
@@ -29,7 +29,7 @@ pub(crate) struct Local {
     /// One for each pipeline that the thread has logged to.
     lanes: RefCell<Vec<LocalLane>>,
     entered: RefCell<Vec<Entered>>,
-    scratch: Cell<Buffer>,
+    scratch: RefCell<Buffer>,
 }
 
 struct LocalLane {
@@ -66,10 +66,20 @@ impl Local {
     /// Lends the thread's buffer to `encode`. A log call within a log call gets a new one.
     #[inline]
     pub(crate) fn with_scratch<T>(&self, encode: impl FnOnce(&mut Buffer) -> T) -> T {
-        let mut bytes = self.scratch.take();
-        let result = encode(&mut bytes);
-        if bytes.capacity() <= SCRATCH_BYTES_KEPT {
-            self.scratch.set(bytes);
+        let (mut lent, mut own);
+        let bytes = match self.scratch.try_borrow_mut() {
+            Ok(scratch) => {
+                lent = scratch;
+                &mut *lent
+            }
+            Err(_) => {
+                own = Buffer::new();
+                &mut own
+            }
+        };
+        let result = encode(bytes);
+        if SCRATCH_BYTES_KEPT < bytes.capacity() {
+            *bytes = Buffer::new();
         }
         result
     }

@@ -8,13 +8,13 @@ use tracing::field::{Field, Visit};
 use super::record::{Encoder, Name};
 
 /// Writes every value that it visits, with its type.
-pub(crate) struct Visitor<'v, 'b>(pub(crate) &'v mut Encoder<'b>);
+pub(crate) struct Visitor<'b>(pub(crate) Encoder<'b>);
 
 fn name(field: &Field) -> Name<'static> {
     Name::Index(field.index())
 }
 
-impl Visit for Visitor<'_, '_> {
+impl Visit for Visitor<'_> {
     fn record_i64(&mut self, field: &Field, value: i64) {
         self.0.i64(name(field), value);
     }

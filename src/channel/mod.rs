@@ -23,14 +23,13 @@ pub(crate) mod page;
 pub(crate) mod pool;
 mod sleeper;
 pub(crate) mod sync;
-#[cfg(all(test, not(offloop_loom)))]
+#[cfg(all(test, not(any(offloop_loom, offloop_shuttle))))]
 mod tests;
 pub(crate) mod ticks;
 
 use std::cell::Cell;
-use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender};
 
@@ -40,7 +39,9 @@ use self::arena::Arena;
 use self::overflow::{LaneCounters, LossReason, Overflow, SharedCounters, is_urgent};
 use self::page::{IdlePage, PageReader, PageWriter};
 use self::pool::{Pool, page_bytes_for};
-use self::sync::{AtomicBool, AtomicUsize, Ordering, Queue};
+use self::sync::{
+    AtomicBool, AtomicU64, AtomicUsize, Instant, Mutex, Ordering, Queue, thread_local,
+};
 use crate::capture::known;
 use crate::capture::record::ThreadLabel;
 use crate::deadline;
@@ -66,16 +67,16 @@ pub(crate) fn as_reader(part: impl FnOnce()) {
     struct Restore(bool);
     impl Drop for Restore {
         fn drop(&mut self) {
-            IS_READER.set(self.0);
+            IS_READER.with(|is_reader| is_reader.set(self.0));
         }
     }
-    let _restore = Restore(IS_READER.replace(true));
+    let _restore = Restore(IS_READER.with(|is_reader| is_reader.replace(true)));
     part();
 }
 
 /// Whether the current thread is a reader.
 pub(crate) fn is_reader() -> bool {
-    IS_READER.get()
+    IS_READER.with(Cell::get)
 }
 
 /// The crossing: one for each pipeline.
@@ -94,7 +95,7 @@ pub(crate) struct Channel {
     lane_numbers: AtomicU64,
     /// Callers under back-pressure, and what tells them of a page.
     waiting: AtomicUsize,
-    room: (Sender<()>, Receiver<()>),
+    room: Queue<()>,
     /// Whether the readers have stopped: a caller then sees to its record itself.
     is_closed: AtomicBool,
     /// How many callsites the arena has been told of. There is no end to it without a file.
@@ -163,7 +164,7 @@ impl Channel {
             shared_page: Mutex::default(),
             lane_numbers: AtomicU64::new(SHARED_LANE + 1),
             waiting: AtomicUsize::new(0),
-            room: crossbeam_channel::bounded(1),
+            room: Queue::new(1),
             is_closed: AtomicBool::new(false),
             callsites_told: AtomicUsize::new(callsites_told),
             pool,
@@ -280,7 +281,7 @@ impl Channel {
     pub(crate) fn put(&self, page: Option<IdlePage>) {
         self.pool.put(page);
         if self.waiting.load(Ordering::Relaxed) != 0 {
-            let _ = self.room.0.try_send(());
+            let _ = self.room.push(());
         }
     }
 
@@ -378,14 +379,14 @@ impl Channel {
         let page = loop {
             if let Some(page) = self.pool.take(len, is_urgent(level)) {
                 // There may be more room: pass the word on.
-                let _ = self.room.0.try_send(());
+                let _ = self.room.push(());
                 break Some(page);
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 break None;
             }
-            let _ = self.room.1.recv_timeout(left.min(ROOM_POLL));
+            let _ = self.room.pop_within(left.min(ROOM_POLL));
             self.wake_readers();
         };
         self.waiting.fetch_sub(1, Ordering::Relaxed);

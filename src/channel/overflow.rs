@@ -1,8 +1,10 @@
 //! What happens to a record when the memory budget is used up, and who counts it.
 
+use std::cell::Cell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+
+use super::sync::{AtomicU64, Ordering};
 
 /// What happens to a record that finds the memory budget used up.
 ///
@@ -106,6 +108,16 @@ pub(crate) fn is_urgent(level: u8) -> bool {
     3 <= level
 }
 
+thread_local! {
+    static LOST: Cell<u64> = const { Cell::new(0) };
+}
+
+/// How many losses the current thread has counted. Who compares it before and after a log call
+/// knows whether that call's record was lost at once.
+pub(crate) fn lost_by_this_thread() -> u64 {
+    LOST.try_with(Cell::get).unwrap_or_default()
+}
+
 /// What was lost: counts by reason and level, first and last time in ticks. Many threads may
 /// count, each at its own copy where that matters.
 #[derive(Debug)]
@@ -130,6 +142,7 @@ impl LossCounters {
 
     /// Counts one lost record.
     pub(crate) fn count(&self, reason: LossReason, level: u8, ticks: u64) {
+        let _ = LOST.try_with(|lost| lost.set(lost.get().wrapping_add(1)));
         // The times come before the count, so that whoever reports the count has them. Relaxed: a
         // time that is seen late only blurs a report.
         for first in &self.first_ticks {
@@ -228,7 +241,9 @@ impl LaneCounters {
     /// Counts a record that a log call handed over. Only for the thread that owns the counters.
     #[inline]
     pub(crate) fn accept(&self, level: u8) {
-        let counter = &self.accepted[level as usize % LEVELS];
+        let Some(counter) = self.accepted.get(level as usize) else {
+            return;
+        };
         // No read-modify-write: nobody else writes. Relaxed: the Release store that commits the
         // record publishes this count too, so whoever sees the record sees it counted.
         counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);

@@ -24,7 +24,7 @@ pub(crate) struct Pool {
     /// The most that was in use since the pool was last tended, and the most that lately was.
     peak_bytes: AtomicUsize,
     recent_peak_bytes: AtomicUsize,
-    idle: Queue<IdlePage>,
+    pub(super) idle: Queue<IdlePage>,
 }
 
 impl Pool {
@@ -185,8 +185,12 @@ impl Pool {
 pub(crate) fn page_bytes_for(budget_bytes: usize) -> usize {
     const PAGE_BYTES_MAX: usize = 32 * 1024;
     const PAGES_MAX: usize = 128 * 1024;
-    // Loom explores small worlds.
-    const PAGE_BYTES_MIN: usize = if cfg!(offloop_loom) { 64 } else { 1024 };
+    // Loom and shuttle explore small worlds.
+    const PAGE_BYTES_MIN: usize = if cfg!(any(offloop_loom, offloop_shuttle)) {
+        64
+    } else {
+        1024
+    };
     let wanted = budget_bytes / 128;
     let rounded = if wanted.is_power_of_two() {
         wanted

@@ -3,7 +3,8 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use super::sync::{AtomicBool, Ordering, Thread, current, fence, park_timeout};
+use super::sync::thread::{self, Thread};
+use super::sync::{AtomicBool, Ordering, fence};
 
 /// A thread that sleeps until its time is up or somebody wakes it.
 #[derive(Debug)]
@@ -24,14 +25,14 @@ impl Default for Sleeper {
 impl Sleeper {
     /// Sleeps for `at_most`, unless `has_work` says that there is work already.
     pub(crate) fn sleep(&self, at_most: Duration, has_work: impl FnOnce() -> bool) {
-        let _ = self.thread.get_or_init(current);
+        let _ = self.thread.get_or_init(thread::current);
         // Release: pairs with the Acquire in `wake`, so that who sees a sleeper knows its thread.
         self.is_asleep.store(true, Ordering::Release);
         // Pairs with the fence in `wake`: of "I sleep, is there work?" and "here is work, does it
         // sleep?" at least one sees the other's store.
         fence(Ordering::SeqCst);
         if !has_work() {
-            park_timeout(at_most);
+            thread::park_timeout(at_most);
         }
         self.is_asleep.store(false, Ordering::Relaxed);
     }

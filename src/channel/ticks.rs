@@ -9,7 +9,7 @@ use super::arena::layout;
 
 /// By how much ticks may disagree: cores against each other, and one core against its own other
 /// instructions, which it reorders. Amply: true figures are below a hundred nanoseconds.
-pub(crate) const TICKS_MARGIN: u64 = 40_000;
+pub(crate) const TICKS_MARGIN: u64 = if cfg!(offloop_shuttle) { 4 } else { 40_000 };
 
 /// The time now, in ticks.
 #[inline]
@@ -19,7 +19,7 @@ pub(crate) fn now() -> u64 {
 
 /// What another process can do with ticks of this one: see [`layout::TICKS_OF_PROCESSOR`].
 #[cfg_attr(
-    not(all(target_os = "linux", not(miri), not(offloop_loom))),
+    not(all(target_os = "linux", not(any(miri, offloop_loom, offloop_shuttle)))),
     expect(dead_code, reason = "no arena here")
 )]
 pub(crate) fn kind() -> u32 {
@@ -30,7 +30,7 @@ pub(crate) fn kind() -> u32 {
     }
 }
 
-#[cfg(all(target_arch = "x86_64", not(miri), not(offloop_loom)))]
+#[cfg(all(target_arch = "x86_64", not(any(miri, offloop_loom, offloop_shuttle))))]
 mod source {
     #![expect(unsafe_code, reason = "reading the time-stamp counter is an intrinsic")]
 
@@ -75,10 +75,17 @@ mod source {
     }
 }
 
-#[cfg(not(all(target_arch = "x86_64", not(miri), not(offloop_loom))))]
+#[cfg(offloop_shuttle)]
+use super::sync::ticks as source;
+
+#[cfg(not(any(
+    offloop_shuttle,
+    all(target_arch = "x86_64", not(any(miri, offloop_loom)))
+)))]
 use monotonic as source;
 
 /// Nanoseconds of the system's monotonic clock.
+#[cfg(not(offloop_shuttle))]
 mod monotonic {
     use std::sync::OnceLock;
     use std::time::Instant;

@@ -56,6 +56,7 @@ pub struct Builder {
     pub(super) delays: Delays,
     pub(super) exit_timeout: Duration,
     pub(super) panic_hook: bool,
+    pub(super) reopen_on_hangup: bool,
     pub(super) crash_safe: Option<bool>,
     pub(super) crash_directory: Option<PathBuf>,
     pub(super) complaints: Complaints,
@@ -74,6 +75,7 @@ impl Default for Builder {
             },
             exit_timeout: EXIT_TIMEOUT,
             panic_hook: true,
+            reopen_on_hangup: false,
             crash_safe: None,
             crash_directory: None,
             complaints: Complaints::default(),
@@ -173,7 +175,8 @@ impl Builder {
     ///
     /// The environment variable `RUST_LOG` overrides it where it is set. Defaults to `info`.
     /// Directives by level and target cost a disabled event nothing; those by span (in brackets)
-    /// are decided anew for every event.
+    /// are decided anew for every event. Records of [`audit!`](crate::audit!) are captured unless a
+    /// directive names their target, `audit`.
     ///
     /// ```
     /// let builder = offloop::builder().filter("info,hyper=warn");
@@ -264,6 +267,24 @@ impl Builder {
         self
     }
 
+    /// Sets whether a SIGHUP has every log file closed and opened anew before the next record is
+    /// written to it, as [`Guard::reopen`](crate::Guard::reopen) does.
+    ///
+    /// For the `postrotate` script of logrotate. A file that was renamed is noticed without it. The
+    /// handler stays until the process ends, and so SIGHUP does not end it any more; handlers
+    /// that the program has installed by then are called, too. Defaults to `false`.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), offloop::Error> {
+    /// offloop::builder().file("logs/app.jsonl").reopen_on_hangup(true).init()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn reopen_on_hangup(mut self, is_wanted: bool) -> Self {
+        self.reopen_on_hangup = is_wanted;
+        self
+    }
+
     /// Sets whether records that wait for a file outlive the process, should that be killed: by
     /// SIGKILL, by the system for want of memory, by `abort`, by a fault.
     ///
@@ -339,6 +360,7 @@ impl fmt::Debug for Builder {
             .field("delays", &self.delays)
             .field("exit_timeout", &self.exit_timeout)
             .field("panic_hook", &self.panic_hook)
+            .field("reopen_on_hangup", &self.reopen_on_hangup)
             .field("crash_safe", &self.crash_safe)
             .field("crash_directory", &self.crash_directory)
             .finish_non_exhaustive()

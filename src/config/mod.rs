@@ -1,10 +1,12 @@
 //! How a pipeline is described: the builder, and the sinks that it is given.
 
 mod builder;
+mod rotation;
 mod sink;
 mod start;
 #[cfg(test)]
 mod tests;
 
 pub use self::builder::Builder;
+pub use self::rotation::Rotation;
 pub use self::sink::Sink;

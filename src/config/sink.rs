@@ -5,13 +5,15 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Mutex;
 
+use super::Rotation;
+use crate::drain::sync::SyncPolicy;
 use crate::error::Error;
 use crate::filter::SinkFilter;
 use crate::format::json::JsonFormat;
 use crate::format::text::TextFormat;
 use crate::format::{Details, Format, colour};
 use crate::pipeline::SinkPlan;
-use crate::sink::{FilePlan, Memory, Target};
+use crate::sink::{Compression, FilePlan, Memory, Retention, Target};
 
 /// How records are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,14 +36,26 @@ pub struct Sink {
     shape: Shape,
     details: Details,
     directives: Option<String>,
+    rotation: Rotation,
+    sync: SyncPolicy,
 }
 
 impl Sink {
-    /// A file, which is appended to. Missing directories are created; a new file gets mode 0640.
+    /// A file, which is appended to. Missing directories are created; a new file gets the mode
+    /// 0640, see [`mode`](Sink::mode). Relative paths are resolved once, when the pipeline starts.
     ///
-    /// If the file ends in the middle of a line, as a crash may leave it, the first record begins a
-    /// new one. A FIFO is opened once it has a reader; until then records wait. Relative paths
-    /// are resolved once, when the pipeline starts.
+    /// Any number of processes may write to one file: each batch is written under a lock of the
+    /// file (`flock`), and only whole lines ever are in it, also after an error in the midst of a
+    /// line. If it ends within one all the same, as a kill may leave it, the next record begins a
+    /// new one.
+    ///
+    /// A file that somebody renames, removes or replaces is noticed with the next record, which goes
+    /// to the file that the path names by then; one that is missing for 100 ms is created. If the
+    /// directory is gone it is created, too. A file that somebody truncates goes on at its new end.
+    ///
+    /// A symbolic link in place of the file is followed if it belongs to this user or root and lies
+    /// in a directory that is not writable for everybody. A FIFO is opened once it has a reader;
+    /// until then records wait.
     ///
     /// ```
     /// let sink = offloop::Sink::file("logs/app.jsonl");
@@ -137,6 +151,21 @@ impl Sink {
         self
     }
 
+    /// Sets the mode of files that this sink creates, less what the umask takes away. Defaults to
+    /// 0640: read and write for the owner, read for the group. A file that exists keeps its mode.
+    /// Without effect on sinks that are no files.
+    ///
+    /// ```
+    /// let sink = offloop::Sink::file("logs/app.jsonl").mode(0o600);
+    /// # drop(sink);
+    /// ```
+    pub fn mode(mut self, mode: u32) -> Self {
+        if let Target::File(plan) = &mut self.target {
+            plan.mode = mode & 0o777;
+        }
+        self
+    }
+
     /// Adds the thread's name to each record, or its number where it has none.
     ///
     /// ```
@@ -201,19 +230,101 @@ impl Sink {
         self
     }
 
+    /// Sets when a file ends and the next begins. By default only on demand. Without effect on sinks
+    /// that are no files.
+    ///
+    /// ```
+    /// use offloop::{Rotation, Sink};
+    ///
+    /// let sink = Sink::file("logs/app.jsonl").rotation(Rotation::daily().at_bytes(256 << 20));
+    /// # drop(sink);
+    /// ```
+    pub fn rotation(mut self, rotation: Rotation) -> Self {
+        self.rotation = rotation;
+        self
+    }
+
+    /// Sets which old files are kept. By default all. Without effect on sinks that are no files.
+    ///
+    /// ```
+    /// use offloop::{Retention, Rotation, Sink};
+    ///
+    /// let sink = Sink::file("logs/app.jsonl")
+    ///     .rotation(Rotation::daily())
+    ///     .retention(Retention::all().files_max(30));
+    /// # drop(sink);
+    /// ```
+    pub fn retention(mut self, retention: Retention) -> Self {
+        if let Target::File(plan) = &mut self.target {
+            plan.care.retention = retention;
+        }
+        self
+    }
+
+    /// Has old files compressed. By default they stay as they are. Without effect on sinks that
+    /// are no files.
+    ///
+    /// ```
+    /// use offloop::{Compression, Rotation, Sink};
+    ///
+    /// let sink = Sink::file("logs/app.jsonl")
+    ///     .rotation(Rotation::daily())
+    ///     .compression(Compression::Gzip);
+    /// # drop(sink);
+    /// ```
+    pub fn compression(mut self, compression: Compression) -> Self {
+        if let Target::File(plan) = &mut self.target {
+            plan.care.compression = Some(compression);
+        }
+        self
+    }
+
+    /// Sets when lines are forced to the disk. Defaults to [`SyncPolicy::Never`]: only on request.
+    ///
+    /// If a sync fails, the system may have lost any of the lines since the last one, and would not
+    /// say so a second time. So the file is not written to any more: it is set aside under the name
+    /// of an old file (`app.2026-11-22T0330Z.1.jsonl`), and a new one begins with a record
+    /// (target `offloop`, message `sync failed`, with the error and the number of `lines`), the
+    /// lines since the last sync once more, and another record (`end of lines written again`).
+    /// Between these two, and nowhere else, a line may stand that another file has as well.
+    /// With `Never`, lines are not kept, so there are none to write again. Whoever waits for
+    /// one of these lines to be on the disk is given an error.
+    ///
+    /// A sink without a disk of its own does not care: standard output, a FIFO, a writer, memory.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let every_second = offloop::SyncPolicy::Every(Duration::from_secs(1));
+    /// let sink = offloop::Sink::file("logs/app.jsonl").sync(every_second);
+    /// # drop(sink);
+    /// ```
+    pub fn sync(mut self, policy: SyncPolicy) -> Self {
+        self.sync = policy;
+        self
+    }
+
     fn new(target: Target) -> Self {
         Sink {
             target,
             shape: Shape::Json,
             details: Details::default(),
             directives: None,
+            rotation: Rotation::default(),
+            sync: SyncPolicy::Never,
         }
     }
 
-    pub(super) fn plan(self) -> Result<SinkPlan, Error> {
+    pub(super) fn plan(mut self) -> Result<SinkPlan, Error> {
         let is_coloured =
             colour::is_wanted(self.target.is_terminal(), |name| std::env::var_os(name));
         let (shape, details) = (self.shape, self.details);
+        let rotation = self.rotation.rules()?;
+        match &mut self.target {
+            Target::File(plan) => plan.rotation = rotation,
+            // There is nothing that lines would have to be kept for.
+            _ => self.sync = SyncPolicy::Never,
+        }
         let filter = self
             .directives
             .as_deref()
@@ -230,6 +341,7 @@ impl Sink {
             target: self.target,
             format,
             filter,
+            sync: self.sync,
             description: description(shape, details),
             directives: self.directives,
         })
@@ -260,6 +372,8 @@ impl fmt::Debug for Sink {
             .field("shape", &self.shape)
             .field("details", &self.details)
             .field("directives", &self.directives)
+            .field("rotation", &self.rotation)
+            .field("sync", &self.sync)
             .finish_non_exhaustive()
     }
 }

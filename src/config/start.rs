@@ -18,6 +18,7 @@ use crate::filter::{Filter, level_max};
 use crate::guard::Guard;
 use crate::install;
 use crate::pipeline::{Pipeline, Plan};
+use crate::sink::Control;
 
 impl Builder {
     /// Starts the pipeline and installs it as the program's global subscriber. Records of the
@@ -31,6 +32,7 @@ impl Builder {
     ///   [`Error::LoggerInstalled`] if it has a logger of the `log` crate;
     /// - [`Error::Filter`] if `RUST_LOG` or a filter cannot be read;
     /// - [`Error::CreateDirectory`], [`Error::OpenFile`] if a file cannot be opened;
+    /// - [`Error::HandleHangup`] if SIGHUP is to be handled, and the system does not allow it;
     /// - [`Error::StartWriter`] if there is no thread to be had.
     ///
     /// ```no_run
@@ -47,14 +49,14 @@ impl Builder {
         let pipeline = self.start(Content::Records)?;
         match filter {
             Filter::Static(targets) => {
-                let level_max = level_max(&targets);
+                let level_max = level_max(&targets.filter);
                 let subscriber = OffloopSubscriber::new(Arc::clone(&pipeline), targets);
                 install::subscriber(subscriber, level_max)?;
             }
             Filter::Dynamic(filter) => {
-                let level_max = layer::Filter::<Registry>::max_level_hint(&*filter);
-                let layer = OffloopLayer::new(Arc::clone(&pipeline));
-                let subscriber = tracing_subscriber::registry().with(*filter).with(layer);
+                let level_max = layer::Filter::<Registry>::max_level_hint(&filter.filter);
+                let layer = OffloopLayer::new(Arc::clone(&pipeline)).with_filter(*filter);
+                let subscriber = tracing_subscriber::registry().with(layer);
                 install::subscriber(subscriber, level_max.unwrap_or(LevelFilter::TRACE))?;
             }
         }
@@ -103,12 +105,16 @@ impl Builder {
         if self.sinks.is_empty() {
             self.sinks.push(Sink::stdout());
         }
+        let sinks = self.sinks.into_iter().map(Sink::plan);
+        let sinks = sinks.collect::<Result<Vec<_>, _>>()?;
+        if self.reopen_on_hangup {
+            let files = sinks.iter().filter_map(|sink| sink.target.control());
+            { files }
+                .try_for_each(Control::reopen_on_hangup)
+                .map_err(Error::HandleHangup)?;
+        }
         Pipeline::start(Plan {
-            sinks: self
-                .sinks
-                .into_iter()
-                .map(Sink::plan)
-                .collect::<Result<_, _>>()?,
+            sinks,
             content,
             budget_bytes: self.budget_bytes,
             overflow: self.overflow,

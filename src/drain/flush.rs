@@ -7,12 +7,11 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
-use std::time::Instant;
 
+use crate::channel::sync::thread::{self, Thread};
+use crate::channel::sync::{AtomicU64, Instant, Mutex, MutexGuard, Ordering};
 use crate::fork;
 
 /// How far one sink has got, and who waits for it.
@@ -123,20 +122,6 @@ impl Flushed {
     pub(crate) fn ticket(&self) -> u64 {
         self.ticket
     }
-
-    /// Waits on this thread, which `waker` wakes, until `deadline`. Says whether everything was
-    /// written by then.
-    pub(crate) fn wait_until(&mut self, waker: &Waker, deadline: Instant) -> bool {
-        let mut context = Context::from_waker(waker);
-        while Pin::new(&mut *self).poll(&mut context).is_pending() {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return false;
-            }
-            thread::park_timeout(left);
-        }
-        true
-    }
 }
 
 impl Future for Flushed {
@@ -167,6 +152,25 @@ impl Drop for Flushed {
     }
 }
 
+/// Waits on this thread, which `waker` wakes, until `deadline`. `None` if it was not done by then.
+pub(crate) fn wait_until<F: Future + Unpin>(
+    asked: &mut F,
+    waker: &Waker,
+    deadline: Instant,
+) -> Option<F::Output> {
+    let mut context = Context::from_waker(waker);
+    loop {
+        if let Poll::Ready(answer) = Pin::new(&mut *asked).poll(&mut context) {
+            return Some(answer);
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return None;
+        }
+        thread::park_timeout(left);
+    }
+}
+
 /// Wakes the current thread where it is parked.
 pub(crate) fn current_thread() -> Waker {
     Waker::from(Arc::new(Unpark(thread::current())))
@@ -193,7 +197,7 @@ mod tests {
         });
         for flushed in &mut flushes {
             for _ in 0..3 {
-                assert!(!flushed.wait_until(&current_thread(), Instant::now()));
+                assert!(wait_until(flushed, &current_thread(), Instant::now()).is_none());
             }
         }
         assert_eq!(progress.lock().len(), 2);
@@ -202,6 +206,6 @@ mod tests {
         assert_eq!(progress.lock().len(), 1);
         progress.reach(2);
         assert!(progress.lock().is_empty() && !progress.is_wanted());
-        assert!(second.wait_until(&current_thread(), Instant::now()));
+        assert!(wait_until(&mut second, &current_thread(), Instant::now()).is_some());
     }
 }

@@ -13,24 +13,29 @@
 
 pub(crate) mod batch;
 pub(crate) mod clock;
+pub(crate) mod durable;
 pub(crate) mod flush;
 mod journal;
 pub(crate) mod line;
 pub(crate) mod merge;
 mod notice;
+#[cfg(all(offloop_shuttle, test))]
+mod schedules;
+pub(crate) mod sync;
 pub(crate) mod worker;
 
+use std::future::Future;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::sync::{Arc, PoisonError, TryLockError};
+use std::time::Duration;
 
+use self::durable::{Durable, Mark, Synced};
 use self::flush::{Flushed, Progress};
 use self::merge::Merge;
 use self::worker::Worker;
 use crate::channel::overflow::LossReason;
+use crate::channel::sync::{AtomicU64, AtomicUsize, Instant, Mutex, MutexGuard, Ordering, thread};
 use crate::channel::ticks::{self, TICKS_MARGIN};
 use crate::channel::{self, Channel, Inlet};
 use crate::stats::{self, SinkCounters};
@@ -57,6 +62,9 @@ pub(crate) struct SinkState {
     /// arena alone.
     pub(crate) crash_unsafe: Option<&'static str>,
     pub(crate) progress: Arc<Progress>,
+    pub(crate) durable: Arc<Durable>,
+    /// Whether an audit record that it takes is kept for good.
+    keeps_audits: bool,
     /// Locked by the sink's writer while it formats a batch, never while it writes one.
     merge: Mutex<Merge>,
     /// Once everything up to this ticket is written, the writer's thread ends.
@@ -72,9 +80,16 @@ impl SinkState {
             counters: SinkCounters::new(sinks),
             crash_unsafe: Some("only for files"),
             progress: Arc::default(),
+            durable: Arc::default(),
+            keeps_audits: false,
             merge: Mutex::default(),
             stop_ticket: AtomicU64::new(u64::MAX),
         }
+    }
+
+    pub(crate) fn keeping_audits(mut self, keeps_audits: bool) -> Self {
+        self.keeps_audits = keeps_audits;
+        self
     }
 
     fn is_stopping(&self) -> bool {
@@ -199,23 +214,69 @@ impl Drain {
         )
     }
 
+    /// Asks for all that was logged before now to be on the disk. The result is done when it is, or
+    /// when that can no longer be.
+    pub(crate) fn flush_durable(&self) -> Synced {
+        let sinks = self.sinks.iter();
+        self.sync(sinks.map(|state| (state, None)).collect())
+    }
+
+    /// How the sinks stand that keep audit records for good, before one is handed over.
+    pub(crate) fn marks(&self) -> Vec<(usize, Mark)> {
+        let sinks = self.sinks.iter().enumerate();
+        let keeping = sinks.filter(|(_, state)| state.keeps_audits);
+        keeping
+            .map(|(place, state)| {
+                let mark = Mark {
+                    failures: state.durable.failures(),
+                    lost: state.counters.lost.total(),
+                };
+                (place, mark)
+            })
+            .collect()
+    }
+
+    /// The same as [`flush_durable`](Self::flush_durable) for a record that was handed over after
+    /// these marks were taken.
+    pub(crate) fn flush_marked(&self, marks: &[(usize, Mark)]) -> Synced {
+        let sinks = marks.iter();
+        self.sync(
+            sinks
+                .map(|(place, mark)| (&self.sinks[*place], Some(*mark)))
+                .collect(),
+        )
+    }
+
+    fn sync(&self, sinks: Vec<(&SinkState, Option<Mark>)>) -> Synced {
+        let ticket = ticks::now() + TICKS_MARGIN;
+        let entered = sinks.iter();
+        let entered = entered.map(|(state, mark)| (Arc::clone(&state.durable), *mark));
+        let synced = Synced::new(ticket, entered.collect());
+        for (state, _) in sinks {
+            state.inlet.sleeper.wake();
+        }
+        synced
+    }
+
     /// Writes all that was logged before now, or what can be written until `deadline`: by the
     /// writers' own threads where they run, else on this one. Says whether it was everything.
     pub(crate) fn flush_until(&self, deadline: Instant) -> bool {
-        self.finish(self.flush(), deadline)
+        self.finish(self.flush(), deadline).is_some()
     }
 
-    /// The same for what an earlier call has asked for.
-    pub(crate) fn finish(&self, mut flushed: Flushed, deadline: Instant) -> bool {
+    /// The same for what an earlier call has asked for. `None` if time ran out.
+    pub(crate) fn finish<F>(&self, mut asked: F, deadline: Instant) -> Option<F::Output>
+    where
+        F: Future + Unpin,
+    {
         let waker = flush::current_thread();
         loop {
             self.run_parked(deadline);
             // In pieces: another thread that ran a worker just now may have missed this ticket.
-            if flushed.wait_until(&waker, deadline.min(Instant::now() + PARKED_POLL)) {
-                return true;
-            }
-            if deadline <= Instant::now() {
-                return false;
+            let soon = deadline.min(Instant::now() + PARKED_POLL);
+            let done = flush::wait_until(&mut asked, &waker, soon);
+            if done.is_some() || deadline <= Instant::now() {
+                return done;
             }
         }
     }

@@ -3,7 +3,7 @@
 //! Notices are ordinary records with the target `offloop`, so that every format writes them in its
 //! own way, and whoever reads the log finds them with the tools that he has.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tracing::callsite::{Callsite, Identifier};
 use tracing::field::FieldSet;
@@ -14,6 +14,7 @@ use tracing::{Level, Metadata};
 use crate::capture::buffer::Buffer;
 use crate::capture::record::{Encoder, Name};
 use crate::channel::overflow::{LossCounters, LossReason, LossTable};
+use crate::channel::sync::Instant;
 
 /// Losses that go on are reported at most this often.
 const REPORT_PAUSE: Duration = Duration::from_secs(1);
@@ -134,6 +135,24 @@ pub(crate) fn recovered(record: &mut Buffer, sink: &str, error: &str, failed_ms:
     encoder.str(Name::Inline("sink"), sink);
     encoder.str(Name::Inline("error"), error);
     encoder.u64(Name::Inline("failed_ms"), failed_ms);
+    encoder.finish();
+}
+
+/// Encodes: a sync failed, and so many lines that may be lost follow once more.
+pub(crate) fn sync_failed(record: &mut Buffer, sink: &str, error: &str, lines: u64) {
+    let mut encoder = Encoder::record(record, &ERROR, |_| true);
+    encoder.str(Name::Index(0), "sync failed");
+    encoder.str(Name::Inline("sink"), sink);
+    encoder.str(Name::Inline("error"), error);
+    encoder.u64(Name::Inline("lines"), lines);
+    encoder.finish();
+}
+
+/// Encodes: here end the lines that were written once more.
+pub(crate) fn written_again(record: &mut Buffer, lines: u64) {
+    let mut encoder = Encoder::record(record, &WARNING, |_| true);
+    encoder.str(Name::Index(0), "end of lines written again");
+    encoder.u64(Name::Inline("lines"), lines);
     encoder.finish();
 }
 

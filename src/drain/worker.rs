@@ -1,20 +1,22 @@
 //! The writer's loop: receive, format, write. The one place that sees all three.
 
+mod sync;
+
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::batch::{BATCH_BYTES, Batch};
 use super::journal::BatchJournal;
 use super::line::LineWriter;
 use super::notice::{self, LossReport};
+use super::sync::{SyncPolicy, Unsynced};
 use super::{Delays, SinkState};
 use crate::channel::Channel;
 use crate::channel::arena::Journal;
 use crate::channel::overflow::LossReason;
+use crate::channel::sync::{Instant, Ordering, thread};
 use crate::channel::ticks::{self, TICKS_MARGIN};
 use crate::complaint::Complaints;
 use crate::sink::Sink;
@@ -44,6 +46,7 @@ pub(crate) struct Worker {
     failure: Option<Failure>,
     /// Whether the sink may hold back what it accepted.
     must_flush: bool,
+    unsynced: Unsynced,
     losses: LossReport,
     /// Until when to try, where the thread is not the writer's own.
     patience: Option<Instant>,
@@ -77,9 +80,16 @@ impl Worker {
             complaints,
             failure: None,
             must_flush: false,
+            unsynced: Unsynced::default(),
             losses: LossReport::default(),
             patience: None,
         }
+    }
+
+    /// With a policy when to sync the sink.
+    pub(crate) fn syncing(mut self, policy: SyncPolicy) -> Self {
+        self.unsynced = Unsynced::new(policy);
+        self
     }
 
     /// Notes what is on its way into the sink in this journal.
@@ -115,7 +125,8 @@ impl Worker {
         self.patience = Some(deadline);
         loop {
             self.round();
-            let is_wanted = self.state().progress.is_wanted();
+            let state = self.state();
+            let is_wanted = state.progress.is_wanted() || state.durable.is_wanted();
             if !is_wanted || deadline <= Instant::now() {
                 break;
             }
@@ -126,7 +137,6 @@ impl Worker {
     /// Writes every record that was pushed before now. Returns how many bytes.
     fn round(&mut self) -> usize {
         let horizon = ticks::now().saturating_sub(TICKS_MARGIN);
-        self.pass_on_warnings();
         self.lines.clock.observe();
         if self.place == 0 {
             self.channel.arena().note_clock(self.lines.clock.copy());
@@ -135,7 +145,7 @@ impl Worker {
         loop {
             let more = self.fill_batch(horizon);
             written += self.batch.rest().len();
-            if !self.write_batch() {
+            if !(self.write_batch() && self.sync_if_pressing()) {
                 return written;
             }
             if !more {
@@ -152,15 +162,17 @@ impl Worker {
             let news = self.channel.arena().news();
             news.iter().for_each(|news| self.complaints.say(news));
         }
-        if self.settle() {
+        self.tend_sink();
+        if self.settle() && self.keep_durable(horizon) {
             self.state().progress.reach(horizon);
         }
         written
     }
 
-    fn pass_on_warnings(&mut self) {
-        let warnings = self.sink.iter_mut().flat_map(|sink| sink.take_warning());
-        warnings.for_each(|warning| self.complaints.say(&warning));
+    fn tend_sink(&mut self) {
+        if let Some(sink) = &mut self.sink {
+            sink.tend(&mut |warning| self.complaints.say(warning));
+        }
     }
 
     /// Sees to it that the sink keeps nothing back. Only then a sink that failed has recovered: one
@@ -178,8 +190,11 @@ impl Worker {
 
     fn sleep(&self, delay: Duration) {
         let state = self.state();
+        let delay = self.unsynced.due_in().map_or(delay, |due| due.min(delay));
+        let can_sync = !self.unsynced.is_deferred();
         state.inlet.sleeper.sleep(delay, || {
             state.progress.is_wanted()
+                || (can_sync && state.durable.is_wanted())
                 || state.is_stopping()
                 || self.channel.is_behind(&state.inlet)
         });
@@ -244,8 +259,7 @@ impl Worker {
 
     fn accepted(&mut self, bytes: usize) {
         let counters = &self.sinks[self.place].counters;
-        self.batch
-            .accept(bytes, |level| counters.count_written(level));
+        counters.count_written(self.batch.accept(bytes));
         self.must_flush = true;
         if let Some(failure) = &mut self.failure {
             failure.back_off = BACK_OFF_MIN;
@@ -254,6 +268,7 @@ impl Worker {
 
     /// A batch is done: its pages are free for others.
     fn end_batch(&mut self) {
+        self.unsynced.note(&self.batch);
         if let Some(oldest) = self.batch.clear() {
             let wait_ns = self
                 .lines
@@ -339,8 +354,9 @@ impl Worker {
     pub(crate) fn abandon_batch(&mut self, reason: LossReason) {
         let state = &self.sinks[self.place];
         let now = ticks::now();
-        self.batch
-            .abandon(|level| state.counters.lost.count(reason, level, now));
+        for (level, count) in (0..).zip(self.batch.abandon()) {
+            (0..count).for_each(|_| state.counters.lost.count(reason, level, now));
+        }
         self.journal.settle(&mut state.lock_merge());
     }
 

@@ -3,8 +3,10 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::capture::callsite::Callsite;
+use crate::capture::record::is_log_origin;
 
 use super::escape;
+use super::line::{Line, Piece};
 
 /// Stands before a field's name where the name itself is taken.
 pub(super) const PREFIX: &str = "fields.";
@@ -34,9 +36,9 @@ pub(super) fn is_reserved(name: &str) -> bool {
 #[derive(Debug)]
 pub(super) struct Prepared {
     /// `","level":"INFO","target":"app::module"`, where the quote ends the time stamp.
-    pub(super) head: Box<[u8]>,
-    /// `"request"`
-    pub(super) span_name: Box<[u8]>,
+    pub(super) head: Piece,
+    /// `"request",`
+    pub(super) span_name: Piece,
     /// One for each declared field.
     pub(super) keys: Box<[Key]>,
     /// The place of an event's message among the fields.
@@ -48,9 +50,21 @@ pub(super) struct Prepared {
 #[derive(Debug)]
 pub(super) struct Key {
     /// `,"name":"`, as [`key`] makes it.
-    pub(super) bytes: Box<[u8]>,
+    pub(super) piece: Piece,
     /// The same for equal keys of all callsites.
     pub(super) number: usize,
+    pub(super) role: Role,
+}
+
+/// Where a field's value stands in the line.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Role {
+    /// Among the fields.
+    Field,
+    /// Before them.
+    Message,
+    /// It is the true target or place of a record of the `log` crate, and no field.
+    Origin,
 }
 
 /// The prepared callsites, by the callsite's index.
@@ -70,11 +84,18 @@ impl Keys {
         self.prepared[callsite.index].get_or_insert_with(|| Box::new(prepare(callsite, numbers)))
     }
 
+    /// The numbers of the keys of a callsite, of that index, that was prepared.
+    pub(super) fn numbers(&self, index: usize) -> impl Iterator<Item = usize> {
+        let prepared = self.prepared.get(index).and_then(Option::as_deref);
+        let keys = prepared.map_or(&[][..], |prepared| &prepared.keys);
+        keys.iter().map(|key| key.number)
+    }
+
     /// The name of a span whose callsite, of that index, was prepared.
     #[inline]
-    pub(super) fn span_name(&self, index: usize) -> &[u8] {
-        let prepared = self.prepared.get(index).and_then(Option::as_deref);
-        prepared.map_or(b"\"\"", |prepared| &prepared.span_name)
+    pub(super) fn span_name(&self, index: usize) -> Option<&Piece> {
+        let prepared = self.prepared.get(index)?.as_deref()?;
+        Some(&prepared.span_name)
     }
 }
 
@@ -89,6 +110,11 @@ fn prepare(callsite: &Callsite, numbers: &mut HashMap<Box<str>, usize>) -> Prepa
         let next = numbers.len();
         *numbers.entry(key.into()).or_insert(next)
     };
+    let role_of = |place, name: &str| match message {
+        Some(message) if message == place => Role::Message,
+        _ if callsite.is_log && is_log_origin(name) => Role::Origin,
+        _ => Role::Field,
+    };
     let mut key_of = |(place, name): (usize, &str)| {
         let is_renamed = is_reserved(name) && message != Some(place);
         let name = if is_renamed {
@@ -97,15 +123,16 @@ fn prepare(callsite: &Callsite, numbers: &mut HashMap<Box<str>, usize>) -> Prepa
             name.to_owned()
         };
         Key {
-            bytes: key(&name).into(),
+            piece: Piece::new(&key(&name)),
+            role: role_of(place, &name),
             number: number_of(name),
         }
     };
     let keys = names.iter().map(|name| &**name);
     let keys = keys.enumerate().map(&mut key_of).collect();
     Prepared {
-        head: head(callsite.facts.level.as_str(), &callsite.facts.target).into(),
-        span_name: quoted(&callsite.facts.name).into(),
+        head: Piece::new(&head(callsite.facts.level.as_str(), &callsite.facts.target)),
+        span_name: Piece::new(&[quoted(&callsite.facts.name), b",".to_vec()].concat()),
         keys,
         message,
         is_ambiguous: is_ambiguous(names),
@@ -122,9 +149,7 @@ fn is_ambiguous(names: &[Box<str>]) -> bool {
 pub(super) fn head(level: &str, target: &str) -> Vec<u8> {
     let mut head = Vec::from(b"\"");
     for (name, text) in [("level", level), ("target", target)] {
-        head.extend(key(name));
-        escape::push_json(text, &mut head);
-        head.push(b'"');
+        head.extend([b",", &*quoted(name), b":", &*quoted(text)].concat());
     }
     head
 }
@@ -139,10 +164,11 @@ pub(super) fn key(name: &str) -> Vec<u8> {
 }
 
 fn quoted(text: &str) -> Vec<u8> {
-    let mut quoted = Vec::from(b"\"");
-    escape::push_json(text, &mut quoted);
+    let mut quoted = Line::default();
     quoted.push(b'"');
-    quoted
+    escape::push_json(text.into(), &mut quoted);
+    quoted.push(b'"');
+    quoted.as_bytes().to_vec()
 }
 
 /// Which keys the current record has so far.
@@ -174,18 +200,32 @@ impl Seen {
         self.scope += 1;
     }
 
+    /// Whether the current record does not have the key yet.
+    #[inline]
+    pub(super) fn is_new(&self, number: usize) -> bool {
+        let last = self.last_scopes.get(number);
+        last.is_none_or(|last| *last < self.record_start)
+    }
+
     #[inline]
     pub(super) fn mark(&mut self, number: usize) -> Sighting {
-        if self.last_scopes.len() <= number {
-            self.last_scopes.resize(number + 1, 0);
+        let Some(last) = self.last_scopes.get_mut(number) else {
+            return self.mark_new(number);
+        };
+        if *last < self.record_start {
+            *last = self.scope;
+            return Sighting::First;
         }
-        let last = self.last_scopes[number];
-        if last == self.scope {
-            return Sighting::InSameScope;
+        if *last == self.scope {
+            Sighting::InSameScope
+        } else {
+            Sighting::InInnerScope
         }
-        if self.record_start <= last {
-            return Sighting::InInnerScope;
-        }
+    }
+
+    #[cold]
+    fn mark_new(&mut self, number: usize) -> Sighting {
+        self.last_scopes.resize(number + 1, 0);
         self.last_scopes[number] = self.scope;
         Sighting::First
     }

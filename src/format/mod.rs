@@ -12,6 +12,7 @@ pub(crate) mod colour;
 mod escape;
 pub(crate) mod json;
 mod keys;
+mod line;
 pub(crate) mod text;
 pub(crate) mod timestamp;
 

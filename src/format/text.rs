@@ -13,8 +13,9 @@
 //! process that died.
 
 use crate::capture::callsite::Callsites;
-use crate::capture::record::{Fields, Messages, Record, SpanView, Value};
+use crate::capture::record::{Fields, Messages, RawText, Record, SpanView, Value};
 
+use super::line::Line;
 use super::timestamp::Timestamps;
 use super::{Details, Format, colour, escape};
 
@@ -28,6 +29,7 @@ pub(crate) struct TextFormat {
     /// The number of the latest line.
     sequence: u64,
     timestamps: Timestamps,
+    line: Line,
 }
 
 impl TextFormat {
@@ -39,6 +41,7 @@ impl TextFormat {
             process: std::process::id(),
             sequence: 0,
             timestamps: Timestamps::new(),
+            line: Line::default(),
         }
     }
 }
@@ -46,73 +49,77 @@ impl TextFormat {
 impl Format for TextFormat {
     fn format(&mut self, record: &Record<'_>, callsites: &Callsites, lines: &mut Vec<u8>) {
         self.sequence += 1;
-        self.write_head(record, lines);
-        write_event(record, lines);
-        self.paint(colour::DIM, lines);
-        write_spans(record, callsites, lines);
-        self.write_details(record, lines);
-        self.paint(colour::PLAIN, lines);
-        lines.push(b'\n');
+        let mut line = std::mem::take(&mut self.line);
+        line.clear();
+        self.write_head(record, &mut line);
+        write_event(record, &mut line);
+        self.paint(colour::DIM, &mut line);
+        write_spans(record, callsites, &mut line);
+        self.write_details(record, &mut line);
+        self.paint(colour::PLAIN, &mut line);
+        line.push(b'\n');
+        lines.extend_from_slice(line.as_bytes());
+        self.line = line;
     }
 }
 
 impl TextFormat {
-    fn write_head(&mut self, record: &Record<'_>, line: &mut Vec<u8>) {
+    fn write_head(&mut self, record: &Record<'_>, line: &mut Line) {
         let level = record.callsite.facts.level;
         self.paint(colour::DIM, line);
-        line.extend_from_slice(self.timestamps.text(record.time_ns));
+        line.push_array(self.timestamps.text(record.time_ns));
         self.paint(colour::PLAIN, line);
         // The longest level has five letters.
-        line.extend_from_slice(if level.as_str().len() < 5 {
+        line.push_slice(if level.as_str().len() < 5 {
             b"  "
         } else {
             b" "
         });
         self.paint(colour::of_level(level), line);
-        line.extend_from_slice(level.as_str().as_bytes());
+        line.push_slice(level.as_str().as_bytes());
         self.paint(colour::PLAIN, line);
         line.push(b' ');
         self.paint(colour::DIM, line);
-        escape::push_bare(record.origin.target, line);
+        escape::push_bare(record.origin.target.into(), line);
         line.push(b':');
         self.paint(colour::PLAIN, line);
     }
 
-    fn write_details(&self, record: &Record<'_>, line: &mut Vec<u8>) {
+    fn write_details(&self, record: &Record<'_>, line: &mut Line) {
         if self.details.location {
             write_location(record, line);
         }
         if self.details.thread {
-            line.extend_from_slice(b" on ");
+            line.push_array(b" on ");
             match &record.thread.name {
-                Some(name) => escape::push_bare(name, line),
+                Some(name) => escape::push_bare((&**name).into(), line),
                 None => push_integer(record.thread.id, line),
             }
         }
         if self.details.process {
-            line.extend_from_slice(b" pid=");
+            line.push_array(b" pid=");
             push_integer(self.process, line);
         }
         if self.details.sequence {
-            line.extend_from_slice(b" seq=");
+            line.push_array(b" seq=");
             push_integer(self.sequence, line);
         }
         if record.is_cut {
-            line.extend_from_slice(b" [cut]");
+            line.push_array(b" [cut]");
         }
         if record.is_recovered {
-            line.extend_from_slice(b" [recovered]");
+            line.push_array(b" [recovered]");
         }
     }
 
-    fn paint(&self, code: &str, line: &mut Vec<u8>) {
+    fn paint(&self, code: &str, line: &mut Line) {
         if self.is_coloured {
-            line.extend_from_slice(code.as_bytes());
+            line.push_slice(code.as_bytes());
         }
     }
 }
 
-fn write_event(record: &Record<'_>, line: &mut Vec<u8>) {
+fn write_event(record: &Record<'_>, line: &mut Line) {
     for (_, message) in record.fields().filter(|(name, _)| *name == "message") {
         line.push(b' ');
         push_message(message, line);
@@ -123,21 +130,21 @@ fn write_event(record: &Record<'_>, line: &mut Vec<u8>) {
     }
 }
 
-fn write_spans(record: &Record<'_>, callsites: &Callsites, line: &mut Vec<u8>) {
+fn write_spans(record: &Record<'_>, callsites: &Callsites, line: &mut Line) {
     if record.is_outside_spans() {
         return;
     }
     let spans: Vec<SpanView<'_>> = record.spans(callsites).collect();
     let mut before = " in ";
     for span in spans.iter().rev() {
-        line.extend_from_slice(before.as_bytes());
-        escape::push_bare(&span.callsite.facts.name, line);
+        line.push_slice(before.as_bytes());
+        escape::push_bare((&*span.callsite.facts.name).into(), line);
         write_span_fields(span.fields(), line);
         before = ":";
     }
 }
 
-fn write_span_fields(fields: Fields<'_>, line: &mut Vec<u8>) {
+fn write_span_fields(fields: Fields<'_>, line: &mut Line) {
     let mut before = b'{';
     for (name, value) in fields {
         line.push(before);
@@ -149,10 +156,10 @@ fn write_span_fields(fields: Fields<'_>, line: &mut Vec<u8>) {
     }
 }
 
-fn write_location(record: &Record<'_>, line: &mut Vec<u8>) {
+fn write_location(record: &Record<'_>, line: &mut Line) {
     if let Some(file) = record.origin.file {
-        line.extend_from_slice(b" at ");
-        escape::push_bare(file, line);
+        line.push_array(b" at ");
+        escape::push_bare(file.into(), line);
         if let Some(number) = record.origin.line {
             line.push(b':');
             push_integer(number, line);
@@ -161,7 +168,7 @@ fn write_location(record: &Record<'_>, line: &mut Vec<u8>) {
 }
 
 /// A message stands without quotes, whatever its type.
-fn push_message(message: Value<'_>, line: &mut Vec<u8>) {
+fn push_message(message: Value<'_>, line: &mut Line) {
     match message {
         Value::Str(text) => escape::push_bare(text, line),
         Value::Error(messages) => push_messages(messages, line, escape::push_bare),
@@ -169,35 +176,35 @@ fn push_message(message: Value<'_>, line: &mut Vec<u8>) {
     }
 }
 
-fn push_field(name: &str, value: Value<'_>, line: &mut Vec<u8>) {
+fn push_field(name: &str, value: Value<'_>, line: &mut Line) {
     push_name(name, line);
     line.push(b'=');
     push_value(value, line);
 }
 
 /// A name stands in quotes where it would not be seen to be one.
-fn push_name(name: &str, line: &mut Vec<u8>) {
+fn push_name(name: &str, line: &mut Line) {
     let is_plain = |byte| !matches!(byte, b'\0'..=b' ' | b'=' | b'"' | b'\\' | b'{' | b'}');
     if !name.is_empty() && name.bytes().all(is_plain) {
-        escape::push_bare(name, line);
+        escape::push_bare(name.into(), line);
     } else {
-        push_string(name, line);
+        push_string(name.into(), line);
     }
 }
 
-fn push_value(value: Value<'_>, line: &mut Vec<u8>) {
+fn push_value(value: Value<'_>, line: &mut Line) {
     match value {
         Value::I64(number) => push_integer(number, line),
         Value::U64(number) => push_integer(number, line),
         Value::I128(number) => push_integer(number, line),
         Value::U128(number) => push_integer(number, line),
-        Value::F64(number) => line.extend_from_slice(zmij::Buffer::new().format(number).as_bytes()),
-        Value::Bool(true) => line.extend_from_slice(b"true"),
-        Value::Bool(false) => line.extend_from_slice(b"false"),
+        Value::F64(number) => line.push_slice(zmij::Buffer::new().format(number).as_bytes()),
+        Value::Bool(true) => line.push_array(b"true"),
+        Value::Bool(false) => line.push_array(b"false"),
         Value::Str(text) => push_string(text, line),
         Value::Text(text) => escape::push_bare(text, line),
         Value::Bytes(bytes) => {
-            line.extend_from_slice(b"0x");
+            line.push_array(b"0x");
             escape::push_hexadecimal(bytes, line);
         }
         Value::Error(messages) => {
@@ -208,21 +215,21 @@ fn push_value(value: Value<'_>, line: &mut Vec<u8>) {
     }
 }
 
-fn push_string(text: &str, line: &mut Vec<u8>) {
+fn push_string(text: RawText<'_>, line: &mut Line) {
     line.push(b'"');
     escape::push_quoted(text, line);
     line.push(b'"');
 }
 
-fn push_messages(messages: Messages<'_>, line: &mut Vec<u8>, push: fn(&str, &mut Vec<u8>)) {
+fn push_messages(messages: Messages<'_>, line: &mut Line, push: fn(RawText<'_>, &mut Line)) {
     let mut before: &[u8] = b"";
     for message in messages {
-        line.extend_from_slice(before);
+        line.push_slice(before);
         push(message, line);
         before = b": ";
     }
 }
 
-fn push_integer(number: impl itoa::Integer, line: &mut Vec<u8>) {
-    line.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+fn push_integer(number: impl itoa::Integer, line: &mut Line) {
+    line.push_slice(itoa::Buffer::new().format(number).as_bytes());
 }

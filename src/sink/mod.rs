@@ -22,8 +22,11 @@ use std::time::Duration;
 use crate::error::Error;
 
 use appender::AppenderSink;
-pub(crate) use file::FilePlan;
 use file::FileSink;
+pub use file::compression::Compression;
+pub use file::retention::Retention;
+pub(crate) use file::rotation::{Every, RotationRules, Schedule, Zone};
+pub(crate) use file::{Control, FilePlan};
 pub use memory::Memory;
 use memory::MemorySink;
 use stdio::StdioSink;
@@ -56,9 +59,19 @@ pub(crate) trait Sink: Send {
     /// Hands over what the sink itself holds back, as a user's `BufWriter` does.
     fn flush(&mut self) -> io::Result<()>;
 
-    /// What the operator should know, although nothing has failed. Each is said once.
-    fn take_warning(&mut self) -> Option<String> {
-        None
+    /// Does what is due whether or not there is anything to write. Called whenever the drain looks
+    /// around. Passes on to `warn` what the operator should know although nothing has failed, once.
+    fn tend(&mut self, _warn: &mut dyn FnMut(&str)) {}
+
+    /// Brings everything that was accepted onto the disk. A sink that has no disk, or no say in
+    /// when it is used, has nothing to do: a pipe, a terminal, a user's writer.
+    ///
+    /// # Errors
+    ///
+    /// What was accepted since the last sync may never get there, whatever a later one says. The
+    /// sink goes on in another place with the next write.
+    fn sync(&mut self) -> io::Result<()> {
+        Ok(())
     }
 
     /// What reports call it: `file /srv/logs/app.jsonl`, `stdout`.
@@ -115,6 +128,19 @@ impl Target {
             Target::Stderr => Some(Box::new(StdioSink::stderr())),
             Target::Writer(_) | Target::Memory(_) => None,
         }
+    }
+
+    /// What can be asked of a file. `None` for everything else.
+    pub(crate) fn control(&self) -> Option<&Control> {
+        match self {
+            Target::File(plan) => Some(&plan.control),
+            Target::Stdout | Target::Stderr | Target::Writer(_) | Target::Memory(_) => None,
+        }
+    }
+
+    /// Whether an audit record is kept for good here. Memory stands in for a file in tests.
+    pub(crate) fn keeps_audits(&self) -> bool {
+        matches!(self, Target::File(_) | Target::Memory(_))
     }
 
     /// Whether a person looks at it. Files are for later, whatever they are.

@@ -1,6 +1,5 @@
 //! What is written when: flush, shutdown, and the drop-in for `tracing_appender::non_blocking`.
 
-use std::future::Future;
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
@@ -11,13 +10,9 @@ use std::time::Duration;
 use offloop::{Memory, Overflow};
 
 use crate::support::{
-    Gate, PATIENCE, Program, Received, in_child, json_lines, json_lines_among, own, without_hanging,
+    Gate, PATIENCE, Program, Received, block_on, in_child, json_lines, json_lines_among, own,
+    without_hanging,
 };
-
-fn block_on<T>(future: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().build();
-    runtime.unwrap().block_on(future)
-}
 
 fn log_until_over(is_over: &AtomicBool) {
     while !is_over.load(Ordering::Relaxed) {

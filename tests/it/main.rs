@@ -6,13 +6,17 @@
 )]
 
 mod allocator;
+mod audit;
 mod capture;
 mod child;
+mod corpora;
 mod crash_safe;
+mod durable;
 mod exits;
 mod failing;
 mod flush;
 mod forks;
+mod hostile;
 mod hot_path;
 mod order;
 mod overflow;
@@ -20,3 +24,4 @@ mod sequence;
 mod stall;
 mod support;
 mod survive;
+mod trace;

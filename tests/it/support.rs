@@ -1,5 +1,6 @@
 //! What the tests share: programs that log, children, writers with a will of their own.
 
+use std::future::Future;
 use std::io::{self, Write};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc;
@@ -104,6 +105,12 @@ pub(crate) fn without_hanging<T: Send + 'static>(part: impl FnOnce() -> T + Send
     running
         .join()
         .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+/// Runs a future on a runtime of one thread, without timers.
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    runtime.unwrap().block_on(future)
 }
 
 /// Whether the long variants of tests were asked for.

@@ -1,8 +1,8 @@
 //! Record bytes become values again.
 
 use super::{
-    FLAG_CUT, NAME_INLINE, TAG_BYTES, TAG_ERROR, TAG_F64, TAG_FALSE, TAG_I64, TAG_I128, TAG_STR,
-    TAG_TEXT, TAG_TRUE, TAG_U64, TAG_U128, ThreadLabel, Value,
+    FLAG_CUT, NAME_INLINE, RawText, TAG_BYTES, TAG_ERROR, TAG_F64, TAG_FALSE, TAG_I64, TAG_I128,
+    TAG_STR, TAG_TEXT, TAG_TRUE, TAG_U64, TAG_U128, ThreadLabel, Value,
 };
 use crate::capture::callsite::{Callsite, Callsites};
 
@@ -76,6 +76,12 @@ impl<'a> Record<'a> {
         }
     }
 
+    /// The spans as they lie in the record: equal bytes from the same process are equal spans.
+    #[inline]
+    pub(crate) fn span_bytes(&self) -> &'a [u8] {
+        self.spans
+    }
+
     /// Whether the record was logged outside of any span.
     pub(crate) fn is_outside_spans(&self) -> bool {
         self.spans.is_empty()
@@ -89,8 +95,8 @@ impl<'a> Record<'a> {
         };
         for (name, value) in fields.unfiltered() {
             match (name, value) {
-                ("log.target", Value::Str(target)) => self.origin.target = target,
-                ("log.file", Value::Str(file)) => self.origin.file = Some(file),
+                ("log.target", Value::Str(target)) => self.origin.target = target.as_str(),
+                ("log.file", Value::Str(file)) => self.origin.file = Some(file.as_str()),
                 ("log.line", Value::U64(line)) => self.origin.line = u32::try_from(line).ok(),
                 _ => {}
             }
@@ -139,43 +145,47 @@ pub(crate) struct Fields<'a> {
     rest: &'a [u8],
 }
 
-/// A field, for readers that keep something per callsite and field.
-#[derive(Clone, Debug)]
-pub(crate) struct Field<'a> {
+/// Where a field begins: all but its value.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FieldHead {
+    tag: u8,
     /// Its place in the callsite's field list, if it is declared there.
     pub(crate) place: Option<usize>,
-    pub(crate) name: &'a str,
-    pub(crate) value: Value<'a>,
 }
 
 impl<'a> Fields<'a> {
+    /// Goes on to the next field, for readers that keep something per callsite and field. They see
+    /// the fields of the bridge from `log` too. To be followed by [`Fields::take_value`].
     // Inlined by force, with all below: a field returned through memory costs twice the decoding.
     #[inline(always)]
-    pub(crate) fn next_field(&mut self) -> Option<Field<'a>> {
-        loop {
-            let field = self.take_next()?;
-            if !(self.callsite.is_log && field.name.starts_with("log.")) {
-                return Some(field);
-            }
-        }
+    pub(crate) fn next_head(&mut self) -> Option<FieldHead> {
+        let (tag, name) = raw_head(&mut self.rest)?;
+        let place = match name {
+            RawName::Index(index) => Some(usize::from(index)),
+            RawName::Inline(_) => None,
+        };
+        Some(FieldHead { tag, place })
+    }
+
+    /// The value of the field that `head` begins. `None` where the bytes are none.
+    #[inline(always)]
+    pub(crate) fn take_value(&mut self, head: FieldHead) -> Option<Value<'a>> {
+        raw_value(head.tag, &mut self.rest)
     }
 
     /// With the fields in which the bridge from `log` hides target, file and line.
     fn unfiltered(mut self) -> impl Iterator<Item = (&'a str, Value<'a>)> {
-        std::iter::from_fn(move || self.take_next().map(|field| (field.name, field.value)))
+        std::iter::from_fn(move || self.take_next())
     }
 
-    #[inline(always)]
-    fn take_next(&mut self) -> Option<Field<'a>> {
+    #[inline]
+    fn take_next(&mut self) -> Option<(&'a str, Value<'a>)> {
         let RawField { name, value, .. } = raw_field(&mut self.rest)?;
-        let (place, name) = match name {
-            RawName::Index(index) => {
-                let place = index as usize;
-                (Some(place), &**self.callsite.facts.fields.get(place)?)
-            }
-            RawName::Inline(name) => (None, name),
+        let name = match name {
+            RawName::Index(index) => &**self.callsite.facts.fields.get(usize::from(index))?,
+            RawName::Inline(name) => name,
         };
-        Some(Field { place, name, value })
+        Some((name, value))
     }
 }
 
@@ -184,8 +194,18 @@ impl<'a> Iterator for Fields<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        self.next_field().map(|field| (field.name, field.value))
+        loop {
+            let (name, value) = self.take_next()?;
+            if !(self.callsite.is_log && is_log_origin(name)) {
+                return Some((name, value));
+            }
+        }
     }
+}
+
+/// Whether it is in such a field that the bridge from `log` hides target, file or line.
+pub(crate) fn is_log_origin(name: &str) -> bool {
+    name.starts_with("log.")
 }
 
 /// The messages of an error and its sources.
@@ -193,11 +213,11 @@ impl<'a> Iterator for Fields<'a> {
 pub(crate) struct Messages<'a>(&'a [u8]);
 
 impl<'a> Iterator for Messages<'a> {
-    type Item = &'a str;
+    type Item = RawText<'a>;
 
-    fn next(&mut self) -> Option<&'a str> {
+    fn next(&mut self) -> Option<RawText<'a>> {
         let len = take_u32(&mut self.0)? as usize;
-        take(&mut self.0, len).map(as_text)
+        take(&mut self.0, len).map(RawText::new)
     }
 }
 
@@ -240,14 +260,27 @@ pub(crate) fn merge_fields(old: &[u8], new: &[u8], merged: &mut Vec<u8>) {
 #[inline(always)]
 fn raw_field<'a>(rest: &mut &'a [u8]) -> Option<RawField<'a>> {
     let start = *rest;
-    let [tag] = take_array(rest)?;
-    let name = match u16::from_le_bytes(take_array(rest)?) {
+    let (tag, name) = raw_head(rest)?;
+    let value = raw_value(tag, rest)?;
+    let bytes = &start[..start.len() - rest.len()];
+    Some(RawField { name, value, bytes })
+}
+
+#[inline(always)]
+fn raw_head<'a>(rest: &mut &'a [u8]) -> Option<(u8, RawName<'a>)> {
+    let [tag, low, high] = take_array(rest)?;
+    let name = match u16::from_le_bytes([low, high]) {
         NAME_INLINE => {
             let len = u16::from_le_bytes(take_array(rest)?) as usize;
-            RawName::Inline(as_text(take(rest, len)?))
+            RawName::Inline(RawText::new(take(rest, len)?).as_str())
         }
         index => RawName::Index(index),
     };
+    Some((tag, name))
+}
+
+#[inline(always)]
+fn raw_value<'a>(tag: u8, rest: &mut &'a [u8]) -> Option<Value<'a>> {
     let value = match tag {
         TAG_I64 => Value::I64(i64::from_le_bytes(take_array(rest)?)),
         TAG_U64 => Value::U64(take_u64(rest)?),
@@ -256,22 +289,13 @@ fn raw_field<'a>(rest: &mut &'a [u8]) -> Option<RawField<'a>> {
         TAG_F64 => Value::F64(f64::from_le_bytes(take_array(rest)?)),
         TAG_FALSE => Value::Bool(false),
         TAG_TRUE => Value::Bool(true),
-        TAG_STR => Value::Str(as_text(take_block(rest)?)),
-        TAG_TEXT => Value::Text(as_text(take_block(rest)?)),
+        TAG_STR => Value::Str(RawText::new(take_block(rest)?)),
+        TAG_TEXT => Value::Text(RawText::new(take_block(rest)?)),
         TAG_BYTES => Value::Bytes(take_block(rest)?),
         TAG_ERROR => Value::Error(Messages(take_block(rest)?)),
         _ => return None,
     };
-    let bytes = &start[..start.len() - rest.len()];
-    Some(RawField { name, value, bytes })
-}
-
-fn as_text(bytes: &[u8]) -> &str {
-    // Only text is written under these tags. Should the bytes be damaged all the same, the part
-    // before the damage is the text.
-    std::str::from_utf8(bytes).unwrap_or_else(|error| {
-        std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default()
-    })
+    Some(value)
 }
 
 #[inline(always)]

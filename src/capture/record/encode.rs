@@ -22,6 +22,7 @@ const CUT_MARK: &str = "…[cut]";
 const NAME_ROOM: usize = 8;
 
 const HEADER_BYTES: usize = 16;
+const SPAN_HEADER_BYTES: usize = 12;
 
 /// Writes fields to the end of a buffer. What does not fit into it is cut, and marked.
 #[derive(Debug)]
@@ -52,8 +53,10 @@ impl<'b> Encoder<'b> {
     ) -> Self {
         bytes.begin(RECORD_BYTES_MAX);
         bytes.reserve(HEADER_BYTES);
-        bytes.put(address_of(metadata).to_le_bytes());
-        bytes.put([0; 8]);
+        if let Some(header) = bytes.take(HEADER_BYTES) {
+            header[..8].copy_from_slice(&address_of(metadata).to_le_bytes());
+            header[8..].fill(0);
+        }
         let all_fit = write_spans(bytes);
         bytes.set_u32(12, (bytes.len() - HEADER_BYTES) as u32);
         Encoder {
@@ -102,11 +105,24 @@ impl<'b> Encoder<'b> {
 
     #[inline]
     pub(crate) fn str(&mut self, name: Name<'_>, value: &str) {
+        match self.take_declared(TAG_STR, name, 4 + value.len()) {
+            Some(room) => {
+                room[..4].copy_from_slice(&(value.len() as u32).to_le_bytes());
+                room[4..].copy_from_slice(value.as_bytes());
+            }
+            None => self.str_slowly(name, value),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn str_slowly(&mut self, name: Name<'_>, value: &str) {
         if self.begin(TAG_STR, name, 4 + value.len()) {
-            self.bytes.put((value.len() as u32).to_le_bytes());
-            self.bytes.put_slice(value.as_bytes());
-        } else if self.begin(TAG_STR, name, 4) {
-            self.block(|encoder| encoder.put_cut(value));
+            self.bytes.put(&(value.len() as u32).to_le_bytes());
+            self.bytes.put(value.as_bytes());
+        } else if let Some(start) = self.begin_block(TAG_STR, name) {
+            self.put_cut(value);
+            self.end_block(start);
         }
     }
 
@@ -117,8 +133,8 @@ impl<'b> Encoder<'b> {
             .min(self.bytes.allowance().saturating_sub(NAME_ROOM));
         self.cut |= kept < value.len();
         if self.begin(TAG_BYTES, name, 4 + kept) {
-            self.bytes.put((kept as u32).to_le_bytes());
-            self.bytes.put_slice(&value[..kept]);
+            self.bytes.put(&(kept as u32).to_le_bytes());
+            self.bytes.put(&value[..kept]);
         }
     }
 
@@ -126,19 +142,21 @@ impl<'b> Encoder<'b> {
     /// says so: neither the record nor the program is lost.
     #[inline]
     pub(crate) fn text_of(&mut self, name: Name<'_>, value: &dyn fmt::Debug) {
-        if self.begin(TAG_TEXT, name, 4) {
-            self.formatted(format_args!("{value:?}"));
+        if let Some(start) = self.begin_block(TAG_TEXT, name) {
+            self.put_formatted(format_args!("{value:?}"));
+            self.end_block(start);
         }
     }
 
     /// Encodes an error: its message and those of its sources.
     pub(crate) fn error(&mut self, name: Name<'_>, error: &(dyn Error + 'static)) {
-        if self.begin(TAG_ERROR, name, 4) {
-            self.block(|encoder| encoder.messages(error));
+        if let Some(start) = self.begin_block(TAG_ERROR, name) {
+            self.put_messages(error);
+            self.end_block(start);
         }
     }
 
-    fn messages(&mut self, error: &(dyn Error + 'static)) {
+    fn put_messages(&mut self, error: &(dyn Error + 'static)) {
         let mut next = Some(error);
         for _ in 0..ERROR_SOURCES_MAX {
             let Some(error) = next else { break };
@@ -146,34 +164,58 @@ impl<'b> Encoder<'b> {
                 self.cut = true;
                 break;
             }
-            self.formatted(format_args!("{error}"));
+            self.bytes.put(&[0; 4]);
+            let start = self.bytes.len();
+            self.put_formatted(format_args!("{error}"));
+            self.end_block(start);
             next = catch_unwind(AssertUnwindSafe(|| error.source())).unwrap_or(None);
         }
     }
 
     #[inline(always)]
     fn fixed<const N: usize>(&mut self, tag: u8, name: Name<'_>, value: [u8; N]) {
-        if let Name::Index(index) = name
-            && index < NAME_INLINE as usize
-            && self.bytes.reserve(3 + N)
-        {
-            let [low, high] = (index as u16).to_le_bytes();
-            self.bytes.put_pair([tag, low, high], value);
-        } else if self.begin(tag, name, N) {
-            self.bytes.put(value);
+        match self.take_declared(tag, name, N) {
+            Some(room) => room.copy_from_slice(&value),
+            None => self.fixed_slowly(tag, name, value),
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn fixed_slowly<const N: usize>(&mut self, tag: u8, name: Name<'_>, value: [u8; N]) {
+        if self.begin(tag, name, N) {
+            self.bytes.put(&value);
+        }
+    }
+
+    /// Writes tag and name, and takes `value_len` bytes for the value: the way of nearly all
+    /// fields. `None` where the name is not a declared one or there is no room yet.
+    #[inline(always)]
+    fn take_declared(&mut self, tag: u8, name: Name<'_>, value_len: usize) -> Option<&mut [u8]> {
+        let Name::Index(index) = name else {
+            return None;
+        };
+        if (NAME_INLINE as usize) <= index {
+            return None;
+        }
+        let room = self.bytes.take(3 + value_len)?;
+        let [low, high] = (index as u16).to_le_bytes();
+        room[0] = tag;
+        room[1] = low;
+        room[2] = high;
+        Some(&mut room[3..])
     }
 
     /// Writes tag and name, and sees to it that `value_len` bytes more fit. Says no, and marks the
     /// record as cut, where they would not.
-    #[inline(always)]
+    #[inline(never)]
     fn begin(&mut self, tag: u8, name: Name<'_>, value_len: usize) -> bool {
         match name {
             Name::Index(index)
                 if index < NAME_INLINE as usize && self.bytes.reserve(3 + value_len) =>
             {
                 let [low, high] = (index as u16).to_le_bytes();
-                self.bytes.put([tag, low, high]);
+                self.bytes.put(&[tag, low, high]);
                 true
             }
             Name::Inline(name) => self.begin_inline(tag, name, value_len),
@@ -184,43 +226,55 @@ impl<'b> Encoder<'b> {
         }
     }
 
-    #[inline(never)]
     fn begin_inline(&mut self, tag: u8, name: &str, value_len: usize) -> bool {
         let name = &name[..name.floor_char_boundary(u16::MAX as usize)];
         if !self.bytes.reserve(5 + name.len() + value_len) {
             self.cut = true;
             return false;
         }
-        self.bytes.put([tag]);
-        self.bytes.put(NAME_INLINE.to_le_bytes());
-        self.bytes.put((name.len() as u16).to_le_bytes());
-        self.bytes.put_slice(name.as_bytes());
+        self.bytes.put(&[tag]);
+        self.bytes.put(&NAME_INLINE.to_le_bytes());
+        self.bytes.put(&(name.len() as u16).to_le_bytes());
+        self.bytes.put(name.as_bytes());
         true
     }
 
-    /// Writes a length and what `write` writes, which the length tells. There is room for the
-    /// length already.
+    /// Begins a value that tells its length: says where its bytes begin. `None` where it does not
+    /// fit.
     #[inline(always)]
-    fn block(&mut self, write: impl FnOnce(&mut Self)) {
-        let start = self.bytes.len();
-        self.bytes.put([0; 4]);
-        write(self);
-        let len = self.bytes.len() - start - 4;
-        self.bytes.set_u32(start, len as u32);
+    fn begin_block(&mut self, tag: u8, name: Name<'_>) -> Option<usize> {
+        let is_begun =
+            self.take_declared(tag, name, 4).is_some() || self.begin_block_slowly(tag, name);
+        is_begun.then(|| self.bytes.len())
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn begin_block_slowly(&mut self, tag: u8, name: Name<'_>) -> bool {
+        let is_begun = self.begin(tag, name, 4);
+        if is_begun {
+            self.bytes.put(&[0; 4]);
+        }
+        is_begun
+    }
+
+    /// Ends it: the length is that of everything since `start`.
+    #[inline(always)]
+    fn end_block(&mut self, start: usize) {
+        let len = self.bytes.len() - start;
+        self.bytes.set_u32(start - 4, len as u32);
     }
 
     #[inline]
-    fn formatted(&mut self, arguments: fmt::Arguments<'_>) {
-        self.block(|encoder| {
-            let mut text = Text {
-                encoder,
-                is_full: false,
-            };
-            let outcome = catch_unwind(AssertUnwindSafe(|| fmt::write(&mut text, arguments)));
-            if !matches!(outcome, Ok(Ok(()))) && !text.is_full {
-                text.explain(outcome.is_err());
-            }
-        });
+    fn put_formatted(&mut self, arguments: fmt::Arguments<'_>) {
+        let mut text = Text {
+            encoder: self,
+            is_full: false,
+        };
+        let outcome = catch_unwind(AssertUnwindSafe(|| fmt::write(&mut text, arguments)));
+        if !matches!(outcome, Ok(Ok(()))) && !text.is_full {
+            text.explain(outcome.is_err());
+        }
     }
 
     /// Writes as much of a text as fits, and that there was more.
@@ -228,8 +282,8 @@ impl<'b> Encoder<'b> {
     fn put_cut(&mut self, value: &str) {
         let kept = &value.as_bytes()[..value.floor_char_boundary(self.bytes.allowance())];
         self.bytes.reserve(kept.len());
-        self.bytes.put_slice(kept);
-        self.bytes.put_slice(CUT_MARK.as_bytes());
+        self.bytes.put(kept);
+        self.bytes.put_mark(CUT_MARK.as_bytes());
         self.cut = true;
     }
 }
@@ -242,6 +296,18 @@ struct Text<'e, 'b> {
 }
 
 impl Text<'_, '_> {
+    /// Makes room for more text, or cuts it where the record is full.
+    #[cold]
+    fn write_slowly(&mut self, text: &str) -> fmt::Result {
+        if self.encoder.bytes.reserve(text.len()) {
+            self.encoder.bytes.put(text.as_bytes());
+            return Ok(());
+        }
+        self.encoder.put_cut(text);
+        self.is_full = true;
+        Err(fmt::Error)
+    }
+
     /// Says that the value's own code went wrong.
     #[cold]
     fn explain(&mut self, is_panic: bool) {
@@ -257,32 +323,35 @@ impl Text<'_, '_> {
 impl fmt::Write for Text<'_, '_> {
     #[inline]
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        if !self.is_full && self.encoder.bytes.reserve(text.len()) {
-            self.encoder.bytes.put_slice(text.as_bytes());
-            return Ok(());
+        if self.is_full {
+            return Err(fmt::Error);
         }
-        if !self.is_full {
-            self.encoder.put_cut(text);
-            self.is_full = true;
+        match self.encoder.bytes.take(text.len()) {
+            Some(room) => {
+                room.copy_from_slice(text.as_bytes());
+                Ok(())
+            }
+            None => self.write_slowly(text),
         }
-        Err(fmt::Error)
     }
 }
 
 /// Appends a span, as a record carries it. Says no where it does not fit.
-#[inline]
 pub(crate) fn write_span(
     bytes: &mut Buffer,
     metadata: &'static Metadata<'static>,
     fields: &[u8],
 ) -> bool {
-    let fits = bytes.reserve(12 + fields.len());
-    if fits {
-        bytes.put(address_of(metadata).to_le_bytes());
-        bytes.put((fields.len() as u32).to_le_bytes());
-        bytes.put_slice(fields);
+    let len = SPAN_HEADER_BYTES + fields.len();
+    if !bytes.reserve(len) {
+        return false;
     }
-    fits
+    if let Some(room) = bytes.take(len) {
+        room[..8].copy_from_slice(&address_of(metadata).to_le_bytes());
+        room[8..SPAN_HEADER_BYTES].copy_from_slice(&(fields.len() as u32).to_le_bytes());
+        room[SPAN_HEADER_BYTES..].copy_from_slice(fields);
+    }
+    true
 }
 
 fn address_of(metadata: &'static Metadata<'static>) -> u64 {

@@ -17,9 +17,13 @@ mod decode;
 mod encode;
 #[cfg(test)]
 mod tests;
+mod text;
 
-pub(crate) use self::decode::{Fields, Messages, Origin, Record, SpanView, merge_fields};
+pub(crate) use self::decode::{
+    Fields, Messages, Origin, Record, SpanView, is_log_origin, merge_fields,
+};
 pub(crate) use self::encode::{Encoder, write_span};
+pub(crate) use self::text::RawText;
 
 /// How many bytes of one record pass uncut.
 pub(crate) const RECORD_BYTES_MAX: usize = 1 << 20;
@@ -58,9 +62,9 @@ pub(crate) enum Value<'a> {
     F64(f64),
     Bool(bool),
     /// A string that the program logged as a string.
-    Str(&'a str),
+    Str(RawText<'a>),
     /// What a `Display` or `Debug` implementation wrote.
-    Text(&'a str),
+    Text(RawText<'a>),
     Bytes(&'a [u8]),
     /// An error's message, then the messages of its sources, outermost first.
     Error(Messages<'a>),

@@ -24,6 +24,17 @@
 //! be taken aback to find a file there. So the sink leaves it that moment before it creates the
 //! file itself. It does not go on in the old one, which may be about to be compressed.
 //!
+//! ## The end of a file
+//!
+//! [`rotation`] says when a file ends, [`name`] what it is called then. It is decided under the lock
+//! before each batch, of which as many whole lines go into the file as fit: so any number of
+//! processes end it once, and each file holds whole records.
+//!
+//! ## Opened anew on request
+//!
+//! `reopen`, or SIGHUP where the program wants that, has the sink close its file and open what the
+//! path names by then, before it writes anything else. [`Control`] carries the wish.
+//!
 //! ## After a crash
 //!
 //! A process that dies within a write may leave a torn line. Whoever takes the lock next and finds
@@ -38,20 +49,31 @@
 //! former reader was given, which only happens with lines longer than `PIPE_BUF`, is given up.
 //! Devices, such as `/dev/stdout`, are opened as files are. Neither is locked.
 
+mod care;
+mod caretaker;
+pub(super) mod compression;
+mod control;
+mod ending;
 mod lock;
+mod name;
+mod old_files;
 mod open;
+mod plan;
 mod regular;
+pub(super) mod retention;
+pub(crate) mod rotation;
 #[allow(
     dead_code,
     reason = "for the recovery of what a killed process left behind"
 )]
 mod settle;
+mod sync;
+mod warnings;
 
-use std::collections::HashSet;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::os::fd::AsFd;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -59,7 +81,11 @@ use std::time::Duration;
 use super::descriptor::{LineWriter, wait_for_room};
 use super::{Place, Sink};
 use crate::error::Error;
+use care::OldFilesCare;
+pub(crate) use control::Control;
+use ending::Ending;
 use lock::Patience;
+pub(crate) use plan::FilePlan;
 #[allow(
     unused_imports,
     reason = "for the recovery of what a killed process left behind"
@@ -71,9 +97,8 @@ use regular::{Named, Regular};
     reason = "for the recovery of what a killed process left behind"
 )]
 pub(crate) use settle::{settle, settle_locked};
-
-/// Owner: read and write. Group: read. Logs tell about users, so others get nothing.
-const MODE: u32 = 0o640;
+use sync::{Unsynced, directories_to_change};
+use warnings::Warnings;
 
 /// How long others have to put a file where there is none.
 const MISSING_MAX: Duration = Duration::from_millis(100);
@@ -84,21 +109,6 @@ const PAUSE: Duration = Duration::from_micros(500);
 /// How often in a row the path may name another file than the one that was just opened.
 const OPENINGS_MAX: usize = 8;
 
-/// What a file sink is made from.
-#[derive(Clone, Debug)]
-pub(crate) struct FilePlan {
-    /// Absolute once the sink is open.
-    pub(crate) path: PathBuf,
-    /// The mode of new files, less what the umask takes away.
-    pub(crate) mode: u32,
-}
-
-impl FilePlan {
-    pub(crate) fn new(path: PathBuf) -> FilePlan {
-        FilePlan { path, mode: MODE }
-    }
-}
-
 #[derive(Debug)]
 pub(super) struct FileSink {
     name: String,
@@ -106,8 +116,11 @@ pub(super) struct FileSink {
     /// `None` while a FIFO has no reader, after a failure to open, and in a forked child before its
     /// first write.
     active: Option<Active>,
+    unsynced: Unsynced,
     /// For streams.
     lines: LineWriter,
+    ending: Ending,
+    care: OldFilesCare,
     lock_patience: Patience,
     missing_patience: Patience,
     warnings: Warnings,
@@ -130,11 +143,16 @@ impl FileSink {
             cause,
         };
         plan.path = std::path::absolute(&given).map_err(failed)?;
+        let changed = directories_to_change(&plan.path);
         open::create_directory_of(&given).map_err(|cause| Error::CreateDirectory {
             path: given.parent().map(Path::to_owned).unwrap_or_default(),
             cause,
         })?;
         let mut sink = FileSink::open_at_first_write(plan);
+        sink.unsynced.entered(changed);
+        if sink.ending.ends_at_start() {
+            sink.ending.ask();
+        }
         match sink.open_active() {
             // That is no reason not to start.
             Err(error) if open::is_unread_fifo(&plan.path, &error) => Ok(sink),
@@ -148,7 +166,10 @@ impl FileSink {
             name: format!("file {}", plan.path.display()),
             plan: plan.clone(),
             active: None,
+            unsynced: Unsynced::default(),
             lines: LineWriter::default(),
+            ending: Ending::new(plan.rotation.clone()),
+            care: OldFilesCare::new(plan.care),
             lock_patience: Patience::default(),
             missing_patience: Patience::default(),
             warnings: Warnings::default(),
@@ -157,22 +178,17 @@ impl FileSink {
 
     fn open_active(&mut self) -> io::Result<()> {
         // First of all, let go of what is open: there may be no descriptor left but that one.
-        self.active = None;
-        let FilePlan { path, mode } = &self.plan;
-        let file = match open::open(path, *mode) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                open::create_directory_of(path)?;
-                open::open(path, *mode)?
-            }
-            opened => opened?,
-        };
+        self.leave_active();
+        let file = self.open_path()?;
         let metadata = file.metadata()?;
+        self.unsynced.opened(&self.plan.path);
+        self.ending.begin();
         self.active = Some(if metadata.is_file() {
             Active::Regular(Regular::new(file, &metadata))
         } else {
             Active::Stream(file)
         });
-        if open::is_open_to_all(path) {
+        if open::is_open_to_all(&self.plan.path) {
             self.warnings.add(format!(
                 "{}: everybody may replace the file: its directory is writable for all and not sticky",
                 self.name
@@ -181,11 +197,99 @@ impl FileSink {
         Ok(())
     }
 
-    /// Appends lines to the regular file that is open. `None` if the path does not name it any more.
+    fn open_path(&mut self) -> io::Result<File> {
+        let FilePlan { path, mode, .. } = &self.plan;
+        match open::open(path, *mode) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let changed = directories_to_change(path);
+                open::create_directory_of(path)?;
+                self.unsynced.entered(changed);
+                open::open(path, *mode)
+            }
+            Err(error) if open::lacks_descriptor(&error) => {
+                self.unsynced.sync_left();
+                open::open(path, *mode)
+            }
+            opened => opened,
+        }
+    }
+
+    /// Closes the file, once it is synced if that is still to be done.
+    fn leave_active(&mut self) {
+        if let Some(Active::Regular(regular)) = self.active.take() {
+            self.unsynced.leave(Arc::clone(regular.file()));
+        }
+    }
+
+    fn close_if_asked(&mut self) {
+        if self.plan.control.take_reopen() {
+            self.leave_active();
+        }
+    }
+
+    /// Appends lines to the regular file that is open. `None` if the path does not name it any
+    /// more, or if it has just ended: it is closed then.
     fn append(&mut self, lines: &[u8], note: &mut dyn FnMut(Place)) -> io::Result<Option<usize>> {
-        let Some(Active::Regular(regular)) = &mut self.active else {
+        self.with_regular(|sink, regular, file| {
+            if sink.ending.is_over(file, rotation::now()) && sink.end(file) {
+                return Ok(None);
+            }
+            let len = regular.len()?;
+            sink.unsynced.wrote();
+            match sink.ending.fitting(len, lines) {
+                0 if sink.end(file) => Ok(None),
+                0 => regular.append(len, lines, note).map(Some),
+                fitting => regular.append(len, &lines[..fitting], note).map(Some),
+            }
+        })
+    }
+
+    /// Ends the file, if it is to end whether or not there is anything to write.
+    fn end_if_over(&mut self) -> io::Result<Option<()>> {
+        self.with_regular(|sink, _, file| {
+            let has_ended = sink.ending.is_over(file, rotation::now()) && sink.end(file);
+            Ok((!has_ended).then_some(()))
+        })
+    }
+
+    /// Gives the file the name of an old one. Says whether it is to be opened anew.
+    fn end(&mut self, file: &Metadata) -> bool {
+        match self.ending.end(&self.plan.path, file) {
+            Ok(()) => {
+                self.care.file_ended();
+                true
+            }
+            Err(error) => {
+                let name = &self.name;
+                self.warnings
+                    .add(format!("end {name}: {error}; it goes on"));
+                false
+            }
+        }
+    }
+
+    /// Does `part` with the regular file that is open, and as it is, under its lock. If the path does
+    /// not name it any more, or `part` returns `None`, the file is closed.
+    fn with_regular<T>(
+        &mut self,
+        part: impl FnOnce(&mut Self, &mut Regular, &Metadata) -> io::Result<Option<T>>,
+    ) -> io::Result<Option<T>> {
+        let Some(Active::Regular(mut regular)) = self.active.take() else {
             return Ok(None);
         };
+        let outcome = self.with_locked(&mut regular, part);
+        self.active = Some(Active::Regular(regular));
+        if matches!(outcome, Ok(None)) {
+            self.leave_active();
+        }
+        outcome
+    }
+
+    fn with_locked<T>(
+        &mut self,
+        regular: &mut Regular,
+        part: impl FnOnce(&mut Self, &mut Regular, &Metadata) -> io::Result<Option<T>>,
+    ) -> io::Result<Option<T>> {
         let file = Arc::clone(regular.file());
         let lock = self.lock_patience.lock(&file)?;
         if !lock.is_supported() {
@@ -197,13 +301,34 @@ impl FileSink {
         match regular.named_by(&self.plan.path) {
             Named::This => {
                 self.missing_patience.renew();
-                regular.append(&self.plan.path, lines, note).map(Some)
+                let metadata = file.metadata()?;
+                regular.mend(&self.plan.path, metadata.len())?;
+                part(self, regular, &metadata)
             }
             Named::Nothing if !self.missing_patience.is_over(MISSING_MAX) => {
                 Err(io::ErrorKind::WouldBlock.into())
             }
             Named::Nothing | Named::Another => Ok(None),
         }
+    }
+
+    fn tend_regular(&mut self) -> io::Result<()> {
+        self.close_if_asked();
+        if self.plan.control.take_rotate() {
+            self.ending.ask();
+        }
+        if let Err(error) = self.care.start(&self.plan.path) {
+            let name = &self.name;
+            let warning = format!("{name}: start the thread that tends old files: {error}");
+            self.warnings.add(warning);
+        }
+        if self.active.is_some() && self.ending.may_be_over(rotation::now()) {
+            self.end_if_over()?;
+        }
+        if self.active.is_none() {
+            self.open_active()?;
+        }
+        Ok(())
     }
 
     fn write_to_stream(&mut self, lines: &[u8]) -> io::Result<usize> {
@@ -218,6 +343,23 @@ impl FileSink {
         }
         written
     }
+
+    /// Sees to it that a file whose sync failed is not written to: it is set aside, under its lock,
+    /// with the name of an old one.
+    fn leave_untrusted(&mut self) -> io::Result<()> {
+        if !self.unsynced.is_untrusted() {
+            return Ok(());
+        }
+        if let Some(Active::Regular(regular)) = &self.active {
+            let _lock = self.lock_patience.lock(regular.file())?;
+            if regular.named_by(&self.plan.path) == Named::This {
+                ending::set_aside(&self.plan.path, &regular.file().metadata()?)?;
+            }
+        }
+        self.active = None;
+        self.unsynced.begin_trusted();
+        Ok(())
+    }
 }
 
 impl Sink for FileSink {
@@ -226,6 +368,8 @@ impl Sink for FileSink {
     }
 
     fn write_noting(&mut self, lines: &[u8], note: &mut dyn FnMut(Place)) -> io::Result<usize> {
+        self.leave_untrusted()?;
+        self.close_if_asked();
         for _ in 0..OPENINGS_MAX {
             if self.active.is_none() {
                 self.open_active()?;
@@ -239,7 +383,7 @@ impl Sink for FileSink {
             if let Some(accepted) = self.append(lines, note)? {
                 return Ok(accepted);
             }
-            self.active = None;
+            self.leave_active();
         }
         Err(io::ErrorKind::WouldBlock.into())
     }
@@ -256,27 +400,27 @@ impl Sink for FileSink {
         Ok(())
     }
 
+    fn sync(&mut self) -> io::Result<()> {
+        let active = match &self.active {
+            Some(Active::Regular(regular)) => Some(&**regular.file()),
+            Some(Active::Stream(_)) | None => None,
+        };
+        self.unsynced.sync(active)
+    }
+
     fn name(&self) -> &str {
         &self.name
     }
 
-    fn take_warning(&mut self) -> Option<String> {
-        self.warnings.unsaid.pop()
-    }
-}
-
-/// What the operator should know, once.
-#[derive(Debug, Default)]
-struct Warnings {
-    said: HashSet<String>,
-    unsaid: Vec<String>,
-}
-
-impl Warnings {
-    fn add(&mut self, warning: String) {
-        if self.said.insert(warning.clone()) {
-            self.unsaid.push(warning);
+    fn tend(&mut self, warn: &mut dyn FnMut(&str)) {
+        if let Some(Active::Regular(_)) = self.active {
+            // Somebody may wait for the file to appear. Should that fail, the next write tells.
+            let _ = self.tend_regular();
         }
+        let warnings = self.warnings.take().into_iter();
+        warnings
+            .chain(self.care.complaints())
+            .for_each(|warning| warn(&warning));
     }
 }
 

@@ -91,6 +91,13 @@ fn directory_mode(path: &Path) -> io::Result<u32> {
     fs::metadata(directory).map(|metadata| metadata.mode())
 }
 
+/// Whether the process, or the system, has no descriptor left.
+pub(super) fn lacks_descriptor(error: &io::Error) -> bool {
+    [Errno::MFILE, Errno::NFILE]
+        .map(|errno| Some(errno.raw_os_error()))
+        .contains(&error.raw_os_error())
+}
+
 /// Creates the directories above the file.
 pub(super) fn create_directory_of(path: &Path) -> io::Result<()> {
     path.parent().map_or(Ok(()), fs::create_dir_all)

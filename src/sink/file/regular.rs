@@ -79,15 +79,15 @@ impl Regular {
         }
     }
 
-    /// Appends whole lines, and says how many bytes of them the file has: all, or whole lines up
-    /// to where there was an error. Tells `note` where they will lie.
+    /// Appends whole lines to the file, which ends at `end` with a whole line, and says how many
+    /// bytes of them it has: all, or whole lines up to where there was an error. Tells `note` where
+    /// they will lie.
     pub(super) fn append(
         &mut self,
-        path: &Path,
+        end: u64,
         lines: &[u8],
         note: &mut dyn FnMut(Place),
     ) -> io::Result<usize> {
-        let end = self.mend(path)?;
         let lines = within_limit(lines, end)?;
         note(Place {
             device: self.device,
@@ -115,27 +115,27 @@ impl Regular {
         }
     }
 
-    /// Sees to it that the file ends with a whole line, and returns its length.
-    fn mend(&mut self, path: &Path) -> io::Result<u64> {
+    /// Sees to it that the file, which has this length, ends with a whole line.
+    pub(super) fn mend(&mut self, path: &Path, len: u64) -> io::Result<()> {
+        if self.left == Left::Whole(len) {
+            return Ok(());
+        }
         if self.cut().is_err() {
             // An append-only file cannot be cut. The line stays torn, and is written whole below.
             self.left = Left::Unknown;
         }
-        let len = self.len()?;
-        if self.left == Left::Whole(len) || !self.ends_within_line(len) {
-            return Ok(len);
+        if !self.ends_within_line()? {
+            return Ok(());
         }
         if let Some(owner_known) = TORN_TAIL.get() {
             owner_known(path, &self.file);
         }
-        let len = self.len()?;
-        if !self.ends_within_line(len) {
-            return Ok(len);
+        if !self.ends_within_line()? {
+            return Ok(());
         }
         // Nobody will finish that line. What is torn stays torn, but the next is one of its own.
-        let line_break = within_limit(b"\n", len)?;
-        write_all(&self.file, line_break).1?;
-        self.len()
+        let line_break = within_limit(b"\n", self.len()?)?;
+        write_all(&self.file, line_break).1
     }
 
     /// Cuts off what an earlier write left of a line, unless somebody has changed the file since.
@@ -152,17 +152,18 @@ impl Regular {
         Ok(())
     }
 
-    fn len(&self) -> io::Result<u64> {
+    pub(super) fn len(&self) -> io::Result<u64> {
         self.file.metadata().map(|metadata| metadata.len())
     }
 
     /// Whether the last line lacks its end. A file that may not be read is taken as whole.
-    fn ends_within_line(&self, len: u64) -> bool {
+    fn ends_within_line(&self) -> io::Result<bool> {
+        let Some(at) = self.len()?.checked_sub(1) else {
+            return Ok(false);
+        };
         let mut last = [b'\n'];
-        let read = len
-            .checked_sub(1)
-            .map(|at| self.file.read_exact_at(&mut last, at));
-        matches!(read, Some(Ok(()))) && last != *b"\n"
+        let read = self.file.read_exact_at(&mut last, at);
+        Ok(read.is_ok() && last != *b"\n")
     }
 }
 

@@ -2,6 +2,7 @@ use std::fs::{self, OpenOptions};
 use std::io::Read;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
 
 use rustix::fs::{CWD, Mode, OFlags, mkfifoat};
 use rustix::io::Errno;
@@ -387,9 +388,43 @@ fn a_directory_where_everybody_may_replace_the_file_is_warned_of_once() {
         fs::set_permissions(directory.path(), PermissionsExt::from_mode(mode)).unwrap();
         let path = directory.path().join("app.jsonl");
         let mut sink = open_sink(&path);
-        assert_eq!(sink.take_warning().is_some(), warns, "{mode:o}");
+        assert_eq!(warnings(&mut *sink), usize::from(warns), "{mode:o}");
         fs::remove_file(&path).unwrap();
         write_all(&mut *sink, b"1\n");
-        assert_eq!(sink.take_warning(), None);
+        assert_eq!(warnings(&mut *sink), 0);
     }
+}
+
+fn warnings(sink: &mut dyn Sink) -> usize {
+    let mut count = 0;
+    sink.tend(&mut |_| count += 1);
+    count
+}
+
+#[test]
+fn a_file_is_opened_anew_on_request_also_without_a_record() {
+    let directory = tempdir().unwrap();
+    let path = directory.path().join("app.jsonl");
+    let target = target(&path);
+    let mut sink = target.open_in_child().unwrap();
+    write_all(&mut *sink, b"1\n");
+    for line in ["2\n", "3\n"] {
+        fs::remove_file(&path).unwrap();
+        target.control().unwrap().ask_to_reopen();
+        sink.tend(&mut |_| {});
+        assert!(path.exists());
+        write_all(&mut *sink, line.as_bytes());
+        assert_eq!(fs::read_to_string(&path).unwrap(), line);
+    }
+}
+
+#[test]
+fn a_new_file_has_the_mode_that_was_chosen() {
+    rustix::process::umask(Mode::from_raw_mode(0o022));
+    let directory = tempdir().unwrap();
+    let path = directory.path().join("app.jsonl");
+    let mut plan = FilePlan::new(path.clone());
+    plan.mode = 0o600;
+    Target::File(plan).open().unwrap();
+    assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
 }

@@ -1,0 +1,32 @@
+//! The door through which everything comes that several threads meet at: atomics, locks, queues,
+//! threads and the clock that their waits end by.
+//!
+//! - `standard`: the standard library's, and crossbeam's queue. What users get.
+//! - `model`, by `--cfg offloop_loom`: loom tries every interleaving and every reordering of the
+//!   channel's own atomics.
+//! - `schedule`, by `--cfg offloop_shuttle`: shuttle runs channel, writers, flushes and shutdowns
+//!   together under many random schedules.
+
+#[cfg(offloop_loom)]
+mod model;
+#[cfg(any(offloop_loom, offloop_shuttle))]
+mod queue;
+#[cfg(offloop_shuttle)]
+mod schedule;
+#[cfg(not(any(offloop_loom, offloop_shuttle)))]
+mod standard;
+
+#[cfg(offloop_loom)]
+use self::model as source;
+#[cfg(offloop_shuttle)]
+use self::schedule as source;
+#[cfg(not(any(offloop_loom, offloop_shuttle)))]
+use self::standard as source;
+
+pub(crate) use self::source::{
+    AtomicBool, AtomicU64, AtomicUsize, Instant, Mutex, MutexGuard, Ordering, Queue, fence, thread,
+    thread_local,
+};
+
+#[cfg(offloop_shuttle)]
+pub(crate) use self::source::ticks;
