@@ -4,12 +4,14 @@
     clippy::unwrap_used,
     reason = "a test that cannot go on fails by panicking"
 )]
+#![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 
 mod allocator;
 mod audit;
 mod capture;
 mod child;
 mod corpora;
+mod crash_safe;
 mod durable;
 mod exits;
 mod failing;
