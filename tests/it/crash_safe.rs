@@ -12,7 +12,7 @@ use rustix::fs::{FlockOperation, SeekFrom, flock, seek};
 use rustix::process::{Signal, getpid, kill_process};
 use tempfile::TempDir;
 
-use crate::support::{PATIENCE, in_child_with, json_lines, spawn_child, wrap};
+use crate::support::{PATIENCE, in_child_with, json_lines, skip, spawn_child, wrap};
 
 const RECORDS: u64 = 1_000;
 
@@ -27,7 +27,7 @@ fn directories() -> Option<(TempDir, TempDir)> {
     match pages.tempdir_in("/dev/shm") {
         Ok(pages) => Some((tempfile::tempdir().unwrap(), pages)),
         Err(error) => {
-            eprintln!("skipped: no tmpfs at /dev/shm: {error}");
+            skip(&format!("no tmpfs at /dev/shm: {error}"));
             None
         }
     }
@@ -167,10 +167,9 @@ fn what_an_exit_has_no_time_for_stays_in_the_file() {
     in_child_with(prepare, || {
         let impatient = builder().exit_timeout(std::time::Duration::ZERO);
         let _guard = impatient.init().unwrap();
-        let stalled = stall();
-        log(RECORDS);
         // The process ends while the lock is held.
-        let _ = Box::leak(Box::new(stalled));
+        Box::leak(Box::new(stall()));
+        log(RECORDS);
     });
     let files = files_in(pages.path());
     assert_eq!(files.len(), 1, "{files:?}");
@@ -209,7 +208,7 @@ fn can_mount() -> bool {
     let probe = unshare.args(["-m", "mount", "-t", "tmpfs", "none", "/mnt"]);
     let can = probe.output().is_ok_and(|output| output.status.success());
     if !can {
-        eprintln!("skipped: mounting a tmpfs takes more rights");
+        skip("mounting a tmpfs takes more rights");
     }
     can
 }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use offloop::{Builder, Guard};
 
 use crate::allocator::allocations_in;
-use crate::support::{Gate, PATIENCE, Program, in_child, in_child_with, wrap};
+use crate::support::{Gate, PATIENCE, Program, in_child, in_child_with, skip, wrap};
 
 const RECORDS: u64 = 10_000;
 
@@ -61,7 +61,7 @@ fn gated_beside_file(directory: &Path) -> (Gate, Builder) {
 fn is_crash_safe(guard: &Guard) -> bool {
     let safety = &guard.stats().sinks[1].crash_safety;
     if !safety.is_safe() {
-        eprintln!("skipped: {safety:?}");
+        skip(&format!("{safety:?}"));
     }
     safety.is_safe()
 }
@@ -161,7 +161,7 @@ fn pages_that_outlive_the_process_cost_a_warm_thread_no_more_system_calls() {
 fn has_strace() -> bool {
     let has_strace = Command::new("strace").arg("-V").output().is_ok();
     if !has_strace {
-        eprintln!("skipped: there is no strace");
+        skip("there is no strace");
     }
     has_strace
 }

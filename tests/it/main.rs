@@ -4,7 +4,6 @@
     clippy::unwrap_used,
     reason = "a test that cannot go on fails by panicking"
 )]
-#![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 
 mod allocator;
 mod audit;
