@@ -17,6 +17,8 @@ mod forks;
 mod hot_path;
 mod order;
 mod overflow;
+#[cfg(target_os = "linux")]
+mod recovery;
 mod sequence;
 mod stall;
 mod support;
