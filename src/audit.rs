@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tracing::Level;
+use tracing::{Level, Metadata};
 
 use crate::channel::overflow;
 use crate::deadline;
@@ -28,6 +28,11 @@ pub(crate) const TARGET: &str = "audit";
 /// Their level.
 pub(crate) const LEVEL: Level = Level::INFO;
 
+/// Whether events of this callsite are audit records, by whichever macro.
+pub(crate) fn is_audit(metadata: &Metadata<'_>) -> bool {
+    metadata.target() == TARGET && *metadata.level() == LEVEL && metadata.is_event()
+}
+
 /// Logs a record, and returns a [`Receipt`] that is done once the record is on the disk.
 ///
 /// It takes what the macros of `tracing` take: fields, a message, `name:` and `parent:`. The record
@@ -37,8 +42,11 @@ pub(crate) const LEVEL: Level = Level::INFO;
 /// fdatasync, so a thousand requests that audit at once wait hardly longer than one. A receipt that
 /// is dropped takes nothing back: its record is written as any other.
 ///
-/// Filters hold for audit records as for others, but a record that they leave out does not go
-/// unnoticed: its receipt is an error. So `RUST_LOG=warn` calls for `RUST_LOG=warn,audit=info`.
+/// Nobody switches audit records off by accident: [`Builder::filter`](crate::Builder::filter) and
+/// `RUST_LOG` leave them alone, unless a directive names their target (`audit=off`). The filter of
+/// a sink holds for them as for others, so that one file can have them all and another none; other
+/// layers of the subscriber may filter, too. A record that no file takes does not go unnoticed: its
+/// receipt is an error.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

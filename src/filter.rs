@@ -1,10 +1,18 @@
 //! Which records are wanted: directives in the syntax of `RUST_LOG`.
+//!
+//! Audit records are an exception. Whoever sets `RUST_LOG=warn` to have some peace does not mean
+//! them, and the program waits for their receipts. So they are wanted unless a directive names
+//! their target.
 
 use tracing::level_filters::LevelFilter;
-use tracing::{Level, Metadata};
+use tracing::span::{Attributes, Id, Record as Values};
+use tracing::subscriber::Interest;
+use tracing::{Event, Level, Metadata};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::{self, Context};
 
+use crate::audit;
 use crate::capture::callsite::is_log_bridge;
 use crate::capture::record::Record;
 use crate::error::Error;
@@ -19,9 +27,16 @@ pub(crate) const DEFAULT_DIRECTIVES: &str = "info";
 #[derive(Debug)]
 pub(crate) enum Filter {
     /// By level and target alone, so once for each callsite.
-    Static(Targets),
+    Static(WithAudits<Targets>),
     /// By spans and their fields too, so anew for each event.
-    Dynamic(Box<EnvFilter>),
+    Dynamic(Box<WithAudits<EnvFilter>>),
+}
+
+/// A filter that lets audit records through, unless its directives name their target.
+#[derive(Debug)]
+pub(crate) struct WithAudits<F> {
+    pub(crate) filter: F,
+    keeps_audits: bool,
 }
 
 impl Filter {
@@ -39,9 +54,92 @@ impl Filter {
         if directives.contains('[') {
             let filter = EnvFilter::builder().parse(directives);
             let filter = filter.map_err(|error| Error::filter(source, directives, error))?;
+            let filter = WithAudits::new(filter, directives);
             return Ok(Filter::Dynamic(Box::new(filter)));
         }
-        parse_targets(source, directives).map(Filter::Static)
+        let targets = parse_targets(source, directives)?;
+        Ok(Filter::Static(WithAudits::new(targets, directives)))
+    }
+}
+
+impl<F> WithAudits<F> {
+    fn new(filter: F, directives: &str) -> Self {
+        let mut targets = directives.split(',').map(|directive| {
+            let end = directive.find(['=', '[']).unwrap_or(directive.len());
+            directive[..end].trim()
+        });
+        WithAudits {
+            filter,
+            keeps_audits: targets.all(|target| target != audit::TARGET),
+        }
+    }
+
+    fn keeps(&self, metadata: &Metadata<'_>) -> bool {
+        self.keeps_audits && audit::is_audit(metadata)
+    }
+
+    fn with_audits(&self, level_max: LevelFilter) -> LevelFilter {
+        if self.keeps_audits {
+            level_max.max(LevelFilter::from_level(audit::LEVEL))
+        } else {
+            level_max
+        }
+    }
+}
+
+impl WithAudits<Targets> {
+    /// Whether this callsite is let through. The callsites of the bridge from `log` stand for all
+    /// targets: their events were asked for before.
+    pub(crate) fn wants_callsite(&self, metadata: &Metadata<'_>) -> bool {
+        let (target, level) = (metadata.target(), metadata.level());
+        self.keeps(metadata) || is_log_bridge(metadata) || self.filter.would_enable(target, level)
+    }
+
+    /// The most verbose level that may be on.
+    pub(crate) fn level_max(&self) -> LevelFilter {
+        self.with_audits(level_max(&self.filter))
+    }
+}
+
+impl<S, F: layer::Filter<S>> layer::Filter<S> for WithAudits<F> {
+    fn enabled(&self, metadata: &Metadata<'_>, context: &Context<'_, S>) -> bool {
+        self.keeps(metadata) || self.filter.enabled(metadata, context)
+    }
+
+    fn callsite_enabled(&self, metadata: &'static Metadata<'static>) -> Interest {
+        if self.keeps(metadata) {
+            return Interest::always();
+        }
+        self.filter.callsite_enabled(metadata)
+    }
+
+    fn event_enabled(&self, event: &Event<'_>, context: &Context<'_, S>) -> bool {
+        self.keeps(event.metadata()) || self.filter.event_enabled(event, context)
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        let level_max = self.filter.max_level_hint()?;
+        Some(self.with_audits(level_max))
+    }
+
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        self.filter.on_new_span(attributes, id, context);
+    }
+
+    fn on_record(&self, id: &Id, values: &Values<'_>, context: Context<'_, S>) {
+        self.filter.on_record(id, values, context);
+    }
+
+    fn on_enter(&self, id: &Id, context: Context<'_, S>) {
+        self.filter.on_enter(id, context);
+    }
+
+    fn on_exit(&self, id: &Id, context: Context<'_, S>) {
+        self.filter.on_exit(id, context);
+    }
+
+    fn on_close(&self, id: Id, context: Context<'_, S>) {
+        self.filter.on_close(id, context);
     }
 }
 
@@ -91,12 +189,6 @@ impl SinkFilter {
     }
 }
 
-/// Whether `targets` lets this callsite through. The callsites of the bridge from `log` stand for
-/// all targets: their events were asked for before.
-pub(crate) fn wants_callsite(targets: &Targets, metadata: &Metadata<'_>) -> bool {
-    is_log_bridge(metadata) || targets.would_enable(metadata.target(), metadata.level())
-}
-
 /// The most verbose level that may be on.
 pub(crate) fn level_max(targets: &Targets) -> LevelFilter {
     targets
@@ -121,7 +213,10 @@ mod tests {
         let memory = Memory::new();
         let builder = crate::builder().memory(&memory);
         let pipeline = builder.start(Content::Records).unwrap();
-        let targets = parse_targets("filter", "info,log=error").unwrap();
+        let filter = Filter::parse("filter", "info,log=error").unwrap();
+        let Filter::Static(targets) = filter else {
+            panic!("it is dynamic");
+        };
         let subscriber = OffloopSubscriber::new(Arc::clone(&pipeline), targets);
         tracing::subscriber::with_default(subscriber, || {
             tracing::info!(target: "log", "unwanted");

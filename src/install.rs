@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use tracing::Subscriber;
 use tracing::level_filters::LevelFilter;
+use tracing::subscriber::NoSubscriber;
 
 use crate::error::Error;
 use crate::exit;
@@ -16,7 +17,9 @@ static PIPELINE: OnceLock<Arc<Pipeline>> = OnceLock::new();
 
 /// Says early, before files are made, that there is a subscriber already.
 pub(crate) fn check() -> Result<(), Error> {
-    if tracing::dispatcher::has_been_set() {
+    // Asking whether any was ever set would count those that were only the default of a scope.
+    let is_set = tracing::dispatcher::get_default(|current| !current.is::<NoSubscriber>());
+    if is_set {
         Err(Error::AlreadyInstalled)
     } else {
         Ok(())

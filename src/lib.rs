@@ -22,6 +22,19 @@
 //! # assert!(line.contains(r#""level":"INFO""#) && line.contains(r#""message":"signed in","user":42"#));
 //! ```
 //!
+//! # What survives what
+//!
+//! A record belongs to one of three classes, by how far it has come:
+//!
+//! | class | reached | survives |
+//! |---|---|---|
+//! | memory | when the log call returns | the end of `main`, `exit`, a panic, SIGTERM with a handler |
+//! | process | once it is written: [`Guard::flush`], by itself within milliseconds | whatever ends the process: SIGKILL, abort, the OOM killer |
+//! | disk | after [`Guard::flush_durable`], [`audit!`], or by itself as a [`SyncPolicy`] says | a system crash, a power cut |
+//!
+//! Only sinks that are files reach the last class. A disk that fails a sync is not believed again:
+//! see [`Sink::sync`].
+//!
 //! The modules stand in the order in which a record meets them: capture, channel, drain, format,
 //! sink.
 

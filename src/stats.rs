@@ -9,6 +9,7 @@ use crate::channel::Channel;
 use crate::channel::overflow::{LEVELS, LossCounters, LossReason, LossTable, level_index};
 use crate::channel::sync::{AtomicBool, AtomicU64, Ordering};
 use crate::drain::SinkState;
+use crate::drain::batch::LevelCounts;
 
 /// How many records of each level.
 ///
@@ -191,6 +192,8 @@ pub struct SinkStats {
     pub longest_wait: Duration,
     /// Whether the sink refuses to take records at the moment.
     pub is_failing: bool,
+    /// How often a sync to the disk failed. See [`Sink::sync`](crate::Sink::sync).
+    pub syncs_failed: u64,
     /// Whether records on their way to it outlive the process, should that be killed.
     pub crash_safety: CrashSafety,
 }
@@ -204,6 +207,7 @@ pub(crate) struct SinkCounters {
     filtered: [AtomicU64; LEVELS],
     pub(crate) lost: LossCounters,
     longest_wait_ns: AtomicU64,
+    syncs_failed: AtomicU64,
     pub(crate) is_failing: AtomicBool,
 }
 
@@ -215,12 +219,17 @@ impl SinkCounters {
             filtered: Default::default(),
             lost: LossCounters::new(sinks),
             longest_wait_ns: AtomicU64::new(0),
+            syncs_failed: AtomicU64::new(0),
             is_failing: AtomicBool::new(false),
         }
     }
 
-    pub(crate) fn count_written(&self, level: u8) {
-        self.written[level as usize % LEVELS].fetch_add(1, Ordering::Release);
+    pub(crate) fn count_written(&self, counts: LevelCounts) {
+        for (written, count) in self.written.iter().zip(counts) {
+            if count != 0 {
+                written.fetch_add(count, Ordering::Release);
+            }
+        }
     }
 
     pub(crate) fn count_filtered(&self, level: u8) {
@@ -229,6 +238,10 @@ impl SinkCounters {
 
     pub(crate) fn count_wait(&self, wait_ns: u64) {
         self.longest_wait_ns.fetch_max(wait_ns, Ordering::Relaxed);
+    }
+
+    pub(crate) fn count_failed_sync(&self) {
+        self.syncs_failed.fetch_add(1, Ordering::Relaxed);
     }
 
     /// A snapshot without `waiting`, which follows from what was accepted.
@@ -245,6 +258,7 @@ impl SinkCounters {
             lost: Lost(self.lost.snapshot()),
             longest_wait: Duration::from_nanos(self.longest_wait_ns.load(Ordering::Relaxed)),
             is_failing: self.is_failing.load(Ordering::Relaxed),
+            syncs_failed: self.syncs_failed.load(Ordering::Relaxed),
             crash_safety: CrashSafety::default(),
         }
     }

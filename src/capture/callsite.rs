@@ -99,6 +99,12 @@ impl Default for Callsites {
 }
 
 impl Callsites {
+    /// Whether addresses mean callsites of this process, which never change.
+    #[inline]
+    pub(crate) fn are_own(&self) -> bool {
+        matches!(self, Callsites::Own(_))
+    }
+
     /// The callsite at the address that a record carries. Another process may have told nothing of
     /// it.
     #[inline]

@@ -34,7 +34,7 @@ pub(crate) fn capture(pipeline: &Pipeline, event: &Event<'_>, context: &Context)
 /// Another record may be logged where a value of the audit record is formatted.
 #[cold]
 fn capture_audited(pipeline: &Pipeline, event: &Event<'_>, context: &Context) {
-    if event.metadata().target() != audit::TARGET {
+    if !audit::is_audit(event.metadata()) {
         return hand_over(pipeline, event, context);
     }
     audit::take(pipeline, || hand_over(pipeline, event, context));

@@ -83,12 +83,11 @@ where
     }
 
     fn on_event(&self, event: &Event<'_>, context: layer::Context<'_, S>) {
-        let spans = match event.parent() {
-            Some(id) => Context::Explicit(self.nearest(id, &context)),
-            None if event.is_contextual() => Context::Current,
-            None => Context::Explicit(None),
-        };
-        event::capture(&self.pipeline, event, &spans);
+        if event.is_contextual() {
+            return event::capture(&self.pipeline, event, &Context::Current);
+        }
+        let parent = event.parent().and_then(|id| self.nearest(id, &context));
+        event::capture(&self.pipeline, event, &Context::Explicit(parent));
     }
 
     fn on_enter(&self, id: &Id, context: layer::Context<'_, S>) {

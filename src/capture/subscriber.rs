@@ -15,14 +15,14 @@ use tracing_subscriber::filter::Targets;
 use super::event::{self, Context};
 use super::span::Span;
 use super::thread::{self, Entered};
-use crate::filter::{level_max, wants_callsite};
+use crate::filter::WithAudits;
 use crate::pipeline::Pipeline;
 
 /// Captures events and spans. Decides once for each callsite whether it is on.
 #[derive(Debug)]
 pub(crate) struct OffloopSubscriber {
     pipeline: Arc<Pipeline>,
-    targets: Targets,
+    targets: WithAudits<Targets>,
     spans: Slab<OpenSpan, SpanSlots>,
 }
 
@@ -44,7 +44,7 @@ struct OpenSpan {
 }
 
 impl OffloopSubscriber {
-    pub(crate) fn new(pipeline: Arc<Pipeline>, targets: Targets) -> Self {
+    pub(crate) fn new(pipeline: Arc<Pipeline>, targets: WithAudits<Targets>) -> Self {
         OffloopSubscriber {
             pipeline,
             targets,
@@ -76,7 +76,7 @@ fn key(id: &Id) -> usize {
 
 impl Subscriber for OffloopSubscriber {
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
-        if wants_callsite(&self.targets, metadata) {
+        if self.targets.wants_callsite(metadata) {
             Interest::always()
         } else {
             Interest::never()
@@ -84,11 +84,11 @@ impl Subscriber for OffloopSubscriber {
     }
 
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        wants_callsite(&self.targets, metadata)
+        self.targets.wants_callsite(metadata)
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        Some(level_max(&self.targets))
+        Some(self.targets.level_max())
     }
 
     fn new_span(&self, attributes: &Attributes<'_>) -> Id {
@@ -117,10 +117,9 @@ impl Subscriber for OffloopSubscriber {
     #[inline]
     fn event(&self, event: &Event<'_>) {
         if event.is_contextual() {
-            event::capture(&self.pipeline, event, &Context::Current);
-        } else {
-            self.event_elsewhere(event);
+            return event::capture(&self.pipeline, event, &Context::Current);
         }
+        self.event_elsewhere(event);
     }
 
     fn enter(&self, id: &Id) {

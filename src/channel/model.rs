@@ -99,6 +99,20 @@ fn two_threads_cannot_take_more_than_the_budget() {
 }
 
 #[test]
+fn whoever_may_have_a_page_because_one_came_back_gets_that_one() {
+    loom::model(|| {
+        let pool = loom::sync::Arc::new(Pool::new(PAGE_BYTES, PAGE_BYTES));
+        let page = pool.take(RECORD.len(), true);
+        let other = loom::sync::Arc::clone(&pool);
+        let putting = thread::spawn(move || other.put(page));
+        let taken = pool.take(RECORD.len(), true);
+        putting.join().unwrap();
+        let idle = usize::from(taken.is_none());
+        assert_eq!(pool.idle.len(), idle, "a page was made beside an idle one");
+    });
+}
+
+#[test]
 fn a_lane_that_ends_loses_nothing_and_what_finds_no_room_is_counted() {
     const RECORDS: u64 = 3;
     loom::model(|| {

@@ -24,7 +24,7 @@ pub(crate) struct Pool {
     /// The most that was in use since the pool was last tended, and the most that lately was.
     peak_bytes: AtomicUsize,
     recent_peak_bytes: AtomicUsize,
-    idle: Queue<IdlePage>,
+    pub(super) idle: Queue<IdlePage>,
 }
 
 impl Pool {

@@ -19,11 +19,7 @@ pub(crate) fn now() -> u64 {
 
 /// What another process can do with ticks of this one: see [`layout::TICKS_OF_PROCESSOR`].
 #[cfg_attr(
-    not(all(
-        target_os = "linux",
-        not(miri),
-        not(any(offloop_loom, offloop_shuttle))
-    )),
+    not(all(target_os = "linux", not(any(miri, offloop_loom, offloop_shuttle)))),
     expect(dead_code, reason = "no arena here")
 )]
 pub(crate) fn kind() -> u32 {

@@ -175,7 +175,8 @@ impl Builder {
     ///
     /// The environment variable `RUST_LOG` overrides it where it is set. Defaults to `info`.
     /// Directives by level and target cost a disabled event nothing; those by span (in brackets)
-    /// are decided anew for every event.
+    /// are decided anew for every event. Records of [`audit!`](crate::audit!) are captured unless a
+    /// directive names their target, `audit`.
     ///
     /// ```
     /// let builder = offloop::builder().filter("info,hyper=warn");

@@ -7,14 +7,18 @@ use crate::sink::{Every, RotationRules, Schedule, Zone};
 
 /// When a log file ends and the next begins.
 ///
-/// The active file keeps its name. When it ends it is renamed, to the time of its last record
-/// and a number: `app.jsonl` becomes `app.2026-11-22T0330Z.1.jsonl`, and a new `app.jsonl` is begun.
-/// Nothing is ever overwritten, and the names sort in the order in which the files ended, by time and
-/// then number, whatever the clock does. Every file holds whole records. An empty file does not
-/// end.
+/// The active file keeps its name. When it ends it is given the time of its last record and a
+/// number: `app.jsonl` becomes `app.2026-11-22T0330Z.1.jsonl`, and a new `app.jsonl` is begun.
+/// Nothing is ever overwritten, and names increase, by time and then number, in the order in which
+/// the files ended, whatever the clock does. Every file holds whole records. An empty file does
+/// not end.
 ///
-/// Times of day are those of UTC, unless [`in_zone`](Rotation::in_zone) says otherwise. The
-/// names are always in UTC (`Z`), since a local time comes twice when daylight saving ends.
+/// Times of day are those of UTC, unless a zone was chosen with `in_zone`. Names are in UTC (`Z`)
+/// in any case, since a local time comes twice when daylight saving ends.
+///
+/// A clock that is set forward ends a file once, however many periods it skipped. One that is set
+/// back by a day at most does not end a file twice: it goes on to the end of its period. One that
+/// is set back further is believed.
 ///
 /// ```
 /// use offloop::Rotation;
@@ -74,8 +78,8 @@ impl Rotation {
 
     /// A file ends with the day: at midnight.
     ///
-    /// Where clocks skip the time at which a file ends, as when daylight saving begins, it ends with
-    /// the first moment after. Where they show that time twice, it ends at the first.
+    /// Where clocks skip the time at which a file ends, as when daylight saving begins, it ends
+    /// with the first moment after. Where they show that time twice, it ends at the first.
     ///
     /// ```
     /// let rotation = offloop::Rotation::daily();

@@ -265,14 +265,12 @@ impl Sink {
     /// are no files.
     ///
     /// ```
-    /// # #[cfg(feature = "gzip")] {
     /// use offloop::{Compression, Rotation, Sink};
     ///
     /// let sink = Sink::file("logs/app.jsonl")
     ///     .rotation(Rotation::daily())
     ///     .compression(Compression::Gzip);
     /// # drop(sink);
-    /// # }
     /// ```
     pub fn compression(mut self, compression: Compression) -> Self {
         if let Target::File(plan) = &mut self.target {
@@ -322,8 +320,10 @@ impl Sink {
             colour::is_wanted(self.target.is_terminal(), |name| std::env::var_os(name));
         let (shape, details) = (self.shape, self.details);
         let rotation = self.rotation.rules()?;
-        if let Target::File(plan) = &mut self.target {
-            plan.rotation = rotation;
+        match &mut self.target {
+            Target::File(plan) => plan.rotation = rotation,
+            // There is nothing that lines would have to be kept for.
+            _ => self.sync = SyncPolicy::Never,
         }
         let filter = self
             .directives

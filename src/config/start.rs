@@ -49,14 +49,14 @@ impl Builder {
         let pipeline = self.start(Content::Records)?;
         match filter {
             Filter::Static(targets) => {
-                let level_max = level_max(&targets);
+                let level_max = level_max(&targets.filter);
                 let subscriber = OffloopSubscriber::new(Arc::clone(&pipeline), targets);
                 install::subscriber(subscriber, level_max)?;
             }
             Filter::Dynamic(filter) => {
-                let level_max = layer::Filter::<Registry>::max_level_hint(&*filter);
-                let layer = OffloopLayer::new(Arc::clone(&pipeline));
-                let subscriber = tracing_subscriber::registry().with(*filter).with(layer);
+                let level_max = layer::Filter::<Registry>::max_level_hint(&filter.filter);
+                let layer = OffloopLayer::new(Arc::clone(&pipeline)).with_filter(*filter);
+                let subscriber = tracing_subscriber::registry().with(layer);
                 install::subscriber(subscriber, level_max.unwrap_or(LevelFilter::TRACE))?;
             }
         }

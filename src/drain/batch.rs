@@ -1,6 +1,6 @@
 //! A batch: whole lines on their way to a sink, and which record each of them is.
 
-use std::collections::VecDeque;
+use crate::channel::overflow::LEVELS;
 
 /// A batch is written once it has this many bytes: one write for hundreds of records, small
 /// enough to stay in the processor's cache.
@@ -12,10 +12,11 @@ const BATCH_BYTES_KEPT: usize = 4 * BATCH_BYTES;
 /// Formatted lines that the sink has not accepted yet.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
-    lines: Vec<u8>,
-    /// The lines that are not accepted to their end.
-    pending: VecDeque<Line>,
-    accepted: usize,
+    bytes: Vec<u8>,
+    lines: Vec<Line>,
+    /// How many bytes the sink has accepted, and how many lines to their end.
+    accepted_bytes: usize,
+    accepted_lines: usize,
     /// The ticks of the oldest record among the lines.
     oldest_ticks: Option<u64>,
     /// The highest level of a record among the lines.
@@ -29,80 +30,87 @@ struct Line {
     level: Option<u8>,
 }
 
+/// How many records of each level.
+pub(crate) type LevelCounts = [u64; LEVELS];
+
 impl Batch {
     pub(crate) fn is_empty(&self) -> bool {
-        self.accepted == self.lines.len()
+        self.accepted_bytes == self.bytes.len()
     }
 
     pub(crate) fn is_full(&self) -> bool {
-        BATCH_BYTES <= self.lines.len()
-    }
-
-    /// How many bytes the sink has accepted.
-    pub(crate) fn accepted(&self) -> usize {
-        self.accepted
+        BATCH_BYTES <= self.bytes.len()
     }
 
     /// All lines, accepted or not.
     pub(crate) fn lines(&self) -> &[u8] {
-        &self.lines
+        &self.bytes
     }
 
     pub(crate) fn level_max(&self) -> Option<u8> {
         self.level_max
     }
 
+    /// How many bytes the sink has accepted.
+    pub(crate) fn accepted(&self) -> usize {
+        self.accepted_bytes
+    }
+
     /// What the sink has not accepted.
     pub(crate) fn rest(&self) -> &[u8] {
-        &self.lines[self.accepted..]
+        &self.bytes[self.accepted_bytes..]
     }
 
     /// Appends the line that `format` writes.
+    #[inline]
     pub(crate) fn push(
         &mut self,
         level: Option<u8>,
         ticks: u64,
         format: impl FnOnce(&mut Vec<u8>),
     ) {
-        format(&mut self.lines);
-        self.pending.push_back(Line {
-            end: self.lines.len(),
-            level,
-        });
+        format(&mut self.bytes);
+        let end = self.bytes.len();
+        self.lines.push(Line { end, level });
         self.level_max = self.level_max.max(level);
         self.oldest_ticks = Some(self.oldest_ticks.map_or(ticks, |oldest| oldest.min(ticks)));
     }
 
-    /// Notes that the sink accepted `bytes` more. Passes the level of every record that it has
-    /// whole by now to `written`.
-    pub(crate) fn accept(&mut self, bytes: usize, mut written: impl FnMut(u8)) {
-        self.accepted = self.lines.len().min(self.accepted + bytes);
-        while let Some(line) = self.pending.front().copied() {
-            if self.accepted < line.end {
-                break;
-            }
-            self.pending.pop_front();
-            line.level.into_iter().for_each(&mut written);
-        }
+    /// Notes that the sink accepted `bytes` more. Returns how many records it has whole by that.
+    pub(crate) fn accept(&mut self, bytes: usize) -> LevelCounts {
+        self.accepted_bytes = self.bytes.len().min(self.accepted_bytes + bytes);
+        let lines = &self.lines[self.accepted_lines..];
+        let whole = lines.partition_point(|line| line.end <= self.accepted_bytes);
+        self.accepted_lines += whole;
+        count(&lines[..whole])
     }
 
-    /// Gives up on what the sink has not accepted. Passes the level of every record to `lost`.
-    pub(crate) fn abandon(&mut self, lost: impl FnMut(u8)) {
-        self.pending
-            .drain(..)
-            .filter_map(|line| line.level)
-            .for_each(lost);
-        self.accepted = self.lines.len();
+    /// Gives up on what the sink has not accepted. Returns how many records that are.
+    pub(crate) fn abandon(&mut self) -> LevelCounts {
+        let lost = count(&self.lines[self.accepted_lines..]);
+        self.accepted_bytes = self.bytes.len();
+        self.accepted_lines = self.lines.len();
+        lost
     }
 
     /// Begins anew, after everything was accepted. Returns the ticks of the oldest record.
     pub(crate) fn clear(&mut self) -> Option<u64> {
+        self.bytes.clear();
+        self.bytes.shrink_to(BATCH_BYTES_KEPT);
         self.lines.clear();
-        self.lines.shrink_to(BATCH_BYTES_KEPT);
-        self.accepted = 0;
         self.level_max = None;
+        self.accepted_bytes = 0;
+        self.accepted_lines = 0;
         self.oldest_ticks.take()
     }
+}
+
+fn count(lines: &[Line]) -> LevelCounts {
+    let mut counts = LevelCounts::default();
+    for level in lines.iter().filter_map(|line| line.level) {
+        counts[usize::from(level) % LEVELS] += 1;
+    }
+    counts
 }
 
 #[cfg(test)]
@@ -120,24 +128,19 @@ mod tests {
     #[test]
     fn a_record_counts_as_written_once_its_last_byte_is_accepted() {
         let mut batch = batch(&[("one\n", Some(1)), ("two\n", Some(2)), ("notice\n", None)]);
-        let mut written = Vec::new();
-        batch.accept(3, |level| written.push(level));
-        assert!(written.is_empty());
-        batch.accept(1, |level| written.push(level));
-        assert_eq!(written, [1]);
+        assert_eq!(batch.accept(3), [0, 0, 0, 0, 0]);
+        assert_eq!(batch.accept(1), [0, 1, 0, 0, 0]);
         assert_eq!(batch.rest(), b"two\nnotice\n");
-        batch.accept(11, |level| written.push(level));
-        assert_eq!(written, [1, 2]);
+        assert_eq!(batch.accept(11), [0, 0, 1, 0, 0]);
         assert!(batch.is_empty());
     }
 
     #[test]
     fn what_is_abandoned_is_lost_except_for_lines_that_were_accepted_whole() {
         let mut batch = batch(&[("one\n", Some(1)), ("two\n", Some(2)), ("notice\n", None)]);
-        let mut lost = Vec::new();
-        batch.accept(5, |_| {});
-        batch.abandon(|level| lost.push(level));
-        assert_eq!(lost, [2]);
+        assert_eq!(batch.accept(5), [0, 1, 0, 0, 0]);
+        assert_eq!(batch.abandon(), [0, 0, 1, 0, 0]);
         assert!(batch.is_empty());
+        assert_eq!(batch.abandon(), [0; 5]);
     }
 }

@@ -47,15 +47,47 @@ pub(crate) struct Clock {
     /// In order of time. At least one; the last one is moved along until it is far enough from the
     /// one before.
     anchors: VecDeque<Anchor>,
+    /// From the last anchor but one: nearly every record is dated by it.
+    latest: Segment,
+}
+
+/// The line from one anchor to the next.
+#[derive(Clone, Copy, Debug)]
+struct Segment {
+    from: Anchor,
+    /// Nanoseconds a tick.
+    rate: f64,
+}
+
+impl Segment {
+    fn between(from: Anchor, to: Anchor) -> Self {
+        Segment {
+            from,
+            rate: rate(from, to),
+        }
+    }
+
+    #[inline]
+    fn wall_ns(&self, ticks: u64) -> i64 {
+        let since = ticks.wrapping_sub(self.from.ticks) as i64;
+        let since_ns = since as f64 * self.rate;
+        // A wall clock may be set to any time, the last one that there is included.
+        self.from.wall_ns.saturating_add(since_ns as i64)
+    }
 }
 
 impl Clock {
     /// Starts a clock. Ticks from before are dated by what is seen of the clocks later.
     pub(crate) fn new() -> Self {
         let start = Instant::now();
+        Clock::starting_with(start, Anchor::read(start))
+    }
+
+    fn starting_with(start: Instant, first: Anchor) -> Self {
         Clock {
             start,
-            anchors: VecDeque::from([Anchor::read(start)]),
+            anchors: VecDeque::from([first]),
+            latest: Segment::between(first, first),
         }
     }
 
@@ -75,7 +107,9 @@ impl Clock {
         } else if count == ANCHORS_MAX {
             self.anchors.pop_front();
         }
+        let from = self.anchors.back().copied().unwrap_or(anchor);
         self.anchors.push_back(anchor);
+        self.latest = Segment::between(from, anchor);
     }
 
     /// What another process needs to date ticks of about now.
@@ -91,16 +125,19 @@ impl Clock {
     /// The wall-clock time of `ticks`, in nanoseconds since the Unix epoch.
     #[inline]
     pub(crate) fn wall_ns(&self, ticks: u64) -> i64 {
-        // Nearly always the latest segment.
+        if self.latest.from.ticks <= ticks {
+            self.latest.wall_ns(ticks)
+        } else {
+            self.earlier_wall_ns(ticks)
+        }
+    }
+
+    fn earlier_wall_ns(&self, ticks: u64) -> i64 {
         let mut end = self.anchors.len() - 1;
         while 1 < end && ticks < self.anchors[end - 1].ticks {
             end -= 1;
         }
-        let from = self.anchors[end.saturating_sub(1)];
-        let since = ticks.wrapping_sub(from.ticks) as i64;
-        let since_ns = since as f64 * rate(from, self.anchors[end]);
-        // A wall clock may be set to any time, the last one that there is included.
-        from.wall_ns.saturating_add(since_ns as i64)
+        Segment::between(self.anchors[end.saturating_sub(1)], self.anchors[end]).wall_ns(ticks)
     }
 
     /// How long `ticks` are, in nanoseconds.
@@ -135,17 +172,16 @@ mod tests {
     use super::*;
 
     fn clock(anchors: &[(u64, i64, i64)]) -> Clock {
-        let mut clock = Clock {
-            start: Instant::now(),
-            anchors: VecDeque::new(),
-        };
-        for &(ticks, monotonic_ns, wall_ns) in anchors {
-            clock.note(Anchor {
+        let mut anchors = anchors
+            .iter()
+            .map(|&(ticks, monotonic_ns, wall_ns)| Anchor {
                 ticks,
                 monotonic_ns,
                 wall_ns,
             });
-        }
+        let first = anchors.next().expect("an anchor");
+        let mut clock = Clock::starting_with(Instant::now(), first);
+        anchors.for_each(|anchor| clock.note(anchor));
         clock
     }
 

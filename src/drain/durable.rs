@@ -9,10 +9,10 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use crate::channel::sync::{AtomicU64, Mutex, MutexGuard, Ordering};
 use crate::fork;
 
 /// Who waits until one sink's lines are on the disk.

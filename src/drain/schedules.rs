@@ -14,10 +14,12 @@ use shuttle::thread;
 
 use super::Delays;
 use super::line::Content;
+use super::sync::SyncPolicy;
 use crate::Memory;
 use crate::channel::lane::Lane;
 use crate::channel::overflow::Overflow;
 use crate::complaint::Complaints;
+use crate::drain::sync::SyncPolicy;
 use crate::filter::SinkFilter;
 use crate::format::Details;
 use crate::format::json::JsonFormat;
@@ -138,6 +140,7 @@ fn plan(settings: Settings, memory: &Memory) -> Plan {
         target: Target::Memory(memory.clone()),
         format: Box::new(|| Box::new(JsonFormat::new(Details::default()))),
         filter: SinkFilter::default(),
+        sync: SyncPolicy::Never,
     };
     Plan {
         sinks: vec![sink],
@@ -210,6 +213,33 @@ fn a_flush_returns_after_what_was_logged_before_it_is_written_and_others_may_go_
             .into_iter()
             .for_each(|thread| thread.join().unwrap());
         drop(lane);
+        program.end();
+    });
+}
+
+#[test]
+fn a_durable_flush_comes_to_an_end_whatever_the_shutdown_meets() {
+    explore(|| {
+        let program = Program::start(Settings {
+            pages: 128,
+            overflow: Overflow::DropNewest,
+            delays: SLEEPY,
+        });
+        let mut threads: Vec<_> = (0..PRODUCERS)
+            .map(|one| program.log_on_thread(one))
+            .collect();
+        let logged = threads.pop();
+        threads.extend((0..2).map(|_| {
+            let guard = program.guard();
+            thread::spawn(move || guard.flush_durable(ENDLESS).unwrap())
+        }));
+        logged.into_iter().for_each(|thread| thread.join().unwrap());
+        program.guard().flush_durable(ENDLESS).unwrap();
+        assert_eq!(program.written()[&(PRODUCERS - 1)].len(), LINES);
+        let _ = program.guard().shutdown(ENDLESS);
+        threads
+            .into_iter()
+            .for_each(|thread| thread.join().unwrap());
         program.end();
     });
 }

@@ -1,11 +1,12 @@
 //! When what a file has accepted goes to the disk, and what is done for lines on their way there.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tracing::Level;
 
 use super::batch::Batch;
 use crate::channel::overflow::level_index;
+use crate::channel::sync::Instant;
 
 /// So many bytes of lines are kept at most, to be written again should a sync fail.
 const KEPT_BYTES_MAX: usize = 8 << 20;

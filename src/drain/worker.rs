@@ -298,8 +298,7 @@ impl Worker {
 
     fn accepted(&mut self, bytes: usize) {
         let counters = &self.sinks[self.place].counters;
-        self.batch
-            .accept(bytes, |level| counters.count_written(level));
+        counters.count_written(self.batch.accept(bytes));
         self.must_flush = true;
         if let Some(failure) = &mut self.failure {
             failure.back_off = BACK_OFF_MIN;
@@ -394,8 +393,9 @@ impl Worker {
     pub(crate) fn abandon_batch(&mut self, reason: LossReason) {
         let state = &self.sinks[self.place];
         let now = ticks::now();
-        self.batch
-            .abandon(|level| state.counters.lost.count(reason, level, now));
+        for (level, count) in (0..).zip(self.batch.abandon()) {
+            (0..count).for_each(|_| state.counters.lost.count(reason, level, now));
+        }
         self.journal.settle(&mut state.lock_merge());
     }
 

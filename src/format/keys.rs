@@ -84,11 +84,18 @@ impl Keys {
         self.prepared[callsite.index].get_or_insert_with(|| Box::new(prepare(callsite, numbers)))
     }
 
+    /// The numbers of the keys of a callsite, of that index, that was prepared.
+    pub(super) fn numbers(&self, index: usize) -> impl Iterator<Item = usize> {
+        let prepared = self.prepared.get(index).and_then(Option::as_deref);
+        let keys = prepared.map_or(&[][..], |prepared| &prepared.keys);
+        keys.iter().map(|key| key.number)
+    }
+
     /// The name of a span whose callsite, of that index, was prepared.
     #[inline]
     pub(super) fn span_name(&self, index: usize) -> Option<&Piece> {
-        let prepared = self.prepared.get(index).and_then(Option::as_deref);
-        prepared.map(|prepared| &prepared.span_name)
+        let prepared = self.prepared.get(index)?.as_deref()?;
+        Some(&prepared.span_name)
     }
 }
 
@@ -191,6 +198,13 @@ impl Seen {
 
     pub(super) fn begin_scope(&mut self) {
         self.scope += 1;
+    }
+
+    /// Whether the current record does not have the key yet.
+    #[inline]
+    pub(super) fn is_new(&self, number: usize) -> bool {
+        let last = self.last_scopes.get(number);
+        last.is_none_or(|last| *last < self.record_start)
     }
 
     #[inline]

@@ -24,27 +24,27 @@ pub(super) struct Line {
 /// Bytes that many lines have in common.
 #[derive(Debug)]
 pub(super) struct Piece {
-    blocks: Box<[[u8; BLOCK_BYTES]]>,
-    /// By how much the blocks are longer than the piece.
-    excess: usize,
+    /// Most pieces are no longer than this.
+    first: [u8; BLOCK_BYTES],
+    rest: Box<[u8]>,
+    len: usize,
 }
 
 impl Piece {
     pub(super) fn new(bytes: &[u8]) -> Self {
-        let blocks: Box<[_]> = bytes
-            .chunks(BLOCK_BYTES)
-            .map(|part| {
-                let mut block = [0; BLOCK_BYTES];
-                block[..part.len()].copy_from_slice(part);
-                block
-            })
-            .collect();
-        let excess = BLOCK_BYTES * blocks.len() - bytes.len();
-        Piece { blocks, excess }
+        let mut first = [0; BLOCK_BYTES];
+        let (start, rest) = bytes.split_at(bytes.len().min(BLOCK_BYTES));
+        first[..start.len()].copy_from_slice(start);
+        Piece {
+            first,
+            rest: rest.into(),
+            len: bytes.len(),
+        }
     }
 
+    #[inline]
     pub(super) fn len(&self) -> usize {
-        BLOCK_BYTES * self.blocks.len() - self.excess
+        self.len
     }
 }
 
@@ -62,6 +62,11 @@ impl Line {
         self.bytes.get(..self.len).unwrap_or_default()
     }
 
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
     /// Takes back the last `count` bytes.
     #[inline]
     pub(super) fn take_back(&mut self, count: usize) {
@@ -76,21 +81,29 @@ impl Line {
     /// Appends bytes whose number the compiler knows.
     #[inline(always)]
     pub(super) fn push_array<const N: usize>(&mut self, bytes: &[u8; N]) {
-        let room = self.bytes.get_mut(self.len..);
-        if let Some(room) = room.and_then(<[u8]>::first_chunk_mut) {
-            *room = *bytes;
-            self.len += N;
-        } else {
-            self.push_slowly(bytes);
-        }
+        self.push_start(bytes, N);
     }
 
     #[inline(always)]
     pub(super) fn push_piece(&mut self, piece: &Piece) {
-        for block in &piece.blocks {
-            self.push_array(block);
+        if piece.len <= BLOCK_BYTES {
+            self.push_start(&piece.first, piece.len);
+        } else {
+            self.push_array(&piece.first);
+            self.push_slice(&piece.rest);
         }
-        self.take_back(piece.excess);
+    }
+
+    /// Appends the first `len` bytes of a block.
+    #[inline(always)]
+    fn push_start<const N: usize>(&mut self, block: &[u8; N], len: usize) {
+        let room = self.bytes.get_mut(self.len..);
+        if let Some(room) = room.and_then(<[u8]>::first_chunk_mut) {
+            *room = *block;
+            self.len += len;
+        } else {
+            self.push_slowly(block.get(..len).unwrap_or_default());
+        }
     }
 
     #[inline]

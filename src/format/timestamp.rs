@@ -14,14 +14,16 @@ const FRACTION: usize = 20;
 /// year has four digits.
 #[derive(Debug)]
 pub(crate) struct Timestamps {
-    second: i64,
+    /// When the second began that the text shows. Wider than a time: the first second that there is
+    /// begins before the first time that there is.
+    second_ns: i128,
     text: TimestampText,
 }
 
 impl Timestamps {
     pub(crate) fn new() -> Self {
         Timestamps {
-            second: 0,
+            second_ns: 0,
             text: *b"1970-01-01T00:00:00.000000Z",
         }
     }
@@ -29,11 +31,12 @@ impl Timestamps {
     /// The time `time_ns` nanoseconds after the Unix epoch, rounded down to a microsecond.
     #[inline]
     pub(crate) fn text(&mut self, time_ns: i64) -> &TimestampText {
-        let second = time_ns.div_euclid(NANOSECONDS_PER_SECOND);
-        if second != self.second {
-            self.write_second(second);
+        let mut fraction_ns = i128::from(time_ns) - self.second_ns;
+        if !(0..NANOSECONDS_PER_SECOND.into()).contains(&fraction_ns) {
+            self.write_second(time_ns.div_euclid(NANOSECONDS_PER_SECOND));
+            fraction_ns = i128::from(time_ns) - self.second_ns;
         }
-        let microsecond = time_ns.rem_euclid(NANOSECONDS_PER_SECOND) as u32 / 1000;
+        let microsecond = fraction_ns as u32 / 1000;
         self.write_pair(FRACTION, microsecond / 10_000);
         self.write_pair(FRACTION + 2, microsecond / 100 % 100);
         self.write_pair(FRACTION + 4, microsecond % 100);
@@ -56,7 +59,7 @@ impl Timestamps {
         for (at, number) in pairs {
             self.write_pair(at, number);
         }
-        self.second = second;
+        self.second_ns = i128::from(second) * i128::from(NANOSECONDS_PER_SECOND);
     }
 
     /// Writes a number below 100 as two digits.

@@ -218,7 +218,9 @@ fn write_batch(share: &Share, batch: &mut Batch, sink: &mut dyn Sink) -> io::Res
         let accepted = batch.accepted();
         let written = sink.write_noting(batch.rest(), &mut |place| share.note(place, accepted));
         match written {
-            Ok(bytes) => batch.accept(bytes, |_| {}),
+            Ok(bytes) => {
+                batch.accept(bytes);
+            }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock && waits < ROOM_WAITS_MAX => {
                 waits += 1;
                 sink.wait_for_room(ROOM_WAIT);

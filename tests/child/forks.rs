@@ -55,6 +55,41 @@ pub(crate) fn storm(directory: &Path, rounds: u64) {
     tell_stats(&guard.stats());
 }
 
+/// Forks while threads wait for receipts: the child is told no, and has receipts of its own.
+pub(crate) fn audits(directory: &Path, rounds: u64) {
+    let _guard = builder(directory).init().unwrap();
+    let is_over = Arc::new(AtomicBool::new(false));
+    let threads = (0..2).map(|_| {
+        let is_over = Arc::clone(&is_over);
+        thread::spawn(move || {
+            while !is_over.load(Ordering::Relaxed) {
+                offloop::audit!("noise").wait(PATIENCE).unwrap();
+            }
+        })
+    });
+    let mut threads = ManuallyDrop::new(threads.collect::<Vec<_>>());
+    for number in 0..rounds {
+        let receipt = offloop::audit!(process = system::process(), number);
+        match system::fork() {
+            Side::Child => {
+                let inherited = receipt.wait(PATIENCE);
+                let own = offloop::audit!(process = system::process(), number = 0).wait(PATIENCE);
+                let answers = [inherited, own].map(|answer| format!("{answer:?}"));
+                println!("{}", json!({ "receipts": answers }));
+                return;
+            }
+            Side::Parent(child) => {
+                system::wait_for(child);
+                receipt.wait(PATIENCE).unwrap();
+            }
+        }
+    }
+    is_over.store(true, Ordering::Relaxed);
+    for thread in threads.drain(..) {
+        thread.join().unwrap();
+    }
+}
+
 fn end_child(ending: &str, guard: &Guard) {
     log_all(0..CHILD_RECORDS);
     match ending {

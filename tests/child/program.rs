@@ -62,6 +62,7 @@ fn main() {
         ("fork-unusable", []) => forks::unusable_sink(directory),
         ("fork-threads", [rounds]) => forks::threads(directory, rounds.parse().unwrap()),
         ("fork-learning", [rounds]) => forks::while_learning(directory, rounds.parse().unwrap()),
+        ("fork-audits", [rounds]) => forks::audits(directory, rounds.parse().unwrap()),
         ("grandchild", []) => forks::grandchild(directory),
         _ => panic!("no such scenario: {arguments:?}"),
     }

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::fs;
+use std::process::Command;
 use std::sync::Barrier;
 use std::time::Duration;
 
@@ -9,10 +10,11 @@ use offloop::{AuditError, Memory, Receipt, Sink, SyncPolicy};
 use rustix::fs::{CWD, Mode, mkfifoat};
 use tempfile::TempDir;
 use tracing::Level;
+use tracing::instrument::WithSubscriber;
 use tracing_subscriber::layer::SubscriberExt;
 
 use crate::durable::into_file;
-use crate::support::{PATIENCE, Program, block_on, json_lines, without_hanging};
+use crate::support::{PATIENCE, Program, block_on, in_child_with, json_lines, without_hanging};
 use crate::trace::{mark, numbers, tell, traced};
 
 #[test]
@@ -117,7 +119,7 @@ fn a_record_that_no_file_takes_has_no_receipt() {
     program.run(|| refused(offloop::audit!("only a writer takes it")));
     let (layer, _guard) = offloop::builder()
         .memory(&memory)
-        .filter("warn")
+        .filter("trace,audit=warn")
         .build()
         .unwrap();
     let subscriber = tracing_subscriber::registry().with(layer);
@@ -126,6 +128,39 @@ fn a_record_that_no_file_takes_has_no_receipt() {
     });
     program.end();
     assert_eq!(memory.text(), "");
+}
+
+#[test]
+fn no_filter_that_does_not_name_them_leaves_audit_records_out() {
+    for directives in ["error", "off", "hyper=trace", "[request{user=1}]=trace"] {
+        let memory = Memory::new();
+        let builder = offloop::builder().memory(&memory).filter(directives);
+        let (layer, _guard) = builder.build().unwrap();
+        let subscriber = tracing_subscriber::registry().with(layer);
+        tracing::subscriber::with_default(subscriber, || {
+            offloop::audit!("heard").wait(PATIENCE).unwrap();
+            tracing::info!(target: "auditor", "not heard");
+            tracing::debug!(target: "audit", "not heard");
+        });
+        assert_eq!(memory.lines().len(), 1, "{directives}: {}", memory.text());
+    }
+}
+
+#[test]
+fn an_environment_that_asks_for_little_does_not_switch_audit_records_off() {
+    for directives in ["error", "[request{user=1}]=trace"] {
+        let prepare = |command: &mut Command| {
+            command.env("RUST_LOG", directives);
+        };
+        in_child_with(prepare, || {
+            let memory = Memory::new();
+            let _guard = offloop::builder().memory(&memory).init().unwrap();
+            tracing::info!("not heard");
+            log::info!("not heard");
+            offloop::audit!("heard").wait(PATIENCE).unwrap();
+            assert_eq!(memory.lines().len(), 1, "{}", memory.text());
+        });
+    }
 }
 
 /// A file sink that takes nothing: a FIFO that nobody reads from.
@@ -264,6 +299,28 @@ fn late_records_have_receipts_too() {
         });
         assert_eq!(json_lines(&fs::read_to_string(path).unwrap()).len(), 3);
     });
+}
+
+#[test]
+fn a_task_that_moves_between_threads_may_wait_for_a_receipt() {
+    let memory = Memory::new();
+    let program = Program::start(offloop::builder().memory(&memory));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let tasks: Vec<_> = (0..50)
+            .map(|number| {
+                let task = async move { offloop::audit!(number, "in a task").await };
+                tokio::spawn(task.with_subscriber(program.dispatch.clone()))
+            })
+            .collect();
+        for task in tasks {
+            task.await.unwrap().unwrap();
+        }
+    });
+    assert_eq!(memory.lines().len(), 50);
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! What is on the disk when: syncs, their policies and failures.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::time::{Duration, Instant};
 
-use offloop::{Builder, Sink, SyncPolicy};
+use offloop::{Builder, Rotation, Sink, SyncPolicy};
 use tracing::Level;
 
 use crate::support::{PATIENCE, block_on, json_lines, own};
@@ -132,6 +133,41 @@ fn what_an_interval_has_not_synced_is_synced_at_the_end_of_the_process() {
 }
 
 #[test]
+fn a_durable_flush_syncs_the_files_that_ended_since_the_last_one_too() {
+    let traced = traced(&[], || {
+        let sink = Sink::file(directory().join("app.jsonl"));
+        let sink = sink.rotation(Rotation::on_demand().at_bytes(4096));
+        let guard = offloop::builder().sink(sink).init().unwrap();
+        for round in 0..10 {
+            log(round * 100..(round + 1) * 100);
+            guard.flush_durable(PATIENCE).unwrap();
+            mark();
+        }
+    });
+    let Some(traced) = traced else { return };
+    assert!(10 < traced.set_aside().len());
+    let mut unsynced = BTreeSet::new();
+    let mut marks = 0;
+    for call in &traced.calls {
+        let Some((name, arguments)) = call.split_once('(') else {
+            continue;
+        };
+        let descriptor = arguments.split('<').next().unwrap();
+        match name {
+            "write" if call.contains(".jsonl>") => drop(unsynced.insert(descriptor)),
+            "fdatasync" => drop(unsynced.remove(descriptor)),
+            "close" => assert!(!unsynced.contains(descriptor), "{call}"),
+            "getppid" => {
+                assert!(unsynced.is_empty(), "{unsynced:?}");
+                marks += 1;
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(marks, 10);
+}
+
+#[test]
 fn after_a_failed_sync_nobody_is_told_yes_and_every_unsynced_line_is_in_a_new_file() {
     let traced = traced(&["fdatasync:error=EIO:when=1"], || {
         let guard = into_file(SELDOM).init().unwrap();
@@ -149,7 +185,8 @@ fn after_a_failed_sync_nobody_is_told_yes_and_every_unsynced_line_is_in_a_new_fi
         log(110..120);
         tell(120, offloop::audit!(number = 120).wait(PATIENCE));
         guard.flush_durable(PATIENCE).unwrap();
-        assert_eq!(guard.stats().written(), 121);
+        let stats = guard.stats();
+        assert_eq!((stats.written(), stats.sinks[0].syncs_failed), (121, 1));
     });
     let Some(traced) = traced else { return };
     let [old] = &traced.set_aside()[..] else {

@@ -33,6 +33,19 @@ fn assert_is_range(numbers: &[u64], end: u64, who: &str) {
 }
 
 #[test]
+fn a_receipt_is_worth_nothing_in_a_forked_child_which_has_its_own() {
+    let rounds = rounds(20, 200);
+    let ended = child::run(&["fork-audits", &rounds.to_string()]);
+    ended.assert_success();
+    let receipts = ended.answers("receipts");
+    assert_eq!(receipts.len() as u64, rounds);
+    let expected = serde_json::json!(["Err(NotDurable)", "Ok(())"]);
+    assert!(receipts.iter().all(|answers| **answers == expected));
+    assert_is_range(&ended.numbers_by_process()[&PARENT], rounds, "the parent");
+    assert_eq!(children(&ended).len() as u64, rounds);
+}
+
+#[test]
 fn children_forked_while_threads_log_write_their_own_records_once() {
     let rounds = rounds(60, 200);
     let ended = child::run(&["fork-storm", &rounds.to_string()]);

@@ -41,9 +41,10 @@ pub(crate) fn traced<F: FnOnce()>(faults: &[&str], scenario: F) -> Option<Traced
         |command| {
             let mut strace = Command::new("strace");
             strace.args(["-f", "-qq", "-y", "-s", "256", "-o"]);
-            strace
-                .arg(&trace)
-                .args(["-e", "trace=fdatasync,fsync,write,rename,renameat2,getppid"]);
+            strace.arg(&trace).args([
+                "-e",
+                "trace=fdatasync,fsync,write,close,rename,renameat2,getppid",
+            ]);
             for fault in faults {
                 strace.args(["-e", &format!("inject={fault}")]);
             }

@@ -76,6 +76,12 @@ impl<'a> Record<'a> {
         }
     }
 
+    /// The spans as they lie in the record: equal bytes from the same process are equal spans.
+    #[inline]
+    pub(crate) fn span_bytes(&self) -> &'a [u8] {
+        self.spans
+    }
+
     /// Whether the record was logged outside of any span.
     pub(crate) fn is_outside_spans(&self) -> bool {
         self.spans.is_empty()
@@ -176,7 +182,7 @@ impl<'a> Fields<'a> {
     fn take_next(&mut self) -> Option<(&'a str, Value<'a>)> {
         let RawField { name, value, .. } = raw_field(&mut self.rest)?;
         let name = match name {
-            RawName::Index(index) => self.callsite.facts.fields.get(usize::from(index))?,
+            RawName::Index(index) => &**self.callsite.facts.fields.get(usize::from(index))?,
             RawName::Inline(name) => name,
         };
         Some((name, value))

@@ -342,17 +342,16 @@ pub(crate) fn write_span(
     metadata: &'static Metadata<'static>,
     fields: &[u8],
 ) -> bool {
-    match bytes.take(SPAN_HEADER_BYTES + fields.len()) {
-        Some(room) => {
-            room[..8].copy_from_slice(&address_of(metadata).to_le_bytes());
-            room[8..12].copy_from_slice(&(fields.len() as u32).to_le_bytes());
-            room[SPAN_HEADER_BYTES..].copy_from_slice(fields);
-            true
-        }
-        None => {
-            bytes.reserve(SPAN_HEADER_BYTES + fields.len()) && write_span(bytes, metadata, fields)
-        }
+    let len = SPAN_HEADER_BYTES + fields.len();
+    if !bytes.reserve(len) {
+        return false;
     }
+    if let Some(room) = bytes.take(len) {
+        room[..8].copy_from_slice(&address_of(metadata).to_le_bytes());
+        room[8..SPAN_HEADER_BYTES].copy_from_slice(&(fields.len() as u32).to_le_bytes());
+        room[SPAN_HEADER_BYTES..].copy_from_slice(fields);
+    }
+    true
 }
 
 fn address_of(metadata: &'static Metadata<'static>) -> u64 {

@@ -9,13 +9,18 @@ use loom::sync::Mutex;
 #[cfg(offloop_shuttle)]
 use shuttle::sync::Mutex;
 
-use super::thread;
+use super::{AtomicUsize, Ordering, thread};
 
 /// A queue with room for `capacity` values: many senders, many receivers.
+///
+/// As in crossbeam's, whoever has not been told of a value by other means may find the queue empty
+/// after it came: the lock alone would tell everybody, and hide an ordering that is missing
+/// elsewhere.
 #[derive(Debug)]
 pub(crate) struct Queue<T> {
     capacity: usize,
     values: Mutex<VecDeque<T>>,
+    count: AtomicUsize,
 }
 
 impl<T> Queue<T> {
@@ -23,6 +28,7 @@ impl<T> Queue<T> {
         Queue {
             capacity,
             values: Mutex::new(VecDeque::new()),
+            count: AtomicUsize::new(0),
         }
     }
 
@@ -32,11 +38,18 @@ impl<T> Queue<T> {
             return Err(value);
         }
         values.push_back(value);
+        // Relaxed, here and below: it is a hint, the lock orders the values.
+        self.count.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
 
     pub(crate) fn pop(&self) -> Option<T> {
-        self.values.lock().unwrap().pop_front()
+        if self.len() == 0 {
+            return None;
+        }
+        let value = self.values.lock().unwrap().pop_front()?;
+        self.count.fetch_sub(1, Ordering::Relaxed);
+        Some(value)
     }
 
     /// A wait with a time-out may end at any moment: it is a pause.
@@ -46,6 +59,6 @@ impl<T> Queue<T> {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.values.lock().unwrap().len()
+        self.count.load(Ordering::Relaxed)
     }
 }

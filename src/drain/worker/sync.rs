@@ -61,6 +61,7 @@ impl Worker {
     fn write_again(&mut self, error: &str) -> bool {
         let state = &self.sinks[self.place];
         state.durable.fail();
+        state.counters.count_failed_sync();
         let lines = self.unsynced.fail();
         let count = lines.iter().filter(|&&byte| byte == b'\n').count() as u64;
         self.complaints.say(&format!(

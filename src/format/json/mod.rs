@@ -25,9 +25,11 @@
 //! digits, errors lists of messages from the outermost to the root cause. The thread is always a
 //! string.
 
+mod context;
 mod resolved;
 mod value;
 
+use self::context::Contexts;
 use self::resolved::Resolved;
 use self::value::{push_behind_key, push_digits, push_integer, push_string};
 use super::keys::{self, Keys, Prepared, Role, Seen, Sighting};
@@ -50,6 +52,7 @@ pub(crate) struct JsonFormat {
     seen: Seen,
     /// The callsites of the spans of the current record, by index, innermost first.
     spans: Vec<usize>,
+    contexts: Contexts,
     line: Line,
 }
 
@@ -68,6 +71,7 @@ impl JsonFormat {
             keys: Keys::default(),
             seen: Seen::default(),
             spans: Vec::new(),
+            contexts: Contexts::default(),
             line: Line::default(),
         }
     }
@@ -98,14 +102,49 @@ impl JsonFormat {
         let prepared = self.keys.of(record.callsite);
         let fields = write_message(prepared, record, seen, line);
         write_fields(prepared, fields, seen, line)?;
-        self.spans.clear();
-        for span in record.spans(callsites) {
-            self.spans.push(span.callsite.index);
-            seen.begin_scope();
-            write_fields(self.keys.of(span.callsite), span.fields(), seen, line)?;
+        if !record.is_outside_spans() {
+            self.write_spans(record, callsites)?;
         }
         self.write_tail(record);
         Ok(())
+    }
+
+    #[inline]
+    fn write_spans(&mut self, record: &Record<'_>, callsites: &Callsites) -> Result<(), Ambiguous> {
+        // An address of another process may mean something else in a third one.
+        let may_keep = callsites.are_own();
+        if let Some(text) = self.contexts.find(record, &self.seen)
+            && may_keep
+        {
+            self.line.push_slice(text);
+            return Ok(());
+        }
+        let start = self.line.len();
+        let hidden = self.write_new_spans(record, callsites)?;
+        if may_keep && hidden == 0 {
+            let keys = self.spans.iter().flat_map(|span| self.keys.numbers(*span));
+            let text = self.line.as_bytes().get(start..).unwrap_or_default();
+            self.contexts.keep(record, keys, text);
+        }
+        Ok(())
+    }
+
+    /// Says how many fields are hidden behind those of the event or of an inner span.
+    fn write_new_spans(
+        &mut self,
+        record: &Record<'_>,
+        callsites: &Callsites,
+    ) -> Result<usize, Ambiguous> {
+        self.spans.clear();
+        let mut hidden = 0;
+        for span in record.spans(callsites) {
+            self.spans.push(span.callsite.index);
+            self.seen.begin_scope();
+            let prepared = self.keys.of(span.callsite);
+            hidden += write_fields(prepared, span.fields(), &mut self.seen, &mut self.line)?;
+        }
+        self.write_span_names();
+        Ok(hidden)
     }
 
     #[inline]
@@ -123,9 +162,6 @@ impl JsonFormat {
 
     #[inline]
     fn write_tail(&mut self, record: &Record<'_>) {
-        if !self.spans.is_empty() {
-            self.write_span_names();
-        }
         self.write_details(record);
         let line = &mut self.line;
         if record.is_cut {
@@ -137,12 +173,15 @@ impl JsonFormat {
         line.push_array(b"}\n");
     }
 
-    #[inline]
     fn write_span_names(&mut self) {
+        if self.spans.is_empty() {
+            return;
+        }
         self.line.push_array(b",\"spans\":[");
         for span in self.spans.iter().rev() {
-            if let Some(name) = self.keys.span_name(*span) {
-                self.line.push_piece(name);
+            match self.keys.span_name(*span) {
+                Some(name) => self.line.push_piece(name),
+                None => self.line.push_array(b"\"\","),
             }
         }
         // In place of the last comma.
@@ -187,6 +226,7 @@ impl JsonFormat {
             push_behind_key(&message, &mut self.line);
         }
         resolved.write(&mut self.line);
+        self.write_span_names();
         self.write_tail(record);
     }
 }
@@ -225,13 +265,15 @@ fn write_message<'a>(
     fields
 }
 
+/// Says how many fields are hidden behind those of inner scopes.
 #[inline]
 fn write_fields(
     prepared: &Prepared,
     mut fields: Fields<'_>,
     seen: &mut Seen,
     line: &mut Line,
-) -> Result<(), Ambiguous> {
+) -> Result<usize, Ambiguous> {
+    let mut hidden = 0;
     if prepared.is_ambiguous {
         return Err(Ambiguous);
     }
@@ -244,7 +286,10 @@ fn write_fields(
             Role::Origin => false,
             role => match seen.mark(key.number) {
                 Sighting::First => role == Role::Field,
-                Sighting::InInnerScope => false,
+                Sighting::InInnerScope => {
+                    hidden += 1;
+                    false
+                }
                 Sighting::InSameScope => return Err(Ambiguous),
             },
         };
@@ -259,7 +304,7 @@ fn write_fields(
         };
         push_behind_key(&value, line);
     }
-    Ok(())
+    Ok(hidden)
 }
 
 fn push_thread(record: &Record<'_>, line: &mut Line) {

@@ -182,6 +182,43 @@ fn colliding_names_are_told_apart_as_documented() {
 }
 
 #[test]
+fn records_from_within_the_same_spans_are_told_apart() {
+    let inside = |user, rows| {
+        let event = Sample::new(numbered(&["a"], user));
+        event
+            .inside("query", numbered(&["rows"], rows))
+            .inside("request", numbered(&["user", "id"], user))
+    };
+    let mut hiding = inside(1, 2);
+    hiding.fields = numbered(&["rows"], 7);
+    let mut elsewhere = inside(1, 2);
+    elsewhere.thread.id += 64;
+    let expected = |own: &str, user: u64, rows: u64| {
+        format!(
+            r#"{HEAD},"{own}":{},"rows":{rows},"user":{user},"id":{},"spans":["request","query"]}}"#,
+            user,
+            user + 1
+        )
+    };
+    let hidden = format!(r#"{HEAD},"rows":7,"user":1,"id":2,"spans":["request","query"]}}"#);
+    let outside = Sample::new(numbered(&["a"], 1));
+    let samples = [
+        (inside(1, 2), expected("a", 1, 2)),
+        (inside(1, 2), expected("a", 1, 2)),
+        (hiding.clone(), hidden.clone()),
+        (hiding, hidden),
+        (elsewhere, expected("a", 1, 2)),
+        (inside(1, 2), expected("a", 1, 2)),
+        (inside(1, 3), expected("a", 1, 3)),
+        (outside, format!(r#"{HEAD},"a":1}}"#)),
+        (inside(4, 3), expected("a", 4, 3)),
+    ];
+    let (samples, expected): (Vec<_>, Vec<_>) = samples.into_iter().unzip();
+    let lines = lines(&mut JsonFormat::new(Details::default()), &samples);
+    assert_eq!(lines.lines().collect::<Vec<_>>(), expected);
+}
+
+#[test]
 fn a_field_that_is_recorded_twice_counts_with_its_last_value() {
     for name in ["message", "a"] {
         let first = Sample::new(vec![str_field(name, "first")]);
@@ -278,6 +315,21 @@ proptest! {
         assert_eq!(lines.matches('\n').count(), samples.len());
         for (line, sample) in lines.lines().zip(&samples) {
             super::assert_harmless(line);
+            assert_shows(line, sample);
+        }
+    }
+
+    #[test]
+    fn any_records_of_a_thread_within_the_same_spans_show_their_own_fields(
+        mut samples in proptest::collection::vec(any_sample(), 2..5),
+    ) {
+        let (thread, spans) = (samples[0].thread.clone(), samples[0].spans.clone());
+        for sample in &mut samples {
+            sample.thread = thread.clone();
+            sample.spans = spans.clone();
+        }
+        let lines = lines(&mut JsonFormat::new(ALL_DETAILS), &samples);
+        for (line, sample) in lines.lines().zip(&samples) {
             assert_shows(line, sample);
         }
     }

@@ -4,8 +4,8 @@
 //! ended, and once a minute, so that a quiet service is tended as well. Of several processes that
 //! share a file each has such a thread; locks see to it that one of them does the work.
 //!
-//! The thread is never waited for: whatever state the process leaves a file in when it ends, the next one
-//! goes on from there. A forked child starts its own.
+//! The thread is never waited for: whatever state the process leaves a file in when it ends, the
+//! next one goes on from there. A forked child starts its own.
 
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -103,8 +103,8 @@ fn run(care: &Care, active: &Path, mut complaints: Complaints, woken: &Receiver<
     }
 }
 
-/// For this thread alone, as Linux has it: elsewhere it would be the whole process that gets slower.
-/// What the disk is asked for gets the same low priority there.
+/// For this thread alone, as Linux has it, and for what it asks of the disk as well. Elsewhere it
+/// would be the whole process that gets slower.
 fn lower_priority() {
     #[cfg(target_os = "linux")]
     {

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::old_files::OldFiles;
-use super::rotation::{Period, RotationRules};
+use super::rotation::{self, Period, RotationRules};
 
 /// How long a file goes on that could not be ended.
 const RETRY_PAUSE: Duration = Duration::from_secs(10);
@@ -137,7 +137,8 @@ fn rename(path: &Path, ended: DateTime<Utc>) -> io::Result<()> {
 }
 
 fn modified(file: &Metadata) -> DateTime<Utc> {
-    file.modified().map_or_else(|_| Utc::now(), DateTime::from)
+    file.modified()
+        .map_or_else(|_| rotation::now(), rotation::instant)
 }
 
 #[cfg(test)]

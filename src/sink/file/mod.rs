@@ -78,8 +78,6 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use chrono::Utc;
-
 use super::descriptor::{LineWriter, wait_for_room};
 use super::{Place, Sink};
 use crate::error::Error;
@@ -233,7 +231,7 @@ impl FileSink {
     /// more, or if it has just ended: it is closed then.
     fn append(&mut self, lines: &[u8], note: &mut dyn FnMut(Place)) -> io::Result<Option<usize>> {
         self.with_regular(|sink, regular, file| {
-            if sink.ending.is_over(file, Utc::now()) && sink.end(file) {
+            if sink.ending.is_over(file, rotation::now()) && sink.end(file) {
                 return Ok(None);
             }
             let len = regular.len()?;
@@ -249,7 +247,7 @@ impl FileSink {
     /// Ends the file, if it is to end whether or not there is anything to write.
     fn end_if_over(&mut self) -> io::Result<Option<()>> {
         self.with_regular(|sink, _, file| {
-            let has_ended = sink.ending.is_over(file, Utc::now()) && sink.end(file);
+            let has_ended = sink.ending.is_over(file, rotation::now()) && sink.end(file);
             Ok((!has_ended).then_some(()))
         })
     }
@@ -324,7 +322,7 @@ impl FileSink {
             let warning = format!("{name}: start the thread that tends old files: {error}");
             self.warnings.add(warning);
         }
-        if self.active.is_some() && self.ending.may_be_over(Utc::now()) {
+        if self.active.is_some() && self.ending.may_be_over(rotation::now()) {
             self.end_if_over()?;
         }
         if self.active.is_none() {

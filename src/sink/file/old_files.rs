@@ -84,9 +84,9 @@ impl OldFiles {
     }
 
     fn rename_active(&self, to: &OsStr) -> Result<(), Errno> {
-        let (directory, active) = (self.directory.as_fd(), &self.active);
         #[cfg(target_os = "linux")]
         {
+            let (directory, active) = (self.directory.as_fd(), &self.active);
             let flags = rustix::fs::RenameFlags::NOREPLACE;
             match rustix::fs::renameat_with(directory, active, directory, to, flags) {
                 // Not every file system can.
@@ -94,9 +94,14 @@ impl OldFiles {
                 renamed => return renamed,
             }
         }
-        // A second name, which does not replace anything either, and then no more first one. Who is
-        // killed in between leaves one file with both names: it goes on as the active one, and
-        // is no old one until it ends.
+        self.link_active(to)
+    }
+
+    /// Gives the active file a second name, which does not replace anything either, and then takes
+    /// the first one from it. Who is killed in between leaves one file with both names: it goes on
+    /// as the active one, and is no old one until it ends.
+    fn link_active(&self, to: &OsStr) -> Result<(), Errno> {
+        let (directory, active) = (self.directory.as_fd(), &self.active);
         rustix::fs::linkat(directory, active, directory, to, AtFlags::empty())?;
         rustix::fs::unlinkat(directory, active, AtFlags::empty())
     }

@@ -1,11 +1,11 @@
 //! Which old files go.
 //!
-//! [`Retention::superfluous`] decides, from a list; [`apply`] removes. What is removed is whatever
-//! [`OldFiles`] lists, so: regular files whose names were made for this active file. Never
-//! the active one, never one that is being compressed (its lock is taken), never by way of a symbolic link.
+//! [`Retention::superfluous`] decides, from a list; [`apply`] removes. What is removed is what
+//! [`OldFiles`] lists: regular files whose names were made for this active file. Never the active
+//! one, never one that is being compressed (its lock is taken), never by way of a symbolic link.
 //!
-//! Files go from the oldest on, until every rule is satisfied. A file's age is counted from its name,
-//! which copying and compressing leave alone. Only where the name lies in the future, made
+//! Files go from the oldest on, until every rule is satisfied. A file's age is counted from its
+//! name, which copying and compressing leave alone. Only where the name lies in the future, made
 //! when the clock was wrong, the time of its modification counts.
 
 use std::io;
@@ -22,9 +22,9 @@ const AHEAD_MAX: TimeDelta = TimeDelta::days(1);
 /// Which old files are kept. The rules hold together: a file goes as soon as one of them says so,
 /// the oldest first.
 ///
-/// Only files go that were made by ending the sink's own file, known by their names. The active file
-/// stays, as do symbolic links and whatever else lies beside it. Looked at whenever a
-/// file ends, and once a minute, so that quiet services are tended as well. What cannot be removed is
+/// Only files go that were made by ending the sink's own file, known by their names. The active
+/// file stays, as do symbolic links and whatever else lies beside it. Looked at whenever a file
+/// ends, and once a minute, so that quiet services are tended as well. What cannot be removed is
 /// reported, and tried again.
 ///
 /// ```

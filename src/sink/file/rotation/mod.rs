@@ -9,9 +9,9 @@
 //! many periods went by unused. Nothing is ended that is empty.
 //!
 //! After a restart, the period of a file that exists is that of its modification time: of its
-//! last record. Not that of its first, which no system tells reliably, and which is the same unless the
-//! program was stopped within a write and a boundary. Another process that shares the file may
-//! have ended it: who finds a new file under the path asks again in the same way.
+//! last record. All its records are of that period, since the next one would have begun with
+//! another file. What the file itself tells is asked of whoever finds it under the path, so that
+//! it does not matter which of several processes wrote to it.
 //!
 //! ## A clock that is set
 //!
@@ -48,15 +48,19 @@ const LATEST: DateTime<Utc> = match DateTime::from_timestamp(253_402_300_740, 0)
     None => DateTime::<Utc>::UNIX_EPOCH,
 };
 
-/// The time of the system's clock, or of a file.
+/// What the system's clock shows.
+pub(crate) fn now() -> DateTime<Utc> {
+    instant(SystemTime::now())
+}
+
+/// The same time for the calendar. A clock may be as wrong as it can be.
 pub(crate) fn instant(time: SystemTime) -> DateTime<Utc> {
-    let seconds = match time.duration_since(SystemTime::UNIX_EPOCH) {
-        Ok(since) => i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
-        Err(_) => 0,
-    };
-    DateTime::from_timestamp(seconds, 0)
-        .unwrap_or(LATEST)
-        .clamp(EARLIEST, LATEST)
+    let since = time
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    let seconds = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
+    let instant = DateTime::from_timestamp(seconds, since.subsec_nanos());
+    instant.unwrap_or(LATEST).clamp(EARLIEST, LATEST)
 }
 
 /// When a file ends. By default only when it is asked to.

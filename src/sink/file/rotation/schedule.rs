@@ -1,9 +1,9 @@
 //! The boundaries between periods, in any zone.
 //!
 //! Days and weeks begin at a time of day as clocks show it. On a day on which clocks skip that time
-//! the period begins with the first instant after it; on a day on which they show it twice, the first
-//! time counts. A day that a zone skips as a whole, as Samoa did the 30th of December
-//! 2011, has no period.
+//! the period begins with the first instant after it; on a day on which they show it twice, the
+//! first time counts. A day that a zone skips as a whole, as Samoa did the 30th of December 2011,
+//! has no period.
 //!
 //! Hours and minutes begin when clocks show a whole one. The hour that is shown twice is two, as it
 //! lasts two; where clocks are changed by half an hour, the hour before lasts half an hour less or

@@ -464,6 +464,18 @@ fn no_clock_is_too_early_or_too_late() {
 }
 
 #[test]
+fn no_time_of_a_file_is_too_early_or_too_late() {
+    let far = std::time::Duration::from_secs(1 << 62);
+    assert_eq!(instant(SystemTime::UNIX_EPOCH - far), EARLIEST);
+    assert_eq!(instant(SystemTime::UNIX_EPOCH + far), LATEST);
+    let exact = std::time::Duration::new(1_795_309_323, 123_456_789);
+    assert_eq!(
+        instant(SystemTime::UNIX_EPOCH + exact),
+        time("2026-11-22T01:02:03.123456789Z")
+    );
+}
+
+#[test]
 fn without_rules_a_file_never_ends() {
     let rules = RotationRules::default();
     let mut period = rules.period(DateTime::<Utc>::MIN_UTC);
