@@ -20,7 +20,7 @@ use super::journal::Journal;
 use super::lanes::{Lanes, LeftPage};
 use crate::capture::callsite::{Callsite, Facts as CallsiteFacts};
 use crate::capture::record::ThreadLabel;
-use crate::channel::arena::facts::{CallsiteFact, Fact, Facts};
+use crate::channel::arena::facts::{CallsiteFact, Fact, Facts, SinkFact};
 use crate::channel::arena::layout::{
     ClockCopy, FACTS_BYTES_MAX, HEADER_BYTES, Layout, MAGIC, Owner, Position, Slot, VERSION,
     header, read_u32, read_u64, slot,
@@ -119,15 +119,7 @@ impl LeftoverFile {
                         .entry(fact.address)
                         .or_insert_with(|| callsite(&fact));
                 }
-                Fact::Sink(sink) if sink.place < self.layout.journals() => {
-                    self.sinks.push(ToldSink {
-                        place: sink.place,
-                        path: Path::new(OsStr::from_bytes(sink.path)).to_owned(),
-                        format: sink.format.to_owned(),
-                        filter: sink.filter.map(ToOwned::to_owned),
-                    });
-                }
-                Fact::Sink(_) => {}
+                Fact::Sink(fact) => self.sinks.extend(sink(&fact)),
                 Fact::Process { program } => self.program = Some(program.to_owned()),
                 Fact::Panic { message, location } => {
                     let location = location.map(|location| format!(" at {location}"));
@@ -135,6 +127,8 @@ impl LeftoverFile {
                 }
             }
         }
+        self.sinks
+            .retain(|sink| sink.place < self.layout.journals());
         self.sinks.sort_by_key(|sink| sink.place);
         self.sinks.dedup_by_key(|sink| sink.place);
         self.callsites = Arc::new(callsites);
@@ -282,6 +276,17 @@ fn set_aside(path: &Path) -> io::Result<()> {
     let mut name = path.as_os_str().to_owned();
     name.push(".damaged");
     fs::rename(path, name)
+}
+
+/// `None` if no pipeline has written that: the paths of its sinks are absolute.
+fn sink(fact: &SinkFact<'_>) -> Option<ToldSink> {
+    let path = Path::new(OsStr::from_bytes(fact.path));
+    path.is_absolute().then(|| ToldSink {
+        place: fact.place,
+        path: path.to_owned(),
+        format: fact.format.to_owned(),
+        filter: fact.filter.map(ToOwned::to_owned),
+    })
 }
 
 /// As facts number them.
