@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::channel::sync::{Instant, thread};
 use crate::deadline;
+use crate::drain::Drain;
 use crate::drain::durable::NotDurable;
 use crate::pipeline::{Pipeline, Running};
 use crate::sink::Control;
@@ -326,7 +327,10 @@ impl Guard {
     }
 
     /// Ends every log file that is not empty, whatever its [`Rotation`](crate::Rotation): it gets
-    /// the name of an old one, and the next record goes to a new file. Returns at once.
+    /// the name of an old one, and the next record goes to a new file. What was logged before the
+    /// call is in the old one.
+    ///
+    /// Returns at once; [`flush`](Guard::flush) returns once it is done.
     ///
     /// Where processes share a file, one of them asks for it.
     ///
@@ -340,7 +344,9 @@ impl Guard {
     /// # }
     /// ```
     pub fn rotate(&self) {
-        self.pipeline.ask_files(Control::ask_to_rotate);
+        let ticket = Drain::ticket();
+        self.pipeline
+            .ask_files(|control| control.ask_to_rotate(ticket));
     }
 
     /// What became of the records so far.

@@ -201,9 +201,14 @@ impl Drain {
         &self.sinks
     }
 
+    /// Everything that was logged before now comes before this ticket.
+    pub(crate) fn ticket() -> u64 {
+        ticks::now() + TICKS_MARGIN
+    }
+
     /// Asks for all that was logged before now to be written. The result is done when it is.
     pub(crate) fn flush(&self) -> Flushed {
-        let ticket = ticks::now() + TICKS_MARGIN;
+        let ticket = Drain::ticket();
         for state in &*self.sinks {
             state.progress.want(ticket);
             state.inlet.sleeper.wake();

@@ -177,16 +177,16 @@ impl Worker {
             let news = self.channel.arena().news();
             news.iter().for_each(|news| self.complaints.say(news));
         }
-        self.tend_sink();
+        self.tend_sink(horizon);
         if self.settle() && self.keep_durable(horizon) {
             self.state().progress.reach(horizon);
         }
         written
     }
 
-    fn tend_sink(&mut self) {
+    fn tend_sink(&mut self, written: u64) {
         if let Some(sink) = &mut self.sink {
-            sink.tend(&mut |warning| self.complaints.say(warning));
+            sink.tend(written, &mut |warning| self.complaints.say(warning));
         }
     }
 

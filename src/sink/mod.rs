@@ -61,8 +61,9 @@ pub(crate) trait Sink: Send {
     fn flush(&mut self) -> io::Result<()>;
 
     /// Does what is due whether or not there is anything to write. Called whenever the drain looks
-    /// around. Passes on to `warn` what the operator should know although nothing has failed, once.
-    fn tend(&mut self, _warn: &mut dyn FnMut(&str)) {}
+    /// around, after it has written everything before the ticket `written`. Passes on to `warn`
+    /// what the operator should know although nothing has failed, once.
+    fn tend(&mut self, _written: u64, _warn: &mut dyn FnMut(&str)) {}
 
     /// Brings everything that was accepted onto the disk. A sink that has no disk, or no say in
     /// when it is used, has nothing to do: a pipe, a terminal, a user's writer.

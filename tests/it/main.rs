@@ -4,24 +4,31 @@
     clippy::unwrap_used,
     reason = "a test that cannot go on fails by panicking"
 )]
+#![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 
 mod allocator;
 mod audit;
 mod capture;
 mod child;
 mod corpora;
+mod crash_safe;
 mod durable;
 mod exits;
 mod failing;
+mod files;
 mod flush;
 mod forks;
 mod hostile;
 mod hot_path;
+mod log_files;
+mod logrotate;
 mod order;
 mod overflow;
 #[cfg(target_os = "linux")]
 mod recovery;
+mod rotate;
 mod sequence;
+mod shared;
 mod stall;
 mod support;
 mod survive;

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use offloop::{LossReason, Memory, Sink};
 use rustix::fs::{CWD, Mode, OFlags, fcntl_getfl, fcntl_setfl, mkfifoat};
@@ -17,31 +17,9 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::support::{
-    Gate, PATIENCE, Program, Received, has_played, in_child, in_child_with, json_lines,
-    json_lines_among, own, spawn_child, without_hanging, wrap,
+    Gate, PATIENCE, Program, Received, check_numbers, has_played, in_child, in_child_with,
+    json_lines, json_lines_among, log_numbers, own, spawn_child, wait_until, without_hanging, wrap,
 };
-
-fn log_numbers(numbers: std::ops::Range<u64>) {
-    numbers.for_each(|number| tracing::info!(number, "work"));
-}
-
-#[track_caller]
-fn check_numbers(lines: &[Value], numbers: std::ops::Range<u64>) {
-    let mut found = lines.iter().filter_map(|line| line["number"].as_u64());
-    for number in numbers {
-        assert_eq!(found.next(), Some(number));
-    }
-    assert_eq!(found.next(), None);
-}
-
-/// Looks again and again until it is so.
-fn wait_until(is_so: impl Fn() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !is_so() {
-        assert!(Instant::now() < deadline, "this never comes true");
-        thread::yield_now();
-    }
-}
 
 /// A disk at its end: every write takes long.
 struct Slow<W>(W);

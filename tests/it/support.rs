@@ -6,7 +6,7 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use offloop::{Builder, Guard, Memory};
 use serde_json::Value;
@@ -91,6 +91,30 @@ pub(crate) fn own(lines: Vec<Value>) -> Vec<Value> {
         .collect()
 }
 
+/// Logs a record for each number.
+pub(crate) fn log_numbers(numbers: std::ops::Range<u64>) {
+    numbers.for_each(|number| tracing::info!(number, "work"));
+}
+
+/// The lines have these numbers, in order.
+#[track_caller]
+pub(crate) fn check_numbers(lines: &[Value], numbers: std::ops::Range<u64>) {
+    let mut found = lines.iter().filter_map(|line| line["number"].as_u64());
+    for number in numbers {
+        assert_eq!(found.next(), Some(number));
+    }
+    assert_eq!(found.next(), None);
+}
+
+/// Looks again and again until it is so.
+pub(crate) fn wait_until(is_so: impl Fn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "this never comes true");
+        thread::yield_now();
+    }
+}
+
 /// Fails instead of waiting for ever, should `part` hang.
 pub(crate) fn without_hanging<T: Send + 'static>(part: impl FnOnce() -> T + Send + 'static) -> T {
     let (done, is_done) = mpsc::channel();
@@ -105,6 +129,11 @@ pub(crate) fn without_hanging<T: Send + 'static>(part: impl FnOnce() -> T + Send
     running
         .join()
         .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+/// Says that a test checks nothing here, and why, whether or not its output is shown.
+pub(crate) fn say_unchecked(why: &str) {
+    let _ = writeln!(io::stderr(), "NOTHING IS CHECKED: {why}");
 }
 
 /// Runs a future on a runtime of one thread, without timers.

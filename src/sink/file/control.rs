@@ -4,7 +4,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use signal_hook::consts::SIGHUP;
 
@@ -13,7 +13,8 @@ use signal_hook::consts::SIGHUP;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Control {
     reopen: Arc<AtomicBool>,
-    rotate: Arc<AtomicBool>,
+    /// What was logged before this ticket belongs to the file that is to end. 0 without a wish.
+    rotate: Arc<AtomicU64>,
 }
 
 impl Control {
@@ -27,23 +28,26 @@ impl Control {
         signal_hook::flag::register(SIGHUP, Arc::clone(&self.reopen)).map(drop)
     }
 
-    /// The file is to end, unless it is empty.
-    pub(crate) fn ask_to_rotate(&self) {
-        self.rotate.store(true, Ordering::Relaxed);
+    /// The file is to end once everything before `ticket` is written, unless it is empty.
+    pub(crate) fn ask_to_rotate(&self, ticket: u64) {
+        self.rotate.store(ticket, Ordering::Relaxed);
     }
 
     /// Whether to reopen the file. The wish counts as fulfilled then.
     pub(super) fn take_reopen(&self) -> bool {
-        take(&self.reopen)
+        // Not a swap each time: the load leaves the cache line where it is.
+        self.reopen.load(Ordering::Relaxed) && self.reopen.swap(false, Ordering::Relaxed)
     }
 
-    /// The same for the end of the file.
-    pub(super) fn take_rotate(&self) -> bool {
-        take(&self.rotate)
+    /// The same for the end of the file, now that everything before `written` is in it.
+    pub(super) fn take_rotate(&self, written: u64) -> bool {
+        let ticket = self.rotate.load(Ordering::Relaxed);
+        let is_due = (1..=written).contains(&ticket);
+        // A wish that came meanwhile stays.
+        let take = || {
+            self.rotate
+                .compare_exchange(ticket, 0, Ordering::Relaxed, Ordering::Relaxed)
+        };
+        is_due && take().is_ok()
     }
-}
-
-fn take(wish: &AtomicBool) -> bool {
-    // Not a swap each time: the load leaves the cache line where it is.
-    wish.load(Ordering::Relaxed) && wish.swap(false, Ordering::Relaxed)
 }

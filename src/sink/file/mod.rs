@@ -62,10 +62,6 @@ mod plan;
 mod regular;
 pub(super) mod retention;
 pub(crate) mod rotation;
-#[allow(
-    dead_code,
-    reason = "for the recovery of what a killed process left behind"
-)]
 mod settle;
 mod sync;
 mod warnings;
@@ -86,16 +82,8 @@ pub(crate) use control::Control;
 use ending::Ending;
 use lock::Patience;
 pub(crate) use plan::FilePlan;
-#[allow(
-    unused_imports,
-    reason = "for the recovery of what a killed process left behind"
-)]
 pub(crate) use regular::TORN_TAIL;
 use regular::{Named, Regular};
-#[allow(
-    unused_imports,
-    reason = "for the recovery of what a killed process left behind"
-)]
 pub(crate) use settle::{settle, settle_locked};
 use sync::{Unsynced, directories_to_change};
 use warnings::Warnings;
@@ -291,30 +279,49 @@ impl FileSink {
         part: impl FnOnce(&mut Self, &mut Regular, &Metadata) -> io::Result<Option<T>>,
     ) -> io::Result<Option<T>> {
         let file = Arc::clone(regular.file());
-        let lock = self.lock_patience.lock(&file)?;
+        let lock = match self.lock_patience.lock(&file) {
+            Err(error) if !self.is_left(regular)? => return Err(error),
+            // Whoever has it: an old file is locked while it is compressed.
+            Err(_) => return Ok(None),
+            Ok(lock) => lock,
+        };
+        if self.is_left(regular)? {
+            return Ok(None);
+        }
         if !lock.is_supported() {
             let name = &self.name;
             self.warnings.add(format!(
                 "{name}: the file system has no locks, so only one process may write to the file"
             ));
         }
+        let metadata = file.metadata()?;
+        regular.mend(&self.plan.path, metadata.len())?;
+        part(self, regular, &metadata)
+    }
+
+    /// Whether the path names another file, or has named none for a while.
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock` while it names none, since somebody may be about to create one.
+    fn is_left(&mut self, regular: &Regular) -> io::Result<bool> {
         match regular.named_by(&self.plan.path) {
             Named::This => {
                 self.missing_patience.renew();
-                let metadata = file.metadata()?;
-                regular.mend(&self.plan.path, metadata.len())?;
-                part(self, regular, &metadata)
+                return Ok(false);
             }
             Named::Nothing if !self.missing_patience.is_over(MISSING_MAX) => {
-                Err(io::ErrorKind::WouldBlock.into())
+                return Err(io::ErrorKind::WouldBlock.into());
             }
-            Named::Nothing | Named::Another => Ok(None),
+            Named::Nothing | Named::Another => {}
         }
+        self.lock_patience.renew();
+        Ok(true)
     }
 
-    fn tend_regular(&mut self) -> io::Result<()> {
+    fn tend_regular(&mut self, written: u64) -> io::Result<()> {
         self.close_if_asked();
-        if self.plan.control.take_rotate() {
+        if self.plan.control.take_rotate(written) {
             self.ending.ask();
         }
         if let Err(error) = self.care.start(&self.plan.path) {
@@ -412,10 +419,10 @@ impl Sink for FileSink {
         &self.name
     }
 
-    fn tend(&mut self, warn: &mut dyn FnMut(&str)) {
+    fn tend(&mut self, written: u64, warn: &mut dyn FnMut(&str)) {
         if let Some(Active::Regular(_)) = self.active {
             // Somebody may wait for the file to appear. Should that fail, the next write tells.
-            let _ = self.tend_regular();
+            let _ = self.tend_regular(written);
         }
         let warnings = self.warnings.take().into_iter();
         warnings

@@ -397,7 +397,7 @@ fn a_directory_where_everybody_may_replace_the_file_is_warned_of_once() {
 
 fn warnings(sink: &mut dyn Sink) -> usize {
     let mut count = 0;
-    sink.tend(&mut |_| count += 1);
+    sink.tend(1, &mut |_| count += 1);
     count
 }
 
@@ -411,7 +411,7 @@ fn a_file_is_opened_anew_on_request_also_without_a_record() {
     for line in ["2\n", "3\n"] {
         fs::remove_file(&path).unwrap();
         target.control().unwrap().ask_to_reopen();
-        sink.tend(&mut |_| {});
+        sink.tend(1, &mut |_| {});
         assert!(path.exists());
         write_all(&mut *sink, line.as_bytes());
         assert_eq!(fs::read_to_string(&path).unwrap(), line);

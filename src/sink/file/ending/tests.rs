@@ -76,7 +76,7 @@ fn write_all(sink: &mut dyn Sink, mut lines: &[u8]) {
 
 fn warnings(sink: &mut dyn Sink) -> Vec<String> {
     let mut warnings = Vec::new();
-    sink.tend(&mut |warning| warnings.push(warning.to_owned()));
+    sink.tend(1, &mut |warning| warnings.push(warning.to_owned()));
     warnings
 }
 
@@ -141,7 +141,7 @@ fn a_file_ends_on_demand_unless_it_is_empty() {
         write_all(&mut *sink, line.as_bytes());
         // A wish that comes twice is one wish.
         for _ in 0..2 {
-            scene.target.control().unwrap().ask_to_rotate();
+            scene.target.control().unwrap().ask_to_rotate(1);
             assert_eq!(warnings(&mut *sink), [""; 0]);
         }
     }
@@ -155,7 +155,7 @@ fn a_file_whose_period_is_over_ends_with_the_next_line_or_without_one() {
         age(&scene.path, Duration::from_secs(2 * 3600));
         let mut sink = scene.open();
         if tends_first {
-            sink.tend(&mut |_| {});
+            sink.tend(1, &mut |_| {});
             assert_eq!(scene.files(), ["old\n", ""]);
         }
         write_all(&mut *sink, b"new\n");
@@ -205,4 +205,16 @@ fn a_torn_line_is_ended_before_its_file_is() {
     let mut scene = Scene::new(&Rotation::on_demand().at_start(), "torn");
     write_all(&mut *scene.open(), b"new\n");
     assert_eq!(scene.files(), ["torn\n", "new\n"]);
+}
+
+#[test]
+fn an_old_file_that_is_locked_to_be_compressed_holds_up_nobody() {
+    let mut scene = Scene::new(&Rotation::on_demand(), "old\n");
+    let (mut one, mut other) = (scene.open(), scene.open());
+    let old = File::open(&scene.path).unwrap();
+    scene.target.control().unwrap().ask_to_rotate(1);
+    one.tend(1, &mut |_| {});
+    old.lock().unwrap();
+    assert_eq!(other.write(b"new\n").unwrap(), 4);
+    assert_eq!(scene.files(), ["old\n", "new\n"]);
 }
