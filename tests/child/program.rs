@@ -10,6 +10,7 @@
 
 mod exits;
 mod forks;
+mod recovery;
 mod survive;
 mod system;
 
@@ -34,6 +35,9 @@ fn main() {
     let directory = Path::new(directory);
     match (*scenario, rest) {
         ("survive", [logger, ending, disk]) => survive::run(directory, logger, ending, disk),
+        ("log-on", [threads]) => recovery::log_on(directory, threads.parse().unwrap()),
+        ("restart", []) => recovery::restart(directory),
+        ("next-start", []) => recovery::next_start(directory),
         ("task-panics", []) => exits::task_panics(directory),
         ("value-panics", []) => exits::value_panics(directory),
         ("double-panic", []) => exits::double_panic(directory),
