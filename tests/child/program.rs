@@ -8,6 +8,7 @@
 #![expect(clippy::print_stdout, reason = "stdout is how it answers the test")]
 #![expect(clippy::unwrap_used, reason = "a test program fails by panicking")]
 
+mod anomaly;
 mod exits;
 mod forks;
 mod survive;
@@ -34,6 +35,8 @@ fn main() {
     let directory = Path::new(directory);
     match (*scenario, rest) {
         ("survive", [logger, ending, disk]) => survive::run(directory, logger, ending, disk),
+        ("anomaly", [kind]) => anomaly::run(directory, kind),
+        ("anomaly-recover", [kind]) => anomaly::recover(directory, kind),
         ("task-panics", []) => exits::task_panics(directory),
         ("value-panics", []) => exits::value_panics(directory),
         ("double-panic", []) => exits::double_panic(directory),

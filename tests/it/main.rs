@@ -6,6 +6,8 @@
 )]
 
 mod allocator;
+#[cfg(target_os = "linux")]
+mod anomaly;
 mod audit;
 mod capture;
 mod child;
@@ -13,6 +15,8 @@ mod corpora;
 mod durable;
 mod exits;
 mod failing;
+#[cfg(target_os = "linux")]
+mod faults;
 mod files;
 mod flush;
 mod forks;
