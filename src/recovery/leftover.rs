@@ -119,15 +119,19 @@ impl LeftoverFile {
                         .entry(fact.address)
                         .or_insert_with(|| callsite(&fact));
                 }
-                Fact::Sink(sink) if sink.place < self.layout.journals() => {
+                Fact::Sink(sink) => {
+                    let path = Path::new(OsStr::from_bytes(sink.path));
+                    if self.layout.journals() <= sink.place || !path.is_absolute() {
+                        self.note_damage();
+                        continue;
+                    }
                     self.sinks.push(ToldSink {
                         place: sink.place,
-                        path: Path::new(OsStr::from_bytes(sink.path)).to_owned(),
+                        path: path.to_owned(),
                         format: sink.format.to_owned(),
                         filter: sink.filter.map(ToOwned::to_owned),
                     });
                 }
-                Fact::Sink(_) => {}
                 Fact::Process { program } => self.program = Some(program.to_owned()),
                 Fact::Panic { message, location } => {
                     let location = location.map(|location| format!(" at {location}"));

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use offloop::{Builder, Guard};
 
 use crate::allocator::allocations_in;
-use crate::support::{Gate, PATIENCE, Program, in_child, in_child_with, wrap};
+use crate::support::{Gate, PATIENCE, Program, in_child, in_child_with, skip, wrap};
 
 const RECORDS: u64 = 10_000;
 
@@ -50,6 +51,21 @@ fn gated() -> (Gate, Builder) {
     (gate, builder)
 }
 
+/// The same with pages that outlive the process, for the sake of a file beside the gate.
+fn gated_beside_file(directory: &Path) -> (Gate, Builder) {
+    let (gate, builder) = gated();
+    (gate, builder.file(directory.join("app.jsonl")))
+}
+
+/// Whether pages outlive the process. Says so where they do not.
+fn is_crash_safe(guard: &Guard) -> bool {
+    let safety = &guard.stats().sinks[1].crash_safety;
+    if !safety.is_safe() {
+        skip(&format!("{safety:?}"));
+    }
+    safety.is_safe()
+}
+
 fn check_allocations() {
     let request = tracing::info_span!("request", method = "GET", path = "/users/42");
     let _in_request = request.enter();
@@ -76,6 +92,21 @@ fn a_warm_thread_does_not_allocate_to_log_through_the_layer() {
 }
 
 #[test]
+fn a_warm_thread_does_not_allocate_to_log_into_pages_that_outlive_the_process() {
+    let directory = tempfile::tempdir().unwrap();
+    let (gate, builder) = gated_beside_file(directory.path());
+    let program = Program::start(builder);
+    if is_crash_safe(&program.guard) {
+        program.run(|| {
+            warm_up(&gate, &program.guard);
+            check_allocations();
+        });
+    }
+    gate.open();
+    assert_eq!(program.end().lost(), 0);
+}
+
+#[test]
 fn a_warm_thread_does_not_allocate_to_log_through_the_subscriber() {
     in_child(|| {
         let (gate, builder) = gated();
@@ -87,28 +118,69 @@ fn a_warm_thread_does_not_allocate_to_log_through_the_subscriber() {
 
 #[test]
 fn a_warm_thread_calls_the_system_at_most_once_a_page_to_wake_the_writer() {
-    if Command::new("strace").arg("-V").output().is_err() {
-        eprintln!("skipped: there is no strace");
+    if !has_strace() {
         return;
     }
     let directory = tempfile::tempdir().unwrap();
     let trace = directory.path().join("trace");
     in_child_with(
-        |command| {
-            let mut strace = Command::new("strace");
-            strace.args(["-f", "-qq", "-o"]).arg(&trace);
-            wrap(command, strace);
-        },
+        |command| trace_calls(command, &trace),
         || {
             let (gate, builder) = gated();
             let guard = builder.init().unwrap();
             warm_up(&gate, &guard);
-            // The marks: nothing else asks for the parent.
-            let _ = rustix::process::getppid();
-            log_events(RECORDS);
-            let _ = rustix::process::getppid();
+            log_between_marks();
         },
     );
+    check_calls(&trace);
+}
+
+#[test]
+fn pages_that_outlive_the_process_cost_a_warm_thread_no_more_system_calls() {
+    if !has_strace() {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let trace = directory.path().join("trace");
+    in_child_with(
+        |command| trace_calls(command, &trace),
+        || {
+            let directory = tempfile::tempdir().unwrap();
+            let (gate, builder) = gated_beside_file(directory.path());
+            let guard = builder.init().unwrap();
+            is_crash_safe(&guard);
+            warm_up(&gate, &guard);
+            log_between_marks();
+            // Before its directory is gone.
+            assert!(guard.shutdown(PATIENCE).is_complete());
+        },
+    );
+    check_calls(&trace);
+}
+
+fn has_strace() -> bool {
+    let has_strace = Command::new("strace").arg("-V").output().is_ok();
+    if !has_strace {
+        skip("there is no strace");
+    }
+    has_strace
+}
+
+fn trace_calls(command: &mut Command, trace: &Path) {
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-qq", "-o"]).arg(trace);
+    wrap(command, strace);
+}
+
+fn log_between_marks() {
+    // The marks: nothing else asks for the parent.
+    let _ = rustix::process::getppid();
+    log_events(RECORDS);
+    let _ = rustix::process::getppid();
+}
+
+#[track_caller]
+fn check_calls(trace: &Path) {
     let trace = fs::read_to_string(trace).unwrap();
     let calls = calls_between_marks(&trace);
     // The events take more than 100 bytes each, and a page has 32 KiB.

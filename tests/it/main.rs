@@ -12,6 +12,7 @@ mod audit;
 mod capture;
 mod child;
 mod corpora;
+mod crash_safe;
 mod durable;
 mod exits;
 mod failing;

@@ -142,6 +142,12 @@ pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     runtime.unwrap().block_on(future)
 }
 
+/// Says why a test cannot show anything here.
+#[expect(clippy::print_stderr, reason = "whoever runs the tests should know")]
+pub(crate) fn skip(why: &str) {
+    eprintln!("skipped: {why}");
+}
+
 /// Whether the long variants of tests were asked for.
 pub(crate) fn is_long() -> bool {
     std::env::var_os("OFFLOOP_LONG").is_some()

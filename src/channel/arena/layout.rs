@@ -199,18 +199,6 @@ impl Layout {
         )
     }
 
-    /// How many bytes of facts a header calls valid.
-    pub(crate) fn facts_used(header: &[u8]) -> Option<u64> {
-        let used = read_u64(header, header::FACTS_USED)?;
-        (used <= FACTS_BYTES_MAX).then_some(used)
-    }
-
-    /// How many slots of a class a header says were ever used.
-    pub(crate) fn made(&self, header: &[u8], class: u32) -> Option<u64> {
-        let made = read_u64(header, header::MADE + 8 * class as usize)?;
-        (made <= self.slots_of(class)).then_some(made)
-    }
-
     pub(crate) fn page_bytes(&self) -> u64 {
         self.page_bytes
     }

@@ -38,7 +38,6 @@ pub(super) fn remove(path: &Path) {
 
 /// Whether a file of pages belongs to a running pipeline of this process (or of one from which it
 /// was forked). Such a file must not be opened.
-#[allow(dead_code, reason = "for the recovery of what others left")]
 pub(crate) fn is_own(path: &Path) -> bool {
     let live = LIVE.load();
     live.iter()

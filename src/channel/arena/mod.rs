@@ -16,29 +16,27 @@
 //! `layout` and `facts` say what is in the file. The rest writes it: `directory` finds a place for
 //! it, `mapped` makes it and hands out its slots, `journal` notes what is on its way into a sink.
 
-#[allow(dead_code, reason = "for the recovery of what others left")]
 pub(crate) mod facts;
-#[allow(dead_code, reason = "for the recovery of what others left")]
 pub(crate) mod layout;
 
-#[cfg(not(offloop_loom))]
+#[cfg(not(any(offloop_loom, offloop_shuttle)))]
 mod block;
-#[cfg(offloop_loom)]
+#[cfg(any(offloop_loom, offloop_shuttle))]
 #[path = "model.rs"]
 mod block;
-#[cfg(all(target_os = "linux", not(miri), not(offloop_loom)))]
+#[cfg(all(target_os = "linux", not(any(miri, offloop_loom, offloop_shuttle))))]
 mod directory;
-#[cfg(all(target_os = "linux", not(miri), not(offloop_loom)))]
+#[cfg(all(target_os = "linux", not(any(miri, offloop_loom, offloop_shuttle))))]
 mod journal;
-#[cfg(all(target_os = "linux", not(miri), not(offloop_loom)))]
+#[cfg(all(target_os = "linux", not(any(miri, offloop_loom, offloop_shuttle))))]
 mod live;
-#[cfg(all(target_os = "linux", not(miri), not(offloop_loom)))]
+#[cfg(all(target_os = "linux", not(any(miri, offloop_loom, offloop_shuttle))))]
 mod mapped;
-#[cfg(not(all(target_os = "linux", not(miri), not(offloop_loom))))]
+#[cfg(not(all(target_os = "linux", not(any(miri, offloop_loom, offloop_shuttle)))))]
 #[path = "unmapped.rs"]
 mod mapped;
 #[cfg(test)]
-#[cfg(all(target_os = "linux", not(miri), not(offloop_loom)))]
+#[cfg(all(target_os = "linux", not(any(miri, offloop_loom, offloop_shuttle))))]
 mod tests;
 
 use std::ffi::OsString;
@@ -46,18 +44,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub(crate) use self::block::{Block, Slice};
-#[cfg(all(target_os = "linux", not(miri), not(offloop_loom)))]
+#[cfg(all(target_os = "linux", not(any(miri, offloop_loom, offloop_shuttle))))]
 pub(crate) use self::directory::candidates;
 use self::facts::Fact;
-#[cfg(all(target_os = "linux", not(miri), not(offloop_loom)))]
+#[cfg(all(target_os = "linux", not(any(miri, offloop_loom, offloop_shuttle))))]
 pub(crate) use self::journal::Journal;
 use self::layout::ClockCopy;
-#[cfg(all(target_os = "linux", not(miri), not(offloop_loom)))]
-#[allow(unused_imports, reason = "for the recovery of what others left")]
+#[cfg(all(target_os = "linux", not(any(miri, offloop_loom, offloop_shuttle))))]
 pub(crate) use self::live::is_own;
 use self::mapped::Mapped;
 pub(crate) use self::mapped::boot_id;
-#[cfg(not(all(target_os = "linux", not(miri), not(offloop_loom))))]
+#[cfg(not(all(target_os = "linux", not(any(miri, offloop_loom, offloop_shuttle)))))]
 pub(crate) use self::mapped::{Journal, candidates, is_own};
 use crate::stats::CrashSafety;
 
@@ -67,6 +64,10 @@ pub(crate) const BUDGET_BYTES_MIN: usize = 1 << 20;
 /// What the user wants, and what is known of the process before it has threads: a forked child can
 /// ask for neither.
 #[derive(Clone, Debug)]
+#[cfg_attr(
+    not(all(target_os = "linux", not(any(miri, offloop_loom, offloop_shuttle)))),
+    allow(dead_code, reason = "there is no file here that it would be for")
+)]
 pub(crate) struct ArenaPlan {
     /// Whether pages are to outlive the process. `None`: if that is possible and of use.
     pub(crate) is_wanted: Option<bool>,
@@ -110,7 +111,7 @@ impl Refusal {
     }
 
     /// One that has a cause which somebody can remove.
-    #[cfg(all(target_os = "linux", not(miri), not(offloop_loom)))]
+    #[cfg(all(target_os = "linux", not(any(miri, offloop_loom, offloop_shuttle))))]
     pub(crate) fn alarming(why: String) -> Self {
         Refusal {
             why,
@@ -151,9 +152,9 @@ impl Arena {
     /// A block of `bytes`: in the file, or, where that has no room, on the heap.
     pub(crate) fn block(&self, bytes: usize) -> Block {
         match &self.0 {
-            #[cfg(not(offloop_loom))]
+            #[cfg(not(any(offloop_loom, offloop_shuttle)))]
             Ok(mapped) => mapped.block(bytes).unwrap_or_else(|| mapped.stopgap(bytes)),
-            #[cfg(offloop_loom)]
+            #[cfg(any(offloop_loom, offloop_shuttle))]
             Ok(_) => Block::on_heap(bytes),
             Err(_) => Block::on_heap(bytes),
         }

@@ -1,15 +1,37 @@
-//! A block as loom sees it: one cell a byte, so that each access that races shows.
+//! A block as loom sees it: one cell a byte, so that each access that races shows. Shuttle runs one
+//! thread at a time.
 
 #![expect(unsafe_code, reason = "loom checks what is shared")]
 
 use std::marker::PhantomData;
 use std::ops::Deref;
 
+#[cfg(offloop_loom)]
 use loom::cell::UnsafeCell;
 
 use super::layout::Position;
 use crate::capture::record::ThreadLabel;
 use crate::channel::sync::AtomicU64;
+
+/// A cell with loom's interface.
+#[cfg(offloop_shuttle)]
+#[derive(Debug)]
+struct UnsafeCell<T>(std::cell::UnsafeCell<T>);
+
+#[cfg(offloop_shuttle)]
+impl<T> UnsafeCell<T> {
+    fn new(value: T) -> Self {
+        UnsafeCell(std::cell::UnsafeCell::new(value))
+    }
+
+    fn with<R>(&self, read: impl FnOnce(*const T) -> R) -> R {
+        read(self.0.get())
+    }
+
+    fn with_mut<R>(&self, write: impl FnOnce(*mut T) -> R) -> R {
+        write(self.0.get())
+    }
+}
 
 /// A copy: what loom lends must be given back at once.
 #[derive(Debug)]

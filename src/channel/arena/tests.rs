@@ -15,8 +15,8 @@ use tempfile::TempDir;
 
 use super::facts::{CallsiteFact, Fact, Facts, SinkFact};
 use super::layout::{
-    ClockCopy, FACTS_BYTES_MAX, HEADER_BYTES, Layout, Owner, PlaceCopy, Position, Slot, journal,
-    read_u64, slot,
+    ClockCopy, FACTS_BYTES_MAX, HEADER_BYTES, Layout, Owner, PlaceCopy, Position, Slot, header,
+    journal, read_u64, slot,
 };
 use super::{Arena, ArenaPlan, is_own};
 use crate::capture::known;
@@ -100,7 +100,7 @@ impl Found {
     }
 
     fn facts(&self) -> Vec<u8> {
-        let used = Layout::facts_used(&self.header).unwrap();
+        let used = read_u64(&self.header, header::FACTS_USED).unwrap();
         self.read(self.layout.facts(), used)
     }
 
@@ -109,7 +109,7 @@ impl Found {
         let classes = 0..self.layout.classes();
         let numbers = classes.flat_map(|class| {
             let first = self.layout.first_slot_of(class);
-            first..first + self.layout.made(&self.header, class).unwrap()
+            first..first + read_u64(&self.header, header::MADE + 8 * class as usize).unwrap()
         });
         numbers
             .map(|number| {
@@ -318,7 +318,7 @@ fn facts_beyond_the_room_for_them_are_left_out_and_that_is_told() {
     }
     assert!(!arena.safety().is_safe());
     let found = Found::in_directory(directory.path());
-    let used = Layout::facts_used(&found.header).unwrap();
+    let used = read_u64(&found.header, header::FACTS_USED).unwrap();
     assert!(used <= FACTS_BYTES_MAX);
     assert!(arena.overhead_bytes() <= BUDGET_BYTES / 2);
     let facts = found.facts();

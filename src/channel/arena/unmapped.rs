@@ -1,5 +1,5 @@
 //! Stands in for the mapped file where there is none: on systems without a tmpfs, under Miri, which
-//! maps no files, and under loom. None of these is ever made.
+//! maps no files, and in models. None of these is ever made.
 
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::facts::Fact;
 use super::layout::{ClockCopy, Position};
 use super::{ArenaPlan, Block, Refusal};
+#[cfg(not(any(offloop_loom, offloop_shuttle)))]
 use crate::capture::record::ThreadLabel;
 use crate::sink::Place;
 use crate::stats::CrashSafety;
@@ -25,12 +26,18 @@ impl Mapped {
         Err(Refusal::expected("there is no tmpfs on this system"))
     }
 
-    #[cfg_attr(offloop_loom, expect(dead_code, reason = "loom has its own blocks"))]
+    #[cfg_attr(
+        any(offloop_loom, offloop_shuttle),
+        expect(dead_code, reason = "models have blocks of their own")
+    )]
     pub(super) fn block(self: &Arc<Self>, _: usize) -> Option<Block> {
         match self.0 {}
     }
 
-    #[cfg_attr(offloop_loom, expect(dead_code, reason = "loom has its own blocks"))]
+    #[cfg_attr(
+        any(offloop_loom, offloop_shuttle),
+        expect(dead_code, reason = "models have blocks of their own")
+    )]
     pub(super) fn stopgap(self: &Arc<Self>, _: usize) -> Block {
         match self.0 {}
     }
@@ -72,7 +79,7 @@ impl Mapped {
     }
 }
 
-#[cfg(not(offloop_loom))]
+#[cfg(not(any(offloop_loom, offloop_shuttle)))]
 impl Mapped {
     pub(super) fn label(&self, _: u32, _: u64, _: &ThreadLabel) {
         match self.0 {}
@@ -127,7 +134,6 @@ pub(crate) fn candidates() -> Vec<PathBuf> {
 }
 
 /// Whether a file of pages belongs to a running pipeline of this process.
-#[allow(dead_code, reason = "for the recovery of what others left")]
 pub(crate) fn is_own(_: &Path) -> bool {
     false
 }

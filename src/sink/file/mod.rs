@@ -62,10 +62,6 @@ mod plan;
 mod regular;
 pub(super) mod retention;
 pub(crate) mod rotation;
-#[allow(
-    dead_code,
-    reason = "for the recovery of what a killed process left behind"
-)]
 mod settle;
 mod sync;
 mod warnings;
@@ -86,16 +82,8 @@ pub(crate) use control::Control;
 use ending::Ending;
 use lock::Patience;
 pub(crate) use plan::FilePlan;
-#[allow(
-    unused_imports,
-    reason = "for the recovery of what a killed process left behind"
-)]
 pub(crate) use regular::TORN_TAIL;
 use regular::{Named, Regular};
-#[allow(
-    unused_imports,
-    reason = "for the recovery of what a killed process left behind"
-)]
 pub(crate) use settle::{settle, settle_locked};
 use sync::{Unsynced, directories_to_change};
 use warnings::Warnings;

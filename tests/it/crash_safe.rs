@@ -1,0 +1,275 @@
+//! Records that wait lie where a crash does not reach them, and nothing lies there after an orderly
+//! end.
+
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use offloop::{Builder, Guard};
+use rustix::fs::{FlockOperation, SeekFrom, flock, seek};
+use rustix::process::{Signal, getpid, kill_process};
+use tempfile::TempDir;
+
+use crate::support::{PATIENCE, in_child_with, json_lines, skip, spawn_child, wrap};
+
+const RECORDS: u64 = 1_000;
+
+/// Tells a child where the log and the pages go.
+const LOG: &str = "OFFLOOP_TEST_LOG";
+const PAGES: &str = "OFFLOOP_TEST_PAGES";
+
+/// A directory for the log, and one on a tmpfs for the pages. `None`, and said, without a tmpfs.
+fn directories() -> Option<(TempDir, TempDir)> {
+    let mut private = tempfile::Builder::new();
+    let pages = private.permissions(Permissions::from_mode(0o700));
+    match pages.tempdir_in("/dev/shm") {
+        Ok(pages) => Some((tempfile::tempdir().unwrap(), pages)),
+        Err(error) => {
+            skip(&format!("no tmpfs at /dev/shm: {error}"));
+            None
+        }
+    }
+}
+
+fn tell(command: &mut Command, log: &Path, pages: &Path) {
+    command.env(LOG, log.join("app.jsonl")).env(PAGES, pages);
+}
+
+fn told(variable: &str) -> PathBuf {
+    std::env::var_os(variable).unwrap().into()
+}
+
+fn builder() -> Builder {
+    let builder = offloop::builder().file(told(LOG));
+    builder.crash_directory(told(PAGES))
+}
+
+/// Holds the lock of the log file, so that its writer waits.
+struct Stalled(#[expect(dead_code, reason = "its lock is what it is there for")] File);
+
+fn stall() -> Stalled {
+    let options = File::options().create(true).append(true).open(told(LOG));
+    let file = options.unwrap();
+    flock(&file, FlockOperation::LockExclusive).unwrap();
+    Stalled(file)
+}
+
+fn log(records: u64) {
+    for number in 0..records {
+        tracing::info!(number, "record");
+    }
+}
+
+fn files_in(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).unwrap();
+    entries.map(|entry| entry.unwrap().path()).collect()
+}
+
+fn is_safe(guard: &Guard) -> bool {
+    guard.stats().sinks[0].crash_safety.is_safe()
+}
+
+/// How many of the numbers that the records carry stand in a file of pages: as eight bytes behind the
+/// tag and the place of their field, one record behind the other.
+fn records_in(file: &Path) -> u64 {
+    let bytes = data_of(&File::open(file).unwrap());
+    let field = |number: u64| [&[2, 1, 0][..], &number.to_le_bytes()].concat();
+    let mut rest = &bytes[..];
+    let mut count = 0;
+    while let Some(place) = rest.windows(11).position(|window| *window == field(count)) {
+        rest = &rest[place..];
+        count += 1;
+    }
+    count
+}
+
+/// The parts of a sparse file that take memory.
+fn data_of(file: &File) -> Vec<u8> {
+    let mut data = Vec::new();
+    let mut offset = 0;
+    while let Ok(start) = seek(file, SeekFrom::Data(offset)) {
+        offset = seek(file, SeekFrom::Hole(start)).unwrap();
+        let kept = data.len();
+        data.resize(kept + (offset - start) as usize, 0);
+        file.read_exact_at(&mut data[kept..], start).unwrap();
+    }
+    data
+}
+
+#[test]
+fn a_process_that_is_killed_leaves_what_waits_in_a_file() {
+    let Some((log_directory, pages)) = directories() else {
+        return;
+    };
+    let prepare = |command: &mut Command| {
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        tell(command, log_directory.path(), pages.path());
+    };
+    let child = spawn_child(prepare, || {
+        let guard = builder().init().unwrap();
+        let _stalled = stall();
+        assert!(is_safe(&guard));
+        log(RECORDS);
+        kill_process(getpid(), Signal::KILL).unwrap();
+    });
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.signal(), Some(Signal::KILL.as_raw()));
+    let files = files_in(pages.path());
+    assert_eq!(files.len(), 1, "{files:?}");
+    assert!(files[0].extension().is_some_and(|end| end == "pages"));
+    assert_eq!(records_in(&files[0]), RECORDS);
+}
+
+#[test]
+fn nothing_is_left_of_a_process_that_ends_in_order() {
+    let Some((log_directory, pages)) = directories() else {
+        return;
+    };
+    let prepare = |command: &mut Command| tell(command, log_directory.path(), pages.path());
+    in_child_with(prepare, || {
+        let guard = builder().init().unwrap();
+        assert!(is_safe(&guard));
+        log(RECORDS);
+        assert_eq!(files_in(&told(PAGES)).len(), 1);
+        let _ = guard;
+    });
+    assert_eq!(files_in(pages.path()), [] as [PathBuf; 0]);
+    let lines = fs::read_to_string(log_directory.path().join("app.jsonl")).unwrap();
+    assert_eq!(json_lines(&lines).len() as u64, RECORDS);
+}
+
+#[test]
+fn nothing_is_left_after_a_shutdown_and_later_records_are_written_all_the_same() {
+    let Some((log_directory, pages)) = directories() else {
+        return;
+    };
+    let prepare = |command: &mut Command| tell(command, log_directory.path(), pages.path());
+    in_child_with(prepare, || {
+        let guard = builder().init().unwrap();
+        log(RECORDS);
+        assert!(guard.shutdown(PATIENCE).is_complete());
+        assert_eq!(files_in(&told(PAGES)), [] as [PathBuf; 0]);
+        log(RECORDS);
+    });
+    assert_eq!(files_in(pages.path()), [] as [PathBuf; 0]);
+    let lines = fs::read_to_string(log_directory.path().join("app.jsonl")).unwrap();
+    assert_eq!(json_lines(&lines).len() as u64, 2 * RECORDS);
+}
+
+#[test]
+fn what_an_exit_has_no_time_for_stays_in_the_file() {
+    let Some((log_directory, pages)) = directories() else {
+        return;
+    };
+    let prepare = |command: &mut Command| tell(command, log_directory.path(), pages.path());
+    in_child_with(prepare, || {
+        let impatient = builder().exit_timeout(std::time::Duration::ZERO);
+        let _guard = impatient.init().unwrap();
+        // The process ends while the lock is held.
+        Box::leak(Box::new(stall()));
+        log(RECORDS);
+    });
+    let files = files_in(pages.path());
+    assert_eq!(files.len(), 1, "{files:?}");
+    assert_eq!(records_in(&files[0]), RECORDS);
+}
+
+#[test]
+fn pipelines_without_a_file_make_none_and_nor_do_those_that_are_told_not_to() {
+    let Some((log_directory, pages)) = directories() else {
+        return;
+    };
+    let path = log_directory.path().join("app.jsonl");
+    let memory = offloop::Memory::new();
+    for builder in [
+        offloop::builder().memory(&memory),
+        offloop::builder().file(&path).crash_safe(false),
+        offloop::builder().file(&path).budget(64 << 10),
+    ] {
+        let builder = builder.crash_directory(pages.path()).on_error(|_| {});
+        let (_layer, guard) = builder.build::<tracing_subscriber::Registry>().unwrap();
+        assert!(!is_safe(&guard));
+        assert_eq!(files_in(pages.path()), [] as [PathBuf; 0]);
+    }
+}
+
+/// Has `command` run where there is a small tmpfs at `pages`, which nobody else sees.
+fn with_small_tmpfs(command: &mut Command, pages: &Path) {
+    let mut unshare = Command::new("unshare");
+    let script = "mount -t tmpfs -o size=600k,mode=0700 none \"$0\" && exec \"$@\"";
+    unshare.args(["-m", "sh", "-c", script]).arg(pages);
+    wrap(command, unshare);
+}
+
+fn can_mount() -> bool {
+    let mut unshare = Command::new("unshare");
+    let probe = unshare.args(["-m", "mount", "-t", "tmpfs", "none", "/mnt"]);
+    let can = probe.output().is_ok_and(|output| output.status.success());
+    if !can {
+        skip("mounting a tmpfs takes more rights");
+    }
+    can
+}
+
+#[test]
+fn a_tmpfs_that_fills_up_costs_crash_safety_and_nothing_else() {
+    if !can_mount() {
+        return;
+    }
+    let log_directory = tempfile::tempdir().unwrap();
+    let pages = tempfile::tempdir().unwrap();
+    let prepare = |command: &mut Command| {
+        tell(command, log_directory.path(), pages.path());
+        with_small_tmpfs(command, pages.path());
+    };
+    const MANY: u64 = 40_000;
+    let output = in_child_with(prepare, || {
+        let guard = builder().budget(8 << 20).init().unwrap();
+        assert!(is_safe(&guard));
+        let stalled = stall();
+        log(MANY);
+        assert!(!is_safe(&guard));
+        drop(stalled);
+        guard.flush(PATIENCE).unwrap();
+        assert_eq!(guard.stats().lost(), 0);
+        log(MANY);
+        assert!(guard.shutdown(PATIENCE).is_complete());
+    });
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("no room in"), "{said}");
+    let lines = fs::read_to_string(log_directory.path().join("app.jsonl")).unwrap();
+    let lines = json_lines(&lines);
+    let records = lines.iter().filter(|line| line["target"] != "offloop");
+    let numbers: Vec<_> = records
+        .map(|line| line["number"].as_u64().unwrap())
+        .collect();
+    assert!(numbers.into_iter().eq((0..MANY).chain(0..MANY)));
+}
+
+#[test]
+fn a_tmpfs_without_any_room_is_said_and_the_pipeline_starts() {
+    if !can_mount() {
+        return;
+    }
+    let log_directory = tempfile::tempdir().unwrap();
+    let pages = tempfile::tempdir().unwrap();
+    let prepare = |command: &mut Command| {
+        tell(command, log_directory.path(), pages.path());
+        with_small_tmpfs(command, pages.path());
+    };
+    let output = in_child_with(prepare, || {
+        let hog = fs::write(told(PAGES).join("hog"), vec![1; 1 << 20]);
+        assert!(hog.is_err(), "the tmpfs is full");
+        let guard = builder().init().unwrap();
+        assert!(!is_safe(&guard));
+        log(RECORDS);
+        assert!(guard.shutdown(PATIENCE).is_complete());
+        assert_eq!(files_in(&told(PAGES)), [told(PAGES).join("hog")]);
+    });
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("make a file of pages in"), "{said}");
+    let lines = fs::read_to_string(log_directory.path().join("app.jsonl")).unwrap();
+    assert_eq!(json_lines(&lines).len() as u64, RECORDS);
+}
