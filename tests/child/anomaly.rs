@@ -9,7 +9,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use offloop::{Builder, Compression, Guard, Rotation, Sink, SyncPolicy};
 use serde_json::json;
@@ -82,7 +82,7 @@ fn log_and_acknowledge(guard: &Guard, answers: &File) {
 /// Waits until one file is left that is not compressed, or for as long as that takes where nothing
 /// fails.
 fn wait_for_compression(directory: &Path) {
-    let deadline = Instant::now() + IMPATIENCE;
+    let deadline = Instant::now() + IMPATIENCE * 10;
     // Written so that it is not taken for one of the library's calls.
     let logs = directory.join("./logs");
     let is_plain = |entry: io::Result<DirEntry>| {
@@ -93,7 +93,8 @@ fn wait_for_compression(directory: &Path) {
         entries.is_ok_and(|entries| entries.map(is_plain).filter(|is_plain| *is_plain).count() <= 1)
     };
     while !is_done() && Instant::now() < deadline {
-        thread::yield_now();
+        // The thread that compresses has the lowest priority.
+        thread::sleep(Duration::from_millis(5));
     }
 }
 

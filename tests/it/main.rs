@@ -23,6 +23,8 @@ mod flush;
 mod forks;
 mod hostile;
 mod hot_path;
+#[cfg(target_os = "linux")]
+mod kills;
 mod log_files;
 mod logrotate;
 mod order;
