@@ -20,7 +20,7 @@ use super::journal::Journal;
 use super::lanes::{Lanes, LeftPage};
 use crate::capture::callsite::{Callsite, Facts as CallsiteFacts};
 use crate::capture::record::ThreadLabel;
-use crate::channel::arena::facts::{CallsiteFact, Fact, Facts};
+use crate::channel::arena::facts::{CallsiteFact, Fact, Facts, SinkFact};
 use crate::channel::arena::layout::{
     ClockCopy, FACTS_BYTES_MAX, HEADER_BYTES, Layout, MAGIC, Owner, Position, Slot, VERSION,
     header, read_u32, read_u64, slot,
@@ -119,19 +119,10 @@ impl LeftoverFile {
                         .entry(fact.address)
                         .or_insert_with(|| callsite(&fact));
                 }
-                Fact::Sink(sink) => {
-                    let path = Path::new(OsStr::from_bytes(sink.path));
-                    if self.layout.journals() <= sink.place || !path.is_absolute() {
-                        self.note_damage();
-                        continue;
-                    }
-                    self.sinks.push(ToldSink {
-                        place: sink.place,
-                        path: path.to_owned(),
-                        format: sink.format.to_owned(),
-                        filter: sink.filter.map(ToOwned::to_owned),
-                    });
-                }
+                Fact::Sink(fact) => match sink(&fact, &self.layout) {
+                    Some(sink) => self.sinks.push(sink),
+                    None => self.note_damage(),
+                },
                 Fact::Process { program } => self.program = Some(program.to_owned()),
                 Fact::Panic { message, location } => {
                     let location = location.map(|location| format!(" at {location}"));
@@ -139,6 +130,8 @@ impl LeftoverFile {
                 }
             }
         }
+        self.sinks
+            .retain(|sink| sink.place < self.layout.journals());
         self.sinks.sort_by_key(|sink| sink.place);
         self.sinks.dedup_by_key(|sink| sink.place);
         self.callsites = Arc::new(callsites);
@@ -286,6 +279,18 @@ fn set_aside(path: &Path) -> io::Result<()> {
     let mut name = path.as_os_str().to_owned();
     name.push(".damaged");
     fs::rename(path, name)
+}
+
+/// `None` if no pipeline has written that: the paths of its sinks are absolute.
+fn sink(fact: &SinkFact<'_>, layout: &Layout) -> Option<ToldSink> {
+    let path = Path::new(OsStr::from_bytes(fact.path));
+    let is_sound = path.is_absolute() && fact.place < layout.journals();
+    is_sound.then(|| ToldSink {
+        place: fact.place,
+        path: path.to_owned(),
+        format: fact.format.to_owned(),
+        filter: fact.filter.map(ToOwned::to_owned),
+    })
 }
 
 /// As facts number them.

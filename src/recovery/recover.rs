@@ -61,7 +61,7 @@ pub fn leftovers() -> Result<Vec<Leftover>, Error> {
 /// Records are appended in the format that the dead process wrote, each once, marked `recovered`;
 /// the last batch that it had formatted is completed as it was. One more record says how many there
 /// were. Several programs may do so at once, and one that is killed leaves the rest to the next.
-/// What belongs to a living process is left alone.
+/// What belongs to a living process is left alone, and a directory that is gone is not made anew.
 ///
 /// # Errors
 ///
@@ -179,6 +179,13 @@ impl Recovery {
             && !share.is_under_way()
         {
             return Ok(());
+        }
+        if !sink.path.parent().is_some_and(Path::is_dir) {
+            // Whoever has removed it did not want it to come again.
+            let leftover = leftover.path.display();
+            return Err(format!(
+                "its directory is gone; make it, or remove {leftover}"
+            ));
         }
         let mut file = target.open().map_err(|error| error.to_string())?;
         let written = write(&mut share, &mut lines, &mut *file);

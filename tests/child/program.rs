@@ -11,6 +11,7 @@
 mod anomaly;
 mod exits;
 mod forks;
+mod recovery;
 mod survive;
 mod system;
 
@@ -37,6 +38,9 @@ fn main() {
         ("survive", [logger, ending, disk]) => survive::run(directory, logger, ending, disk),
         ("anomaly", [kind]) => anomaly::run(directory, kind),
         ("anomaly-recover", [kind]) => anomaly::recover(directory, kind),
+        ("log-on", [threads]) => recovery::log_on(directory, threads.parse().unwrap()),
+        ("restart", []) => recovery::restart(directory),
+        ("next-start", []) => recovery::next_start(directory),
         ("task-panics", []) => exits::task_panics(directory),
         ("value-panics", []) => exits::value_panics(directory),
         ("double-panic", []) => exits::double_panic(directory),

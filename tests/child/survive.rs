@@ -7,6 +7,8 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
+use rustix::process::{Signal, getpid, kill_process};
+
 use crate::system::{self, Side};
 use crate::{builder, log_all};
 
@@ -34,6 +36,16 @@ pub(crate) fn run(directory: &Path, logger: &str, ending: &str, disk: &str) {
             log_all(0..RECORDS);
             panic!("this panic is part of the test");
         }
+        "abort" => {
+            log_all(0..RECORDS);
+            std::process::abort();
+        }
+        "SIGTERM" => end_by(Signal::TERM, Duration::ZERO),
+        "SIGINT" => end_by(Signal::INT, Duration::ZERO),
+        "SIGSEGV" => end_by(Signal::SEGV, Duration::ZERO),
+        "SIGKILL at once" => end_by(Signal::KILL, Duration::ZERO),
+        "SIGKILL after 0.3 s" => end_by(Signal::KILL, Duration::from_millis(300)),
+        "SIGKILL after 1.5 s" => end_by(Signal::KILL, Duration::from_millis(1_500)),
         "fork child" => match system::fork() {
             Side::Parent(child) => system::wait_for(child),
             Side::Child => log_all(0..RECORDS),
@@ -46,6 +58,18 @@ pub(crate) fn run(directory: &Path, logger: &str, ending: &str, disk: &str) {
             Side::Child => system::leave(0),
         },
         _ => panic!("no such ending: {ending}"),
+    }
+}
+
+/// Logs everything, and is gone after a while.
+fn end_by(signal: Signal, after: Duration) {
+    log_all(0..RECORDS);
+    // Not to wait for anything: how long it lives is what the scenario is about.
+    thread::sleep(after);
+    // More than once: the standard library takes the first SIGSEGV, and lets the fault come again.
+    loop {
+        kill_process(getpid(), signal).unwrap();
+        thread::yield_now();
     }
 }
 

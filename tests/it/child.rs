@@ -62,6 +62,8 @@ pub(crate) struct Child {
     stderr: Receiver<String>,
     answers: Vec<Value>,
     directory: TempDir,
+    /// Where its pages are that outlive it: on a tmpfs, if there is one.
+    runtime: TempDir,
 }
 
 /// What is left of the program.
@@ -71,6 +73,7 @@ pub(crate) struct Ended {
     /// What it said on stdout.
     answers: Vec<Value>,
     pub(crate) directory: TempDir,
+    runtime: TempDir,
 }
 
 /// The program, for who starts it in his own way.
@@ -92,13 +95,29 @@ pub(crate) fn begin(scenario: &[&str]) -> Child {
     start(&PROGRAM, scenario)
 }
 
+/// The same scenario of the next start, after `before` has ended.
+pub(crate) fn begin_next(before: Ended, scenario: &[&str]) -> Child {
+    start_in(&PROGRAM, scenario, before.directory, before.runtime)
+}
+
 fn start(program: &Path, scenario: &[&str]) -> Child {
+    let shared = Path::new("/dev/shm");
+    let runtime = if shared.is_dir() {
+        tempfile::tempdir_in(shared)
+    } else {
+        tempfile::tempdir()
+    };
     let directory = tempfile::tempdir().unwrap();
+    start_in(program, scenario, directory, runtime.unwrap())
+}
+
+fn start_in(program: &Path, scenario: &[&str], directory: TempDir, runtime: TempDir) -> Child {
     let mut process = Command::new(program)
         .arg(scenario[0])
         .arg(directory.path())
         .args(&scenario[1..])
         .env("RUST_BACKTRACE", "0")
+        .env("XDG_RUNTIME_DIR", runtime.path())
         .env_remove("RUST_LOG")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -116,6 +135,7 @@ fn start(program: &Path, scenario: &[&str]) -> Child {
         stderr,
         answers: Vec::new(),
         directory,
+        runtime,
     }
 }
 
@@ -143,6 +163,18 @@ impl Child {
         }
     }
 
+    /// What the program says next; `None` once it has ended.
+    pub(crate) fn next_answer(&mut self) -> Option<Value> {
+        match self.stdout.recv_timeout(HANG) {
+            Ok(line) => {
+                self.answers.push(serde_json::from_str(&line).unwrap());
+                self.answers.last().cloned()
+            }
+            Err(RecvTimeoutError::Disconnected) => None,
+            Err(RecvTimeoutError::Timeout) => self.fail(),
+        }
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         rustix::process::kill_process(self.pid(), signal).unwrap();
     }
@@ -162,6 +194,7 @@ impl Child {
             stderr: self.stderr.iter().collect::<Vec<_>>().join("\n"),
             answers: self.answers,
             directory: self.directory,
+            runtime: self.runtime,
         }
     }
 
@@ -208,6 +241,13 @@ impl Ended {
             self.status,
             self.stderr
         );
+    }
+
+    /// What is left of its pages, and of those of its descendants.
+    pub(crate) fn leftovers(&self) -> Vec<PathBuf> {
+        let entries = fs::read_dir(self.runtime.path().join("offloop"));
+        let entries = entries.into_iter().flatten().flatten();
+        entries.map(|entry| entry.path()).collect()
     }
 
     /// What the program said under this key.

@@ -29,6 +29,8 @@ mod log_files;
 mod logrotate;
 mod order;
 mod overflow;
+#[cfg(target_os = "linux")]
+mod recovery;
 mod rotate;
 mod sequence;
 mod shared;

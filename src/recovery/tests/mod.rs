@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::claim::{self, Claim};
 use super::recover::{recover, write};
 use super::share::Share;
-use crate::channel::arena::facts::Fact;
+use crate::channel::arena::facts::{Fact, SinkFact};
 use crate::drain::batch::Batch;
 use crate::drain::line::{Content, LineWriter};
 use crate::filter::SinkFilter;
@@ -264,4 +264,29 @@ fn what_another_version_wrote_is_left_to_it() {
     let report = recover(made.directory.path()).unwrap();
     assert!(report.failures[0].contains("another version"), "{report:?}");
     assert!(made.path.exists());
+}
+
+#[test]
+fn a_directory_that_is_gone_stays_so_and_nothing_is_lost() {
+    let mut made = Made::new();
+    made.page(0, 1, &[1], 0);
+    let directory = made.log.with_file_name("gone");
+    let log = directory.join("app.jsonl");
+    made.tell(&Fact::Sink(SinkFact {
+        place: 1,
+        path: log.as_os_str().as_encoded_bytes(),
+        format: "json",
+        filter: None,
+    }));
+    let report = recover(&made.path).unwrap();
+    assert!(
+        report.failures[0].contains("its directory is gone"),
+        "{report:?}"
+    );
+    assert_eq!((report.recovered, made.numbers()), (1, vec![1]));
+    assert!(made.path.exists() && !directory.exists());
+    fs::create_dir(directory).unwrap();
+    assert_eq!(recover(&made.path).unwrap().recovered, 1);
+    assert_eq!(lines_of(&log).len(), 2);
+    assert!(!made.path.exists());
 }

@@ -12,11 +12,17 @@ pub(crate) struct Answer {
 }
 
 pub(crate) fn offloop<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Answer {
-    let output = Command::new(env!("CARGO_BIN_EXE_offloop"))
-        .args(arguments)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
+    offloop_with(arguments, |command| command)
+}
+
+/// The same, with a say in how the command starts.
+pub(crate) fn offloop_with<A: AsRef<OsStr>>(
+    arguments: impl IntoIterator<Item = A>,
+    prepare: impl FnOnce(&mut Command) -> &mut Command,
+) -> Answer {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_offloop"));
+    command.args(arguments).stdin(Stdio::null());
+    let output = prepare(&mut command).output().unwrap();
     Answer {
         code: output.status.code(),
         stdout: String::from_utf8(output.stdout).unwrap(),

@@ -7,4 +7,6 @@
 
 mod command;
 mod log;
+#[cfg(target_os = "linux")]
+mod recover;
 mod verify;
