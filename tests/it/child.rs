@@ -243,11 +243,15 @@ impl Ended {
         );
     }
 
-    /// What is left of its pages, and of those of its descendants.
+    /// What is left of its pages, and of those of its descendants. A file that was not even begun
+    /// with when its process was killed holds nothing, and stays for a minute.
     pub(crate) fn leftovers(&self) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.runtime.path().join("offloop"));
         let entries = entries.into_iter().flatten().flatten();
-        entries.map(|entry| entry.path()).collect()
+        let paths = entries.map(|entry| entry.path());
+        paths
+            .filter(|path| path.extension().is_none_or(|end| end != "new"))
+            .collect()
     }
 
     /// What the program said under this key.

@@ -140,7 +140,12 @@ impl Site {
     pub(crate) fn leftovers(&self) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.runtime.path().join("offloop"));
         let entries = entries.into_iter().flatten().flatten();
-        entries.map(|entry| entry.path()).collect()
+        let paths = entries.map(|entry| entry.path());
+        // A file that was not even begun with when its process was killed holds nothing, and stays
+        // for a minute.
+        paths
+            .filter(|path| path.extension().is_none_or(|end| end != "new"))
+            .collect()
     }
 
     /// All lines of the log, in the order in which its files ended. All of them must be whole.
