@@ -83,6 +83,8 @@ fn start(
         .args(["survival-child", peer.name(), ending])
         .arg(logs)
         .env_remove("RUST_LOG")
+        // A panic that walks the stack takes so long that every logger is done by then.
+        .env_remove("RUST_BACKTRACE")
         .current_dir(directory)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

@@ -42,14 +42,14 @@ pub fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     println!(
         "\nThe worst of {} run(s). Where a process ends while a logger's thread still writes, the two race, \
          and the next run gives another number. `n + m doubled`: m records stand in the files more than \
-         once. `hangs`: the process had to be ended after {} s. The process says over a pipe that its 2,000 \
+         once. `hangs`: the process had not ended after {} s. The process says over a pipe that its 2,000 \
          calls have returned, and only then ends or sends itself the signal; the child of a fork logs \
          without `exec`, which POSIX leaves undefined in a program with threads.\n",
         options.runs,
         cell::PATIENCE.as_secs()
     );
     explain(&peers);
-    println!("\n## file trouble: missing of 2,000 records, and whether the logger says so\n");
+    println!("\n## file trouble: what is missing, and whether the logger says so\n");
     trouble::report(&peers, options)
 }
 

@@ -88,7 +88,7 @@ pub const ALL: &[Peer] = &[
     Peer {
         contender: &contenders::EMIT_FILE,
         end: End::Flush,
-        about: "`emit_file::set(..).spawn()`, `blocking_flush` at the end of `main`. There is no guard; in \
+        about: "`emit_file::set(..).spawn()`, `blocking_flush` of up to 60 s at the end of `main`. There is no guard; in \
                 that row the flush is left out",
     },
     Peer {

@@ -65,6 +65,10 @@ pub fn report(peers: &[&Peer], options: &Options) -> Result<(), Box<dyn Error>> 
         }
     }
     table::align(&rows);
+    println!(
+        "\nOf {RECORDS} records; on the full disk {AFTERWARDS} more, after it has room again. `said`: on \
+         stderr or in the log. `noticed`: the records after the rename are in a new file of the old name."
+    );
     println!("\nThe first thing that each said about the full disk, on stderr or in its log:\n");
     said.iter().for_each(|line| println!("{line}"));
     Ok(())
