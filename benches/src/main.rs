@@ -10,6 +10,8 @@ mod results;
 mod table;
 
 mod bench;
+mod survival;
+
 mod contenders;
 mod values;
 
@@ -25,12 +27,12 @@ static ALLOCATOR: allocations::Counting = allocations::Counting;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let Some(("child", job)) = arguments
-        .split_first()
-        .map(|(first, job)| (first.as_str(), job))
-    {
-        return bench::child(job);
+    let (first, job) = arguments.split_first().unzip();
+    let job = job.unwrap_or_default();
+    match first.map(String::as_str) {
+        Some("child") => bench::child(job),
+        Some("survival-child") => survival::child(job),
+        Some("trouble-child") => survival::trouble_child(job),
+        _ => parent::run(&options::Options::parse(&arguments)?),
     }
-    let options = options::Options::parse(&arguments)?;
-    parent::run(&options)
 }

@@ -6,7 +6,8 @@ use crate::bench::{self, Bench};
 use crate::contenders::{self, Contender};
 
 const USAGE: &str = "usage: offloop-benches BENCH... [--only a,b] [--quick] [--runs N] [--dir DIR]
-  BENCH   call | request | disabled | throughput | idle | stall | memory | allocations | all
+  BENCH   call | request | disabled | throughput | idle | stall | memory | allocations | pages |
+          survival | all
   --only  contenders, by name (see `offloop-benches --list`)
   --quick fewer samples and one run: a sanity check, not a result
   --runs  how often each contender runs, in turns (default 3)
@@ -14,6 +15,8 @@ const USAGE: &str = "usage: offloop-benches BENCH... [--only a,b] [--quick] [--r
 
 pub struct Options {
     pub benches: Vec<&'static Bench>,
+    /// Whether to look at what is left of a program's last records, after the benches.
+    pub survival: bool,
     pub contenders: Vec<&'static Contender>,
     pub quick: bool,
     pub runs: usize,
@@ -24,6 +27,7 @@ impl Options {
     pub fn parse(arguments: &[String]) -> Result<Options, String> {
         let mut options = Options {
             benches: Vec::new(),
+            survival: false,
             contenders: contenders::ALL.to_vec(),
             quick: false,
             runs: 0,
@@ -42,11 +46,12 @@ impl Options {
                 "--runs" => options.runs = value()?.parse().map_err(|_| USAGE.to_owned())?,
                 "--dir" => options.directory = PathBuf::from(value()?),
                 "--list" => return Err(list()),
-                "all" => options.benches = bench::ALL.to_vec(),
+                "survival" => options.survival = true,
+                "all" => (options.benches, options.survival) = (bench::ALL.to_vec(), true),
                 name => options.benches.push(bench::find(name).ok_or(USAGE)?),
             }
         }
-        if options.benches.is_empty() {
+        if options.benches.is_empty() && !options.survival {
             return Err(USAGE.to_owned());
         }
         if options.runs == 0 {

@@ -12,6 +12,7 @@ use crate::contenders::Contender;
 use crate::machine;
 use crate::options::Options;
 use crate::results::{Metrics, Results};
+use crate::survival;
 
 /// A child that takes longer than this hangs, and is ended.
 const CHILD_TIMEOUT: Duration = Duration::from_secs(180);
@@ -31,8 +32,13 @@ pub fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         lost.extend(rows.into_iter().map(|row| format!("{}: {row}", bench.name)));
         eprintln!("{}: {:.0} s", bench.name, start.elapsed().as_secs_f64());
     }
-    println!("\n## Where another logger is ahead of offloop\n");
-    lost.iter().for_each(|row| println!("- {row}"));
+    if !lost.is_empty() {
+        println!("\n## Where another logger is ahead of offloop\n");
+        lost.iter().for_each(|row| println!("- {row}"));
+    }
+    if options.survival {
+        survival::run(options)?;
+    }
     Ok(())
 }
 
@@ -87,7 +93,7 @@ fn one(
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()?;
-    let status = wait(&mut child)?;
+    let status = wait(&mut child, CHILD_TIMEOUT)?;
     // A child reports one short line, which the pipe holds until we read it here.
     let mut report = String::new();
     child
@@ -105,8 +111,8 @@ fn one(
 }
 
 /// `None` if the child took too long and was ended.
-fn wait(child: &mut Child) -> Result<Option<ExitStatus>, Box<dyn Error>> {
-    let deadline = Instant::now() + CHILD_TIMEOUT;
+pub fn wait(child: &mut Child, timeout: Duration) -> Result<Option<ExitStatus>, Box<dyn Error>> {
+    let deadline = Instant::now() + timeout;
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(Some(status));
@@ -121,10 +127,10 @@ fn wait(child: &mut Child) -> Result<Option<ExitStatus>, Box<dyn Error>> {
 }
 
 /// A fresh directory that is removed with all that a logger left in it.
-struct Directory(PathBuf);
+pub struct Directory(pub PathBuf);
 
 impl Directory {
-    fn new(parent: &Path) -> Result<Directory, Box<dyn Error>> {
+    pub fn new(parent: &Path) -> Result<Directory, Box<dyn Error>> {
         let path = parent.join(format!("offloop-benches-{}", std::process::id()));
         fs::create_dir_all(&path)?;
         Ok(Directory(path))

@@ -168,7 +168,7 @@ fn digits(value: f64) -> String {
     }
 }
 
-fn align(rows: &[Vec<String>]) {
+pub fn align(rows: &[Vec<String>]) {
     let width = |index: usize| {
         rows.iter()
             .map(|row| row[index].chars().count())

@@ -5,6 +5,7 @@ mod call;
 mod disabled;
 mod idle;
 mod memory;
+mod pages;
 mod request;
 mod stall;
 mod throughput;
@@ -48,6 +49,7 @@ pub const ALL: &[&Bench] = &[
     &stall::BENCH,
     &memory::BENCH,
     &allocations::BENCH,
+    &pages::BENCH,
 ];
 
 /// The names by which the tables' ratios refer to the two peers that the bars are set by.

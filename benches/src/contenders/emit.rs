@@ -21,6 +21,7 @@ pub const EMIT_FILE: Contender = Contender {
         within_spans,
         request,
         disabled,
+        numbered,
         long: None,
     },
 };
@@ -89,4 +90,9 @@ fn request(values: &Values) {
 fn disabled(values: &Values) {
     let Values { user, id, .. } = values;
     emit::debug!("request handled", user, id);
+}
+
+/// The macro takes nothing but a literal, so what stands for `NUMBERED` is written out here.
+fn numbered(number: u64) {
+    emit::info!("numbered record {number}");
 }

@@ -2,7 +2,7 @@
 
 use log::{debug, info};
 
-use super::{Calls, without_spans};
+use super::{Calls, NUMBERED, without_spans};
 use crate::values::Values;
 
 pub const STRUCTURED: Calls = Calls {
@@ -12,6 +12,7 @@ pub const STRUCTURED: Calls = Calls {
     within_spans: without_spans,
     request: |values| (0..5).for_each(|_| structured_in_spans(values)),
     disabled,
+    numbered,
     long: None,
 };
 
@@ -22,6 +23,7 @@ pub const TEXT: Calls = Calls {
     within_spans: without_spans,
     request: |values| (0..5).for_each(|_| text_in_spans(values)),
     disabled,
+    numbered,
     long: None,
 };
 
@@ -83,4 +85,8 @@ fn text_in_spans(values: &Values) {
 
 fn disabled(values: &Values) {
     debug!("request handled user={} id={}", values.user, values.id);
+}
+
+fn numbered(number: u64) {
+    info!("{NUMBERED}{number}");
 }

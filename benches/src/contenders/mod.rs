@@ -19,6 +19,18 @@ mod ticklog;
 mod tracing_appender;
 mod tracing_calls;
 
+pub use self::emit::EMIT_FILE;
+pub use self::fast_log::FAST_LOG;
+pub use self::flexi::FLEXI_LOGGER;
+pub use self::logforth::LOGFORTH;
+pub use self::offloop::OFFLOOP;
+pub use self::slog::SLOG;
+pub use self::spdlog::SPDLOG;
+pub use self::ticklog::TICKLOG;
+pub use self::tracing_appender::{
+    AS_IT_COMES as TRACING_APPENDER, LOSSLESS as TRACING_APPENDER_LOSSLESS,
+};
+
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
@@ -92,9 +104,14 @@ pub struct Calls {
     pub request: fn(&Values),
     /// A record at level DEBUG.
     pub disabled: fn(&Values),
+    /// A record that can be told from all others: [`NUMBERED`] and the number are its message.
+    pub numbered: fn(u64),
     /// One field of any length. `None` where no bench needs it.
     pub long: Option<fn(&str)>,
 }
+
+/// How the message of a numbered record begins.
+pub const NUMBERED: &str = "numbered record ";
 
 /// Everybody, in the order of the tables.
 pub const ALL: &[&Contender] = &[

@@ -9,7 +9,7 @@ use slog::{Drain, Level, LevelFilter, Logger, debug, info, o};
 use slog_async::{Async, AsyncGuard, OverflowStrategy};
 use slog_json::Json;
 
-use super::{Calls, Contender, QUEUED_MAX, Running, Setup, Started};
+use super::{Calls, Contender, NUMBERED, QUEUED_MAX, Running, Setup, Started};
 use crate::values::Values;
 
 pub const SLOG: Contender = Contender {
@@ -26,6 +26,7 @@ pub const SLOG: Contender = Contender {
         within_spans,
         request,
         disabled,
+        numbered,
         long: None,
     },
 };
@@ -108,4 +109,8 @@ fn request(values: &Values) {
 
 fn disabled(values: &Values) {
     debug!(logger(), "request handled"; "user" => values.user, "id" => %values.id);
+}
+
+fn numbered(number: u64) {
+    info!(logger(), "{NUMBERED}{number}");
 }

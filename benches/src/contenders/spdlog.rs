@@ -8,7 +8,7 @@ use spdlog::formatter::JsonFormatter;
 use spdlog::sink::{AsyncPoolSink, FileSink};
 use spdlog::{LevelFilter, Logger, ThreadPool, debug, info};
 
-use super::{Calls, Contender, QUEUED_MAX, Running, Setup, Started, without_spans};
+use super::{Calls, Contender, NUMBERED, QUEUED_MAX, Running, Setup, Started, without_spans};
 use crate::values::Values;
 
 pub const SPDLOG: Contender = Contender {
@@ -25,6 +25,7 @@ pub const SPDLOG: Contender = Contender {
         within_spans: without_spans,
         request,
         disabled,
+        numbered,
         long: None,
     },
 };
@@ -48,6 +49,8 @@ fn start(setup: &Setup) -> Started {
         .build_arc()?;
     // Its example flushes after each record, which is its slowest way; a period is its other one.
     logger.set_flush_period(Some(Duration::from_secs(1)));
+    // As its documentation has it: the default logger is flushed by an exit handler.
+    spdlog::set_default_logger(logger.clone());
     LOGGER.set(logger).map_err(|_| "started twice")?;
     Ok(Box::new(Handle))
 }
@@ -96,4 +99,8 @@ fn request(values: &Values) {
 
 fn disabled(values: &Values) {
     debug!(logger: logger(), "request handled", kv: { user = values.user, id: = values.id });
+}
+
+fn numbered(number: u64) {
+    info!(logger: logger(), "{NUMBERED}{number}");
 }

@@ -59,6 +59,7 @@ macro_rules! calls_with {
             within_spans: without_spans,
             request,
             disabled,
+            numbered,
             long: None,
         };
 
@@ -105,6 +106,11 @@ macro_rules! calls_with {
 
         fn request(values: &Values) {
             (0..5).for_each(|_| mixed_in_spans(values));
+        }
+
+        /// The macro takes nothing but a literal, so what stands for `NUMBERED` is written out here.
+        fn numbered(number: u64) {
+            ticklog::info!("numbered record {}", number);
         }
 
         fn disabled(values: &Values) {

@@ -2,7 +2,7 @@
 
 use tracing::{debug, info, info_span};
 
-use super::Calls;
+use super::{Calls, NUMBERED};
 use crate::values::Values;
 
 pub const CALLS: Calls = Calls {
@@ -12,6 +12,7 @@ pub const CALLS: Calls = Calls {
     within_spans,
     request,
     disabled,
+    numbered,
     long: Some(long),
 };
 
@@ -61,6 +62,10 @@ fn disabled(values: &Values) {
         id = %values.id,
         "request handled"
     );
+}
+
+fn numbered(number: u64) {
+    info!("{NUMBERED}{number}");
 }
 
 fn long(payload: &str) {
