@@ -9,18 +9,20 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, TryLockError, Weak};
+use std::path::Path;
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use rustix::fs::{FlockOperation, fcntl_lock};
 use rustix::io::Errno;
 use rustix::process::{Flock, FlockType, fcntl_getlk};
 
-use super::directory;
+use super::directory::{self, Identity};
 use super::leftover::{Foreign, LeftoverFile};
 use crate::channel::arena::is_own;
+use crate::fork;
 
 /// Who merely looks at a leftover is done after a moment.
 const LOOK_PAUSE: Duration = Duration::from_millis(2);
@@ -39,21 +41,40 @@ pub(super) enum Claim {
     Gone,
 }
 
-type Open = HashMap<PathBuf, Weak<LeftoverFile>>;
+/// What one process has open.
+#[derive(Debug)]
+struct OpenOnes {
+    /// A forked child has a copy of its parent's list, but not the locks; and a thread that holds
+    /// the list may not exist there. It gets a list of its own.
+    generation: u64,
+    /// Files have many paths: they are known by what they are.
+    files: Mutex<HashMap<Identity, Weak<LeftoverFile>>>,
+}
 
-static OPEN: Mutex<Option<Open>> = Mutex::new(None);
+static OPEN: LazyLock<ArcSwap<OpenOnes>> = LazyLock::new(|| ArcSwap::new(OpenOnes::new()));
 
-/// The list of what this process has open. `None` if somebody keeps it for himself: in a forked
-/// child that may be a thread that does not exist there.
-fn open_ones() -> Option<MutexGuard<'static, Option<Open>>> {
-    for _ in 0..LOOKS_MAX {
-        match OPEN.try_lock() {
-            Ok(open) => return Some(open),
-            Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) => thread::sleep(LOOK_PAUSE),
-        }
+impl OpenOnes {
+    fn new() -> Arc<Self> {
+        Arc::new(OpenOnes {
+            generation: fork::generation(),
+            files: Mutex::default(),
+        })
     }
-    None
+
+    /// Those of this process.
+    fn load() -> Arc<Self> {
+        let open = OPEN.load_full();
+        if open.generation == fork::generation() {
+            return open;
+        }
+        // Another thread of the child may be faster.
+        OPEN.compare_and_swap(&open, OpenOnes::new());
+        OPEN.load_full()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Identity, Weak<LeftoverFile>>> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Claims a file of pages. Waits a moment for those who merely look at it.
@@ -73,16 +94,19 @@ pub(super) fn claim(path: &Path) -> io::Result<Claim> {
 
 /// `None` if it is worth to try again.
 fn try_claim(path: &Path) -> io::Result<Option<Claim>> {
-    let Some(mut open) = open_ones() else {
-        return Ok(Some(Claim::Others));
-    };
-    let open = open.get_or_insert_default();
+    let open = OpenOnes::load();
+    let mut open = open.lock();
     if is_own(path) {
         return Ok(Some(Claim::Others));
     }
-    if let Some(known) = open.get(path) {
+    let Some(identity) = directory::identity(path)? else {
+        return Ok(Some(Claim::Gone));
+    };
+    match open.get(&identity).map(Weak::upgrade) {
         // One that is on the list and gone is being closed.
-        return Ok(known.upgrade().map(Claim::Ours));
+        Some(None) => return Ok(None),
+        Some(Some(known)) => return Ok(Some(Claim::Ours(known))),
+        None => {}
     }
     let file = match directory::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Some(Claim::Gone)),
@@ -96,16 +120,17 @@ fn try_claim(path: &Path) -> io::Result<Option<Claim>> {
         }
         Err(errno) => return Err(errno.into()),
     }
-    if !directory::is_named(&file, path) {
+    // Who had it before may have removed it.
+    if directory::identity(path)? != Some(identity) {
         return Ok(Some(Claim::Gone));
     }
     let mut leftover = match LeftoverFile::read(path.to_owned(), file)? {
         Ok(leftover) => leftover,
         Err(foreign) => return Ok(Some(Claim::Foreign(foreign))),
     };
-    leftover.is_claimed = true;
+    leftover.claimed = Some(identity);
     let leftover = Arc::new(leftover);
-    open.insert(path.to_owned(), Arc::downgrade(&leftover));
+    open.insert(identity, Arc::downgrade(&leftover));
     Ok(Some(Claim::Ours(leftover)))
 }
 
@@ -113,8 +138,14 @@ fn try_claim(path: &Path) -> io::Result<Option<Claim>> {
 fn is_held_by_owner(path: &Path, file: File) -> io::Result<bool> {
     let holder = holder(&file)?;
     let leftover = LeftoverFile::read(path.to_owned(), file)?;
-    let owner = leftover.ok().map(|leftover| leftover.owner.pid);
-    Ok(holder.is_some() && holder == owner)
+    // One that cannot be read here is not worth to wait for.
+    Ok(leftover.map_or(true, |leftover| may_be_owner(holder, &leftover)))
+}
+
+/// Whether the process that has a leftover locked is, or may be, its owner. Processes of other
+/// containers have no number here.
+fn may_be_owner(holder: Option<u32>, leftover: &LeftoverFile) -> bool {
+    holder.is_some_and(|holder| holder == leftover.owner.pid || holder == 0)
 }
 
 /// A look at a file of pages that does not claim it.
@@ -130,14 +161,15 @@ pub(super) struct Sight<'l> {
 pub(super) fn look<T>(path: &Path, look: impl FnOnce(&Sight<'_>) -> T) -> io::Result<Option<T>> {
     // Let go of after the list, which its end needs.
     let known: Arc<LeftoverFile>;
-    let Some(mut open) = open_ones() else {
-        return Ok(None);
-    };
-    let open = open.get_or_insert_default();
+    let open = OpenOnes::load();
+    let open = open.lock();
     if is_own(path) {
         return Ok(None);
     }
-    if let Some(found) = open.get(path) {
+    let Some(identity) = directory::identity(path)? else {
+        return Ok(None);
+    };
+    if let Some(found) = open.get(&identity) {
         let Some(found) = found.upgrade() else {
             return Ok(None);
         };
@@ -153,7 +185,7 @@ pub(super) fn look<T>(path: &Path, look: impl FnOnce(&Sight<'_>) -> T) -> io::Re
     let Ok(leftover) = LeftoverFile::read(path.to_owned(), file)? else {
         return Ok(None);
     };
-    let is_alive = holder == Some(leftover.owner.pid);
+    let is_alive = may_be_owner(holder, &leftover);
     let sight = Sight {
         leftover: &leftover,
         is_alive,
@@ -163,15 +195,14 @@ pub(super) fn look<T>(path: &Path, look: impl FnOnce(&Sight<'_>) -> T) -> io::Re
 
 impl Drop for LeftoverFile {
     fn drop(&mut self) {
-        if !self.is_claimed {
+        let Some(identity) = self.claimed else {
             return;
-        }
+        };
         // Nobody here opens it again before it is closed: that would undo his lock.
-        let mut open = open_ones();
+        let open = OpenOnes::load();
+        let mut open = open.lock();
         self.bytes.close();
-        if let Some(open) = open.as_deref_mut().and_then(Option::as_mut) {
-            open.remove(&self.path);
-        }
+        open.remove(&identity);
     }
 }
 

@@ -4,13 +4,14 @@
 
 use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, compiler_fence};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{FallocateFlags, FlockOperation, Mode, OFlags};
+use rustix::io::Errno;
 use rustix::mm::{MapFlags, ProtFlags};
 use rustix::process::Resource;
 
@@ -19,7 +20,8 @@ use super::facts::{self, Fact};
 use super::layout::{
     ClockCopy, FACTS_BYTES_MAX, HEADER_BYTES, JOURNALS_MAX, Layout, Owner, header, slot,
 };
-use super::{ArenaPlan, Refusal, directory, live};
+use super::live::LivePath;
+use super::{ArenaPlan, Refusal, directory, name};
 use crate::capture::known;
 use crate::capture::record::ThreadLabel;
 use crate::channel::sync::Queue;
@@ -37,9 +39,10 @@ const NAMES_MAX: u32 = 16;
 #[derive(Debug)]
 pub(crate) struct Mapped {
     layout: Layout,
-    /// Holds the lock.
+    /// Holds the lock. Closed before its path is let go of: who opened it in between would lose the
+    /// lock that he believes to have.
     file: File,
-    path: PathBuf,
+    live: LivePath,
     memory: NonNull<u8>,
     /// Which process made it: no other may touch it.
     generation: u64,
@@ -104,20 +107,20 @@ impl Mapped {
     }
 
     fn create_in(directory: &Path, layout: Layout, plan: &ArenaPlan) -> io::Result<Arc<Self>> {
-        let (path, file) = open_new(directory)?;
-        let made = Mapped::map(path.clone(), file, layout, plan).and_then(|mapped| {
-            std::fs::rename(live::unfinished(&path), &path)?;
+        let (file, live) = open_new(directory)?;
+        let path = live.path().to_owned();
+        let made = Mapped::map(file, live, layout, plan).and_then(|mapped| {
+            std::fs::rename(name::unfinished(&path), &path)?;
             Ok(Arc::new(mapped))
         });
         if made.is_err() {
-            let _ = std::fs::remove_file(live::unfinished(&path));
-            live::remove(&path);
+            let _ = std::fs::remove_file(name::unfinished(&path));
         }
         made
     }
 
     /// Makes a new file one of pages. Nobody else knows it yet.
-    fn map(path: PathBuf, file: File, layout: Layout, plan: &ArenaPlan) -> io::Result<Self> {
+    fn map(file: File, live: LivePath, layout: Layout, plan: &ArenaPlan) -> io::Result<Self> {
         rustix::fs::fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive)?;
         let file_bytes = layout.file_bytes();
         rustix::fs::ftruncate(&file, file_bytes)?;
@@ -136,7 +139,7 @@ impl Mapped {
         Ok(Mapped {
             layout,
             file,
-            path,
+            live,
             memory,
             generation: fork::generation(),
             free: (0..layout.classes())
@@ -378,8 +381,7 @@ impl Mapped {
     /// Removes the file's name. What is mapped stays mapped.
     pub(super) fn discard(&self) {
         if self.is_of_this_process() && !self.is_discarded.swap(true, Ordering::Relaxed) {
-            let _ = std::fs::remove_file(&self.path);
-            live::remove(&self.path);
+            let _ = std::fs::remove_file(self.live.path());
         }
     }
 
@@ -455,7 +457,8 @@ impl Mapped {
     }
 
     fn directory(&self) -> &Path {
-        self.path.parent().unwrap_or(&self.path)
+        let path = self.live.path();
+        path.parent().unwrap_or(path)
     }
 
     fn is_of_this_process(&self) -> bool {
@@ -465,10 +468,7 @@ impl Mapped {
 
 impl Drop for Mapped {
     fn drop(&mut self) {
-        if self.is_of_this_process() && !self.is_discarded.load(Ordering::Relaxed) {
-            // Nobody has said that nothing in it is needed: it stays, and is found by its name.
-            live::remove(&self.path);
-        }
+        // Where nobody has said that nothing in it is needed, the file stays, and is found by its name.
         let len = self.layout.file_bytes() as usize;
         // SAFETY: it was mapped with this length, and nothing that refers to it is left: blocks hold
         // the arena.
@@ -477,24 +477,24 @@ impl Drop for Mapped {
 }
 
 /// Opens a file that nobody has, under the name that it has until it is complete.
-fn open_new(directory: &Path) -> io::Result<(PathBuf, File)> {
+fn open_new(directory: &Path) -> io::Result<(File, LivePath)> {
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let mut refused = io::Error::from(io::ErrorKind::AlreadyExists);
+    let mode = Mode::RUSR | Mode::WUSR;
+    let mut refused = Errno::EXIST;
     for _ in 0..NAMES_MAX {
-        let name = format!("{}-{:016x}.pages", std::process::id(), any_number());
-        let path = directory.join(name);
+        let name = name::name(std::process::id(), any_number());
         // Before it can be found.
-        live::add(&path);
-        match rustix::fs::open(live::unfinished(&path), flags, Mode::RUSR | Mode::WUSR) {
-            Ok(file) => return Ok((path, file.into())),
-            Err(errno) => refused = errno.into(),
-        }
-        live::remove(&path);
-        if refused.kind() != io::ErrorKind::AlreadyExists {
-            break;
+        let live = LivePath::new(directory.join(name));
+        match rustix::fs::open(name::unfinished(live.path()), flags, mode) {
+            Ok(file) => return Ok((file.into(), live)),
+            Err(Errno::EXIST) => {}
+            Err(errno) => {
+                refused = errno;
+                break;
+            }
         }
     }
-    Err(refused)
+    Err(refused.into())
 }
 
 /// A number that is hardly drawn twice. Needs no lock of the system library's.

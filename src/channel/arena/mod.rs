@@ -13,11 +13,13 @@
 //! - Never: touches memory of the file that is not reserved, which would end in SIGBUS on a full
 //!   tmpfs; allocates or logs under its lock.
 //!
-//! `layout` and `facts` say what is in the file. The rest writes it: `directory` finds a place for
-//! it, `mapped` makes it and hands out its slots, `journal` notes what is on its way into a sink.
+//! `layout` and `facts` say what is in the file, and `name` what it is called. The rest writes it:
+//! `directory` finds a place for it, `mapped` makes it and hands out its slots, `journal` notes what
+//! is on its way into a sink.
 
 pub(crate) mod facts;
 pub(crate) mod layout;
+pub(crate) mod name;
 
 #[cfg(not(any(offloop_loom, offloop_shuttle)))]
 mod block;
@@ -85,7 +87,8 @@ impl ArenaPlan {
     pub(crate) fn new(is_wanted: Option<bool>, directory: Option<PathBuf>) -> Self {
         ArenaPlan {
             is_wanted,
-            directory,
+            // The program may go elsewhere before the file is removed, or looked for in a child.
+            directory: directory.map(|chosen| std::path::absolute(&chosen).unwrap_or(chosen)),
             candidates: candidates(),
             program: std::env::args_os().next().unwrap_or_default(),
             boot_id: mapped::boot_id(),

@@ -476,6 +476,25 @@ fn what_does_not_fit_the_wishes_is_refused_with_a_reason() {
 }
 
 #[test]
+fn a_running_pipelines_file_is_known_by_whatever_path() {
+    let Some(directory) = tmpfs() else { return };
+    let arena = arena(directory.path(), 1);
+    let path = files_in(directory.path()).remove(0);
+    let name = path.file_name().unwrap();
+    let detour = directory.path().join("..");
+    let detour = detour.join(directory.path().file_name().unwrap());
+    assert!(is_own(&detour.join(name)));
+    assert!(is_own(Path::new(name)));
+    arena.discard();
+}
+
+#[test]
+fn a_directory_is_the_same_wherever_the_program_goes() {
+    let plan = ArenaPlan::new(None, Some("pages".into()));
+    assert!(plan.directory.unwrap().is_absolute());
+}
+
+#[test]
 fn pages_idle_pages_and_what_surrounds_them_fit_the_budget_together() {
     let Some(directory) = tmpfs() else { return };
     let channel = channel(directory.path(), 1);
