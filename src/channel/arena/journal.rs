@@ -3,7 +3,7 @@
 #![expect(unsafe_code, reason = "a file is used as memory")]
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{Ordering, compiler_fence};
 
 use super::layout::{BATCH_BYTES_MAX, PlaceCopy, Position, journal};
 use super::mapped::{Mapped, STEP_BYTES};
@@ -99,6 +99,8 @@ impl Journal {
     /// Forgets the batch: all of it is written, and the positions are noted in the pages.
     pub(crate) fn clear(&mut self) {
         self.put(journal::STATE, journal::EMPTY);
+        // The next batch overwrites this one, and not before it is forgotten: see `Mapped::label`.
+        compiler_fence(Ordering::SeqCst);
     }
 
     fn put(&self, offset: usize, value: u64) {

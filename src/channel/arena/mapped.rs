@@ -178,15 +178,21 @@ impl Mapped {
         let free = self.free.get(class as usize)?;
         let slot = free.pop().or_else(|| self.make_slot(class))?;
         let (page, _) = self.layout.page(slot.into())?;
-        if self.reserve(page, bytes as u64).is_err() {
+        // The slot as well, should there have been no room for it the first time.
+        let reserved = self.reserve(self.slot(slot), slot::SLOT_BYTES);
+        if reserved
+            .and_then(|()| self.reserve(page, bytes as u64))
+            .is_err()
+        {
             self.is_full.store(true, Ordering::Relaxed);
+            // For when there is room again. Until then it reads as one that was never used.
             let _ = free.push(slot);
             return None;
         }
         let state = self.word(self.slot(slot) + slot::STATE as u64).into();
         let bytes_at = self.at(page);
-        // SAFETY: the slot's state was reserved by `make_slot`, the page just now, and the slot was
-        // taken out of the free ones or never used.
+        // SAFETY: slot and page were reserved just now, and the slot was taken out of the free ones or
+        // never used.
         Some(unsafe { Block::in_slot(Arc::clone(self), slot, state, bytes_at, bytes) })
     }
 
@@ -439,11 +445,6 @@ impl Mapped {
         let more = |made| Some(made + 1).filter(|made| *made <= self.layout.slots_of(class));
         let place = made.fetch_update(set, fetch, more).ok()?;
         let slot = u32::try_from(self.layout.first_slot_of(class) + place).ok()?;
-        if self.reserve(self.slot(slot), slot::SLOT_BYTES).is_err() {
-            self.is_full.store(true, Ordering::Relaxed);
-            // It is never used, and reads as one that never was.
-            return None;
-        }
         self.overhead_bytes
             .fetch_add(slot::SLOT_BYTES as usize, Ordering::Relaxed);
         Some(slot)
