@@ -13,9 +13,9 @@
 //! - Never: touches memory of the file that is not reserved, which would end in SIGBUS on a full
 //!   tmpfs; allocates or logs under its lock.
 //!
-//! `layout` and `facts` say what is in the file, and `name` what it is called. The rest writes it:
-//! `directory` finds a place for it, `mapped` makes it and hands out its slots, `journal` notes what
-//! is on its way into a sink.
+//! `layout` and `facts` say what is in the file, and `name` what it is called. `mapped` makes it and
+//! writes it; on systems without such files, `unmapped` takes its place. `block` is the memory of one
+//! page, in the file or not.
 
 pub(crate) mod facts;
 pub(crate) mod layout;
@@ -26,12 +26,6 @@ mod block;
 #[cfg(any(offloop_loom, offloop_shuttle))]
 #[path = "model.rs"]
 mod block;
-#[cfg(all(target_os = "linux", not(any(miri, offloop_loom, offloop_shuttle))))]
-mod directory;
-#[cfg(all(target_os = "linux", not(any(miri, offloop_loom, offloop_shuttle))))]
-mod journal;
-#[cfg(all(target_os = "linux", not(any(miri, offloop_loom, offloop_shuttle))))]
-mod live;
 #[cfg(all(target_os = "linux", not(any(miri, offloop_loom, offloop_shuttle))))]
 mod mapped;
 #[cfg(not(all(target_os = "linux", not(any(miri, offloop_loom, offloop_shuttle)))))]
@@ -46,18 +40,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub(crate) use self::block::{Block, Slice};
-#[cfg(all(target_os = "linux", not(any(miri, offloop_loom, offloop_shuttle))))]
-pub(crate) use self::directory::candidates;
 use self::facts::Fact;
-#[cfg(all(target_os = "linux", not(any(miri, offloop_loom, offloop_shuttle))))]
-pub(crate) use self::journal::Journal;
 use self::layout::ClockCopy;
-#[cfg(all(target_os = "linux", not(any(miri, offloop_loom, offloop_shuttle))))]
-pub(crate) use self::live::is_own;
 use self::mapped::Mapped;
-pub(crate) use self::mapped::boot_id;
-#[cfg(not(all(target_os = "linux", not(any(miri, offloop_loom, offloop_shuttle)))))]
-pub(crate) use self::mapped::{Journal, candidates, is_own};
+pub(crate) use self::mapped::{Journal, boot_id, candidates, is_own};
 use crate::stats::CrashSafety;
 
 /// Below this budget the file's own structures would take too much of it.

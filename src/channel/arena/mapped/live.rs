@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 
 use arc_swap::ArcSwap;
 
-use super::name;
+use crate::channel::arena::name;
 use crate::fork;
 
 static LIVE: LazyLock<ArcSwap<Vec<Entry>>> = LazyLock::new(ArcSwap::default);

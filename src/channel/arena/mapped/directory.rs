@@ -6,7 +6,7 @@ use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
-use super::Refusal;
+use crate::channel::arena::Refusal;
 
 const TMPFS_MAGIC: i64 = 0x0102_1994;
 
