@@ -41,40 +41,43 @@ pub(super) enum Claim {
     Gone,
 }
 
-/// What one process has open.
-#[derive(Debug)]
-struct OpenOnes {
-    /// A forked child has a copy of its parent's list, but not the locks; and a thread that holds
-    /// the list may not exist there. It gets a list of its own.
+/// Files have many paths: they are known by what they are.
+type Open = HashMap<Identity, Weak<LeftoverFile>>;
+
+/// The list of what one process has open.
+#[derive(Clone, Copy)]
+struct List {
     generation: u64,
-    /// Files have many paths: they are known by what they are.
-    files: Mutex<HashMap<Identity, Weak<LeftoverFile>>>,
+    open: &'static Mutex<Open>,
 }
 
-static OPEN: LazyLock<ArcSwap<OpenOnes>> = LazyLock::new(|| ArcSwap::new(OpenOnes::new()));
-
-impl OpenOnes {
-    fn new() -> Arc<Self> {
-        Arc::new(OpenOnes {
+impl List {
+    /// Never given back: there is one for each process in a line of forks.
+    fn new() -> Self {
+        List {
             generation: fork::generation(),
-            files: Mutex::default(),
-        })
-    }
-
-    /// Those of this process.
-    fn load() -> Arc<Self> {
-        let open = OPEN.load_full();
-        if open.generation == fork::generation() {
-            return open;
+            open: Box::leak(Box::default()),
         }
-        // Another thread of the child may be faster.
-        OPEN.compare_and_swap(&open, OpenOnes::new());
-        OPEN.load_full()
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Identity, Weak<LeftoverFile>>> {
-        self.files.lock().unwrap_or_else(PoisonError::into_inner)
+static LIST: LazyLock<ArcSwap<List>> = LazyLock::new(|| ArcSwap::from_pointee(List::new()));
+
+/// The list of what this process has open. A forked child begins with an empty one: the locks of
+/// its parent are not its own, and the list may be held by a thread that does not exist there.
+fn open_ones() -> MutexGuard<'static, Open> {
+    if LIST.load().generation != fork::generation() {
+        let fresh = List::new();
+        LIST.rcu(|list| {
+            if list.generation == fresh.generation {
+                **list
+            } else {
+                fresh
+            }
+        });
     }
+    let open = LIST.load().open;
+    open.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Claims a file of pages. Waits a moment for those who merely look at it.
@@ -94,8 +97,7 @@ pub(super) fn claim(path: &Path) -> io::Result<Claim> {
 
 /// `None` if it is worth to try again.
 fn try_claim(path: &Path) -> io::Result<Option<Claim>> {
-    let open = OpenOnes::load();
-    let mut open = open.lock();
+    let mut open = open_ones();
     if is_own(path) {
         return Ok(Some(Claim::Others));
     }
@@ -161,8 +163,7 @@ pub(super) struct Sight<'l> {
 pub(super) fn look<T>(path: &Path, look: impl FnOnce(&Sight<'_>) -> T) -> io::Result<Option<T>> {
     // Let go of after the list, which its end needs.
     let known: Arc<LeftoverFile>;
-    let open = OpenOnes::load();
-    let open = open.lock();
+    let open = open_ones();
     if is_own(path) {
         return Ok(None);
     }
@@ -199,8 +200,7 @@ impl Drop for LeftoverFile {
             return;
         };
         // Nobody here opens it again before it is closed: that would undo his lock.
-        let open = OpenOnes::load();
-        let mut open = open.lock();
+        let mut open = open_ones();
         self.bytes.close();
         open.remove(&identity);
     }

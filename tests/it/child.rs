@@ -76,6 +76,11 @@ pub(crate) struct Ended {
     runtime: TempDir,
 }
 
+/// The program, for who starts it in his own way.
+pub(crate) fn program() -> &'static Path {
+    &PROGRAM
+}
+
 /// Runs a scenario to its end.
 pub(crate) fn run(scenario: &[&str]) -> Ended {
     start(&PROGRAM, scenario).end()
@@ -238,11 +243,15 @@ impl Ended {
         );
     }
 
-    /// What is left of its pages, and of those of its descendants.
+    /// What is left of its pages, and of those of its descendants. A file that was not even begun
+    /// with when its process was killed holds nothing, and stays for a minute.
     pub(crate) fn leftovers(&self) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.runtime.path().join("offloop"));
         let entries = entries.into_iter().flatten().flatten();
-        entries.map(|entry| entry.path()).collect()
+        let paths = entries.map(|entry| entry.path());
+        paths
+            .filter(|path| path.extension().is_none_or(|end| end != "new"))
+            .collect()
     }
 
     /// What the program said under this key.
