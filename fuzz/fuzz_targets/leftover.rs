@@ -27,7 +27,7 @@ static TEMPLATE: LazyLock<Template> = LazyLock::new(Template::new);
 
 fuzz_target!(|input: &[u8]| {
     let directory = tempfile::tempdir().expect("a directory");
-    let path = directory.path().join("1-a.pages");
+    let path = directory.path().join("1-000000000000000a.pages");
     TEMPLATE.write(&path, input);
     let _ = offloop::recover(&path);
 });

@@ -172,7 +172,8 @@ impl Pool {
 
     /// Frees idle pages until they and the pages in use fit the budget together.
     fn make_room_for_idle(&self) {
-        while self.budget_bytes < self.used_bytes() + self.idle.len() * self.page_bytes {
+        let limit = self.limit(true);
+        while limit < self.used_bytes() + self.idle.len() * self.page_bytes {
             if self.idle.pop().is_none() {
                 break;
             }

@@ -9,7 +9,7 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use rustix::fs::{FlockOperation, fcntl_lock};
 use rustix::io::Errno;
 use rustix::process::{Flock, FlockType, fcntl_getlk};
 
-use super::directory;
+use super::directory::{self, Identity};
 use super::leftover::{Foreign, LeftoverFile};
 use crate::channel::arena::is_own;
 use crate::fork;
@@ -41,7 +41,8 @@ pub(super) enum Claim {
     Gone,
 }
 
-type Open = HashMap<PathBuf, Weak<LeftoverFile>>;
+/// Files have many paths: they are known by what they are.
+type Open = HashMap<Identity, Weak<LeftoverFile>>;
 
 /// The list of what one process has open.
 #[derive(Clone, Copy)]
@@ -100,9 +101,14 @@ fn try_claim(path: &Path) -> io::Result<Option<Claim>> {
     if is_own(path) {
         return Ok(Some(Claim::Others));
     }
-    if let Some(known) = open.get(path) {
+    let Some(identity) = directory::identity(path)? else {
+        return Ok(Some(Claim::Gone));
+    };
+    match open.get(&identity).map(Weak::upgrade) {
         // One that is on the list and gone is being closed.
-        return Ok(known.upgrade().map(Claim::Ours));
+        Some(None) => return Ok(None),
+        Some(Some(known)) => return Ok(Some(Claim::Ours(known))),
+        None => {}
     }
     let file = match directory::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Some(Claim::Gone)),
@@ -116,16 +122,17 @@ fn try_claim(path: &Path) -> io::Result<Option<Claim>> {
         }
         Err(errno) => return Err(errno.into()),
     }
-    if !directory::is_named(&file, path) {
+    // Who had it before may have removed it.
+    if directory::identity(path)? != Some(identity) {
         return Ok(Some(Claim::Gone));
     }
     let mut leftover = match LeftoverFile::read(path.to_owned(), file)? {
         Ok(leftover) => leftover,
         Err(foreign) => return Ok(Some(Claim::Foreign(foreign))),
     };
-    leftover.is_claimed = true;
+    leftover.claimed = Some(identity);
     let leftover = Arc::new(leftover);
-    open.insert(path.to_owned(), Arc::downgrade(&leftover));
+    open.insert(identity, Arc::downgrade(&leftover));
     Ok(Some(Claim::Ours(leftover)))
 }
 
@@ -133,8 +140,14 @@ fn try_claim(path: &Path) -> io::Result<Option<Claim>> {
 fn is_held_by_owner(path: &Path, file: File) -> io::Result<bool> {
     let holder = holder(&file)?;
     let leftover = LeftoverFile::read(path.to_owned(), file)?;
-    let owner = leftover.ok().map(|leftover| leftover.owner.pid);
-    Ok(holder.is_some() && holder == owner)
+    // One that cannot be read here is not worth to wait for.
+    Ok(leftover.map_or(true, |leftover| may_be_owner(holder, &leftover)))
+}
+
+/// Whether the process that has a leftover locked is, or may be, its owner. Processes of other
+/// containers have no number here.
+fn may_be_owner(holder: Option<u32>, leftover: &LeftoverFile) -> bool {
+    holder.is_some_and(|holder| holder == leftover.owner.pid || holder == 0)
 }
 
 /// A look at a file of pages that does not claim it.
@@ -154,7 +167,10 @@ pub(super) fn look<T>(path: &Path, look: impl FnOnce(&Sight<'_>) -> T) -> io::Re
     if is_own(path) {
         return Ok(None);
     }
-    if let Some(found) = open.get(path) {
+    let Some(identity) = directory::identity(path)? else {
+        return Ok(None);
+    };
+    if let Some(found) = open.get(&identity) {
         let Some(found) = found.upgrade() else {
             return Ok(None);
         };
@@ -170,7 +186,7 @@ pub(super) fn look<T>(path: &Path, look: impl FnOnce(&Sight<'_>) -> T) -> io::Re
     let Ok(leftover) = LeftoverFile::read(path.to_owned(), file)? else {
         return Ok(None);
     };
-    let is_alive = holder == Some(leftover.owner.pid);
+    let is_alive = may_be_owner(holder, &leftover);
     let sight = Sight {
         leftover: &leftover,
         is_alive,
@@ -180,13 +196,13 @@ pub(super) fn look<T>(path: &Path, look: impl FnOnce(&Sight<'_>) -> T) -> io::Re
 
 impl Drop for LeftoverFile {
     fn drop(&mut self) {
-        if !self.is_claimed {
+        let Some(identity) = self.claimed else {
             return;
-        }
+        };
         // Nobody here opens it again before it is closed: that would undo his lock.
         let mut open = open_ones();
         self.bytes.close();
-        open.remove(&self.path);
+        open.remove(&identity);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Where leftovers lie, and which of the files there are some.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -9,18 +9,19 @@ use std::time::Duration;
 use rustix::fs::OFlags;
 use rustix::process::geteuid;
 
-/// How the names of leftovers end, and of the files of processes that are alive.
-pub(super) const EXTENSION: &str = "pages";
-
-/// How the names of files end that are not complete yet.
-const UNFINISHED_EXTENSION: &str = "new";
+use crate::channel::arena::name::{self, Kind};
 
 /// It takes a moment to complete a file. One that is not complete by then never will be.
 const UNFINISHED_MAX: Duration = Duration::from_secs(60);
 
-/// The files of pages in a directory, of dead processes and of living ones, the oldest first. None
-/// where there is no directory.
+/// The files of pages in a directory of this user, of dead processes and of living ones, the oldest
+/// first. None where there is no such directory: what another user has put there, maybe in this one's
+/// name, was not left by a process of this user.
 pub(super) fn files_in(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    let found = fs::symlink_metadata(directory);
+    if found.is_ok_and(|found| !found.is_dir() || !is_of_user(&found)) {
+        return Ok(Vec::new());
+    }
     let entries = match fs::read_dir(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries?,
@@ -28,14 +29,19 @@ pub(super) fn files_in(directory: &Path) -> io::Result<Vec<PathBuf>> {
     let mut files: Vec<PathBuf> = Vec::new();
     for entry in entries {
         let path = entry?.path();
-        match path.extension().and_then(|extension| extension.to_str()) {
-            Some(EXTENSION) => files.push(path),
-            Some(UNFINISHED_EXTENSION) => remove_unfinished(&path),
-            _ => {}
+        match name::kind(&path) {
+            Some(Kind::Pages) => files.push(path),
+            Some(Kind::Unfinished) => remove_unfinished(&path),
+            None => {}
         }
     }
-    files.sort_by_cached_key(|path| fs::metadata(path).and_then(|file| file.modified()).ok());
+    oldest_first(&mut files);
     Ok(files)
+}
+
+/// Sorts files by when something was last put into them, as far as that is known.
+pub(super) fn oldest_first(files: &mut [PathBuf]) {
+    files.sort_by_cached_key(|path| fs::metadata(path).and_then(|file| file.modified()).ok());
 }
 
 /// Opens a file of pages for reading and writing. Refuses what this user has not made himself.
@@ -48,7 +54,7 @@ pub(super) fn open(path: &Path) -> io::Result<File> {
         .custom_flags(flags.bits().cast_signed())
         .open(path)?;
     let metadata = file.metadata()?;
-    if !metadata.is_file() || metadata.uid() != geteuid().as_raw() {
+    if !metadata.is_file() || !is_of_user(&metadata) {
         return Err(io::Error::new(
             io::ErrorKind::PermissionDenied,
             "not a file of this user",
@@ -57,11 +63,20 @@ pub(super) fn open(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Whether the path names this file.
-pub(super) fn is_named(file: &File, path: &Path) -> bool {
-    let key = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
-    let named = fs::symlink_metadata(path).map(key).ok();
-    named.is_some() && named == file.metadata().map(key).ok()
+/// Whether a file or a directory belongs to this user.
+pub(super) fn is_of_user(found: &Metadata) -> bool {
+    found.uid() == geteuid().as_raw()
+}
+
+/// Device and inode: which file it is, by whatever path it was found.
+pub(super) type Identity = (u64, u64);
+
+/// Which file a path names. `None` if it names none.
+pub(super) fn identity(path: &Path) -> io::Result<Option<Identity>> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        found => found.map(|found| Some((found.dev(), found.ino()))),
+    }
 }
 
 /// Removes what a process left that died while it started.

@@ -10,21 +10,23 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use tracing::Level;
 
 use super::bytes::Bytes;
 use super::clock::DeadClock;
+use super::directory::Identity;
 use super::journal::Journal;
 use super::lanes::{Lanes, LeftPage};
 use crate::capture::callsite::{Callsite, Facts as CallsiteFacts};
 use crate::capture::record::ThreadLabel;
 use crate::channel::arena::facts::{CallsiteFact, Fact, Facts, SinkFact};
 use crate::channel::arena::layout::{
-    ClockCopy, FACTS_BYTES_MAX, HEADER_BYTES, Layout, MAGIC, Owner, Position, Slot, VERSION,
-    header, read_u32, read_u64, slot,
+    ClockCopy, FACTS_BYTES_MAX, HEADER_BYTES, JOURNALS_MAX, Layout, MAGIC, Owner, Position, Slot,
+    VERSION, header, read_u32, read_u64, slot,
 };
+use crate::channel::arena::name;
 
 /// How many slots are read at once.
 const SLOTS_AT_ONCE: u64 = 256;
@@ -46,9 +48,14 @@ pub(crate) struct LeftoverFile {
     made: Vec<u64>,
     /// Whether something in it could not be read.
     is_damaged: AtomicBool,
-    /// Whether it is on the list of what this process has open, see `claim`.
-    pub(super) is_claimed: bool,
+    /// As what it is on the list of what this process has open, see `claim`.
+    pub(super) claimed: Option<Identity>,
+    /// One bit for each sink whose share somebody in this process is writing.
+    taken: AtomicU32,
 }
+
+/// There is a bit for each of them.
+const _: () = assert!(JOURNALS_MAX <= 32);
 
 /// What cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,7 +105,8 @@ impl LeftoverFile {
             program: None,
             panic: None,
             is_damaged: AtomicBool::new(false),
-            is_claimed: false,
+            claimed: None,
+            taken: AtomicU32::new(0),
             path,
             bytes,
             layout,
@@ -136,6 +144,17 @@ impl LeftoverFile {
         self.sinks.dedup_by_key(|sink| sink.place);
         self.callsites = Arc::new(callsites);
         Ok(())
+    }
+
+    /// Says no if somebody in this process is writing that sink's share.
+    pub(super) fn take_share(&self, place: u32) -> bool {
+        let bit = 1 << place;
+        // Acquire: pairs with the Release below. What the former one has written is in the file.
+        self.taken.fetch_or(bit, Ordering::Acquire) & bit == 0
+    }
+
+    pub(super) fn give_share_back(&self, place: u32) {
+        self.taken.fetch_and(!(1 << place), Ordering::Release);
     }
 
     /// The sinks that wrote to `path`.
@@ -262,15 +281,18 @@ impl LeftoverFile {
 
 /// Deals with a leftover that cannot be read, and says how.
 pub(super) fn refuse(path: &Path, foreign: Foreign) -> String {
-    let name = path.display();
+    let display = path.display();
     if foreign == Foreign::OtherVersion {
         return format!(
-            "leftover {name} was written by another version of offloop, which can recover it"
+            "leftover {display} was written by another version of offloop, which can recover it"
         );
     }
+    if name::kind(path).is_none() {
+        return format!("{display} is no leftover");
+    }
     match set_aside(path) {
-        Ok(()) => format!("leftover {name} is damaged; renamed to {name}.damaged"),
-        Err(error) => format!("leftover {name} is damaged; rename: {error}"),
+        Ok(()) => format!("leftover {display} is damaged; renamed to {display}.damaged"),
+        Err(error) => format!("leftover {display} is damaged; rename: {error}"),
     }
 }
 

@@ -15,8 +15,8 @@ use crate::drain::batch::Batch;
 use crate::drain::line::{Content, LineWriter};
 use crate::error::Error;
 use crate::filter::SinkFilter;
-use crate::format;
 use crate::sink::{FilePlan, Sink, Target};
+use crate::{fork, format};
 
 /// How long to wait for another process that writes to the same file.
 const ROOM_WAIT: Duration = Duration::from_millis(50);
@@ -77,16 +77,16 @@ pub fn leftovers() -> Result<Vec<Leftover>, Error> {
 /// # Ok::<(), offloop::Error>(())
 /// ```
 pub fn recover(path: impl AsRef<Path>) -> Result<RecoveryReport, Error> {
+    // What is claimed here is not a forked child's.
+    fork::watch();
     let path = path.as_ref();
     let mut recovery = Recovery::default();
     if path.is_dir() {
-        for file in files_in(path)? {
+        let directory = own_directory(path).map_err(|cause| read_failed(path, cause))?;
+        for file in files_in(&directory)? {
             recovery.recover(&file, |_| true);
         }
-    } else if path
-        .extension()
-        .is_some_and(|found| found == directory::EXTENSION)
-    {
+    } else if path.extension().is_some_and(|found| found == "pages") {
         std::fs::symlink_metadata(path).map_err(|cause| read_failed(path, cause))?;
         recovery.recover(path, |_| true);
     } else {
@@ -98,6 +98,16 @@ pub fn recover(path: impl AsRef<Path>) -> Result<RecoveryReport, Error> {
         }
     }
     Ok(recovery.report)
+}
+
+/// Where a directory of this user really is.
+fn own_directory(path: &Path) -> io::Result<PathBuf> {
+    let directory = path.canonicalize()?;
+    if directory::is_of_user(&directory.metadata()?) {
+        return Ok(directory);
+    }
+    let refused = "it belongs to another user, who alone can recover what is in it";
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, refused))
 }
 
 fn files_in(directory: &Path) -> Result<Vec<PathBuf>, Error> {
@@ -172,7 +182,10 @@ impl Recovery {
             .unwrap_or_default();
         let mut lines = LineWriter::new(Content::Records, format::in_words(&sink.format), filter);
         let mut target = Target::File(FilePlan::new(sink.path.clone()));
-        let mut share = Share::new(Arc::clone(leftover), sink.place, &sink.path);
+        let Some(mut share) = Share::take(leftover, sink) else {
+            self.report.in_use += 1;
+            return Ok(());
+        };
         if leftover
             .records_left(sink.place)
             .is_ok_and(|left| left == 0)

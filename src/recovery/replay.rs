@@ -4,7 +4,6 @@
 use std::collections::VecDeque;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use super::claim::{self, Claim};
 use super::directory;
@@ -25,8 +24,11 @@ pub(crate) struct Replay {
     path: PathBuf,
     /// Where leftovers are looked for.
     directories: Vec<PathBuf>,
-    /// `None` before they were looked for.
-    shares: Option<VecDeque<Share>>,
+    /// What was found, as far as it was not looked into yet. `None` before anybody looked.
+    files: Option<VecDeque<PathBuf>>,
+    /// What is to be written of the file at hand. One file at a time: each of them is open, and takes
+    /// memory, as long as it is claimed.
+    shares: VecDeque<Share>,
     attempts: u32,
     complaints: Complaints,
 }
@@ -46,7 +48,8 @@ impl Replay {
         Replay {
             path: path.to_owned(),
             directories,
-            shares: None,
+            files: None,
+            shares: VecDeque::new(),
             attempts: 0,
             complaints,
         }
@@ -56,15 +59,12 @@ impl Replay {
     /// next.
     pub(crate) fn fill(&mut self, lines: &mut LineWriter, batch: &mut Batch) -> Next {
         loop {
-            let shares = match &mut self.shares {
-                Some(shares) => shares,
-                None => {
-                    let shares = self.find();
-                    self.shares.insert(shares)
-                }
-            };
-            let Some(share) = shares.front_mut() else {
-                return Next::Nothing;
+            let Some(share) = self.shares.front_mut() else {
+                let Some(file) = self.next_file() else {
+                    return Next::Nothing;
+                };
+                self.claim(&file);
+                continue;
             };
             match share.complete().and_then(|()| share.fill(lines, batch)) {
                 Ok(true) => return Next::Batch,
@@ -86,40 +86,43 @@ impl Replay {
 
     /// Notes where the batch, of which `accepted` bytes were accepted, is about to be written.
     pub(crate) fn note(&self, place: Place, accepted: usize) {
-        if let Some(share) = self.shares.as_ref().and_then(VecDeque::front) {
+        if let Some(share) = self.shares.front() {
             share.note(place, accepted);
         }
     }
 
-    /// Claims the leftovers of this sink, the oldest first.
-    fn find(&mut self) -> VecDeque<Share> {
-        let mut shares = Vec::new();
-        for directory in &self.directories.clone() {
-            let files = directory::files_in(directory);
-            let files = files.unwrap_or_else(|error| {
-                self.say(&format!(
-                    "look for leftovers in {}: {error}",
-                    directory.display()
-                ));
-                Vec::new()
-            });
-            for file in files {
-                self.claim(&file, &mut shares);
-            }
+    fn next_file(&mut self) -> Option<PathBuf> {
+        if self.files.is_none() {
+            self.files = Some(self.find());
         }
-        shares.sort_by_key(|share| share.leftover().owner.started_ns);
-        shares.into()
+        self.files.as_mut()?.pop_front()
     }
 
-    fn claim(&mut self, file: &Path, shares: &mut Vec<Share>) {
+    /// Looks for files of pages, the oldest first.
+    fn find(&mut self) -> VecDeque<PathBuf> {
+        let mut files = Vec::new();
+        for directory in &self.directories.clone() {
+            match directory::files_in(directory) {
+                Ok(found) => files.extend(found),
+                Err(error) => self.say(&format!(
+                    "look for leftovers in {}: {error}",
+                    directory.display()
+                )),
+            }
+        }
+        directory::oldest_first(&mut files);
+        files.into()
+    }
+
+    /// Claims a file, if it is a leftover, and takes this sink's part of it.
+    fn claim(&mut self, file: &Path) {
         match claim::claim(file) {
             Ok(Claim::Ours(leftover)) => {
                 let sinks = leftover.sinks_at(&self.path);
-                let before = shares.len();
-                shares.extend(
-                    sinks.map(|sink| Share::new(Arc::clone(&leftover), sink.place, &sink.path)),
-                );
-                if before == shares.len() {
+                self.shares = sinks
+                    .filter_map(|sink| Share::take(&leftover, sink))
+                    .collect();
+                if self.shares.is_empty() {
                     // Nobody needs to keep one of which nothing is left.
                     let _ = leftover.end_if_done();
                 }
@@ -132,7 +135,7 @@ impl Replay {
 
     /// All of a share is written.
     fn end_share(&mut self) {
-        let Some(share) = self.shares.as_mut().and_then(VecDeque::pop_front) else {
+        let Some(share) = self.shares.pop_front() else {
             return;
         };
         self.attempts = 0;
@@ -163,7 +166,7 @@ impl Replay {
     /// Leaves a share to a later recovery.
     fn next_share(&mut self) {
         self.attempts = 0;
-        self.shares.as_mut().and_then(VecDeque::pop_front);
+        self.shares.pop_front();
     }
 
     fn complain(&mut self, what: &str, error: &io::Error) {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use super::journal::Journal;
 use super::lanes::Lanes;
-use super::leftover::LeftoverFile;
+use super::leftover::{LeftoverFile, ToldSink};
 use crate::capture::callsite::Callsites;
 use crate::channel::arena::layout::{PlaceCopy, Position};
 use crate::channel::ticks;
@@ -59,19 +59,20 @@ pub(crate) struct ShareCounts {
 }
 
 impl Share {
-    /// The share of the sink at `place`, which writes to `path`.
-    pub(super) fn new(leftover: Arc<LeftoverFile>, place: u32, path: &Path) -> Self {
-        Share {
+    /// The share of a sink. `None` as long as somebody in this process is writing it: the lock on
+    /// the leftover keeps out other processes alone.
+    pub(super) fn take(leftover: &Arc<LeftoverFile>, sink: &ToldSink) -> Option<Self> {
+        leftover.take_share(sink.place).then(|| Share {
             callsites: Callsites::Told(Arc::clone(&leftover.callsites)),
-            leftover,
-            place,
-            path: path.to_owned(),
+            leftover: Arc::clone(leftover),
+            place: sink.place,
+            path: sink.path.clone(),
             stage: Stage::Unsettled,
             moved: BTreeMap::new(),
             settled: 0,
             is_in_journal: false,
             counts: ShareCounts::default(),
-        }
+        })
     }
 
     pub(super) fn leftover(&self) -> &Arc<LeftoverFile> {
@@ -130,10 +131,13 @@ impl Share {
 
     /// Notes that the batch was accepted to its end.
     pub(crate) fn complete(&mut self) -> io::Result<()> {
-        let moved: Vec<Position> = mem::take(&mut self.moved).into_values().collect();
+        // Forgotten once it is noted: it may take a second attempt.
+        let moved: Vec<Position> = self.moved.values().copied().collect();
         self.leftover.apply(self.place, &moved)?;
-        if mem::take(&mut self.is_in_journal) {
+        self.moved.clear();
+        if self.is_in_journal {
             self.journal().clear()?;
+            self.is_in_journal = false;
         }
         self.settled = 0;
         Ok(())
@@ -215,6 +219,12 @@ impl Share {
 
     fn journal(&self) -> Journal<'_> {
         Journal::new(&self.leftover, self.place)
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.leftover.give_share_back(self.place);
     }
 }
 

@@ -13,23 +13,19 @@
 //! - Never: touches memory of the file that is not reserved, which would end in SIGBUS on a full
 //!   tmpfs; allocates or logs under its lock.
 //!
-//! `layout` and `facts` say what is in the file. The rest writes it: `directory` finds a place for
-//! it, `mapped` makes it and hands out its slots, `journal` notes what is on its way into a sink.
+//! `layout` and `facts` say what is in the file, and `name` what it is called. `mapped` makes it and
+//! writes it; on systems without such files, `unmapped` takes its place. `block` is the memory of one
+//! page, in the file or not.
 
 pub(crate) mod facts;
 pub(crate) mod layout;
+pub(crate) mod name;
 
 #[cfg(not(any(offloop_loom, offloop_shuttle)))]
 mod block;
 #[cfg(any(offloop_loom, offloop_shuttle))]
 #[path = "model.rs"]
 mod block;
-#[cfg(all(target_os = "linux", not(any(miri, offloop_loom, offloop_shuttle))))]
-mod directory;
-#[cfg(all(target_os = "linux", not(any(miri, offloop_loom, offloop_shuttle))))]
-mod journal;
-#[cfg(all(target_os = "linux", not(any(miri, offloop_loom, offloop_shuttle))))]
-mod live;
 #[cfg(all(target_os = "linux", not(any(miri, offloop_loom, offloop_shuttle))))]
 mod mapped;
 #[cfg(not(all(target_os = "linux", not(any(miri, offloop_loom, offloop_shuttle)))))]
@@ -44,18 +40,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub(crate) use self::block::{Block, Slice};
-#[cfg(all(target_os = "linux", not(any(miri, offloop_loom, offloop_shuttle))))]
-pub(crate) use self::directory::candidates;
 use self::facts::Fact;
-#[cfg(all(target_os = "linux", not(any(miri, offloop_loom, offloop_shuttle))))]
-pub(crate) use self::journal::Journal;
 use self::layout::ClockCopy;
-#[cfg(all(target_os = "linux", not(any(miri, offloop_loom, offloop_shuttle))))]
-pub(crate) use self::live::is_own;
 use self::mapped::Mapped;
-pub(crate) use self::mapped::boot_id;
-#[cfg(not(all(target_os = "linux", not(any(miri, offloop_loom, offloop_shuttle)))))]
-pub(crate) use self::mapped::{Journal, candidates, is_own};
+pub(crate) use self::mapped::{Journal, boot_id, candidates, is_own};
 use crate::stats::CrashSafety;
 
 /// Below this budget the file's own structures would take too much of it.
@@ -85,7 +73,8 @@ impl ArenaPlan {
     pub(crate) fn new(is_wanted: Option<bool>, directory: Option<PathBuf>) -> Self {
         ArenaPlan {
             is_wanted,
-            directory,
+            // The program may go elsewhere before the file is removed, or looked for in a child.
+            directory: directory.map(|chosen| std::path::absolute(&chosen).unwrap_or(chosen)),
             candidates: candidates(),
             program: std::env::args_os().next().unwrap_or_default(),
             boot_id: mapped::boot_id(),

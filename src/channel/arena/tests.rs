@@ -474,3 +474,48 @@ fn what_does_not_fit_the_wishes_is_refused_with_a_reason() {
     let names = files_in(directory.path());
     assert!(names.iter().all(|path| path.is_dir()), "{names:?}");
 }
+
+#[test]
+fn a_running_pipelines_file_is_known_by_whatever_path() {
+    let Some(directory) = tmpfs() else { return };
+    let arena = arena(directory.path(), 1);
+    let path = files_in(directory.path()).remove(0);
+    let name = path.file_name().unwrap();
+    let detour = directory.path().join("..");
+    let detour = detour.join(directory.path().file_name().unwrap());
+    assert!(is_own(&detour.join(name)));
+    assert!(is_own(Path::new(name)));
+    arena.discard();
+}
+
+#[test]
+fn a_directory_is_the_same_wherever_the_program_goes() {
+    let plan = ArenaPlan::new(None, Some("pages".into()));
+    assert!(plan.directory.unwrap().is_absolute());
+}
+
+#[test]
+fn pages_idle_pages_and_what_surrounds_them_fit_the_budget_together() {
+    let Some(directory) = tmpfs() else { return };
+    let channel = channel(directory.path(), 1);
+    let _journal = channel.arena().journal(0).unwrap();
+    channel.arena().tell(&Fact::Process { program: "it" });
+    let mut lane = Lane::new(Arc::clone(&channel), thread(""));
+    const ERROR: u8 = 4;
+    let budget_bytes = BUDGET_BYTES as u64;
+    let small = vec![0; 1000];
+    (0..budget_bytes / 1000).for_each(|_| lane.push(ERROR, &small));
+    for mut page in read_all(&channel, 0) {
+        page.settle();
+        channel.put(page.release());
+    }
+    let large = vec![0; 100 << 10];
+    (0..budget_bytes / 100_000).for_each(|_| lane.push(ERROR, &large));
+    let file = fs::metadata(&files_in(directory.path())[0]).unwrap();
+    assert!(
+        file.blocks() * 512 <= budget_bytes,
+        "{}",
+        file.blocks() * 512
+    );
+    channel.arena().discard();
+}

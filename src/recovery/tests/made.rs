@@ -40,7 +40,7 @@ impl Made {
     /// An empty one, for the sink at place 0.
     pub(super) fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("1-a.pages");
+        let path = directory.path().join("1-000000000000000a.pages");
         let log = directory.path().join("app.jsonl");
         let layout = Layout::new(1 << 10, 1 << 20, 2).unwrap();
         let file = File::options()

@@ -9,8 +9,10 @@ use std::sync::Arc;
 
 use super::claim::{self, Claim};
 use super::recover::{recover, write};
+use super::replay::{Next, Replay};
 use super::share::Share;
 use crate::channel::arena::facts::{Fact, SinkFact};
+use crate::complaint::Complaints;
 use crate::drain::batch::Batch;
 use crate::drain::line::{Content, LineWriter};
 use crate::filter::SinkFilter;
@@ -31,6 +33,11 @@ fn claimed(made: &Made) -> Arc<super::leftover::LeftoverFile> {
         Claim::Ours(leftover) => leftover,
         other => panic!("{other:?}"),
     }
+}
+
+fn share(made: &Made) -> Share {
+    let leftover = claimed(made);
+    Share::take(&leftover, &leftover.sinks[0]).unwrap()
 }
 
 #[test]
@@ -190,8 +197,7 @@ fn a_recovery_that_is_killed_is_taken_up_where_it_was() {
         let mut kills = 0;
         // Killed in its first batch, then in the next one, and so on.
         for batches in [0, 0, 1, 0, 2] {
-            let leftover = claimed(&made);
-            let mut share = Share::new(leftover, 0, &made.log);
+            let mut share = share(&made);
             let sink = Target::File(FilePlan::new(made.log.clone()))
                 .open()
                 .unwrap();
@@ -215,7 +221,7 @@ fn a_kill_after_the_write_and_before_the_positions_doubles_nothing() {
     let mut made = Made::new();
     made.page(0, 1, &[1, 2, 3], 0);
     for _ in 0..3 {
-        let mut share = Share::new(claimed(&made), 0, &made.log);
+        let mut share = share(&made);
         let mut sink = Target::File(FilePlan::new(made.log.clone()))
             .open()
             .unwrap();
@@ -243,7 +249,10 @@ fn a_damaged_record_ends_its_page_and_no_other() {
     assert_eq!((report.recovered, report.unreadable), (2, 1), "{report:?}");
     assert_eq!(made.numbers(), [1, 4]);
     assert_eq!(made.notices()[0]["level"], "ERROR");
-    let kept = made.directory.path().join("1-a.pages.damaged");
+    let kept = made
+        .directory
+        .path()
+        .join("1-000000000000000a.pages.damaged");
     assert!(kept.exists() && !made.path.exists());
 }
 
@@ -253,7 +262,12 @@ fn what_is_no_leftover_is_set_aside() {
     made.put_u64(0, u64::MAX);
     let report = recover(made.directory.path()).unwrap();
     assert_eq!(report.failures.len(), 1);
-    assert!(made.directory.path().join("1-a.pages.damaged").exists());
+    assert!(
+        made.directory
+            .path()
+            .join("1-000000000000000a.pages.damaged")
+            .exists()
+    );
     assert_eq!(recover(made.directory.path()).unwrap().failures.len(), 0);
 }
 
@@ -289,4 +303,106 @@ fn a_directory_that_is_gone_stays_so_and_nothing_is_lost() {
     assert_eq!(recover(&made.path).unwrap().recovered, 1);
     assert_eq!(lines_of(&log).len(), 2);
     assert!(!made.path.exists());
+}
+
+#[test]
+fn nothing_but_leftovers_is_touched_in_a_directory() {
+    let made = Made::new();
+    let others = ["notes.new", ".notes.pages.new", "report.pages", "1-a.pages"];
+    let others = others.map(|name| made.directory.path().join(name));
+    for path in &others {
+        fs::write(path, "somebody's").unwrap();
+        let file = fs::File::options().write(true).open(path).unwrap();
+        file.set_modified(std::time::UNIX_EPOCH).unwrap();
+    }
+    let report = recover(made.directory.path()).unwrap();
+    assert!(report.is_complete(), "{report:?}");
+    assert!(others.iter().all(|path| path.exists()));
+    // Nor where somebody takes it for one.
+    assert_eq!(recover(&others[2]).unwrap().failures.len(), 1);
+    assert!(others[2].exists());
+}
+
+#[test]
+fn what_a_process_left_while_it_started_goes_after_a_while() {
+    let made = Made::new();
+    let name = ".7-00000000000000aa.pages.new";
+    let unfinished = made.directory.path().join(name);
+    fs::write(&unfinished, "").unwrap();
+    recover(made.directory.path()).unwrap();
+    assert!(unfinished.exists());
+    let file = fs::File::options().write(true).open(&unfinished).unwrap();
+    file.set_modified(std::time::UNIX_EPOCH).unwrap();
+    recover(made.directory.path()).unwrap();
+    assert!(!unfinished.exists());
+}
+
+#[test]
+fn nothing_is_looked_for_where_a_link_leads_to() {
+    let made = Made::new();
+    let other = tempfile::tempdir().unwrap();
+    let link = other.path().join("offloop");
+    std::os::unix::fs::symlink(made.directory.path(), &link).unwrap();
+    assert_eq!(super::directory::files_in(&link).unwrap().len(), 0);
+    // Unless its user says so.
+    assert!(recover(&link).unwrap().is_complete());
+    assert!(!made.path.exists());
+}
+
+#[test]
+fn a_leftover_has_one_claim_by_whatever_path_it_is_found() {
+    let made = Made::new();
+    let leftover = claimed(&made);
+    let directory = made.directory.path();
+    let detour = directory.join("..").join(directory.file_name().unwrap());
+    let detour = detour.join(made.path.file_name().unwrap());
+    let Claim::Ours(same) = claim::claim(&detour).unwrap() else {
+        panic!("it is ours");
+    };
+    assert!(Arc::ptr_eq(&leftover, &same));
+}
+
+/// What a sink's writer does with what was left for it.
+fn replay(made: &Made) -> Replay {
+    let directories = vec![made.directory.path().to_owned()];
+    Replay::new(&made.log, directories, Complaints::default())
+}
+
+#[test]
+fn who_recovers_a_share_does_so_alone() {
+    let mut made = Made::new();
+    made.page(0, 1, &[1, 2, 3], 0);
+    let mut replay = replay(&made);
+    let (mut lines, mut batch) = (lines(), Batch::default());
+    assert_eq!(replay.fill(&mut lines, &mut batch), Next::Batch);
+    let report = recover(&made.path).unwrap();
+    assert_eq!((report.recovered, report.in_use), (0, 1), "{report:?}");
+    fs::write(&made.log, batch.rest()).unwrap();
+    batch.clear();
+    assert_eq!(replay.fill(&mut lines, &mut batch), Next::Nothing);
+    assert_eq!(made.numbers(), [1, 2, 3]);
+    assert!(!made.path.exists());
+}
+
+#[test]
+fn a_writer_opens_one_leftover_after_the_other() {
+    let mut made = Made::new();
+    made.page(0, 1, &[1], 0);
+    for number in 0..20 {
+        let name = format!("2-{number:016x}.pages");
+        fs::copy(&made.path, made.path.with_file_name(name)).unwrap();
+    }
+    let mut replay = replay(&made);
+    let mut batch = Batch::default();
+    assert_eq!(replay.fill(&mut lines(), &mut batch), Next::Batch);
+    let is_leftover = |open: fs::DirEntry| {
+        let open = fs::read_link(open.path()).unwrap_or_default();
+        open.starts_with(made.directory.path()) && open != made.path
+    };
+    let open = fs::read_dir("/proc/self/fd").unwrap().flatten();
+    assert!(
+        open.filter_map(|open| is_leftover(open).then_some(()))
+            .count()
+            <= 1
+    );
 }

@@ -3,10 +3,10 @@
 #![expect(unsafe_code, reason = "a file is used as memory")]
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{Ordering, compiler_fence};
 
-use super::layout::{BATCH_BYTES_MAX, PlaceCopy, Position, journal};
-use super::mapped::{Mapped, STEP_BYTES};
+use super::{Mapped, STEP_BYTES};
+use crate::channel::arena::layout::{BATCH_BYTES_MAX, PlaceCopy, Position, journal};
 use crate::sink::Place;
 
 /// What a batch of the usual size takes: it is full at 64 KiB, and ends with a line.
@@ -27,7 +27,7 @@ pub(crate) struct Journal {
 
 impl Journal {
     /// Opens the journal of the sink at `place`, if that has one and there is room for it.
-    pub(super) fn open(arena: &Arc<Mapped>, place: usize) -> Option<Self> {
+    pub(crate) fn open(arena: &Arc<Mapped>, place: usize) -> Option<Self> {
         let place = u32::try_from(place).ok()?;
         let layout = arena.layout();
         if layout.journals() <= place {
@@ -99,6 +99,8 @@ impl Journal {
     /// Forgets the batch: all of it is written, and the positions are noted in the pages.
     pub(crate) fn clear(&mut self) {
         self.put(journal::STATE, journal::EMPTY);
+        // The next batch overwrites this one, and not before it is forgotten: see `Mapped::label`.
+        compiler_fence(Ordering::SeqCst);
     }
 
     fn put(&self, offset: usize, value: u64) {

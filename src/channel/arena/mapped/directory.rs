@@ -6,7 +6,7 @@ use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
-use super::Refusal;
+use crate::channel::arena::Refusal;
 
 const TMPFS_MAGIC: i64 = 0x0102_1994;
 
@@ -16,7 +16,12 @@ const MODE: Mode = Mode::RWXU;
 /// Directories where files of pages may lie, the best one first. Reads the environment.
 pub(crate) fn candidates() -> Vec<PathBuf> {
     let of_session = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
-    let of_session = of_session.filter(|directory| directory.is_absolute());
+    // Started as another user, a program may have the variable of the one who started it: that one
+    // could put anything into the place of what is made there.
+    let is_own = |directory: &PathBuf| {
+        rustix::fs::stat(directory).is_ok_and(|found| found.st_uid == geteuid().as_raw())
+    };
+    let of_session = of_session.filter(|directory| directory.is_absolute() && is_own(directory));
     let of_system = PathBuf::from(format!("/dev/shm/offloop-{}", geteuid().as_raw()));
     let of_session = of_session.map(|directory| directory.join("offloop"));
     of_session.into_iter().chain([of_system]).collect()
