@@ -18,6 +18,7 @@ use super::plan::FilePlan;
 use super::regular::Regular;
 use super::sync::{Unsynced, directories_to_change};
 use super::warnings::Warnings;
+use crate::channel::sync::Instant;
 use crate::error::Error;
 use crate::sink::descriptor::{LineWriter, wait_for_room};
 use crate::sink::{Place, Sink};
@@ -212,6 +213,7 @@ impl Sink for FileSink {
             // Somebody may wait for the file to appear. Should that fail, the next write tells.
             let _ = self.tend_regular(written);
         }
+        self.unsynced.tend(Instant::now);
         let warnings = self.warnings.take().into_iter();
         warnings
             .chain(self.care.complaints())
