@@ -52,6 +52,8 @@ impl Sink {
     /// A file that somebody renames, removes or replaces is noticed with the next record, which goes
     /// to the file that the path names by then; one that is missing for 100 ms is created. If the
     /// directory is gone it is created, too. A file that somebody truncates goes on at its new end.
+    /// A program that gives up its privileges goes on in the file that it has open, as long as that
+    /// need not be opened anew.
     ///
     /// A symbolic link in place of the file is followed if it belongs to this user or root and lies
     /// in a directory that is not writable for everybody. A FIFO is opened once it has a reader;

@@ -74,6 +74,9 @@ impl Regular {
         match fs::metadata(path) {
             Ok(found) if (found.dev(), found.ino()) == (self.device, self.inode) => Named::This,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Named::Nothing,
+            // A program that has given up its privileges may not even look, nor open the file anew:
+            // it keeps what it has.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Named::This,
             // Whatever it is: opening it will tell.
             _ => Named::Another,
         }
