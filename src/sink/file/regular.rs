@@ -118,11 +118,18 @@ impl Regular {
         }
     }
 
-    /// Sees to it that the file, which has this length, ends with a whole line.
-    pub(super) fn mend(&mut self, path: &Path, len: u64) -> io::Result<()> {
+    /// Sees to it that the file, which has this length, ends with a whole line. Says how long it is
+    /// then.
+    pub(super) fn mend(&mut self, path: &Path, len: u64) -> io::Result<u64> {
+        // The rule, and a call of the system less.
         if self.left == Left::Whole(len) {
-            return Ok(());
+            return Ok(len);
         }
+        self.end_line(path)?;
+        self.len()
+    }
+
+    fn end_line(&mut self, path: &Path) -> io::Result<()> {
         if self.cut().is_err() {
             // An append-only file cannot be cut. The line stays torn, and is written whole below.
             self.left = Left::Unknown;
@@ -155,7 +162,7 @@ impl Regular {
         Ok(())
     }
 
-    pub(super) fn len(&self) -> io::Result<u64> {
+    fn len(&self) -> io::Result<u64> {
         self.file.metadata().map(|metadata| metadata.len())
     }
 

@@ -22,11 +22,10 @@ impl FileSink {
         lines: &[u8],
         note: &mut dyn FnMut(Place),
     ) -> io::Result<Option<usize>> {
-        self.with_regular(|sink, regular, file| {
+        self.with_regular(|sink, regular, file, len| {
             if sink.ending.is_over(file, rotation::now()) && sink.end(file) {
                 return Ok(None);
             }
-            let len = regular.len()?;
             sink.unsynced.wrote();
             match sink.ending.fitting(len, lines) {
                 0 if sink.end(file) => Ok(None),
@@ -38,7 +37,7 @@ impl FileSink {
 
     /// Ends the file, if it is to end whether or not there is anything to write.
     fn end_if_over(&mut self) -> io::Result<Option<()>> {
-        self.with_regular(|sink, _, file| {
+        self.with_regular(|sink, _, file, _| {
             let has_ended = sink.ending.is_over(file, rotation::now()) && sink.end(file);
             Ok((!has_ended).then_some(()))
         })
@@ -60,11 +59,12 @@ impl FileSink {
         }
     }
 
-    /// Does `part` with the regular file that is open, and as it is, under its lock. If the path does
-    /// not name it any more, or `part` returns `None`, the file is closed.
+    /// Does `part` with the regular file that is open, under its lock: as it was found, and with the
+    /// length that it has now that it ends with a whole line. If the path does not name it any more,
+    /// or `part` returns `None`, the file is closed.
     fn with_regular<T>(
         &mut self,
-        part: impl FnOnce(&mut Self, &mut Regular, &Metadata) -> io::Result<Option<T>>,
+        part: impl FnOnce(&mut Self, &mut Regular, &Metadata, u64) -> io::Result<Option<T>>,
     ) -> io::Result<Option<T>> {
         let Some(Active::Regular(mut regular)) = self.active.take() else {
             return Ok(None);
@@ -80,7 +80,7 @@ impl FileSink {
     fn with_locked<T>(
         &mut self,
         regular: &mut Regular,
-        part: impl FnOnce(&mut Self, &mut Regular, &Metadata) -> io::Result<Option<T>>,
+        part: impl FnOnce(&mut Self, &mut Regular, &Metadata, u64) -> io::Result<Option<T>>,
     ) -> io::Result<Option<T>> {
         let file = Arc::clone(regular.file());
         let lock = match self.lock_patience.lock(&file) {
@@ -99,8 +99,8 @@ impl FileSink {
             ));
         }
         let metadata = file.metadata()?;
-        regular.mend(&self.plan.path, metadata.len())?;
-        part(self, regular, &metadata)
+        let len = regular.mend(&self.plan.path, metadata.len())?;
+        part(self, regular, &metadata, len)
     }
 
     /// Whether the path names another file, or has named none for a while.
