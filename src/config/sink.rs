@@ -290,7 +290,9 @@ impl Sink {
     /// lines since the last sync once more, and another record (`end of lines written again`).
     /// Between these two, and nowhere else, a line may stand that another file has as well.
     /// With `Never`, lines are not kept, so there are none to write again. Whoever waits for
-    /// one of these lines to be on the disk is given an error.
+    /// one of these lines to be on the disk is given an error. Where files cannot be renamed, since
+    /// the directory is read-only or the file is mounted on its own, all of that is written to the
+    /// same file after a second, and is [said](crate::Builder::on_error).
     ///
     /// A sink without a disk of its own does not care: standard output, a FIFO, a writer, memory.
     ///

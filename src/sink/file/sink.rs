@@ -40,6 +40,7 @@ pub(in crate::sink) struct FileSink {
     care: OldFilesCare,
     lock_patience: Patience,
     missing_patience: Patience,
+    aside_patience: Patience,
     warnings: Warnings,
 }
 
@@ -89,6 +90,7 @@ impl FileSink {
             care: OldFilesCare::new(plan.care),
             lock_patience: Patience::default(),
             missing_patience: Patience::default(),
+            aside_patience: Patience::default(),
             warnings: Warnings::default(),
         }
     }

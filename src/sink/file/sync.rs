@@ -17,7 +17,9 @@
 //!
 //! The system tells of a write that failed once, and then takes the lost pages for clean: the next
 //! fdatasync on the file would succeed, and lie. So nothing more is written to it. It is set aside
-//! under the name of an old file, and the sink goes on in a new one under its own name.
+//! under the name of an old file, and the sink goes on in a new one under its own name. Where files
+//! cannot be renamed, it goes on in the same one: what is written there once more, at another place,
+//! is new to the system, and the next sync tells the truth about it.
 
 use std::collections::VecDeque;
 use std::fs::File;

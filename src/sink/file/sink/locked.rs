@@ -14,6 +14,9 @@ use crate::sink::file::rotation;
 /// How long others have to put a file where there is none.
 const MISSING_MAX: Duration = Duration::from_millis(100);
 
+/// How long to try to set a file aside whose sync failed.
+const ASIDE_MAX: Duration = Duration::from_secs(1);
+
 impl FileSink {
     /// Appends lines to the regular file that is open. `None` if the path does not name it any
     /// more, or if it has just ended: it is closed then.
@@ -143,18 +146,29 @@ impl FileSink {
     }
 
     /// Sees to it that a file whose sync failed is not written to: it is set aside, under its lock,
-    /// with the name of an old one.
+    /// with the name of an old one. If that cannot be, the file goes on after a while: what is
+    /// written to it from now on is as likely to get to the disk as in any other file, and a log that
+    /// stands still helps nobody.
     pub(super) fn leave_untrusted(&mut self) -> io::Result<()> {
         if !self.unsynced.is_untrusted() {
             return Ok(());
         }
         if let Some(Active::Regular(regular)) = &self.active {
             let _lock = self.lock_patience.lock(regular.file())?;
-            if regular.named_by(&self.plan.path) == Named::This {
-                ending::set_aside(&self.plan.path, &regular.file().metadata()?)?;
+            if regular.named_by(&self.plan.path) == Named::This
+                && let Err(error) = ending::set_aside(&self.plan.path, &regular.file().metadata()?)
+            {
+                if !self.aside_patience.is_over(ASIDE_MAX) {
+                    return Err(error);
+                }
+                let name = &self.name;
+                self.warnings
+                    .add(format!("set aside {name}: {error}; it goes on"));
             }
         }
+        self.care.file_ended();
         self.active = None;
+        self.aside_patience.renew();
         self.unsynced.begin_trusted();
         Ok(())
     }
