@@ -20,6 +20,7 @@ use rustix::fs::ftruncate;
 use rustix::io::{Errno, retry_on_intr};
 use rustix::process::{Resource, getrlimit};
 
+use crate::fork::OwnFile;
 use crate::sink::Place;
 
 /// Called with the path and the file, whose lock is held, when it ends within a line. Whoever
@@ -29,7 +30,7 @@ pub(crate) static TORN_TAIL: OnceLock<fn(&Path, &File)> = OnceLock::new();
 /// A regular file, and how this sink left it.
 #[derive(Debug)]
 pub(super) struct Regular {
-    file: Arc<File>,
+    file: Arc<OwnFile>,
     device: u64,
     inode: u64,
     left: Left,
@@ -57,7 +58,7 @@ pub(super) enum Named {
 impl Regular {
     pub(super) fn new(file: File, metadata: &Metadata) -> Regular {
         Regular {
-            file: Arc::new(file),
+            file: Arc::new(OwnFile::new(file)),
             device: metadata.dev(),
             inode: metadata.ino(),
             left: Left::Unknown,
@@ -65,7 +66,7 @@ impl Regular {
     }
 
     /// The file, so that its lock can be held while the rest changes.
-    pub(super) fn file(&self) -> &Arc<File> {
+    pub(super) fn file(&self) -> &Arc<OwnFile> {
         &self.file
     }
 
@@ -154,7 +155,7 @@ impl Regular {
             return Ok(());
         };
         if self.len()? == len {
-            retry_on_intr(|| ftruncate(&*self.file, whole_len))?;
+            retry_on_intr(|| ftruncate(&**self.file, whole_len))?;
             self.left = Left::Whole(whole_len);
         } else {
             self.left = Left::Unknown;

@@ -200,7 +200,7 @@ impl Sink for FileSink {
 
     fn sync(&mut self) -> io::Result<()> {
         let active = match &self.active {
-            Some(Active::Regular(regular)) => Some(&**regular.file()),
+            Some(Active::Regular(regular)) => Some(&***regular.file()),
             Some(Active::Stream(_)) | None => None,
         };
         self.unsynced.sync(active)

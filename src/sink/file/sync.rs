@@ -31,6 +31,7 @@ use std::time::Duration;
 use rustix::io::Errno;
 
 use crate::channel::sync::Instant;
+use crate::fork::OwnFile;
 
 /// As many files as this are left without being synced. One more, and the oldest is synced first.
 const LEFT_MAX: usize = 8;
@@ -41,7 +42,7 @@ const LEFT_FOR: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
 struct Left {
-    file: Arc<File>,
+    file: Arc<OwnFile>,
     at: Instant,
 }
 
@@ -81,7 +82,7 @@ impl Unsynced {
 
     /// Takes the active file, which the sink leaves for another one. It must be a regular file: it
     /// stays open until it is synced.
-    pub(super) fn leave(&mut self, file: Arc<File>) {
+    pub(super) fn leave(&mut self, file: Arc<OwnFile>) {
         if !std::mem::take(&mut self.is_written) {
             return;
         }
@@ -237,7 +238,7 @@ mod tests {
             let mut unsynced = Unsynced::default();
             for _ in 0..files {
                 unsynced.wrote();
-                unsynced.leave(Arc::new(failing(&path)));
+                unsynced.leave(Arc::new(OwnFile::new(failing(&path))));
             }
             assert!(unsynced.left.len() <= LEFT_MAX);
             let active = File::create(directory.path().join("active")).unwrap();
@@ -253,7 +254,7 @@ mod tests {
     #[cfg(target_os = "linux")]
     fn a_file_that_was_left_is_closed_after_a_while_and_what_came_of_it_is_told_by_the_next_sync() {
         let directory = tempdir().unwrap();
-        let old = Arc::new(failing(&directory.path().join("app.1.jsonl")));
+        let old = Arc::new(OwnFile::new(failing(&directory.path().join("app.1.jsonl"))));
         let mut unsynced = Unsynced::default();
         unsynced.wrote();
         unsynced.leave(Arc::clone(&old));
@@ -273,9 +274,8 @@ mod tests {
         let mut unsynced = Unsynced::default();
         unsynced.opened(&path);
         unsynced.wrote();
-        unsynced.leave(Arc::new(
-            File::create(directory.path().join("old")).unwrap(),
-        ));
+        let old = File::create(directory.path().join("old")).unwrap();
+        unsynced.leave(Arc::new(OwnFile::new(old)));
         let active = File::create(&path).unwrap();
         unsynced.opened(&path);
         unsynced.sync(Some(&active)).unwrap();
