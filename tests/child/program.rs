@@ -8,6 +8,7 @@
 #![expect(clippy::print_stdout, reason = "stdout is how it answers the test")]
 #![expect(clippy::unwrap_used, reason = "a test program fails by panicking")]
 
+mod anomaly;
 mod exits;
 mod forks;
 mod recovery;
@@ -35,6 +36,8 @@ fn main() {
     let directory = Path::new(directory);
     match (*scenario, rest) {
         ("survive", [logger, ending, disk]) => survive::run(directory, logger, ending, disk),
+        ("anomaly", [kind]) => anomaly::run(directory, kind),
+        ("anomaly-recover", [kind]) => anomaly::recover(directory, kind),
         ("log-on", [threads]) => recovery::log_on(directory, threads.parse().unwrap()),
         ("restart", []) => recovery::restart(directory),
         ("next-start", []) => recovery::next_start(directory),

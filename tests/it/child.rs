@@ -76,6 +76,11 @@ pub(crate) struct Ended {
     runtime: TempDir,
 }
 
+/// The program, for who starts it in his own way.
+pub(crate) fn program() -> &'static Path {
+    &PROGRAM
+}
+
 /// Runs a scenario to its end.
 pub(crate) fn run(scenario: &[&str]) -> Ended {
     start(&PROGRAM, scenario).end()

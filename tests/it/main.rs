@@ -6,6 +6,8 @@
 )]
 
 mod allocator;
+#[cfg(target_os = "linux")]
+mod anomaly;
 mod audit;
 mod capture;
 mod child;
@@ -14,11 +16,15 @@ mod crash_safe;
 mod durable;
 mod exits;
 mod failing;
+#[cfg(target_os = "linux")]
+mod faults;
 mod files;
 mod flush;
 mod forks;
 mod hostile;
 mod hot_path;
+#[cfg(target_os = "linux")]
+mod kills;
 mod log_files;
 mod logrotate;
 mod order;

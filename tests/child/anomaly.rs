@@ -1,0 +1,118 @@
+//! A program whose system calls fail, or of which one is its last.
+//!
+//! What it says goes to a file beside the log, by positioned writes: so the plain ones and what
+//! lies in the log's directory are the library's alone, and can be chosen by who makes them fail.
+
+use std::fs::{self, DirEntry, File};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use offloop::{Builder, Compression, Guard, Rotation, Sink, SyncPolicy};
+use serde_json::json;
+
+use crate::{IMPATIENCE, PATIENCE};
+
+const RECORDS: u64 = 200;
+
+/// So many records come at once; then everything is written before the next.
+const BURST: u64 = 10;
+
+/// The log ends that often that a few bursts fill a file.
+const FILE_BYTES: u64 = 3_000;
+
+fn builder(directory: &Path, kind: &str) -> Builder {
+    let sink = Sink::file(directory.join("logs/app.jsonl"));
+    let sink = sink.rotation(Rotation::on_demand().at_bytes(FILE_BYTES));
+    let sink = match kind {
+        "plain" => sink,
+        "synced" => sink.sync(SyncPolicy::AtLevel(tracing::Level::WARN)),
+        "compressed" => sink.compression(Compression::Gzip),
+        _ => panic!("no such kind: {kind}"),
+    };
+    let builder = offloop::builder().sink(sink).budget(1 << 20);
+    builder.crash_safe(true).exit_timeout(IMPATIENCE)
+}
+
+/// Logs numbered records, acknowledges each of them once it was accepted, and says how it ended.
+pub(crate) fn run(directory: &Path, kind: &str) {
+    let said = Arc::new(Mutex::new(Vec::new()));
+    let heard = Arc::clone(&said);
+    let builder = builder(directory, kind).on_error(move |complaint| {
+        let mut said = heard.lock().unwrap_or_else(PoisonError::into_inner);
+        said.push(complaint.to_owned());
+    });
+    let answers = File::create(directory.join("answers")).unwrap();
+    // The trace shows what came before offloop.
+    let _ = rustix::process::getppid();
+    let outcome = match builder.init() {
+        Err(error) => json!({ "refused": error.to_string() }),
+        Ok(guard) => {
+            log_and_acknowledge(&guard, &answers);
+            if kind == "compressed" {
+                wait_for_compression(directory);
+            }
+            end(&guard)
+        }
+    };
+    let said = said.lock().unwrap_or_else(PoisonError::into_inner);
+    let answer = json!({ "outcome": outcome, "said": *said }).to_string();
+    // Behind the number of records that were acknowledged.
+    answers.write_all_at(answer.as_bytes(), 8).unwrap();
+}
+
+fn log_and_acknowledge(guard: &Guard, answers: &File) {
+    for number in 0..RECORDS {
+        if number % 40 == 0 {
+            tracing::warn!(process = 0, number, "record");
+        } else {
+            tracing::info!(process = 0, number, "record");
+        }
+        // Where that fails, too, less is claimed than was accepted.
+        let _ = answers.write_at(&(number + 1).to_le_bytes(), 0);
+        if number % BURST == BURST - 1 {
+            let _ = guard.flush(IMPATIENCE);
+        }
+    }
+}
+
+/// Waits until one file is left that is not compressed, or for as long as that takes where nothing
+/// fails.
+fn wait_for_compression(directory: &Path) {
+    let deadline = Instant::now() + IMPATIENCE * 10;
+    // Written so that it is not taken for one of the library's calls.
+    let logs = directory.join("./logs");
+    let is_plain = |entry: io::Result<DirEntry>| {
+        entry.is_ok_and(|entry| entry.path().extension().is_some_and(|end| end == "jsonl"))
+    };
+    let is_done = || {
+        let entries = fs::read_dir(&logs);
+        entries.is_ok_and(|entries| entries.map(is_plain).filter(|is_plain| *is_plain).count() <= 1)
+    };
+    while !is_done() && Instant::now() < deadline {
+        // The thread that compresses has the lowest priority.
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn end(guard: &Guard) -> serde_json::Value {
+    let report = guard.shutdown(IMPATIENCE * 5);
+    let stats = guard.stats();
+    let sink = &stats.sinks[0];
+    json!({
+        "accepted": stats.accepted.total(),
+        "written": sink.written.total(),
+        "lost": sink.lost.total(),
+        "waiting": sink.waiting,
+        "pending": report.pending,
+    })
+}
+
+/// Starts once more, and ends once everything is written.
+pub(crate) fn recover(directory: &Path, kind: &str) {
+    let guard = builder(directory, kind).init().unwrap();
+    assert!(guard.shutdown(PATIENCE).is_complete());
+}
