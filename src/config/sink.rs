@@ -51,7 +51,10 @@ impl Sink {
     ///
     /// A file that somebody renames, removes or replaces is noticed with the next record, which goes
     /// to the file that the path names by then; one that is missing for 100 ms is created. If the
-    /// directory is gone it is created, too. A file that somebody truncates goes on at its new end.
+    /// directory is gone it is created, too. A file that somebody truncates goes on at its new end;
+    /// what logrotate's `copytruncate` copies may end within a line, and what is written between its
+    /// copy and its truncation is lost, as ever.
+    ///
     /// A program that gives up its privileges goes on in the file that it has open, as long as that
     /// need not be opened anew.
     ///
