@@ -2,15 +2,20 @@
 //!
 //! After `fork` the child has a copy of everything but the threads: of the writers, only their
 //! locks and half-done work are left. So nothing of a pipeline is used in a child; it gets fresh
-//! ones (see [`crate::pipeline`]), and recognises the old ones by their generation.
+//! ones (see [`crate::pipeline`]), and recognises the old ones by their generation. The parent's log
+//! files are closed there, see [`OwnFile`].
 
 #![expect(
     unsafe_code,
     reason = "a fork handler is registered with the C library"
 )]
 
+mod own_file;
+
 use std::sync::Once;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+pub(crate) use self::own_file::OwnFile;
 
 static GENERATION: AtomicU64 = AtomicU64::new(0);
 
@@ -28,7 +33,8 @@ pub(crate) fn watch() {
     #[cfg(not(miri))]
     WATCH.call_once(|| {
         // SAFETY: the handler must be callable in a forked child at any time, so it must be
-        // async-signal-safe. It only adds to an atomic. It stays loaded as long as this code.
+        // async-signal-safe. It only uses atomics, `fstat` and `close`. It stays loaded as long
+        // as this code.
         unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
     });
     #[cfg(miri)]
@@ -38,4 +44,5 @@ pub(crate) fn watch() {
 #[cfg(not(miri))]
 extern "C" fn in_child() {
     GENERATION.fetch_add(1, Ordering::Relaxed);
+    own_file::close_all();
 }

@@ -244,7 +244,8 @@ impl Guard {
     /// the name of an old one, and the next record goes to a new file. What was logged before the
     /// call is in the old one.
     ///
-    /// Returns at once; [`flush`](Guard::flush) returns once it is done.
+    /// Returns at once; [`flush`](Guard::flush) returns once it is done, unless another process has
+    /// the lock of the file at that moment: then it is done a little later.
     ///
     /// Where processes share a file, one of them asks for it.
     ///

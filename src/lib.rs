@@ -28,8 +28,8 @@
 //!
 //! | class | reached | survives |
 //! |---|---|---|
-//! | memory | when the log call returns | the end of `main`, `exit`, a panic, SIGTERM with a handler |
-//! | process | once it is written: [`Guard::flush`], by itself within milliseconds | whatever ends the process: SIGKILL, abort, the OOM killer |
+//! | memory | when the log call returns | the end of `main`, `exit`, a panic, a fork, SIGTERM with a handler |
+//! | process | when the log call returns, if the sink is a file and the system has a tmpfs: see [`Builder::crash_safe`]; otherwise once it is written, by itself within milliseconds, or after [`Guard::flush`] | whatever ends the process: SIGKILL, abort, the OOM killer |
 //! | disk | after [`Guard::flush_durable`], [`audit!`], or by itself as a [`SyncPolicy`] says | a system crash, a power cut |
 //!
 //! Only sinks that are files reach the last class. A disk that fails a sync is not believed again:

@@ -13,6 +13,10 @@ use crate::sink::{Every, RotationRules, Schedule, Zone};
 /// the files ended, whatever the clock does. Every file holds whole records. An empty file does
 /// not end.
 ///
+/// A file that cannot be renamed goes on: its directory is read-only, its path is a symbolic link, it
+/// is mounted on its own, or its name has no room for some 20 bytes more. That is
+/// [said](crate::Builder::on_error) once, and tried again every 10 s.
+///
 /// Times of day are those of UTC, unless a zone was chosen with `in_zone`. Names are in UTC (`Z`)
 /// in any case, since a local time comes twice when daylight saving ends.
 ///

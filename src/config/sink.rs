@@ -51,7 +51,12 @@ impl Sink {
     ///
     /// A file that somebody renames, removes or replaces is noticed with the next record, which goes
     /// to the file that the path names by then; one that is missing for 100 ms is created. If the
-    /// directory is gone it is created, too. A file that somebody truncates goes on at its new end.
+    /// directory is gone it is created, too. A file that somebody truncates goes on at its new end;
+    /// what logrotate's `copytruncate` copies may end within a line, and what is written between its
+    /// copy and its truncation is lost, as ever.
+    ///
+    /// A program that gives up its privileges goes on in the file that it has open, as long as that
+    /// need not be opened anew.
     ///
     /// A symbolic link in place of the file is followed if it belongs to this user or root and lies
     /// in a directory that is not writable for everybody. A FIFO is opened once it has a reader;
@@ -288,7 +293,9 @@ impl Sink {
     /// lines since the last sync once more, and another record (`end of lines written again`).
     /// Between these two, and nowhere else, a line may stand that another file has as well.
     /// With `Never`, lines are not kept, so there are none to write again. Whoever waits for
-    /// one of these lines to be on the disk is given an error.
+    /// one of these lines to be on the disk is given an error. Where files cannot be renamed, since
+    /// the directory is read-only or the file is mounted on its own, all of that is written to the
+    /// same file after a second, and is [said](crate::Builder::on_error).
     ///
     /// A sink without a disk of its own does not care: standard output, a FIFO, a writer, memory.
     ///

@@ -291,3 +291,21 @@ fn a_file_that_cannot_be_set_aside_is_not_written_to_until_it_can() {
     assert_eq!(numbers(&own(traced.active())), (0..20).collect::<Vec<_>>());
     assert_eq!(traced.set_aside().len(), 1);
 }
+
+#[test]
+fn a_file_that_can_never_be_set_aside_goes_on_with_every_line_written_again() {
+    let faults = ["fdatasync:error=EIO:when=1", "renameat2:error=EACCES"];
+    let traced = traced(&faults, || {
+        let guard = into_file(SELDOM).init().unwrap();
+        log(0..10);
+        assert!(guard.flush_durable(PATIENCE).is_err());
+        log(10..20);
+        guard.flush_durable(PATIENCE).unwrap();
+    });
+    let Some(traced) = traced else { return };
+    assert!(traced.set_aside().is_empty());
+    let expected: Vec<_> = (0..10).chain(0..20).collect();
+    assert_eq!(numbers(&own(traced.active())), expected);
+    let said = "Permission denied (os error 13); it goes on";
+    assert_eq!(traced.stderr.matches(said).count(), 1, "{}", traced.stderr);
+}

@@ -88,6 +88,15 @@ fn workers_forked_ahead_write_side_by_side_into_one_file() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn a_child_keeps_no_log_file_of_its_parent_open() {
+    let ended = child::run(&["fork-silent"]);
+    ended.assert_success();
+    assert_eq!(ended.answers("open"), [0]);
+    assert_is_range(&ended.numbers_by_process()[&PARENT], 2, "the parent");
+}
+
+#[test]
 fn a_child_forked_in_a_blocking_task_writes_its_records() {
     let ended = child::run(&["fork-in-task"]);
     ended.assert_success();

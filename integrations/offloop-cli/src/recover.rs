@@ -7,7 +7,7 @@ use offloop::{Error, Leftover, RecoveryReport};
 use serde_json::{Value, json};
 
 use crate::arguments::Recover;
-use crate::tell::count;
+use crate::tell::{count, harmless};
 use crate::{Outcome, tell};
 
 pub(crate) fn run(arguments: &Recover) -> Outcome {
@@ -70,6 +70,7 @@ fn leftover_as_json(leftover: &Leftover) -> Value {
 fn leftover_as_text(leftover: &Leftover) -> String {
     let state = if leftover.is_alive { "alive" } else { "dead" };
     let program = leftover.program.as_deref().unwrap_or("unknown program");
+    let program = harmless(program);
     let mut text = format!(
         "{}\n  process {} ({program}), {state}, started {}",
         leftover.path.display(),
@@ -77,7 +78,7 @@ fn leftover_as_text(leftover: &Leftover) -> String {
         ago(leftover.started)
     );
     if let Some(panic) = &leftover.panic {
-        text += &format!("\n  ended by a panic: {panic}");
+        text += &format!("\n  ended by a panic: {}", harmless(panic));
     }
     for sink in &leftover.sinks {
         let waiting = count(sink.waiting, "record");
@@ -97,15 +98,20 @@ fn ago(time: SystemTime) -> String {
     format!("{} ago", count(number, unit))
 }
 
+/// One path that cannot be read does not keep the others from being recovered.
 fn recover(arguments: &Recover) -> Result<Outcome, Error> {
     let mut sum = RecoveryReport::default();
+    let mut is_all_read = true;
     for path in paths(arguments)? {
-        let report = offloop::recover(path)?;
-        sum.recovered += report.recovered;
-        sum.unreadable += report.unreadable;
-        sum.in_use += report.in_use;
-        sum.processes.extend(report.processes);
-        sum.failures.extend(report.failures);
+        match offloop::recover(&path) {
+            Ok(report) => add(&mut sum, report),
+            // Listed a moment ago, and recovered since by somebody else.
+            Err(_) if arguments.paths.is_empty() && !path.exists() => {}
+            Err(error) => {
+                tell::trouble(error);
+                is_all_read = false;
+            }
+        }
     }
     sum.failures.iter().for_each(tell::trouble);
     if arguments.json {
@@ -113,11 +119,19 @@ fn recover(arguments: &Recover) -> Result<Outcome, Error> {
     } else {
         tell::answer(report_as_text(&sum));
     }
-    Ok(if sum.is_complete() {
-        Outcome::Whole
-    } else {
-        Outcome::Wanting
+    Ok(match (is_all_read, sum.is_complete()) {
+        (false, _) => Outcome::Failed,
+        (true, false) => Outcome::Wanting,
+        (true, true) => Outcome::Whole,
     })
+}
+
+fn add(sum: &mut RecoveryReport, report: RecoveryReport) {
+    sum.recovered += report.recovered;
+    sum.unreadable += report.unreadable;
+    sum.in_use += report.in_use;
+    sum.processes.extend(report.processes);
+    sum.failures.extend(report.failures);
 }
 
 fn paths(arguments: &Recover) -> Result<Vec<PathBuf>, Error> {

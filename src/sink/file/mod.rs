@@ -15,6 +15,9 @@
 //! So a file that was renamed or removed is noticed with the next batch, and every file holds
 //! whole lines, whoever else writes, fails or dies.
 //!
+//! Where the program may not look any more, since it has given up its privileges, it goes on in the
+//! file that it has open.
+//!
 //! A lock that is not free is no room: the drain comes back. If it stays so for a second, that is a
 //! failure like any other, and is reported; records wait for as long as it takes.
 //!

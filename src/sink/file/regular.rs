@@ -20,6 +20,7 @@ use rustix::fs::ftruncate;
 use rustix::io::{Errno, retry_on_intr};
 use rustix::process::{Resource, getrlimit};
 
+use crate::fork::OwnFile;
 use crate::sink::Place;
 
 /// Called with the path and the file, whose lock is held, when it ends within a line. Whoever
@@ -29,7 +30,7 @@ pub(crate) static TORN_TAIL: OnceLock<fn(&Path, &File)> = OnceLock::new();
 /// A regular file, and how this sink left it.
 #[derive(Debug)]
 pub(super) struct Regular {
-    file: Arc<File>,
+    file: Arc<OwnFile>,
     device: u64,
     inode: u64,
     left: Left,
@@ -57,7 +58,7 @@ pub(super) enum Named {
 impl Regular {
     pub(super) fn new(file: File, metadata: &Metadata) -> Regular {
         Regular {
-            file: Arc::new(file),
+            file: Arc::new(OwnFile::new(file)),
             device: metadata.dev(),
             inode: metadata.ino(),
             left: Left::Unknown,
@@ -65,7 +66,7 @@ impl Regular {
     }
 
     /// The file, so that its lock can be held while the rest changes.
-    pub(super) fn file(&self) -> &Arc<File> {
+    pub(super) fn file(&self) -> &Arc<OwnFile> {
         &self.file
     }
 
@@ -74,6 +75,9 @@ impl Regular {
         match fs::metadata(path) {
             Ok(found) if (found.dev(), found.ino()) == (self.device, self.inode) => Named::This,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Named::Nothing,
+            // A program that has given up its privileges may not even look, nor open the file anew:
+            // it keeps what it has.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Named::This,
             // Whatever it is: opening it will tell.
             _ => Named::Another,
         }
@@ -115,11 +119,18 @@ impl Regular {
         }
     }
 
-    /// Sees to it that the file, which has this length, ends with a whole line.
-    pub(super) fn mend(&mut self, path: &Path, len: u64) -> io::Result<()> {
+    /// Sees to it that the file, which has this length, ends with a whole line. Says how long it is
+    /// then.
+    pub(super) fn mend(&mut self, path: &Path, len: u64) -> io::Result<u64> {
+        // The rule, and a call of the system less.
         if self.left == Left::Whole(len) {
-            return Ok(());
+            return Ok(len);
         }
+        self.end_line(path)?;
+        self.len()
+    }
+
+    fn end_line(&mut self, path: &Path) -> io::Result<()> {
         if self.cut().is_err() {
             // An append-only file cannot be cut. The line stays torn, and is written whole below.
             self.left = Left::Unknown;
@@ -144,7 +155,7 @@ impl Regular {
             return Ok(());
         };
         if self.len()? == len {
-            retry_on_intr(|| ftruncate(&*self.file, whole_len))?;
+            retry_on_intr(|| ftruncate(&**self.file, whole_len))?;
             self.left = Left::Whole(whole_len);
         } else {
             self.left = Left::Unknown;
@@ -152,7 +163,7 @@ impl Regular {
         Ok(())
     }
 
-    pub(super) fn len(&self) -> io::Result<u64> {
+    fn len(&self) -> io::Result<u64> {
         self.file.metadata().map(|metadata| metadata.len())
     }
 

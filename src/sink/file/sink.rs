@@ -18,6 +18,7 @@ use super::plan::FilePlan;
 use super::regular::Regular;
 use super::sync::{Unsynced, directories_to_change};
 use super::warnings::Warnings;
+use crate::channel::sync::Instant;
 use crate::error::Error;
 use crate::sink::descriptor::{LineWriter, wait_for_room};
 use crate::sink::{Place, Sink};
@@ -39,6 +40,7 @@ pub(in crate::sink) struct FileSink {
     care: OldFilesCare,
     lock_patience: Patience,
     missing_patience: Patience,
+    aside_patience: Patience,
     warnings: Warnings,
 }
 
@@ -88,6 +90,7 @@ impl FileSink {
             care: OldFilesCare::new(plan.care),
             lock_patience: Patience::default(),
             missing_patience: Patience::default(),
+            aside_patience: Patience::default(),
             warnings: Warnings::default(),
         }
     }
@@ -197,7 +200,7 @@ impl Sink for FileSink {
 
     fn sync(&mut self) -> io::Result<()> {
         let active = match &self.active {
-            Some(Active::Regular(regular)) => Some(&**regular.file()),
+            Some(Active::Regular(regular)) => Some(&***regular.file()),
             Some(Active::Stream(_)) | None => None,
         };
         self.unsynced.sync(active)
@@ -212,6 +215,7 @@ impl Sink for FileSink {
             // Somebody may wait for the file to appear. Should that fail, the next write tells.
             let _ = self.tend_regular(written);
         }
+        self.unsynced.tend(Instant::now);
         let warnings = self.warnings.take().into_iter();
         warnings
             .chain(self.care.complaints())

@@ -6,29 +6,53 @@
 //! were left since then, and the entries by which the active file is found. A file whose name a
 //! power cut takes is as lost as one whose bytes it takes.
 //!
+//! ## Files that were left
+//!
+//! A file that the sink leaves must be synced before it is closed: otherwise nobody would ever
+//! know whether it got to the disk. Nobody waits for that yet, and the system writes it by itself
+//! within half a minute. So it stays open for a while, until its sync costs next to nothing. Not for
+//! ever: what is removed or compressed takes up its room on the disk as long as it is open.
+//!
 //! ## After a failed sync
 //!
 //! The system tells of a write that failed once, and then takes the lost pages for clean: the next
 //! fdatasync on the file would succeed, and lie. So nothing more is written to it. It is set aside
-//! under the name of an old file, and the sink goes on in a new one under its own name.
+//! under the name of an old file, and the sink goes on in a new one under its own name. Where files
+//! cannot be renamed, it goes on in the same one: what is written there once more, at another place,
+//! is new to the system, and the next sync tells the truth about it.
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustix::io::Errno;
 
+use crate::channel::sync::Instant;
+use crate::fork::OwnFile;
+
 /// As many files as this are left without being synced. One more, and the oldest is synced first.
 const LEFT_MAX: usize = 8;
+
+/// A file is left without being synced for so long at most. Linux begins to write what is older
+/// than 30 s, and looks every 5 s.
+const LEFT_FOR: Duration = Duration::from_secs(60);
+
+#[derive(Debug)]
+struct Left {
+    file: Arc<OwnFile>,
+    at: Instant,
+}
 
 /// What is not on the disk yet, of one file sink.
 #[derive(Debug, Default)]
 pub(super) struct Unsynced {
     /// Whether the active file was written to since the last sync.
     is_written: bool,
-    /// Files that were written to, and that the sink has left since.
-    left: Vec<Arc<File>>,
+    /// Files that were written to, and that the sink has left since. The oldest first.
+    left: VecDeque<Left>,
     /// Directories that may have entries on the way to the active file which are not synced.
     directories: Vec<PathBuf>,
     /// What a sync found that nobody had asked for yet.
@@ -58,41 +82,61 @@ impl Unsynced {
 
     /// Takes the active file, which the sink leaves for another one. It must be a regular file: it
     /// stays open until it is synced.
-    pub(super) fn leave(&mut self, file: Arc<File>) {
+    pub(super) fn leave(&mut self, file: Arc<OwnFile>) {
         if !std::mem::take(&mut self.is_written) {
             return;
         }
-        if LEFT_MAX <= self.left.len()
-            && let Err(error) = sync_data(&self.left.remove(0))
-        {
-            self.found.get_or_insert(error);
+        if LEFT_MAX <= self.left.len() {
+            self.sync_oldest_left();
         }
-        self.left.push(file);
+        let at = Instant::now();
+        self.left.push_back(Left { file, at });
     }
 
     /// Syncs the files that were left, and closes them. What comes of it, the next sync tells.
     pub(super) fn sync_left(&mut self) {
-        for file in self.left.drain(..) {
-            if let Err(error) = sync_data(&file) {
-                self.found.get_or_insert(error);
-            }
+        while self.sync_oldest_left() {}
+    }
+
+    /// The same for one that was left long enough before `now`. More of them wait for the next call.
+    pub(super) fn tend(&mut self, now: impl FnOnce() -> Instant) {
+        if let Some(oldest) = self.left.front()
+            && LEFT_FOR <= now().saturating_duration_since(oldest.at)
+        {
+            self.sync_oldest_left();
         }
+    }
+
+    fn sync_oldest_left(&mut self) -> bool {
+        let Some(oldest) = self.left.pop_front() else {
+            return false;
+        };
+        if let Err(error) = sync_data(&oldest.file) {
+            self.found.get_or_insert(error);
+        }
+        true
     }
 
     /// Syncs everything. After an error the active file may have to be set aside.
     pub(super) fn sync(&mut self, active: Option<&File>) -> io::Result<()> {
         self.sync_left();
         let mut outcome = self.found.take().map_or(Ok(()), Err);
-        if self.is_written
-            && let Some(active) = active
-        {
-            let synced = sync_data(active).and_then(|()| sync_entries(&self.directories, active));
-            self.is_written = false;
-            self.is_untrusted = synced.is_err();
-            self.directories.clear();
+        if let Some(active) = active {
+            let synced = self.sync_active(active);
+            self.is_untrusted |= synced.is_err();
             outcome = outcome.and(synced);
         }
         outcome
+    }
+
+    /// The entries come along even if nothing was written to the file since the last sync: those by
+    /// which a file was found that was left are among them.
+    fn sync_active(&mut self, active: &File) -> io::Result<()> {
+        let directories = std::mem::take(&mut self.directories);
+        if std::mem::take(&mut self.is_written) {
+            sync_data(active)?;
+        }
+        sync_entries(&directories, active)
     }
 
     /// Whether the active file must not be written to.
@@ -194,7 +238,7 @@ mod tests {
             let mut unsynced = Unsynced::default();
             for _ in 0..files {
                 unsynced.wrote();
-                unsynced.leave(Arc::new(failing(&path)));
+                unsynced.leave(Arc::new(OwnFile::new(failing(&path))));
             }
             assert!(unsynced.left.len() <= LEFT_MAX);
             let active = File::create(directory.path().join("active")).unwrap();
@@ -204,6 +248,38 @@ mod tests {
             unsynced.wrote();
             unsynced.sync(Some(&active)).unwrap();
         }
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_file_that_was_left_is_closed_after_a_while_and_what_came_of_it_is_told_by_the_next_sync() {
+        let directory = tempdir().unwrap();
+        let old = Arc::new(OwnFile::new(failing(&directory.path().join("app.1.jsonl"))));
+        let mut unsynced = Unsynced::default();
+        unsynced.wrote();
+        unsynced.leave(Arc::clone(&old));
+        let left = unsynced.left[0].at;
+        unsynced.tend(|| left);
+        assert_eq!(Arc::strong_count(&old), 2, "nobody has waited for the disk");
+        unsynced.tend(|| left + LEFT_FOR);
+        assert_eq!(Arc::strong_count(&old), 1);
+        assert!(unsynced.sync(None).is_err());
+        unsynced.sync(None).unwrap();
+    }
+
+    #[test]
+    fn the_entries_of_a_file_that_was_left_are_synced_though_nothing_was_written_since() {
+        let directory = tempdir().unwrap();
+        let path = directory.path().join("app.jsonl");
+        let mut unsynced = Unsynced::default();
+        unsynced.opened(&path);
+        unsynced.wrote();
+        let old = File::create(directory.path().join("old")).unwrap();
+        unsynced.leave(Arc::new(OwnFile::new(old)));
+        let active = File::create(&path).unwrap();
+        unsynced.opened(&path);
+        unsynced.sync(Some(&active)).unwrap();
+        assert!(unsynced.directories.is_empty());
     }
 
     #[test]

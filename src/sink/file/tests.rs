@@ -396,6 +396,28 @@ fn a_directory_where_everybody_may_replace_the_file_is_warned_of_once() {
     }
 }
 
+#[test]
+#[cfg(target_os = "linux")]
+fn a_program_that_may_not_look_at_its_file_any_more_goes_on_in_it() {
+    let directory = tempdir().unwrap();
+    let path = directory.path().join("app.jsonl");
+    let mut sink = open_sink(&path);
+    fs::set_permissions(directory.path(), PermissionsExt::from_mode(0o000)).unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            if rustix::process::geteuid().is_root() {
+                // Of this thread alone.
+                rustix::thread::set_thread_uid(rustix::process::Uid::from_raw(65_534)).unwrap();
+            }
+            for line in ["1\n", "2\n"] {
+                write_all(&mut *sink, line.as_bytes());
+            }
+        });
+    });
+    fs::set_permissions(directory.path(), PermissionsExt::from_mode(0o700)).unwrap();
+    assert_eq!(fs::read(&path).unwrap(), b"1\n2\n");
+}
+
 fn warnings(sink: &mut dyn Sink) -> usize {
     let mut count = 0;
     sink.tend(1, &mut |_| count += 1);

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::copies::{Bound, Copies};
 use super::line::{Damage, Line, Record};
 use super::sequence::{Sequences, Step};
 use crate::Outcome;
@@ -51,6 +52,8 @@ pub(super) struct Totals {
     pub(super) damaged_lines: u64,
     pub(super) missing: u64,
     pub(super) repeated: u64,
+    /// Records that come a second time since a sync of the first file failed.
+    pub(super) written_again: u64,
     pub(super) reported_lost: u64,
 }
 
@@ -64,6 +67,7 @@ pub(super) struct Audit {
     pub(super) findings_total: u64,
     /// Files that could not be read, and why.
     pub(super) troubles: Vec<String>,
+    copies: Copies,
     findings_max: usize,
     file: String,
     line: u64,
@@ -104,6 +108,22 @@ impl Audit {
             return;
         };
         self.totals.numbered += 1;
+        if self.copies.are_due(pid) && self.sequences.have_passed(pid, number) {
+            self.totals.written_again += 1;
+            return;
+        }
+        match record.bound_of_copies() {
+            Some(Bound::Begin) => return self.copies.begin(pid, number),
+            Some(Bound::End) => {
+                let begin = self.copies.end(pid);
+                begin.into_iter().for_each(|begin| self.follow(pid, begin));
+            }
+            None => {}
+        }
+        self.follow(pid, number);
+    }
+
+    fn follow(&mut self, pid: u64, number: u64) {
         match self.sequences.add(pid, number) {
             Step::Next => {}
             Step::Gap { missing } => {

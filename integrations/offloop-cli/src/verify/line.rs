@@ -3,6 +3,8 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::copies::Bound;
+
 /// A line of a log.
 #[derive(Debug)]
 pub(super) enum Line<'a> {
@@ -42,6 +44,8 @@ pub(super) struct Record<'a> {
     lost: Option<&'a RawValue>,
     #[serde(borrow)]
     recovered: Option<&'a RawValue>,
+    #[serde(borrow)]
+    lines: Option<&'a RawValue>,
 }
 
 impl Record<'_> {
@@ -56,8 +60,23 @@ impl Record<'_> {
 
     /// How many records this one says were lost.
     pub(super) fn lost(&self) -> Option<u64> {
-        let is_report = text_is(self.target, "offloop") && text_is(self.message, "records lost");
-        is_report.then(|| number(self.lost)).flatten()
+        self.is_notice("records lost")
+            .then(|| number(self.lost))
+            .flatten()
+    }
+
+    /// Whether lines that are written again begin or end here.
+    pub(super) fn bound_of_copies(&self) -> Option<Bound> {
+        if self.is_notice("sync failed") {
+            let lines = number(self.lines).unwrap_or_default();
+            return (lines != 0).then_some(Bound::Begin);
+        }
+        self.is_notice("end of lines written again")
+            .then_some(Bound::End)
+    }
+
+    fn is_notice(&self, message: &str) -> bool {
+        text_is(self.target, "offloop") && text_is(self.message, message)
     }
 
     pub(super) fn is_recovered(&self) -> bool {

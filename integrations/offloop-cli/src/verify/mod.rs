@@ -4,6 +4,7 @@
 //! not matter.
 
 mod audit;
+mod copies;
 mod line;
 mod report;
 mod sequence;

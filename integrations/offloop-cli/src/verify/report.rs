@@ -53,6 +53,12 @@ fn holdings(audit: &Audit) -> String {
     if totals.recovered != 0 {
         text += &format!(", {} recovered after a crash", totals.recovered);
     }
+    if totals.written_again != 0 {
+        text += &format!(
+            ", {} of them written again after a failed sync",
+            totals.written_again
+        );
+    }
     if totals.empty_lines != 0 {
         text += &format!(", {}", count(totals.empty_lines, "empty line"));
     }

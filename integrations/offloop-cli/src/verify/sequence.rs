@@ -37,6 +37,12 @@ impl Sequences {
         &self.0
     }
 
+    /// Whether this number or a later one of the process was met.
+    pub(super) fn have_passed(&self, pid: u64, number: u64) -> bool {
+        let known = self.0.iter().rfind(|sequence| sequence.pid == pid);
+        known.is_some_and(|sequence| number <= sequence.last)
+    }
+
     pub(super) fn add(&mut self, pid: u64, number: u64) -> Step {
         // The latest of a process counts: numbers of processes are used again.
         let known = self.0.iter_mut().rfind(|sequence| sequence.pid == pid);

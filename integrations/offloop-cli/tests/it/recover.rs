@@ -131,6 +131,23 @@ fn a_log_file_or_a_leftover_may_be_named() {
 }
 
 #[test]
+fn what_cannot_be_read_keeps_nothing_else_from_being_recovered() {
+    let dead = Dead::new();
+    let missing = dead.runtime.path().join("missing.pages");
+    let paths = [missing.to_str().unwrap(), dead.log.to_str().unwrap()];
+    let answer = dead.offloop(&["recover", paths[0], paths[1]]);
+    assert_eq!(answer.code, Some(2));
+    assert!(answer.stderr.contains("No such file"), "{answer:?}");
+    assert!(
+        answer
+            .stdout
+            .starts_with("100 records of 1 process recovered"),
+        "{answer:?}"
+    );
+    assert!(records(&dead.log).into_iter().eq(0..100));
+}
+
+#[test]
 fn a_damaged_leftover_is_said_and_set_aside() {
     let dead = Dead::new();
     let leftover = dead.leftover().unwrap();

@@ -209,3 +209,38 @@ fn wrong_usage_is_told_from_a_wanting_log() {
         "{help:?}"
     );
 }
+
+/// A notice of the library, as a sink with sequence numbers writes it.
+fn notice(second: u32, message: &str, seq: u32) -> String {
+    numbered(second, 1, seq)
+        .replace("\"target\":\"t\"", "\"target\":\"offloop\"")
+        .replace(
+            "\"message\":\"m\"",
+            &format!("\"message\":\"{message}\",\"lines\":10"),
+        )
+}
+
+#[test]
+fn lines_that_were_written_again_after_a_failed_sync_are_neither_doubled_nor_missing() {
+    // A power cut may have taken the end of the file that was set aside.
+    for kept in [10, 4, 0] {
+        let old: String = (1..=kept).map(|seq| numbered(0, 1, seq)).collect();
+        let (_directory, old) = in_directory("app.2026-01-01T0000Z.1.jsonl", old.as_bytes());
+        let lines = [notice(1, "sync failed", 11)].into_iter();
+        let lines = lines.chain((1..=10).map(|seq| numbered(0, 1, seq)));
+        let lines = lines.chain([numbered(1, 2, 1)]);
+        let lines = lines.chain([notice(1, "end of lines written again", 12)]);
+        let lines: String = lines.chain([numbered(2, 1, 13)]).collect();
+        let (_directory, active) = in_directory("app.jsonl", lines.as_bytes());
+        let (code, answer) = verify_as_json(&[&old, &active]);
+        assert_eq!(code, Some(0), "{kept}: {answer}");
+        assert_eq!(answer["totals"]["written_again"], kept);
+    }
+    // The same without those notices.
+    let lines: String = (5..=10)
+        .chain(5..=10)
+        .map(|seq| numbered(0, 1, seq))
+        .collect();
+    let (_directory, active) = in_directory("app.jsonl", lines.as_bytes());
+    assert_eq!(verify_as_json(&[&active]).1["totals"]["repeated"], 6);
+}

@@ -14,6 +14,9 @@ use crate::sink::file::rotation;
 /// How long others have to put a file where there is none.
 const MISSING_MAX: Duration = Duration::from_millis(100);
 
+/// How long to try to set a file aside whose sync failed.
+const ASIDE_MAX: Duration = Duration::from_secs(1);
+
 impl FileSink {
     /// Appends lines to the regular file that is open. `None` if the path does not name it any
     /// more, or if it has just ended: it is closed then.
@@ -22,11 +25,10 @@ impl FileSink {
         lines: &[u8],
         note: &mut dyn FnMut(Place),
     ) -> io::Result<Option<usize>> {
-        self.with_regular(|sink, regular, file| {
+        self.with_regular(|sink, regular, file, len| {
             if sink.ending.is_over(file, rotation::now()) && sink.end(file) {
                 return Ok(None);
             }
-            let len = regular.len()?;
             sink.unsynced.wrote();
             match sink.ending.fitting(len, lines) {
                 0 if sink.end(file) => Ok(None),
@@ -38,7 +40,7 @@ impl FileSink {
 
     /// Ends the file, if it is to end whether or not there is anything to write.
     fn end_if_over(&mut self) -> io::Result<Option<()>> {
-        self.with_regular(|sink, _, file| {
+        self.with_regular(|sink, _, file, _| {
             let has_ended = sink.ending.is_over(file, rotation::now()) && sink.end(file);
             Ok((!has_ended).then_some(()))
         })
@@ -60,11 +62,12 @@ impl FileSink {
         }
     }
 
-    /// Does `part` with the regular file that is open, and as it is, under its lock. If the path does
-    /// not name it any more, or `part` returns `None`, the file is closed.
+    /// Does `part` with the regular file that is open, under its lock: as it was found, and with the
+    /// length that it has now that it ends with a whole line. If the path does not name it any more,
+    /// or `part` returns `None`, the file is closed.
     fn with_regular<T>(
         &mut self,
-        part: impl FnOnce(&mut Self, &mut Regular, &Metadata) -> io::Result<Option<T>>,
+        part: impl FnOnce(&mut Self, &mut Regular, &Metadata, u64) -> io::Result<Option<T>>,
     ) -> io::Result<Option<T>> {
         let Some(Active::Regular(mut regular)) = self.active.take() else {
             return Ok(None);
@@ -80,7 +83,7 @@ impl FileSink {
     fn with_locked<T>(
         &mut self,
         regular: &mut Regular,
-        part: impl FnOnce(&mut Self, &mut Regular, &Metadata) -> io::Result<Option<T>>,
+        part: impl FnOnce(&mut Self, &mut Regular, &Metadata, u64) -> io::Result<Option<T>>,
     ) -> io::Result<Option<T>> {
         let file = Arc::clone(regular.file());
         let lock = match self.lock_patience.lock(&file) {
@@ -99,8 +102,8 @@ impl FileSink {
             ));
         }
         let metadata = file.metadata()?;
-        regular.mend(&self.plan.path, metadata.len())?;
-        part(self, regular, &metadata)
+        let len = regular.mend(&self.plan.path, metadata.len())?;
+        part(self, regular, &metadata, len)
     }
 
     /// Whether the path names another file, or has named none for a while.
@@ -143,18 +146,29 @@ impl FileSink {
     }
 
     /// Sees to it that a file whose sync failed is not written to: it is set aside, under its lock,
-    /// with the name of an old one.
+    /// with the name of an old one. If that cannot be, the file goes on after a while: what is
+    /// written to it from now on is as likely to get to the disk as in any other file, and a log that
+    /// stands still helps nobody.
     pub(super) fn leave_untrusted(&mut self) -> io::Result<()> {
         if !self.unsynced.is_untrusted() {
             return Ok(());
         }
         if let Some(Active::Regular(regular)) = &self.active {
             let _lock = self.lock_patience.lock(regular.file())?;
-            if regular.named_by(&self.plan.path) == Named::This {
-                ending::set_aside(&self.plan.path, &regular.file().metadata()?)?;
+            if regular.named_by(&self.plan.path) == Named::This
+                && let Err(error) = ending::set_aside(&self.plan.path, &regular.file().metadata()?)
+            {
+                if !self.aside_patience.is_over(ASIDE_MAX) {
+                    return Err(error);
+                }
+                let name = &self.name;
+                self.warnings
+                    .add(format!("set aside {name}: {error}; it goes on"));
             }
         }
+        self.care.file_ended();
         self.active = None;
+        self.aside_patience.renew();
         self.unsynced.begin_trusted();
         Ok(())
     }
