@@ -9,7 +9,7 @@ use super::{Active, FileSink};
 use crate::sink::Place;
 use crate::sink::file::ending;
 use crate::sink::file::regular::{Named, Regular};
-use crate::sink::file::rotation;
+use crate::sink::file::{rotation, system};
 
 /// How long others have to put a file where there is none.
 const MISSING_MAX: Duration = Duration::from_millis(100);
@@ -98,7 +98,7 @@ impl FileSink {
                 "{name}: the file system has no locks, so only one process may write to the file"
             ));
         }
-        let metadata = file.metadata()?;
+        let metadata = system::metadata_of(&file)?;
         regular.mend(&self.plan.path, metadata.len())?;
         part(self, regular, &metadata)
     }
@@ -143,19 +143,22 @@ impl FileSink {
     }
 
     /// Sees to it that a file whose sync failed is not written to: it is set aside, under its lock,
-    /// with the name of an old one.
-    pub(super) fn leave_untrusted(&mut self) -> io::Result<()> {
-        if !self.unsynced.is_untrusted() {
-            return Ok(());
+    /// with the name of an old one. Says whether it was.
+    pub(super) fn leave_untrusted(&mut self) -> io::Result<bool> {
+        let Some(Active::Regular(regular)) = &self.active else {
+            return Ok(false);
+        };
+        let id = regular.id();
+        if !self.unsynced.is_untrusted(id) {
+            return Ok(false);
         }
-        if let Some(Active::Regular(regular)) = &self.active {
-            let _lock = self.lock_patience.lock(regular.file())?;
-            if regular.named_by(&self.plan.path) == Named::This {
-                ending::set_aside(&self.plan.path, &regular.file().metadata()?)?;
-            }
+        let lock = self.lock_patience.lock(regular.file())?;
+        if regular.named_by(&self.plan.path) == Named::This {
+            ending::set_aside(&self.plan.path, &system::metadata_of(regular.file())?)?;
         }
+        drop(lock);
+        self.unsynced.set_aside(id);
         self.active = None;
-        self.unsynced.begin_trusted();
-        Ok(())
+        Ok(true)
     }
 }
