@@ -155,9 +155,10 @@ impl FileSink {
         let lock = self.lock_patience.lock(regular.file())?;
         if regular.named_by(&self.plan.path) == Named::This {
             ending::set_aside(&self.plan.path, &system::metadata_of(regular.file())?)?;
+            // Not otherwise: what the path names may be unknown, and turn out to be this file.
+            self.unsynced.set_aside(id);
         }
         drop(lock);
-        self.unsynced.set_aside(id);
         self.active = None;
         Ok(true)
     }
