@@ -14,6 +14,10 @@ pub(crate) const TICKS_MARGIN: u64 = if cfg!(offloop_shuttle) { 4 } else { 40_00
 /// The time now, in ticks.
 #[inline]
 pub(crate) fn now() -> u64 {
+    #[cfg(all(test, not(any(offloop_loom, offloop_shuttle))))]
+    if let Some(ticks) = super::sync::simulated::ticks() {
+        return ticks;
+    }
     source::now()
 }
 

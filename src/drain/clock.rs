@@ -8,9 +8,10 @@
 //! before.
 
 use std::collections::VecDeque;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use crate::channel::arena::layout::ClockCopy;
+use crate::channel::sync::{Instant, wall_clock};
 use crate::channel::ticks;
 
 /// How many anchors are kept, and how far apart at least: records older than all of them are dated
@@ -159,8 +160,7 @@ fn rate(from: Anchor, to: Anchor) -> f64 {
 
 /// What the wall clock says, in nanoseconds since the Unix epoch.
 pub(crate) fn wall_ns_now() -> i64 {
-    let now = SystemTime::now();
-    let ns = match now.duration_since(UNIX_EPOCH) {
+    let ns = match wall_clock().duration_since(UNIX_EPOCH) {
         Ok(since) => i128::try_from(since.as_nanos()).unwrap_or(i128::MAX),
         Err(before) => -i128::try_from(before.duration().as_nanos()).unwrap_or(i128::MAX),
     };

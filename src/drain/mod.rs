@@ -21,6 +21,9 @@ pub(crate) mod merge;
 pub(crate) mod notice;
 #[cfg(all(offloop_shuttle, test))]
 mod schedules;
+#[cfg(not(any(offloop_loom, offloop_shuttle)))]
+#[cfg(test)]
+mod simulator;
 pub(crate) mod sync;
 pub(crate) mod worker;
 

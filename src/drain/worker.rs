@@ -134,7 +134,7 @@ impl Worker {
     }
 
     /// Writes every record that was pushed before now. Returns how many bytes.
-    fn round(&mut self) -> usize {
+    pub(super) fn round(&mut self) -> usize {
         let horizon = ticks::now().saturating_sub(TICKS_MARGIN);
         self.lines.clock.observe();
         if self.place == 0 {

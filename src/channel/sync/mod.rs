@@ -4,6 +4,7 @@
 //! - `standard`: the standard library's, and crossbeam's queue. What users get.
 //! - `model`, by `--cfg offloop_loom`: loom tries every interleaving and every reordering of the
 //!   channel's own atomics.
+//! - `simulated`: the standard library's clocks, which a unit test may put its own in the place of.
 //! - `schedule`, by `--cfg offloop_shuttle`: shuttle runs channel, writers, flushes and shutdowns
 //!   together under many random schedules.
 
@@ -13,8 +14,12 @@ mod model;
 mod queue;
 #[cfg(offloop_shuttle)]
 mod schedule;
+#[cfg(all(test, not(any(offloop_loom, offloop_shuttle))))]
+pub(crate) mod simulated;
 #[cfg(not(any(offloop_loom, offloop_shuttle)))]
 mod standard;
+
+use std::time::SystemTime;
 
 #[cfg(offloop_loom)]
 use self::model as source;
@@ -30,3 +35,12 @@ pub(crate) use self::source::{
 
 #[cfg(offloop_shuttle)]
 pub(crate) use self::source::ticks;
+
+/// What the wall clock shows.
+pub(crate) fn wall_clock() -> SystemTime {
+    #[cfg(all(test, not(any(offloop_loom, offloop_shuttle))))]
+    if let Some(time) = simulated::wall_clock() {
+        return time;
+    }
+    SystemTime::now()
+}

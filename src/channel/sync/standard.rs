@@ -4,9 +4,12 @@ use std::time::Duration;
 
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
 pub(crate) use std::sync::{Mutex, MutexGuard};
-pub(crate) use std::thread;
 pub(crate) use std::thread_local;
-pub(crate) use std::time::Instant;
+
+#[cfg(test)]
+pub(crate) use super::simulated::{Instant, thread};
+#[cfg(not(test))]
+pub(crate) use std::{thread, time::Instant};
 
 /// A queue with room for `capacity` values: many senders, many receivers.
 #[derive(Debug)]

@@ -27,6 +27,7 @@ use rustix::fs::Mode;
 
 use super::name::{Form, OldName, Suffix};
 use super::old_files::{OldFile, OldFiles};
+use super::system;
 
 /// How much is read at once.
 const BUFFER_BYTES: usize = 64 << 10;
@@ -215,7 +216,7 @@ fn write_partial(
     }
     let times = FileTimes::new().set_accessed(metadata.accessed()?);
     partial.set_times(times.set_modified(metadata.modified()?))?;
-    partial.sync_all()
+    system::sync_all(&partial)
 }
 
 #[cfg(test)]

@@ -8,15 +8,17 @@
 //! A file that cannot be ended, since its directory may not be changed, goes on; it is tried
 //! again after a while.
 
-use std::fs::{self, Metadata};
+use std::fs::Metadata;
 use std::io;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::old_files::OldFiles;
 use super::rotation::{self, Period, RotationRules};
+use super::system;
+use crate::channel::sync::Instant;
 
 /// How long a file goes on that could not be ended.
 const RETRY_PAUSE: Duration = Duration::from_secs(10);
@@ -121,11 +123,11 @@ impl Ending {
 /// Gives the file at the path, whatever the rules say, the name of an old one. Where the path is a
 /// symbolic link, the file that it leads to.
 pub(super) fn set_aside(path: &Path, file: &Metadata) -> io::Result<()> {
-    rename(&fs::canonicalize(path)?, modified(file))
+    rename(&system::canonical(path)?, modified(file))
 }
 
 fn rename(path: &Path, ended: DateTime<Utc>) -> io::Result<()> {
-    if fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink()) {
+    if system::link_metadata(path).is_ok_and(|metadata| metadata.is_symlink()) {
         // The link would be renamed, and the file not.
         return Err(io::Error::other("its path is a symbolic link"));
     }

@@ -7,10 +7,13 @@
 
 use std::fs::File;
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::FlockOperation;
 use rustix::io::{Errno, retry_on_intr};
+
+use super::system;
+use crate::channel::sync::Instant;
 
 /// How long the lock may be taken before that is a failure.
 const TAKEN_MAX: Duration = Duration::from_secs(1);
@@ -37,7 +40,7 @@ pub(super) struct Lock<'f> {
 impl<'f> Lock<'f> {
     /// Takes the lock if it is free: otherwise the error is `WouldBlock`.
     pub(super) fn take(file: &'f File) -> io::Result<Lock<'f>> {
-        match retry_on_intr(|| flock(file, FlockOperation::NonBlockingLockExclusive)) {
+        match retry_on_intr(|| system::lock(file, FlockOperation::NonBlockingLockExclusive)) {
             Ok(()) => Ok(Lock { file: Some(file) }),
             Err(errno) if UNSUPPORTED.contains(&errno) => Ok(Lock { file: None }),
             Err(errno) => Err(errno.into()),
@@ -55,7 +58,7 @@ impl Drop for Lock<'_> {
         if let Some(file) = self.file {
             // Not left to the closing of the file: a forked child may have a copy of it. Should it
             // fail, there was no lock to let go of.
-            let _ = flock(file, FlockOperation::Unlock);
+            let _ = rustix::fs::flock(file, FlockOperation::Unlock);
         }
     }
 }

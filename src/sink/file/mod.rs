@@ -68,6 +68,7 @@ pub(crate) mod rotation;
 mod settle;
 mod sink;
 mod sync;
+mod system;
 mod warnings;
 
 pub(crate) use control::Control;
@@ -75,6 +76,8 @@ pub(crate) use plan::FilePlan;
 pub(crate) use regular::TORN_TAIL;
 pub(crate) use settle::{settle, settle_locked};
 pub(super) use sink::FileSink;
+#[cfg(test)]
+pub(crate) use system::faults;
 
 // Apple's systems lack `mkfifoat`.
 #[cfg(not(target_vendor = "apple"))]

@@ -12,11 +12,12 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 use super::lock::Lock;
 use super::name::{Form, Names, OldName};
+use super::system;
 
 /// How often another process may take the very name that this one is about to take.
 const ATTEMPTS_MAX: usize = 8;
@@ -60,7 +61,7 @@ impl OldFiles {
         };
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         Ok(OldFiles {
-            directory: rustix::fs::open(path, flags, Mode::empty())?,
+            directory: system::open_at(CWD, path.as_os_str(), flags, Mode::empty())?,
             path: path.to_owned(),
             active: name.to_owned(),
             names,
@@ -87,8 +88,7 @@ impl OldFiles {
         #[cfg(target_os = "linux")]
         {
             let (directory, active) = (self.directory.as_fd(), &self.active);
-            let flags = rustix::fs::RenameFlags::NOREPLACE;
-            match rustix::fs::renameat_with(directory, active, directory, to, flags) {
+            match system::rename_to_new(directory, active, to) {
                 // Not every file system can.
                 Err(Errno::INVAL | Errno::NOSYS) => {}
                 renamed => return renamed,
@@ -102,8 +102,8 @@ impl OldFiles {
     /// as the active one, and is no old one until it ends.
     fn link_active(&self, to: &OsStr) -> Result<(), Errno> {
         let (directory, active) = (self.directory.as_fd(), &self.active);
-        rustix::fs::linkat(directory, active, directory, to, AtFlags::empty())?;
-        rustix::fs::unlinkat(directory, active, AtFlags::empty())
+        system::link(directory, active, to)?;
+        system::unlink(directory, active)
     }
 
     /// The newest name there is, whatever has it.
@@ -138,7 +138,7 @@ impl OldFiles {
     }
 
     fn for_each_name(&self, mut each: impl FnMut(OldName, Form)) -> io::Result<()> {
-        for entry in Dir::read_from(&self.directory)? {
+        for entry in system::entries(self.directory.as_fd())? {
             let entry = entry?;
             let name = OsStr::from_bytes(entry.file_name().to_bytes());
             if let Some((old, form)) = self.names.parse(name) {
@@ -149,12 +149,12 @@ impl OldFiles {
     }
 
     fn active_file(&self) -> Option<Stat> {
-        rustix::fs::statat(&self.directory, &self.active, AtFlags::empty()).ok()
+        system::stat(self.directory.as_fd(), &self.active, AtFlags::empty()).ok()
     }
 
     /// `None` for what is gone by now, and for links, directories and all else.
     fn regular_file(&self, name: &OsStr) -> io::Result<Option<Stat>> {
-        match rustix::fs::statat(&self.directory, name, AtFlags::SYMLINK_NOFOLLOW) {
+        match system::stat(self.directory.as_fd(), name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) if is_regular(&stat) => Ok(Some(stat)),
             Ok(_) | Err(Errno::NOENT) => Ok(None),
             Err(errno) => Err(errno.into()),
@@ -165,13 +165,13 @@ impl OldFiles {
     pub(crate) fn open(&self, old: OldName, form: Form) -> io::Result<Option<File>> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let name = self.names.make(old, form);
-        let file = match rustix::fs::openat(&self.directory, name, flags, Mode::empty()) {
-            Ok(file) => file,
+        let file = match system::open_at(self.directory.as_fd(), &name, flags, Mode::empty()) {
+            Ok(file) => File::from(file),
             Err(Errno::NOENT | Errno::LOOP | Errno::MLINK) => return Ok(None),
             Err(errno) => return Err(errno.into()),
         };
-        let is_file = is_regular(&rustix::fs::fstat(&file)?);
-        Ok(is_file.then(|| File::from(file)))
+        let is_file = is_regular(&system::stat_of(&file)?);
+        Ok(is_file.then_some(file))
     }
 
     /// Takes an old file's lock, which it has while it is compressed and while somebody who does
@@ -184,7 +184,7 @@ impl OldFiles {
     pub(super) fn lock<'f>(&self, file: &'f File, old: OldName) -> io::Result<Option<Lock<'f>>> {
         let lock = Lock::take(file)?;
         let named = self.regular_file(&self.names.make(old, Form::Plain))?;
-        let opened = rustix::fs::fstat(file)?;
+        let opened = system::stat_of(file)?;
         let is_named = named.is_some_and(|named| is_same(&named, &opened));
         Ok(is_named.then_some(lock))
     }
@@ -193,15 +193,19 @@ impl OldFiles {
     pub(crate) fn create(&self, old: OldName, form: Form, mode: Mode) -> io::Result<File> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         let name = self.names.make(old, form);
-        let file = rustix::fs::openat(&self.directory, name, flags | OFlags::NOFOLLOW, mode)?;
+        let file = system::open_at(
+            self.directory.as_fd(),
+            &name,
+            flags | OFlags::NOFOLLOW,
+            mode,
+        )?;
         Ok(File::from(file))
     }
 
     /// Gives one form of an old file the name of another, which it replaces.
     pub(crate) fn rename(&self, old: OldName, from: Form, to: Form) -> io::Result<()> {
         let (from, to) = (self.names.make(old, from), self.names.make(old, to));
-        rustix::fs::renameat(&self.directory, from, &self.directory, to)?;
-        Ok(())
+        Ok(system::rename(self.directory.as_fd(), &from, &to)?)
     }
 
     /// Removes an old file in one form. It may be gone already.
@@ -210,7 +214,7 @@ impl OldFiles {
         if self.regular_file(&name)?.is_none() {
             return Ok(());
         }
-        match rustix::fs::unlinkat(&self.directory, name, AtFlags::empty()) {
+        match system::unlink(self.directory.as_fd(), &name) {
             Err(errno) if errno != Errno::NOENT => Err(errno.into()),
             _ => Ok(()),
         }
@@ -219,7 +223,7 @@ impl OldFiles {
     /// Puts names on the disk: what was created and renamed before is there after a power cut if
     /// anything is that was changed later.
     pub(crate) fn sync(&self) -> io::Result<()> {
-        Ok(rustix::fs::fsync(&self.directory)?)
+        Ok(system::sync_directory(self.directory.as_fd())?)
     }
 
     /// How many bytes this user may still write to the file system.

@@ -8,13 +8,15 @@
 //! owner is one of them, and its directory is not writable for everybody. So `/dev/stdout` works,
 //! and a `current.log` that the operator linked.
 
-use std::fs::{self, File, Metadata, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use rustix::fs::OFlags;
 use rustix::io::Errno;
+
+use super::system;
 
 /// `O_NONBLOCK`: opening a FIFO must not wait for its reader, nor writing to it for room. Regular
 /// files do not care. `O_NOCTTY`: a terminal must not become the one that controls a daemon.
@@ -27,10 +29,10 @@ const STICKY: u32 = 0o1000;
 /// allowed. What does not exist becomes a file with this mode.
 pub(super) fn open(path: &Path, mode: u32) -> io::Result<File> {
     // A FIFO that is open for reading, too, would never tell that its reader went away.
-    let is_regular = fs::metadata(path).map_or(true, |metadata| metadata.is_file());
+    let is_regular = system::metadata(path).map_or(true, |metadata| metadata.is_file());
     if is_regular {
         match open_with(path, mode, true) {
-            Ok(file) if file.metadata()?.is_file() => return Ok(file),
+            Ok(file) if system::metadata_of(&file)?.is_file() => return Ok(file),
             // Only writing is allowed, or it is another file by now.
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
@@ -42,13 +44,10 @@ pub(super) fn open(path: &Path, mode: u32) -> io::Result<File> {
 
 fn open_with(path: &Path, mode: u32, read: bool) -> io::Result<File> {
     let open = |flags: OFlags| {
-        OpenOptions::new()
-            .append(true)
-            .read(read)
-            .create(true)
-            .mode(mode)
-            .custom_flags(flags.bits().cast_signed())
-            .open(path)
+        let mut options = OpenOptions::new();
+        options.append(true).read(read).create(true).mode(mode);
+        options.custom_flags(flags.bits().cast_signed());
+        system::open(&options, path)
     };
     match open(FLAGS | OFlags::NOFOLLOW) {
         Err(error) if is_link(&error) => {
@@ -68,7 +67,7 @@ fn is_link(error: &io::Error) -> bool {
 
 /// Whether a stranger may have made the link.
 fn check_link(path: &Path) -> io::Result<()> {
-    let owner = fs::symlink_metadata(path)?.uid();
+    let owner = system::link_metadata(path)?.uid();
     let is_ours = owner == 0 || owner == rustix::process::geteuid().as_raw();
     if !is_ours {
         let why = format!("it is a symbolic link that belongs to user {owner}");
@@ -88,7 +87,7 @@ pub(super) fn is_open_to_all(path: &Path) -> bool {
 
 fn directory_mode(path: &Path) -> io::Result<u32> {
     let directory = path.parent().unwrap_or(Path::new("/"));
-    fs::metadata(directory).map(|metadata| metadata.mode())
+    system::metadata(directory).map(|metadata| metadata.mode())
 }
 
 /// Whether the process, or the system, has no descriptor left.
@@ -100,7 +99,7 @@ pub(super) fn lacks_descriptor(error: &io::Error) -> bool {
 
 /// Creates the directories above the file.
 pub(super) fn create_directory_of(path: &Path) -> io::Result<()> {
-    path.parent().map_or(Ok(()), fs::create_dir_all)
+    path.parent().map_or(Ok(()), system::create_directories)
 }
 
 /// Whether the path is that of a FIFO that answers so because nobody reads from it. Sockets answer
@@ -108,5 +107,5 @@ pub(super) fn create_directory_of(path: &Path) -> io::Result<()> {
 pub(super) fn is_unread_fifo(path: &Path, error: &io::Error) -> bool {
     let is_fifo = |metadata: Metadata| metadata.file_type().is_fifo();
     error.raw_os_error() == Some(Errno::NXIO.raw_os_error())
-        && fs::metadata(path).is_ok_and(is_fifo)
+        && system::metadata(path).is_ok_and(is_fifo)
 }

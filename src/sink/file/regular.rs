@@ -10,16 +10,16 @@
 //! otherwise. A library has no business with a program's signals, so the limit is asked for before
 //! each write, and kept.
 
-use std::fs::{self, File, Metadata};
+use std::fs::{File, Metadata};
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use rustix::fs::ftruncate;
 use rustix::io::{Errno, retry_on_intr};
 use rustix::process::{Resource, getrlimit};
 
+use super::system;
 use crate::fork::OwnFile;
 use crate::sink::Place;
 
@@ -31,9 +31,24 @@ pub(crate) static TORN_TAIL: OnceLock<fn(&Path, &File)> = OnceLock::new();
 #[derive(Debug)]
 pub(super) struct Regular {
     file: Arc<OwnFile>,
+    id: FileId,
+    left: Left,
+}
+
+/// Which file it is, whatever its name is, and whoever has it open.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct FileId {
     device: u64,
     inode: u64,
-    left: Left,
+}
+
+impl FileId {
+    pub(super) fn of(metadata: &Metadata) -> FileId {
+        FileId {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+        }
+    }
 }
 
 /// How a file was left.
@@ -59,8 +74,7 @@ impl Regular {
     pub(super) fn new(file: File, metadata: &Metadata) -> Regular {
         Regular {
             file: Arc::new(OwnFile::new(file)),
-            device: metadata.dev(),
-            inode: metadata.ino(),
+            id: FileId::of(metadata),
             left: Left::Unknown,
         }
     }
@@ -70,10 +84,14 @@ impl Regular {
         &self.file
     }
 
+    pub(super) fn id(&self) -> FileId {
+        self.id
+    }
+
     /// Whether the path still names this file.
     pub(super) fn named_by(&self, path: &Path) -> Named {
-        match fs::metadata(path) {
-            Ok(found) if (found.dev(), found.ino()) == (self.device, self.inode) => Named::This,
+        match system::metadata(path) {
+            Ok(found) if FileId::of(&found) == self.id => Named::This,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Named::Nothing,
             // A program that has given up its privileges may not even look, nor open the file anew:
             // it keeps what it has.
@@ -94,8 +112,8 @@ impl Regular {
     ) -> io::Result<usize> {
         let lines = within_limit(lines, end)?;
         note(Place {
-            device: self.device,
-            inode: self.inode,
+            device: self.id.device,
+            inode: self.id.inode,
             offset: end,
         });
         // Should this come to a bad end, nothing is known.
@@ -155,7 +173,7 @@ impl Regular {
             return Ok(());
         };
         if self.len()? == len {
-            retry_on_intr(|| ftruncate(&**self.file, whole_len))?;
+            retry_on_intr(|| system::truncate(&self.file, whole_len))?;
             self.left = Left::Whole(whole_len);
         } else {
             self.left = Left::Unknown;
@@ -163,18 +181,23 @@ impl Regular {
         Ok(())
     }
 
-    fn len(&self) -> io::Result<u64> {
-        self.file.metadata().map(|metadata| metadata.len())
+    pub(super) fn len(&self) -> io::Result<u64> {
+        system::metadata_of(&self.file).map(|metadata| metadata.len())
     }
 
-    /// Whether the last line lacks its end. A file that may not be read is taken as whole.
+    /// Whether the last line lacks its end, or nobody can tell: an empty line does less harm than a
+    /// line that begins within another. A file that may be written to alone is taken as whole.
     fn ends_within_line(&self) -> io::Result<bool> {
         let Some(at) = self.len()?.checked_sub(1) else {
             return Ok(false);
         };
         let mut last = [b'\n'];
-        let read = self.file.read_exact_at(&mut last, at);
-        Ok(read.is_ok() && last != *b"\n")
+        Ok(match system::read_exact_at(&self.file, &mut last, at) {
+            Ok(()) => last != *b"\n",
+            // Somebody has just truncated it.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => false,
+            Err(error) => error.raw_os_error() != Some(Errno::BADF.raw_os_error()),
+        })
     }
 }
 
@@ -182,7 +205,7 @@ impl Regular {
 pub(super) fn write_all(file: &File, bytes: &[u8]) -> (usize, io::Result<()>) {
     let mut written = 0;
     while written < bytes.len() {
-        match retry_on_intr(|| rustix::io::write(file, &bytes[written..])) {
+        match retry_on_intr(|| system::write(file, &bytes[written..])) {
             Ok(0) => return (written, Err(io::ErrorKind::WriteZero.into())),
             Ok(accepted) => written += accepted,
             Err(errno) => return (written, Err(errno.into())),

@@ -7,7 +7,6 @@ use std::io;
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 use super::care::OldFilesCare;
@@ -17,8 +16,9 @@ use super::open;
 use super::plan::FilePlan;
 use super::regular::Regular;
 use super::sync::{Unsynced, directories_to_change};
+use super::system;
 use super::warnings::Warnings;
-use crate::channel::sync::Instant;
+use crate::channel::sync::{Instant, thread};
 use crate::error::Error;
 use crate::sink::descriptor::{LineWriter, wait_for_room};
 use crate::sink::{Place, Sink};
@@ -99,7 +99,7 @@ impl FileSink {
         // First of all, let go of what is open: there may be no descriptor left but that one.
         self.leave_active();
         let file = self.open_path()?;
-        let metadata = file.metadata()?;
+        let metadata = system::metadata_of(&file)?;
         self.unsynced.opened(&self.plan.path);
         self.ending.begin();
         self.active = Some(if metadata.is_file() {
@@ -136,7 +136,8 @@ impl FileSink {
     /// Closes the file, once it is synced if that is still to be done.
     fn leave_active(&mut self) {
         if let Some(Active::Regular(regular)) = self.active.take() {
-            self.unsynced.leave(Arc::clone(regular.file()));
+            self.unsynced
+                .leave(Arc::clone(regular.file()), regular.id());
         }
     }
 
@@ -166,7 +167,6 @@ impl Sink for FileSink {
     }
 
     fn write_noting(&mut self, lines: &[u8], note: &mut dyn FnMut(Place)) -> io::Result<usize> {
-        self.leave_untrusted()?;
         self.close_if_asked();
         for _ in 0..OPENINGS_MAX {
             if self.active.is_none() {
@@ -174,6 +174,9 @@ impl Sink for FileSink {
                 if let Some(given_up) = self.lines.give_up_rest(lines) {
                     return Ok(given_up);
                 }
+            }
+            if self.leave_untrusted()? {
+                continue;
             }
             if let Some(Active::Stream(_)) = self.active {
                 return self.write_to_stream(lines);
@@ -200,7 +203,7 @@ impl Sink for FileSink {
 
     fn sync(&mut self) -> io::Result<()> {
         let active = match &self.active {
-            Some(Active::Regular(regular)) => Some(&***regular.file()),
+            Some(Active::Regular(regular)) => Some((&***regular.file(), regular.id())),
             Some(Active::Stream(_)) | None => None,
         };
         self.unsynced.sync(active)

@@ -20,6 +20,9 @@
 //! under the name of an old file, and the sink goes on in a new one under its own name. Where files
 //! cannot be renamed, it goes on in the same one: what is written there once more, at another place,
 //! is new to the system, and the next sync tells the truth about it.
+//!
+//! All of that holds for the file, not for a descriptor: one that was left, and opened anew on request,
+//! is the same.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -30,11 +33,17 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 
+use super::regular::FileId;
+use super::system;
 use crate::channel::sync::Instant;
 use crate::fork::OwnFile;
 
 /// As many files as this are left without being synced. One more, and the oldest is synced first.
 const LEFT_MAX: usize = 8;
+
+/// As many files as this are known to have failed. The sink comes back to one of them only if
+/// somebody gives it the sink's path.
+const FAILED_MAX: usize = 64;
 
 /// A file is left without being synced for so long at most. Linux begins to write what is older
 /// than 30 s, and looks every 5 s.
@@ -43,6 +52,7 @@ const LEFT_FOR: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 struct Left {
     file: Arc<OwnFile>,
+    id: FileId,
     at: Instant,
 }
 
@@ -57,8 +67,8 @@ pub(super) struct Unsynced {
     directories: Vec<PathBuf>,
     /// What a sync found that nobody had asked for yet.
     found: Option<io::Error>,
-    /// Whether a sync of the active file failed.
-    is_untrusted: bool,
+    /// Files whose sync failed, and which were not set aside.
+    failed: Vec<FileId>,
 }
 
 impl Unsynced {
@@ -82,7 +92,7 @@ impl Unsynced {
 
     /// Takes the active file, which the sink leaves for another one. It must be a regular file: it
     /// stays open until it is synced.
-    pub(super) fn leave(&mut self, file: Arc<OwnFile>) {
+    pub(super) fn leave(&mut self, file: Arc<OwnFile>, id: FileId) {
         if !std::mem::take(&mut self.is_written) {
             return;
         }
@@ -90,7 +100,7 @@ impl Unsynced {
             self.sync_oldest_left();
         }
         let at = Instant::now();
-        self.left.push_back(Left { file, at });
+        self.left.push_back(Left { file, id, at });
     }
 
     /// Syncs the files that were left, and closes them. What comes of it, the next sync tells.
@@ -112,18 +122,28 @@ impl Unsynced {
             return false;
         };
         if let Err(error) = sync_data(&oldest.file) {
+            self.fail(oldest.id);
             self.found.get_or_insert(error);
         }
         true
     }
 
+    fn fail(&mut self, id: FileId) {
+        if self.failed.len() == FAILED_MAX {
+            self.failed.remove(0);
+        }
+        self.failed.push(id);
+    }
+
     /// Syncs everything. After an error the active file may have to be set aside.
-    pub(super) fn sync(&mut self, active: Option<&File>) -> io::Result<()> {
+    pub(super) fn sync(&mut self, active: Option<(&File, FileId)>) -> io::Result<()> {
         self.sync_left();
         let mut outcome = self.found.take().map_or(Ok(()), Err);
-        if let Some(active) = active {
+        if let Some((active, id)) = active {
             let synced = self.sync_active(active);
-            self.is_untrusted |= synced.is_err();
+            if synced.is_err() {
+                self.fail(id);
+            }
             outcome = outcome.and(synced);
         }
         outcome
@@ -139,14 +159,14 @@ impl Unsynced {
         sync_entries(&directories, active)
     }
 
-    /// Whether the active file must not be written to.
-    pub(super) fn is_untrusted(&self) -> bool {
-        self.is_untrusted
+    /// Whether this file must not be written to.
+    pub(super) fn is_untrusted(&self, id: FileId) -> bool {
+        self.failed.contains(&id)
     }
 
-    /// The sink goes on in another file than the one that is not trusted.
-    pub(super) fn begin_trusted(&mut self) {
-        self.is_untrusted = false;
+    /// This file is not the sink's any more.
+    pub(super) fn set_aside(&mut self, id: FileId) {
+        self.failed.retain(|failed| *failed != id);
     }
 }
 
@@ -165,17 +185,17 @@ pub(super) fn directories_to_change(path: &Path) -> Vec<PathBuf> {
 
 fn sync_data(file: &File) -> io::Result<()> {
     // fdatasync, or what the system has instead; repeated if a signal interrupts it.
-    unless_without_disk(file.sync_data())
+    unless_without_disk(system::sync_data(file))
 }
 
 fn sync_entries(directories: &[PathBuf], active: &File) -> io::Result<()> {
     directories.iter().try_for_each(|directory| {
-        match File::open(directory) {
-            Ok(directory) => unless_without_disk(directory.sync_all()),
+        match system::open_directory(directory) {
+            Ok(directory) => unless_without_disk(system::sync_all(&directory)),
             // It may be written to, but not read. An fsync of a new file brings its entry along
             // on the common file systems of Linux: nothing better can be done.
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                unless_without_disk(active.sync_all())
+                unless_without_disk(system::sync_all(active))
             }
             Err(error) => Err(error),
         }
@@ -211,6 +231,10 @@ mod tests {
         options.read(true).custom_flags(flags).open(path).unwrap()
     }
 
+    fn id(file: &File) -> FileId {
+        FileId::of(&file.metadata().unwrap())
+    }
+
     #[test]
     fn what_was_written_is_synced_once_with_the_entries_that_lead_to_it() {
         let directory = tempdir().unwrap();
@@ -224,7 +248,7 @@ mod tests {
         unsynced.opened(&path);
         assert_eq!(unsynced.directories, expected);
         unsynced.wrote();
-        unsynced.sync(Some(&file)).unwrap();
+        unsynced.sync(Some((&file, id(&file)))).unwrap();
         assert!(unsynced.directories.is_empty() && !unsynced.is_written);
         assert_eq!(directories_to_change(&path), [path.parent().unwrap()]);
     }
@@ -238,15 +262,18 @@ mod tests {
             let mut unsynced = Unsynced::default();
             for _ in 0..files {
                 unsynced.wrote();
-                unsynced.leave(Arc::new(OwnFile::new(failing(&path))));
+                let file = failing(&path);
+                let id = id(&file);
+                unsynced.leave(Arc::new(OwnFile::new(file)), id);
             }
             assert!(unsynced.left.len() <= LEFT_MAX);
             let active = File::create(directory.path().join("active")).unwrap();
             unsynced.wrote();
-            assert!(unsynced.sync(Some(&active)).is_err());
-            assert!(!unsynced.is_untrusted() && !unsynced.is_written);
+            let id = id(&active);
+            assert!(unsynced.sync(Some((&active, id))).is_err());
+            assert!(!unsynced.is_untrusted(id) && !unsynced.is_written);
             unsynced.wrote();
-            unsynced.sync(Some(&active)).unwrap();
+            unsynced.sync(Some((&active, id))).unwrap();
         }
     }
 
@@ -254,10 +281,12 @@ mod tests {
     #[cfg(target_os = "linux")]
     fn a_file_that_was_left_is_closed_after_a_while_and_what_came_of_it_is_told_by_the_next_sync() {
         let directory = tempdir().unwrap();
-        let old = Arc::new(OwnFile::new(failing(&directory.path().join("app.1.jsonl"))));
+        let old = failing(&directory.path().join("app.1.jsonl"));
+        let old_id = id(&old);
+        let old = Arc::new(OwnFile::new(old));
         let mut unsynced = Unsynced::default();
         unsynced.wrote();
-        unsynced.leave(Arc::clone(&old));
+        unsynced.leave(Arc::clone(&old), old_id);
         let left = unsynced.left[0].at;
         unsynced.tend(|| left);
         assert_eq!(Arc::strong_count(&old), 2, "nobody has waited for the disk");
@@ -275,11 +304,30 @@ mod tests {
         unsynced.opened(&path);
         unsynced.wrote();
         let old = File::create(directory.path().join("old")).unwrap();
-        unsynced.leave(Arc::new(OwnFile::new(old)));
+        let old_id = id(&old);
+        unsynced.leave(Arc::new(OwnFile::new(old)), old_id);
         let active = File::create(&path).unwrap();
         unsynced.opened(&path);
-        unsynced.sync(Some(&active)).unwrap();
+        unsynced.sync(Some((&active, id(&active)))).unwrap();
         assert!(unsynced.directories.is_empty());
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_file_that_was_left_and_opened_anew_is_not_trusted_once_its_sync_has_failed() {
+        let directory = tempdir().unwrap();
+        let path = directory.path().join("app.jsonl");
+        let left = failing(&path);
+        let mut unsynced = Unsynced::default();
+        unsynced.wrote();
+        let failed = id(&left);
+        unsynced.leave(Arc::new(OwnFile::new(left)), failed);
+        unsynced.wrote();
+        let active = OpenOptions::new().append(true).open(&path).unwrap();
+        assert!(unsynced.sync(Some((&active, id(&active)))).is_err());
+        assert!(unsynced.is_untrusted(id(&active)));
+        unsynced.set_aside(failed);
+        assert!(!unsynced.is_untrusted(failed));
     }
 
     #[test]
@@ -287,6 +335,6 @@ mod tests {
         let null = OpenOptions::new().write(true).open("/dev/null").unwrap();
         let mut unsynced = Unsynced::default();
         unsynced.wrote();
-        unsynced.sync(Some(&null)).unwrap();
+        unsynced.sync(Some((&null, id(&null)))).unwrap();
     }
 }

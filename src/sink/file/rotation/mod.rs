@@ -33,6 +33,8 @@ use std::time::SystemTime;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::channel::sync::wall_clock;
+
 pub(crate) use self::schedule::{Every, Schedule};
 pub(crate) use self::zone::Zone;
 
@@ -50,7 +52,7 @@ const LATEST: DateTime<Utc> = match DateTime::from_timestamp(253_402_300_740, 0)
 
 /// What the system's clock shows.
 pub(crate) fn now() -> DateTime<Utc> {
-    instant(SystemTime::now())
+    instant(wall_clock())
 }
 
 /// The same time for the calendar. A clock may be as wrong as it can be.

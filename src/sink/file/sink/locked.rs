@@ -9,7 +9,7 @@ use super::{Active, FileSink};
 use crate::sink::Place;
 use crate::sink::file::ending;
 use crate::sink::file::regular::{Named, Regular};
-use crate::sink::file::rotation;
+use crate::sink::file::{rotation, system};
 
 /// How long others have to put a file where there is none.
 const MISSING_MAX: Duration = Duration::from_millis(100);
@@ -101,7 +101,7 @@ impl FileSink {
                 "{name}: the file system has no locks, so only one process may write to the file"
             ));
         }
-        let metadata = file.metadata()?;
+        let metadata = system::metadata_of(&file)?;
         let len = regular.mend(&self.plan.path, metadata.len())?;
         part(self, regular, &metadata, len)
     }
@@ -146,18 +146,21 @@ impl FileSink {
     }
 
     /// Sees to it that a file whose sync failed is not written to: it is set aside, under its lock,
-    /// with the name of an old one. If that cannot be, the file goes on after a while: what is
-    /// written to it from now on is as likely to get to the disk as in any other file, and a log that
-    /// stands still helps nobody.
-    pub(super) fn leave_untrusted(&mut self) -> io::Result<()> {
-        if !self.unsynced.is_untrusted() {
-            return Ok(());
+    /// with the name of an old one. Says whether it was. If that cannot be, the file goes on after a
+    /// while: what is written to it from now on is as likely to get to the disk as in any other file,
+    /// and a log that stands still helps nobody.
+    pub(super) fn leave_untrusted(&mut self) -> io::Result<bool> {
+        let Some(Active::Regular(regular)) = &self.active else {
+            return Ok(false);
+        };
+        let id = regular.id();
+        if !self.unsynced.is_untrusted(id) {
+            return Ok(false);
         }
-        if let Some(Active::Regular(regular)) = &self.active {
-            let _lock = self.lock_patience.lock(regular.file())?;
-            if regular.named_by(&self.plan.path) == Named::This
-                && let Err(error) = ending::set_aside(&self.plan.path, &regular.file().metadata()?)
-            {
+        let lock = self.lock_patience.lock(regular.file())?;
+        if regular.named_by(&self.plan.path) == Named::This {
+            let file = system::metadata_of(regular.file())?;
+            if let Err(error) = ending::set_aside(&self.plan.path, &file) {
                 if !self.aside_patience.is_over(ASIDE_MAX) {
                     return Err(error);
                 }
@@ -165,11 +168,13 @@ impl FileSink {
                 self.warnings
                     .add(format!("set aside {name}: {error}; it goes on"));
             }
+            // Not otherwise: what the path names may be unknown, and turn out to be this file.
+            self.unsynced.set_aside(id);
         }
+        drop(lock);
         self.care.file_ended();
         self.active = None;
         self.aside_patience.renew();
-        self.unsynced.begin_trusted();
-        Ok(())
+        Ok(true)
     }
 }
