@@ -136,11 +136,15 @@ impl Site {
         serde_json::from_slice(answers.get(8..).unwrap_or_default()).unwrap_or_default()
     }
 
-    /// What outlived the program.
+    /// What outlived the program. Not what it had not completed: that goes once it is old.
     pub(crate) fn leftovers(&self) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.runtime.path().join("offloop"));
-        let entries = entries.into_iter().flatten().flatten();
-        entries.map(|entry| entry.path()).collect()
+        let paths = entries
+            .into_iter()
+            .flatten()
+            .map(|entry| entry.unwrap().path());
+        let is_complete = |path: &PathBuf| path.extension().is_some_and(|end| end == "pages");
+        paths.filter(is_complete).collect()
     }
 
     /// All lines of the log, in the order in which its files ended. All of them must be whole.
