@@ -10,10 +10,11 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, TryLockError, Weak};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use rustix::fs::{FlockOperation, fcntl_lock};
 use rustix::io::Errno;
 use rustix::process::{Flock, FlockType, fcntl_getlk};
@@ -21,6 +22,7 @@ use rustix::process::{Flock, FlockType, fcntl_getlk};
 use super::directory;
 use super::leftover::{Foreign, LeftoverFile};
 use crate::channel::arena::is_own;
+use crate::fork;
 
 /// Who merely looks at a leftover is done after a moment.
 const LOOK_PAUSE: Duration = Duration::from_millis(2);
@@ -39,21 +41,39 @@ pub(super) enum Claim {
     Gone,
 }
 
+/// What a process has open.
 type Open = HashMap<PathBuf, Weak<LeftoverFile>>;
 
-static OPEN: Mutex<Option<Open>> = Mutex::new(None);
+/// The list of one process. Never freed, so that it can be locked wherever it is known.
+#[derive(Clone, Copy)]
+struct OfProcess {
+    generation: u64,
+    open: &'static Mutex<Open>,
+}
 
-/// The list of what this process has open. `None` if somebody keeps it for himself: in a forked
-/// child that may be a thread that does not exist there.
-fn open_ones() -> Option<MutexGuard<'static, Option<Open>>> {
-    for _ in 0..LOOKS_MAX {
-        match OPEN.try_lock() {
-            Ok(open) => return Some(open),
-            Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) => thread::sleep(LOOK_PAUSE),
+impl OfProcess {
+    fn new() -> Self {
+        OfProcess {
+            generation: fork::generation(),
+            open: Box::leak(Box::default()),
         }
     }
-    None
+}
+
+static OPEN: LazyLock<ArcSwap<OfProcess>> =
+    LazyLock::new(|| ArcSwap::from_pointee(OfProcess::new()));
+
+/// The list of what this process has open. A forked child begins its own: that of its parent may be
+/// locked by a thread that does not exist in the child, and the locks on files are the parent's.
+fn open_ones() -> MutexGuard<'static, Open> {
+    loop {
+        let known = OPEN.load();
+        if known.generation == fork::generation() {
+            return known.open.lock().unwrap_or_else(PoisonError::into_inner);
+        }
+        // Should another thread of the child be faster, its list is the one.
+        OPEN.compare_and_swap(&known, Arc::new(OfProcess::new()));
+    }
 }
 
 /// Claims a file of pages. Waits a moment for those who merely look at it.
@@ -73,10 +93,7 @@ pub(super) fn claim(path: &Path) -> io::Result<Claim> {
 
 /// `None` if it is worth to try again.
 fn try_claim(path: &Path) -> io::Result<Option<Claim>> {
-    let Some(mut open) = open_ones() else {
-        return Ok(Some(Claim::Others));
-    };
-    let open = open.get_or_insert_default();
+    let mut open = open_ones();
     if is_own(path) {
         return Ok(Some(Claim::Others));
     }
@@ -130,10 +147,7 @@ pub(super) struct Sight<'l> {
 pub(super) fn look<T>(path: &Path, look: impl FnOnce(&Sight<'_>) -> T) -> io::Result<Option<T>> {
     // Let go of after the list, which its end needs.
     let known: Arc<LeftoverFile>;
-    let Some(mut open) = open_ones() else {
-        return Ok(None);
-    };
-    let open = open.get_or_insert_default();
+    let open = open_ones();
     if is_own(path) {
         return Ok(None);
     }
@@ -169,9 +183,7 @@ impl Drop for LeftoverFile {
         // Nobody here opens it again before it is closed: that would undo his lock.
         let mut open = open_ones();
         self.bytes.close();
-        if let Some(open) = open.as_deref_mut().and_then(Option::as_mut) {
-            open.remove(&self.path);
-        }
+        open.remove(&self.path);
     }
 }
 
