@@ -1,6 +1,8 @@
 //! Control over a pipeline: flush it, end it, ask it.
 
-use std::fmt;
+mod completion;
+mod outcome;
+
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,10 +10,11 @@ use std::time::Duration;
 use crate::channel::sync::{Instant, thread};
 use crate::deadline;
 use crate::drain::Drain;
-use crate::drain::durable::NotDurable;
-use crate::pipeline::{Pipeline, Running};
+use crate::pipeline::Pipeline;
 use crate::sink::Control;
 use crate::stats::Stats;
+use completion::Completion;
+pub use outcome::{FlushError, Report};
 
 /// How often a shutdown looks whether the writers have ended, once everything is written.
 const END_POLL: Duration = Duration::from_micros(200);
@@ -36,95 +39,6 @@ const END_POLL: Duration = Duration::from_micros(200);
 #[derive(Clone, Debug)]
 pub struct Guard {
     pipeline: Arc<Pipeline>,
-}
-
-/// What became of all records by the end of a shutdown, summed over the sinks.
-///
-/// ```
-/// # use std::time::Duration;
-/// # fn main() -> Result<(), offloop::Error> {
-/// let (writer, guard) = offloop::non_blocking(std::io::sink())?;
-/// # drop(writer);
-/// let report = guard.shutdown(Duration::from_secs(5));
-/// assert_eq!((report.written, report.lost, report.pending), (0, 0, 0));
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use = "it says whether everything was written"]
-#[non_exhaustive]
-pub struct Report {
-    /// Records that sinks took.
-    pub written: u64,
-    /// Records that were lost, now or before.
-    pub lost: u64,
-    /// Records that were not written by the deadline. The writers go on trying until the process
-    /// ends.
-    pub pending: u64,
-}
-
-impl Report {
-    /// Whether every record was written.
-    ///
-    /// ```
-    /// # fn main() -> Result<(), offloop::Error> {
-    /// # let memory = offloop::Memory::new();
-    /// # let (_layer, guard) = offloop::builder().memory(&memory).build::<tracing_subscriber::Registry>()?;
-    /// assert!(guard.shutdown(std::time::Duration::from_secs(5)).is_complete());
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[must_use]
-    pub fn is_complete(&self) -> bool {
-        self.lost == 0 && self.pending == 0
-    }
-}
-
-/// A flush did not keep its promise.
-///
-/// ```
-/// # use std::time::Duration;
-/// # fn main() -> Result<(), offloop::Error> {
-/// # let (_writer, guard) = offloop::non_blocking(std::io::sink())?;
-/// if let Err(error) = guard.flush(Duration::from_secs(1)) {
-///     println!("{error}: {} records", error.pending);
-/// }
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct FlushError {
-    /// Records that wait to be written, summed over the sinks.
-    pub pending: u64,
-    /// Whether everything could be written, but a file could not be synced to the disk. Otherwise
-    /// time ran out.
-    pub is_sync_failed: bool,
-}
-
-impl fmt::Display for FlushError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let pending = self.pending;
-        if self.is_sync_failed {
-            return formatter.write_str("flush log: the disk failed, unsynced records may be lost");
-        }
-        write!(
-            formatter,
-            "flush log: time ran out with {pending} records waiting"
-        )
-    }
-}
-
-impl std::error::Error for FlushError {}
-
-impl FlushError {
-    /// `why` it is not on the disk, unless time ran out.
-    fn new(running: &Running, why: Option<NotDurable>) -> Self {
-        FlushError {
-            pending: running.stats().waiting(),
-            is_sync_failed: why.is_some(),
-        }
-    }
 }
 
 impl Guard {
@@ -371,42 +285,6 @@ impl Guard {
             lost: stats.lost(),
             pending: stats.waiting(),
         }
-    }
-}
-
-/// A result that one thread sets and one task waits for.
-#[derive(Default)]
-struct Completion {
-    state: std::sync::Mutex<(Option<Report>, Option<std::task::Waker>)>,
-}
-
-impl Completion {
-    fn complete(&self, report: Report) {
-        let mut state = self
-            .state
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        state.0 = Some(report);
-        let waker = state.1.take();
-        drop(state);
-        waker.into_iter().for_each(std::task::Waker::wake);
-    }
-
-    async fn wait(&self) -> Report {
-        std::future::poll_fn(|context| {
-            let mut state = self
-                .state
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner);
-            match state.0 {
-                Some(report) => std::task::Poll::Ready(report),
-                None => {
-                    state.1 = Some(context.waker().clone());
-                    std::task::Poll::Pending
-                }
-            }
-        })
-        .await
     }
 }
 

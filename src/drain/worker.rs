@@ -1,5 +1,6 @@
 //! The writer's loop: receive, format, write. The one place that sees all three.
 
+mod failure;
 mod sync;
 
 use std::io;
@@ -10,27 +11,21 @@ use std::time::Duration;
 use super::batch::{BATCH_BYTES, Batch};
 use super::journal::BatchJournal;
 use super::line::LineWriter;
-use super::notice::{self, LossReport};
+use super::notice::LossReport;
 use super::sync::{SyncPolicy, Unsynced};
 use super::{Delays, SinkState};
 use crate::channel::Channel;
 use crate::channel::arena::Journal;
 use crate::channel::overflow::LossReason;
-use crate::channel::sync::{Instant, Ordering, thread};
+use crate::channel::sync::Instant;
 use crate::channel::ticks::{self, TICKS_MARGIN};
 use crate::complaint::Complaints;
 use crate::recovery::replay::{Next, Replay};
 use crate::sink::{Place, Sink};
-
-/// Retries of a failing sink begin with this pause, which doubles up to the other.
-const BACK_OFF_MIN: Duration = Duration::from_millis(10);
-const BACK_OFF_MAX: Duration = Duration::from_millis(500);
+use failure::Failure;
 
 /// How long to leave alone what cannot be recovered just now.
 const REPLAY_PAUSE: Duration = Duration::from_millis(100);
-
-/// How long to wait for room in a pipe before looking around again.
-const ROOM_WAIT: Duration = Duration::from_millis(50);
 
 /// After this long without a record the writer begins to sleep longer.
 const QUIET_AFTER: Duration = Duration::from_millis(100);
@@ -56,14 +51,6 @@ pub(crate) struct Worker {
     replay: Option<Replay>,
     /// Until when to try, where the thread is not the writer's own.
     patience: Option<Instant>,
-}
-
-/// What is known of a sink that does not take records.
-#[derive(Debug)]
-struct Failure {
-    since: Instant,
-    error: String,
-    back_off: Duration,
 }
 
 impl Worker {
@@ -307,7 +294,7 @@ impl Worker {
         counters.count_written(self.batch.accept(bytes));
         self.must_flush = true;
         if let Some(failure) = &mut self.failure {
-            failure.back_off = BACK_OFF_MIN;
+            failure.saw_success();
         }
     }
 
@@ -327,24 +314,6 @@ impl Worker {
         merge.release_finished(|page| channel.put(page.release()));
     }
 
-    fn wait_for_sink(&mut self, error: &io::Error) {
-        if error.kind() == io::ErrorKind::WouldBlock {
-            let at_most = self.limited(ROOM_WAIT);
-            self.sink
-                .iter_mut()
-                .for_each(|sink| sink.wait_for_room(at_most));
-            return;
-        }
-        let pause = self.note_failure(&error.to_string());
-        self.leave_alone(pause);
-    }
-
-    /// Gives a sink that failed some time. Nobody can cut that short: callers whose records find no
-    /// room would, each time.
-    fn leave_alone(&self, pause: Duration) {
-        thread::sleep(self.limited(pause));
-    }
-
     fn is_out_of_patience(&self) -> bool {
         self.patience
             .is_some_and(|deadline| deadline <= Instant::now())
@@ -355,61 +324,6 @@ impl Worker {
         self.patience.map_or(wait, |deadline| {
             wait.min(deadline.saturating_duration_since(Instant::now()))
         })
-    }
-
-    /// Notes that the sink failed, says so if that is new, and returns how long to leave it alone.
-    fn note_failure(&mut self, error: &str) -> Duration {
-        let state = &self.sinks[self.place];
-        if let Some(failure) = &mut self.failure {
-            failure.back_off = (failure.back_off * 2).min(BACK_OFF_MAX);
-            return failure.back_off;
-        }
-        state.counters.is_failing.store(true, Ordering::Relaxed);
-        self.complaints.say(&format!(
-            "write to {}: {error}; records wait in memory",
-            state.name
-        ));
-        self.failure = Some(Failure {
-            since: Instant::now(),
-            error: error.into(),
-            back_off: BACK_OFF_MIN,
-        });
-        BACK_OFF_MIN
-    }
-
-    fn report_recovery(&mut self) {
-        let Some(failure) = self.failure.take() else {
-            return;
-        };
-        let state = &self.sinks[self.place];
-        state.counters.is_failing.store(false, Ordering::Relaxed);
-        let failed_ms = failure.since.elapsed().as_millis() as u64;
-        self.complaints.say(&format!(
-            "{} takes records again after {failed_ms} ms",
-            state.name
-        ));
-        self.lines
-            .write_notice(ticks::now(), &mut self.batch, |record| {
-                notice::recovered(record, &state.name, &failure.error, failed_ms);
-            });
-    }
-
-    /// Gives up on what the sink has not accepted, and counts it. After a panic what the sink did
-    /// with the bytes is unknown, so they are not offered again.
-    pub(crate) fn abandon_batch(&mut self, reason: LossReason) {
-        let state = &self.sinks[self.place];
-        let now = ticks::now();
-        for (level, count) in (0..).zip(self.batch.abandon()) {
-            (0..count).for_each(|_| state.counters.lost.count(reason, level, now));
-        }
-        self.journal.settle(&mut state.lock_merge());
-    }
-
-    /// Says that there was a panic where there must be none.
-    pub(crate) fn complain_of_panic(&mut self) {
-        let name = &self.sinks[self.place].name;
-        self.complaints
-            .say(&format!("write to {name}: the writer panicked"));
     }
 
     fn flush_sink(&mut self) -> bool {
@@ -429,28 +343,6 @@ impl Worker {
             }
         }
         !self.must_flush
-    }
-
-    /// Writes into the log what was lost since the last report.
-    fn report_losses(&mut self) {
-        let state = &self.sinks[self.place];
-        let is_ending = self.patience.is_some() || self.channel.is_closed();
-        // Losses are counted where a lane has no room, and where this sink fails.
-        let lanes = || self.channel.lanes().map(|lane| &lane.lost);
-        let losses = || lanes().chain([&state.counters.lost]);
-        let Some(news) = self.losses.news(losses, self.place, is_ending) else {
-            return;
-        };
-        let first = self.lines.timestamp(news.first_ticks);
-        let last = self.lines.timestamp(news.last_ticks);
-        self.lines
-            .write_notice(ticks::now(), &mut self.batch, |record| {
-                notice::lost(record, &news.table, &first, &last);
-            });
-        let count = news.table.total();
-        let name = &state.name;
-        self.complaints
-            .say(&format!("{count} records lost on the way to {name}"));
     }
 
     /// A sink that is up to date sees to it that one that lags does not use up the budget of all.

@@ -15,6 +15,9 @@ use rustix::io::{Errno, retry_on_intr};
 /// How long the lock may be taken before that is a failure.
 const TAKEN_MAX: Duration = Duration::from_secs(1);
 
+/// How soon to look again, if somebody else is at it.
+pub(super) const PAUSE: Duration = Duration::from_micros(500);
+
 /// File systems that have no such locks answer one of these.
 const UNSUPPORTED: [Errno; 5] = [
     Errno::NOLCK,

@@ -22,8 +22,7 @@ use std::thread;
 use rustix::fs::{OFlags, ftruncate};
 use rustix::io::retry_on_intr;
 
-use super::PAUSE;
-use super::lock::Patience;
+use super::lock::{PAUSE, Patience};
 use super::regular::whole_len;
 use crate::sink::Place;
 

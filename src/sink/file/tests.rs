@@ -1,17 +1,18 @@
-use std::fs::{self, OpenOptions};
-use std::io::Read;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::{CWD, Mode, OFlags, mkfifoat};
 use rustix::io::Errno;
 use rustix::pipe::PIPE_BUF;
 use tempfile::{TempDir, tempdir};
 
-use crate::sink::Target;
-
-use super::*;
+use super::FilePlan;
+use super::lock::Lock;
+use crate::sink::{Place, Sink, Target};
 
 fn target(path: impl AsRef<Path>) -> Target {
     Target::File(FilePlan::new(path.as_ref().to_owned()))
@@ -292,7 +293,7 @@ fn a_file_that_is_locked_has_no_room_and_is_a_failure_after_a_while() {
     let path = directory.path().join("app.jsonl");
     let mut sink = open_sink(&path);
     let other = File::open(&path).unwrap();
-    let lock = lock::Lock::take(&other).unwrap();
+    let lock = Lock::take(&other).unwrap();
     let mut errors = std::iter::from_fn(|| {
         sink.wait_for_room(Duration::from_secs(1));
         Some(sink.write(b"a\n").unwrap_err().kind())

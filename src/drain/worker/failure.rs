@@ -1,0 +1,131 @@
+//! What the writer does when its sink does not take what it is given: wait, try again, give up, and
+//! say so.
+
+use std::io;
+use std::time::Duration;
+
+use super::Worker;
+use crate::channel::overflow::LossReason;
+use crate::channel::sync::{Instant, Ordering, thread};
+use crate::channel::ticks;
+use crate::drain::notice;
+
+/// Retries of a failing sink begin with this pause, which doubles up to the other.
+const BACK_OFF_MIN: Duration = Duration::from_millis(10);
+const BACK_OFF_MAX: Duration = Duration::from_millis(500);
+
+/// How long to wait for room in a pipe before looking around again.
+const ROOM_WAIT: Duration = Duration::from_millis(50);
+
+/// What is known of a sink that does not take records.
+#[derive(Debug)]
+pub(super) struct Failure {
+    since: Instant,
+    error: String,
+    back_off: Duration,
+}
+
+impl Failure {
+    /// The sink has taken something: what fails next is left alone briefly.
+    pub(super) fn saw_success(&mut self) {
+        self.back_off = BACK_OFF_MIN;
+    }
+}
+
+impl Worker {
+    /// Waits until the sink, which answered this, may take more.
+    pub(super) fn wait_for_sink(&mut self, error: &io::Error) {
+        if error.kind() == io::ErrorKind::WouldBlock {
+            let at_most = self.limited(ROOM_WAIT);
+            self.sink
+                .iter_mut()
+                .for_each(|sink| sink.wait_for_room(at_most));
+            return;
+        }
+        let pause = self.note_failure(&error.to_string());
+        self.leave_alone(pause);
+    }
+
+    /// Gives a sink that failed some time. Nobody can cut that short: callers whose records find no
+    /// room would, each time.
+    pub(super) fn leave_alone(&self, pause: Duration) {
+        thread::sleep(self.limited(pause));
+    }
+
+    /// Notes that the sink failed, says so if that is new, and returns how long to leave it alone.
+    pub(super) fn note_failure(&mut self, error: &str) -> Duration {
+        let state = &self.sinks[self.place];
+        if let Some(failure) = &mut self.failure {
+            failure.back_off = (failure.back_off * 2).min(BACK_OFF_MAX);
+            return failure.back_off;
+        }
+        state.counters.is_failing.store(true, Ordering::Relaxed);
+        self.complaints.say(&format!(
+            "write to {}: {error}; records wait in memory",
+            state.name
+        ));
+        self.failure = Some(Failure {
+            since: Instant::now(),
+            error: error.into(),
+            back_off: BACK_OFF_MIN,
+        });
+        BACK_OFF_MIN
+    }
+
+    pub(super) fn report_recovery(&mut self) {
+        let Some(failure) = self.failure.take() else {
+            return;
+        };
+        let state = &self.sinks[self.place];
+        state.counters.is_failing.store(false, Ordering::Relaxed);
+        let failed_ms = failure.since.elapsed().as_millis() as u64;
+        self.complaints.say(&format!(
+            "{} takes records again after {failed_ms} ms",
+            state.name
+        ));
+        self.lines
+            .write_notice(ticks::now(), &mut self.batch, |record| {
+                notice::recovered(record, &state.name, &failure.error, failed_ms);
+            });
+    }
+
+    /// Gives up on what the sink has not accepted, and counts it. After a panic what the sink did
+    /// with the bytes is unknown, so they are not offered again.
+    pub(crate) fn abandon_batch(&mut self, reason: LossReason) {
+        let state = &self.sinks[self.place];
+        let now = ticks::now();
+        for (level, count) in (0..).zip(self.batch.abandon()) {
+            (0..count).for_each(|_| state.counters.lost.count(reason, level, now));
+        }
+        self.journal.settle(&mut state.lock_merge());
+    }
+
+    /// Says that there was a panic where there must be none.
+    pub(crate) fn complain_of_panic(&mut self) {
+        let name = &self.sinks[self.place].name;
+        self.complaints
+            .say(&format!("write to {name}: the writer panicked"));
+    }
+
+    /// Writes into the log what was lost since the last report.
+    pub(super) fn report_losses(&mut self) {
+        let state = &self.sinks[self.place];
+        let is_ending = self.patience.is_some() || self.channel.is_closed();
+        // Losses are counted where a lane has no room, and where this sink fails.
+        let lanes = || self.channel.lanes().map(|lane| &lane.lost);
+        let losses = || lanes().chain([&state.counters.lost]);
+        let Some(news) = self.losses.news(losses, self.place, is_ending) else {
+            return;
+        };
+        let first = self.lines.timestamp(news.first_ticks);
+        let last = self.lines.timestamp(news.last_ticks);
+        self.lines
+            .write_notice(ticks::now(), &mut self.batch, |record| {
+                notice::lost(record, &news.table, &first, &last);
+            });
+        let count = news.table.total();
+        let name = &state.name;
+        self.complaints
+            .say(&format!("{count} records lost on the way to {name}"));
+    }
+}
