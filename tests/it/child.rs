@@ -243,11 +243,16 @@ impl Ended {
         );
     }
 
-    /// What is left of its pages, and of those of its descendants.
+    /// What is left of its pages, and of those of its descendants. Not what a kill kept them from
+    /// completing: that goes once it is old.
     pub(crate) fn leftovers(&self) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.runtime.path().join("offloop"));
         let entries = entries.into_iter().flatten().flatten();
-        entries.map(|entry| entry.path()).collect()
+        let is_complete = |path: &PathBuf| path.extension().is_some_and(|end| end == "pages");
+        entries
+            .map(|entry| entry.path())
+            .filter(is_complete)
+            .collect()
     }
 
     /// What the program said under this key.

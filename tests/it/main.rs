@@ -13,6 +13,8 @@ mod capture;
 mod child;
 mod corpora;
 mod crash_safe;
+#[cfg(target_os = "linux")]
+mod disk_full;
 mod durable;
 mod exits;
 mod failing;
