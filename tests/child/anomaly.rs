@@ -14,6 +14,7 @@ use offloop::{Builder, Compression, Guard, Rotation, Sink, SyncPolicy};
 use rustix::process::{Resource, Rlimit, Signal, getpid, getrlimit, kill_process, setrlimit};
 use serde_json::json;
 
+use crate::system::{self, Side};
 use crate::{IMPATIENCE, PATIENCE};
 
 const RECORDS: u64 = 200;
@@ -116,6 +117,23 @@ fn end(guard: &Guard) -> serde_json::Value {
 pub(crate) fn recover(directory: &Path, kind: &str) {
     let guard = builder(directory, kind).init().unwrap();
     assert!(guard.shutdown(PATIENCE).is_complete());
+}
+
+/// Forks, and its child gets no thread for its writer: the first of each process is refused.
+pub(crate) fn fork_without_thread(directory: &Path, kind: &str) {
+    let refused = thread::Builder::new().spawn(|| {});
+    assert!(refused.is_err(), "that thread was to be refused");
+    let guard = builder(directory, kind).init().unwrap();
+    crate::log_all(0..100);
+    guard.flush(PATIENCE).unwrap();
+    match system::fork() {
+        Side::Child => {
+            crate::log_all(0..100);
+            let report = guard.shutdown(PATIENCE);
+            assert_eq!((report.written, report.lost, report.pending), (100, 0, 0));
+        }
+        Side::Parent(child) => system::wait_for(child),
+    }
 }
 
 /// Is killed when the first line of a batch went into a file that is compressed by now, and the

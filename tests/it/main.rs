@@ -33,6 +33,8 @@ mod order;
 mod overflow;
 #[cfg(target_os = "linux")]
 mod recovery;
+#[cfg(target_os = "linux")]
+mod resources;
 mod rotate;
 mod sequence;
 mod shared;
