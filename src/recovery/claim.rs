@@ -41,39 +41,42 @@ pub(super) enum Claim {
     Gone,
 }
 
-/// What a process has open.
 type Open = HashMap<PathBuf, Weak<LeftoverFile>>;
 
-/// The list of one process. Never freed, so that it can be locked wherever it is known.
+/// The list of what one process has open.
 #[derive(Clone, Copy)]
-struct OfProcess {
+struct List {
     generation: u64,
     open: &'static Mutex<Open>,
 }
 
-impl OfProcess {
+impl List {
+    /// Never given back: there is one for each process in a line of forks.
     fn new() -> Self {
-        OfProcess {
+        List {
             generation: fork::generation(),
             open: Box::leak(Box::default()),
         }
     }
 }
 
-static OPEN: LazyLock<ArcSwap<OfProcess>> =
-    LazyLock::new(|| ArcSwap::from_pointee(OfProcess::new()));
+static LIST: LazyLock<ArcSwap<List>> = LazyLock::new(|| ArcSwap::from_pointee(List::new()));
 
-/// The list of what this process has open. A forked child begins its own: that of its parent may be
-/// locked by a thread that does not exist in the child, and the locks on files are the parent's.
+/// The list of what this process has open. A forked child begins with an empty one: the locks of
+/// its parent are not its own, and the list may be held by a thread that does not exist there.
 fn open_ones() -> MutexGuard<'static, Open> {
-    loop {
-        let known = OPEN.load();
-        if known.generation == fork::generation() {
-            return known.open.lock().unwrap_or_else(PoisonError::into_inner);
-        }
-        // Should another thread of the child be faster, its list is the one.
-        OPEN.compare_and_swap(&known, Arc::new(OfProcess::new()));
+    if LIST.load().generation != fork::generation() {
+        let fresh = List::new();
+        LIST.rcu(|list| {
+            if list.generation == fresh.generation {
+                **list
+            } else {
+                fresh
+            }
+        });
     }
+    let open = LIST.load().open;
+    open.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Claims a file of pages. Waits a moment for those who merely look at it.

@@ -243,15 +243,14 @@ impl Ended {
         );
     }
 
-    /// What is left of its pages, and of those of its descendants. Not what a kill kept them from
-    /// completing: that goes once it is old.
+    /// What is left of its pages, and of those of its descendants. A file that was not even begun
+    /// with when its process was killed holds nothing, and stays for a minute.
     pub(crate) fn leftovers(&self) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.runtime.path().join("offloop"));
         let entries = entries.into_iter().flatten().flatten();
-        let is_complete = |path: &PathBuf| path.extension().is_some_and(|end| end == "pages");
-        entries
-            .map(|entry| entry.path())
-            .filter(is_complete)
+        let paths = entries.map(|entry| entry.path());
+        paths
+            .filter(|path| path.extension().is_none_or(|end| end != "new"))
             .collect()
     }
 

@@ -136,15 +136,16 @@ impl Site {
         serde_json::from_slice(answers.get(8..).unwrap_or_default()).unwrap_or_default()
     }
 
-    /// What outlived the program. Not what it had not completed: that goes once it is old.
+    /// What outlived the program.
     pub(crate) fn leftovers(&self) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.runtime.path().join("offloop"));
-        let paths = entries
-            .into_iter()
-            .flatten()
-            .map(|entry| entry.unwrap().path());
-        let is_complete = |path: &PathBuf| path.extension().is_some_and(|end| end == "pages");
-        paths.filter(is_complete).collect()
+        let entries = entries.into_iter().flatten().flatten();
+        let paths = entries.map(|entry| entry.path());
+        // A file that was not even begun with when its process was killed holds nothing, and stays
+        // for a minute.
+        paths
+            .filter(|path| path.extension().is_none_or(|end| end != "new"))
+            .collect()
     }
 
     /// All lines of the log, in the order in which its files ended. All of them must be whole.
