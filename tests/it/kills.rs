@@ -10,7 +10,7 @@ use crate::faults::{Scope, Site, counts, is_traceable};
 use crate::support::{is_long, say_unchecked};
 
 /// How many kills there are where the long variant was not asked for.
-const KILLS: usize = 120;
+const KILLS: usize = 100;
 
 /// Most of the time, a program waits.
 const AT_ONCE: usize = 4;
