@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 
-use offloop::{Builder, LossReason};
+use offloop::{Builder, LossReason, Overflow};
 use serde_json::Value;
 use tempfile::tempdir;
 
@@ -119,7 +119,10 @@ fn threads_that_come_and_go_leave_neither_memory_nor_a_record_behind() {
     let directory = tempdir().unwrap();
     let path = directory.path().join("app.jsonl");
     in_child_with_log(&path, || {
-        let guard = offloop::builder().file(path_of_child()).init().unwrap();
+        // Each thread takes a page of its own: faster than one writer empties them.
+        let overflow = Overflow::Block { at_most: PATIENCE };
+        let builder = offloop::builder().file(path_of_child());
+        let guard = builder.overflow(overflow).init().unwrap();
         log_on_short_lived_threads(0);
         guard.flush(PATIENCE).unwrap();
         let before = memory("VmRSS");
