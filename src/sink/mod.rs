@@ -88,6 +88,16 @@ pub(crate) struct Place {
     pub(crate) offset: u64,
 }
 
+impl Place {
+    /// Where what comes after so many bytes at this place lies.
+    pub(crate) fn behind(self, bytes: usize) -> Place {
+        Place {
+            offset: self.offset.saturating_add(bytes as u64),
+            ..self
+        }
+    }
+}
+
 /// What a sink is made of.
 pub(crate) enum Target {
     /// A file to append to.

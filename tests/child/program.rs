@@ -38,6 +38,8 @@ fn main() {
         ("survive", [logger, ending, disk]) => survive::run(directory, logger, ending, disk),
         ("anomaly", [kind]) => anomaly::run(directory, kind),
         ("anomaly-recover", [kind]) => anomaly::recover(directory, kind),
+        ("fork-without-thread", [kind]) => anomaly::fork_without_thread(directory, kind),
+        ("half-batch", [kind]) => anomaly::half_batch(directory, kind),
         ("log-on", [threads]) => recovery::log_on(directory, threads.parse().unwrap()),
         ("restart", []) => recovery::restart(directory),
         ("next-start", []) => recovery::next_start(directory),

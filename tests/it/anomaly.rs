@@ -11,7 +11,7 @@ use crate::faults::{RECORDS, Scope, Site, counts, is_traceable};
 use crate::support::is_long;
 
 /// How many points are tried where the long variant was not asked for.
-const POINTS: usize = 240;
+const POINTS: usize = 180;
 
 /// Most of the time, a program waits for its pauses to pass.
 const AT_ONCE: usize = 6;

@@ -204,7 +204,7 @@ fn read(path: &Path) -> String {
     String::from_utf8(bytes).unwrap()
 }
 
-fn parse(text: &str) -> Vec<Value> {
+pub(crate) fn parse(text: &str) -> Vec<Value> {
     assert!(text.is_empty() || text.ends_with('\n'), "torn: {text}");
     let parse = |line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
     text.lines().map(parse).collect()

@@ -2,6 +2,7 @@
 //! accepted is in the log, once and whole.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 
@@ -9,7 +10,7 @@ use crate::faults::{Scope, Site, counts, is_traceable};
 use crate::support::{is_long, say_unchecked};
 
 /// How many kills there are where the long variant was not asked for.
-const KILLS: usize = 120;
+const KILLS: usize = 100;
 
 /// Most of the time, a program waits.
 const AT_ONCE: usize = 4;
@@ -66,7 +67,7 @@ fn assert_recovered(site: &Site, acknowledged: u64) {
         "{acknowledged} acknowledged, {there} there"
     );
     assert!(counts.into_keys().eq(0..there), "there are gaps");
-    assert_eq!(site.leftovers(), [] as [std::path::PathBuf; 0]);
+    assert_eq!(site.leftovers(), [] as [PathBuf; 0]);
 }
 
 fn start_again(site: &Site, kind: &str) {
@@ -97,12 +98,10 @@ fn for_each(calls: &[(String, usize)], most: usize, part: impl Fn(&(String, usiz
 
 /// Whether pages outlive a process here.
 fn can_outlive() -> bool {
-    let site = Site::new();
-    let is_there = std::path::Path::new("/dev/shm").is_dir();
+    let is_there = Path::new("/dev/shm").is_dir();
     if !is_there {
         say_unchecked("there is no tmpfs at /dev/shm");
     }
-    drop(site);
     is_there && is_traceable()
 }
 
@@ -156,6 +155,18 @@ fn a_kill_while_old_files_are_compressed_loses_and_doubles_nothing() {
         return;
     }
     check_kills(Calls::new("all", Scope::Log, "compressed"), KILLS / 4);
+}
+
+#[test]
+fn lines_in_a_file_that_is_compressed_by_now_are_not_written_again() {
+    if !can_outlive() {
+        return;
+    }
+    let site = Site::new();
+    let killed = site.run(["half-batch", "compressed"]);
+    assert!(!killed.status.success(), "{killed:?}");
+    start_again(&site, "compressed");
+    assert_recovered(&site, 3);
 }
 
 /// The recovery of what a kill left is killed as well, and the next one takes that up.

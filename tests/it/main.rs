@@ -13,6 +13,8 @@ mod capture;
 mod child;
 mod corpora;
 mod crash_safe;
+#[cfg(target_os = "linux")]
+mod disk_full;
 mod durable;
 mod exits;
 mod failing;
@@ -31,6 +33,8 @@ mod order;
 mod overflow;
 #[cfg(target_os = "linux")]
 mod recovery;
+#[cfg(target_os = "linux")]
+mod resources;
 mod rotate;
 mod sequence;
 mod shared;

@@ -49,10 +49,7 @@ impl FileSink {
     /// Gives the file the name of an old one. Says whether it is to be opened anew.
     fn end(&mut self, file: &Metadata) -> bool {
         match self.ending.end(&self.plan.path, file) {
-            Ok(()) => {
-                self.care.file_ended();
-                true
-            }
+            Ok(()) => true,
             Err(error) => {
                 let name = &self.name;
                 self.warnings
@@ -76,6 +73,8 @@ impl FileSink {
         self.active = Some(Active::Regular(regular));
         if matches!(outcome, Ok(None)) {
             self.leave_active();
+            // Not before its lock is free: a file that somebody has locked is left for later.
+            self.care.file_ended();
         }
         outcome
     }
