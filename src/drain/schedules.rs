@@ -16,10 +16,10 @@ use super::Delays;
 use super::line::Content;
 use super::sync::SyncPolicy;
 use crate::Memory;
+use crate::channel::arena::ArenaPlan;
 use crate::channel::lane::Lane;
 use crate::channel::overflow::Overflow;
 use crate::complaint::Complaints;
-use crate::drain::sync::SyncPolicy;
 use crate::filter::SinkFilter;
 use crate::format::Details;
 use crate::format::json::JsonFormat;
@@ -141,6 +141,8 @@ fn plan(settings: Settings, memory: &Memory) -> Plan {
         format: Box::new(|| Box::new(JsonFormat::new(Details::default()))),
         filter: SinkFilter::default(),
         sync: SyncPolicy::Never,
+        description: String::new(),
+        directives: None,
     };
     Plan {
         sinks: vec![sink],
@@ -150,6 +152,7 @@ fn plan(settings: Settings, memory: &Memory) -> Plan {
         delays: settings.delays,
         exit_timeout: ENDLESS,
         complaints: Complaints::to(Arc::new(|_| ())),
+        arena: ArenaPlan::new(Some(false), None),
     }
 }
 

@@ -55,6 +55,10 @@ pub(crate) mod ticks {
     pub(crate) fn now() -> u64 {
         super::look() + thread_rng().gen_range(0..=TICKS_MARGIN)
     }
+
+    pub(crate) fn is_of_processor() -> bool {
+        false
+    }
 }
 
 pub(crate) mod thread {

@@ -76,6 +76,7 @@ pub(crate) use plan::FilePlan;
 pub(crate) use regular::TORN_TAIL;
 pub(crate) use settle::{settle, settle_locked};
 pub(super) use sink::FileSink;
+#[cfg(not(any(offloop_loom, offloop_shuttle)))]
 #[cfg(test)]
 pub(crate) use system::faults;
 

@@ -4,6 +4,7 @@
 //! In a normal build these are the plain calls. In unit tests [`faults`] may have any of them
 //! fail, so that it shows what comes of that.
 
+#[cfg(not(any(offloop_loom, offloop_shuttle)))]
 #[cfg(test)]
 pub(crate) mod faults;
 
@@ -17,6 +18,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, Dir, FlockOperation, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
+#[cfg(not(any(offloop_loom, offloop_shuttle)))]
 #[cfg(test)]
 use faults::{attempt, attempt_write};
 
@@ -37,13 +39,13 @@ pub(crate) enum Call {
     Write,
 }
 
-#[cfg(not(test))]
+#[cfg(any(not(test), offloop_loom, offloop_shuttle))]
 #[inline(always)]
 fn attempt<T, E>(_: Call, call: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
     call()
 }
 
-#[cfg(not(test))]
+#[cfg(any(not(test), offloop_loom, offloop_shuttle))]
 #[inline(always)]
 fn attempt_write(
     _: Call,
@@ -111,6 +113,7 @@ pub(super) fn read_exact_at(file: &File, bytes: &mut [u8], at: u64) -> io::Resul
 
 pub(super) fn write(file: &File, bytes: &[u8]) -> Result<usize, Errno> {
     let written = attempt_write(Call::Write, bytes, |bytes| rustix::io::write(file, bytes));
+    #[cfg(not(any(offloop_loom, offloop_shuttle)))]
     #[cfg(test)]
     faults::note_time(file);
     written
@@ -126,6 +129,7 @@ pub(super) fn lock(file: &File, operation: FlockOperation) -> Result<(), Errno> 
 
 pub(super) fn sync_data(file: &File) -> io::Result<()> {
     let synced = attempt(Call::Sync, || file.sync_data());
+    #[cfg(not(any(offloop_loom, offloop_shuttle)))]
     #[cfg(test)]
     faults::note_sync(file, synced.is_ok());
     synced
