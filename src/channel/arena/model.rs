@@ -8,9 +8,12 @@ use std::ops::Deref;
 
 #[cfg(offloop_loom)]
 use loom::cell::UnsafeCell;
+#[cfg(offloop_loom)]
+use loom::sync::atomic::AtomicU64;
 
 use super::layout::Position;
 use crate::capture::record::ThreadLabel;
+#[cfg(offloop_shuttle)]
 use crate::channel::sync::AtomicU64;
 
 /// A cell with loom's interface.
