@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, PoisonError, atomic};
 use std::task::{Context, Poll, Waker};
 
 use crate::channel::sync::{AtomicU64, Mutex, MutexGuard, Ordering};
@@ -144,8 +144,9 @@ pub(crate) struct Synced {
 impl Synced {
     /// Enters a ticket with sinks. Their writers must be woken after that.
     pub(crate) fn new(ticket: u64, sinks: Vec<(Arc<Durable>, Option<Mark>)>) -> Self {
-        static NUMBERS: AtomicU64 = AtomicU64::new(0);
-        let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
+        // The standard library's: models share it, and nothing depends on it.
+        static NUMBERS: atomic::AtomicU64 = atomic::AtomicU64::new(0);
+        let number = NUMBERS.fetch_add(1, atomic::Ordering::Relaxed);
         let verdict = Arc::new(Mutex::new(Verdict {
             missing: sinks.len(),
             answer: Ok(()),

@@ -7,7 +7,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, PoisonError, atomic};
 use std::task::{Context, Poll, Wake, Waker};
 
 use crate::channel::sync::thread::{self, Thread};
@@ -110,9 +110,10 @@ pub(crate) struct Flushed {
 
 impl Flushed {
     pub(crate) fn new(ticket: u64, sinks: impl Iterator<Item = Arc<Progress>>) -> Self {
-        static NUMBERS: AtomicU64 = AtomicU64::new(0);
+        // The standard library's: models share it, and nothing depends on it.
+        static NUMBERS: atomic::AtomicU64 = atomic::AtomicU64::new(0);
         Flushed {
-            number: NUMBERS.fetch_add(1, Ordering::Relaxed),
+            number: NUMBERS.fetch_add(1, atomic::Ordering::Relaxed),
             generation: fork::generation(),
             ticket,
             sinks: sinks.collect(),
