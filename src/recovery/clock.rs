@@ -1,5 +1,6 @@
 //! The ticks of a dead process to wall-clock time.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -64,8 +65,21 @@ fn now() -> ClockCopy {
     }
 }
 
-/// Nanoseconds a tick, measured.
+/// Nanoseconds a tick, measured once.
 fn own_rate() -> f64 {
+    // The bits of the figure; 0 before it is known. Not behind a lock, which a forked child might find
+    // taken for good. Relaxed: who comes too early measures for himself.
+    static RATE: AtomicU64 = AtomicU64::new(0);
+    let known = f64::from_bits(RATE.load(Ordering::Relaxed));
+    if known != 0.0 {
+        return known;
+    }
+    let measured = measure_rate();
+    RATE.store(measured.to_bits(), Ordering::Relaxed);
+    measured
+}
+
+fn measure_rate() -> f64 {
     let mut clock = Clock::new();
     thread::sleep(MEASURE);
     clock.observe();
