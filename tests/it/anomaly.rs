@@ -42,10 +42,9 @@ struct Call {
 }
 
 /// Calls by which lines get into the log, files get the names of old ones, and these are compressed.
-const LOG_CALLS: [(&str, &str, Scope, bool); 16] = [
+const LOG_CALLS: [(&str, &str, Scope, bool); 15] = [
     ("write", "synced", Scope::Log, false),
     ("openat", "plain", Scope::Log, true),
-    ("open", "plain", Scope::Log, false),
     ("statx", "plain", Scope::Log, true),
     ("mkdir", "plain", Scope::Log, true),
     ("flock", "plain", Scope::Log, false),
