@@ -63,6 +63,12 @@ impl List {
 
 static LIST: LazyLock<ArcSwap<List>> = LazyLock::new(|| ArcSwap::from_pointee(List::new()));
 
+/// Makes the list before there is a thread that may need it: would one make it at the moment of a
+/// fork, the child could wait for it for ever.
+pub(super) fn prepare() {
+    LazyLock::force(&LIST);
+}
+
 /// The list of what this process has open. A forked child begins with an empty one: the locks of
 /// its parent are not its own, and the list may be held by a thread that does not exist there.
 fn open_ones() -> MutexGuard<'static, Open> {

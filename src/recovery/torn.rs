@@ -16,6 +16,7 @@ use crate::sink::file::{TORN_TAIL, settle_locked};
 
 /// From now on sinks ask here whose a torn line is.
 pub(crate) fn watch_torn_tails() {
+    claim::prepare();
     let _ = TORN_TAIL.set(cut_torn_tail);
 }
 
