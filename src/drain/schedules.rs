@@ -91,6 +91,12 @@ impl Program {
         })
     }
 
+    /// The same for all producers.
+    fn log_on_threads(&self) -> Vec<thread::JoinHandle<()>> {
+        let producers = 0..PRODUCERS;
+        producers.map(|one| self.log_on_thread(one)).collect()
+    }
+
     /// What was written, by producer and in order. Notices of the pipeline's own are left out.
     fn written(&self) -> HashMap<usize, Vec<usize>> {
         let mut written: HashMap<usize, Vec<usize>> = HashMap::new();
@@ -156,6 +162,12 @@ fn plan(settings: Settings, memory: &Memory) -> Plan {
     }
 }
 
+fn join_all(threads: Vec<thread::JoinHandle<()>>) {
+    for thread in threads {
+        thread.join().unwrap();
+    }
+}
+
 /// Runs `program` under both kinds of schedules: at random, and with few preemptions.
 fn explore(program: impl Fn() + Send + Sync + Copy + 'static) {
     let schedules = std::env::var(SCHEDULES_VARIABLE).ok();
@@ -176,14 +188,10 @@ fn every_line_is_written_once_and_in_order_or_counted_whatever_the_shutdown_meet
             overflow: Overflow::DropNewest,
             delays: SLEEPY,
         });
-        let logging: Vec<_> = (0..PRODUCERS)
-            .map(|one| program.log_on_thread(one))
-            .collect();
+        let logging = program.log_on_threads();
         let report = program.guard().shutdown(ENDLESS);
         assert_eq!(report.lost, 0);
-        logging
-            .into_iter()
-            .for_each(|thread| thread.join().unwrap());
+        join_all(logging);
         program.end();
         assert_eq!(program.guard().stats().lost(), 0);
     });
@@ -212,9 +220,7 @@ fn a_flush_returns_after_what_was_logged_before_it_is_written_and_others_may_go_
         program.guard().flush(ENDLESS).unwrap();
         assert_eq!(program.written()[&(PRODUCERS - 1)].len(), LINES);
         assert_eq!(program.guard().shutdown(ENDLESS).lost, 0);
-        logging
-            .into_iter()
-            .for_each(|thread| thread.join().unwrap());
+        join_all(logging);
         drop(lane);
         program.end();
     });
@@ -228,9 +234,7 @@ fn a_durable_flush_comes_to_an_end_whatever_the_shutdown_meets() {
             overflow: Overflow::DropNewest,
             delays: SLEEPY,
         });
-        let mut threads: Vec<_> = (0..PRODUCERS)
-            .map(|one| program.log_on_thread(one))
-            .collect();
+        let mut threads = program.log_on_threads();
         let logged = threads.pop();
         threads.extend((0..2).map(|_| {
             let guard = program.guard();
@@ -240,9 +244,7 @@ fn a_durable_flush_comes_to_an_end_whatever_the_shutdown_meets() {
         program.guard().flush_durable(ENDLESS).unwrap();
         assert_eq!(program.written()[&(PRODUCERS - 1)].len(), LINES);
         let _ = program.guard().shutdown(ENDLESS);
-        threads
-            .into_iter()
-            .for_each(|thread| thread.join().unwrap());
+        join_all(threads);
         program.end();
     });
 }
@@ -255,15 +257,11 @@ fn a_budget_that_is_used_up_loses_only_what_it_counts() {
             overflow: Overflow::DropNewest,
             delays: RESTLESS,
         });
-        let logging: Vec<_> = (0..PRODUCERS)
-            .map(|one| program.log_on_thread(one))
-            .collect();
+        let logging = program.log_on_threads();
         let flushing = program.guard();
         let flushing = thread::spawn(move || flushing.flush(ENDLESS).unwrap());
         let _ = program.guard().shutdown(ENDLESS);
-        logging
-            .into_iter()
-            .for_each(|thread| thread.join().unwrap());
+        join_all(logging);
         flushing.join().unwrap();
         program.end();
     });
@@ -277,12 +275,8 @@ fn callers_that_wait_for_room_get_it_and_nothing_is_lost() {
             overflow: Overflow::Block { at_most: ENDLESS },
             delays: SLEEPY,
         });
-        let logging: Vec<_> = (0..PRODUCERS)
-            .map(|one| program.log_on_thread(one))
-            .collect();
-        logging
-            .into_iter()
-            .for_each(|thread| thread.join().unwrap());
+        let logging = program.log_on_threads();
+        join_all(logging);
         let report = program.guard().shutdown(ENDLESS);
         assert!(report.is_complete(), "{report:?}");
         program.end();
@@ -297,14 +291,10 @@ fn a_shutdown_that_runs_out_of_time_says_what_waits_and_loses_nothing() {
             overflow: Overflow::DropNewest,
             delays: RESTLESS,
         });
-        let logging: Vec<_> = (0..PRODUCERS)
-            .map(|one| program.log_on_thread(one))
-            .collect();
+        let logging = program.log_on_threads();
         let report = program.guard().shutdown(Duration::from_millis(20));
         assert_eq!(report.lost, 0);
-        logging
-            .into_iter()
-            .for_each(|thread| thread.join().unwrap());
+        join_all(logging);
         program.end();
         assert_eq!(program.guard().stats().lost(), 0);
     });

@@ -243,15 +243,9 @@ impl Ended {
         );
     }
 
-    /// What is left of its pages, and of those of its descendants. A file that was not even begun
-    /// with when its process was killed holds nothing, and stays for a minute.
+    /// What is left of its pages, and of those of its descendants.
     pub(crate) fn leftovers(&self) -> Vec<PathBuf> {
-        let entries = fs::read_dir(self.runtime.path().join("offloop"));
-        let entries = entries.into_iter().flatten().flatten();
-        let paths = entries.map(|entry| entry.path());
-        paths
-            .filter(|path| path.extension().is_none_or(|end| end != "new"))
-            .collect()
+        leftovers_in(self.runtime.path())
     }
 
     /// What the program said under this key.
@@ -307,4 +301,15 @@ impl Ended {
             assert_eq!(stats["accepted"].as_u64(), Some(ended), "{stats}");
         }
     }
+}
+
+/// The leftovers of programs that have this runtime directory. A file that was not even begun with
+/// when its process was killed holds nothing, and stays for a minute.
+pub(crate) fn leftovers_in(runtime: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(runtime.join("offloop"));
+    let entries = entries.into_iter().flatten().flatten();
+    let paths = entries.map(|entry| entry.path());
+    paths
+        .filter(|path| path.extension().is_none_or(|end| end != "new"))
+        .collect()
 }

@@ -14,7 +14,7 @@ use flate2::read::MultiGzDecoder;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::child;
+use crate::child::{self, leftovers_in};
 use crate::support::say_unchecked;
 
 /// How many records the program logs.
@@ -138,14 +138,7 @@ impl Site {
 
     /// What outlived the program.
     pub(crate) fn leftovers(&self) -> Vec<PathBuf> {
-        let entries = fs::read_dir(self.runtime.path().join("offloop"));
-        let entries = entries.into_iter().flatten().flatten();
-        let paths = entries.map(|entry| entry.path());
-        // A file that was not even begun with when its process was killed holds nothing, and stays
-        // for a minute.
-        paths
-            .filter(|path| path.extension().is_none_or(|end| end != "new"))
-            .collect()
+        leftovers_in(self.runtime.path())
     }
 
     /// All lines of the log, in the order in which its files ended. All of them must be whole.

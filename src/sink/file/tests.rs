@@ -254,7 +254,7 @@ fn devices_are_written_to_and_their_errors_come_through() {
 }
 
 /// Writes all of `lines`, as the drain does.
-fn write_all(sink: &mut dyn Sink, mut lines: &[u8]) {
+pub(super) fn write_all(sink: &mut dyn Sink, mut lines: &[u8]) {
     while !lines.is_empty() {
         match sink.write(lines) {
             Ok(accepted) => lines = &lines[accepted..],

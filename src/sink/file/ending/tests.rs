@@ -1,5 +1,4 @@
 use std::fs::{self, File};
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -7,6 +6,7 @@ use tempfile::{TempDir, tempdir};
 
 use crate::config::Rotation;
 use crate::sink::file::FilePlan;
+use crate::sink::file::tests::write_all;
 use crate::sink::{Sink, Target};
 
 struct Scene {
@@ -59,19 +59,6 @@ fn number(path: &Path) -> (String, u32) {
         time,
         parts.next().map_or(0, |number| number.parse().unwrap_or(0)),
     )
-}
-
-/// Writes all of `lines`, as the drain does.
-fn write_all(sink: &mut dyn Sink, mut lines: &[u8]) {
-    while !lines.is_empty() {
-        match sink.write(lines) {
-            Ok(accepted) => lines = &lines[accepted..],
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                sink.wait_for_room(Duration::from_secs(1));
-            }
-            Err(error) => panic!("{error}"),
-        }
-    }
 }
 
 fn warnings(sink: &mut dyn Sink) -> Vec<String> {
