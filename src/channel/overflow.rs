@@ -102,6 +102,18 @@ pub(crate) fn level_index(level: tracing::Level) -> u8 {
     }
 }
 
+/// The level at a place. Another process may have named a place that there is not: then that of its
+/// remainder.
+pub(crate) fn level_at(index: u8) -> tracing::Level {
+    match usize::from(index) % LEVELS {
+        0 => tracing::Level::TRACE,
+        1 => tracing::Level::DEBUG,
+        2 => tracing::Level::INFO,
+        3 => tracing::Level::WARN,
+        _ => tracing::Level::ERROR,
+    }
+}
+
 /// `WARN` and `ERROR` may use the last eighth of the budget.
 #[inline]
 pub(crate) fn is_urgent(level: u8) -> bool {

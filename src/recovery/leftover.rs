@@ -12,8 +12,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use tracing::Level;
-
 use super::bytes::Bytes;
 use super::clock::DeadClock;
 use super::directory::Identity;
@@ -27,6 +25,7 @@ use crate::channel::arena::layout::{
     VERSION, header, read_u32, read_u64, slot,
 };
 use crate::channel::arena::name;
+use crate::channel::overflow::level_at;
 
 /// How many slots are read at once.
 const SLOTS_AT_ONCE: u64 = 256;
@@ -165,33 +164,31 @@ impl LeftoverFile {
     /// The pages of which the sink at `place` has not written all.
     pub(super) fn pages_left(&self, place: u32) -> io::Result<Vec<LeftPage>> {
         let mut pages = Vec::new();
-        self.for_each_slot(|number, slot| {
-            let position = slot
-                .written
-                .get(place as usize)
-                .copied()
-                .unwrap_or_default();
-            let Some((offset, page_bytes)) = self.layout.page(number) else {
-                return;
-            };
-            let committed = slot.committed.min(page_bytes).min(u32::MAX.into()) as u32;
-            if slot.number == 0 || committed <= position {
-                return;
-            }
-            pages.push(LeftPage {
-                slot: number as u32,
-                number: slot.number,
-                lane: slot.lane,
-                thread: ThreadLabel {
-                    name: slot.thread_name.map(Into::into),
-                    id: slot.thread,
-                },
-                offset,
-                position,
-                committed,
-            });
-        })?;
+        self.for_each_slot(|number, slot| pages.extend(self.left_in(number, slot, place)))?;
         Ok(pages)
+    }
+
+    /// The page of a slot, if the sink at `place` has not written all of it.
+    fn left_in(&self, number: u64, slot: &Slot<'_>, place: u32) -> Option<LeftPage> {
+        let written = slot.written.get(place as usize);
+        let position = written.copied().unwrap_or_default();
+        let (offset, page_bytes) = self.layout.page(number)?;
+        let committed = slot.committed.min(page_bytes).min(u32::MAX.into()) as u32;
+        if slot.number == 0 || committed <= position {
+            return None;
+        }
+        Some(LeftPage {
+            slot: number as u32,
+            number: slot.number,
+            lane: slot.lane,
+            thread: ThreadLabel {
+                name: slot.thread_name.map(Into::into),
+                id: slot.thread,
+            },
+            offset,
+            position,
+            committed,
+        })
     }
 
     /// How many records the sink at `place` has not written.
@@ -245,13 +242,16 @@ impl LeftoverFile {
     /// Whether no sink has anything left to write.
     pub(super) fn is_done(&self) -> io::Result<bool> {
         for sink in &self.sinks {
-            let is_done = self.pages_left(sink.place)?.is_empty()
-                && Journal::new(self, sink.place).pending()?.is_none();
-            if !is_done {
+            if Journal::new(self, sink.place).pending()?.is_some() {
                 return Ok(false);
             }
         }
-        Ok(true)
+        let mut is_done = true;
+        self.for_each_slot(|number, slot| {
+            let is_left = |sink: &ToldSink| self.left_in(number, slot, sink.place).is_some();
+            is_done &= !self.sinks.iter().any(is_left);
+        })?;
+        Ok(is_done)
     }
 
     /// Notes that something in it could not be read.
@@ -315,19 +315,10 @@ fn sink(fact: &SinkFact<'_>, layout: &Layout) -> Option<ToldSink> {
     })
 }
 
-/// As facts number them.
-const LEVELS: [Level; 5] = [
-    Level::TRACE,
-    Level::DEBUG,
-    Level::INFO,
-    Level::WARN,
-    Level::ERROR,
-];
-
 fn callsite(fact: &CallsiteFact<'_>) -> Callsite {
     Callsite::new(CallsiteFacts {
         is_event: !fact.is_span,
-        level: LEVELS[usize::from(fact.level) % LEVELS.len()],
+        level: level_at(fact.level),
         target: fact.target.into(),
         name: fact.name.into(),
         file: fact.file.map(Into::into),

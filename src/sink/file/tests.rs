@@ -253,6 +253,14 @@ fn devices_are_written_to_and_their_errors_come_through() {
     assert_eq!(error.kind(), io::ErrorKind::StorageFull);
 }
 
+pub(super) fn names_in(directory: &TempDir) -> Vec<String> {
+    let entries = fs::read_dir(directory).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names = names.collect::<Vec<_>>();
+    names.sort();
+    names
+}
+
 /// Writes all of `lines`, as the drain does.
 pub(super) fn write_all(sink: &mut dyn Sink, mut lines: &[u8]) {
     while !lines.is_empty() {

@@ -5,6 +5,7 @@ use std::time::Instant;
 use tempfile::{TempDir, tempdir};
 
 use super::*;
+use crate::sink::file::tests::names_in;
 
 /// Only what hangs takes so long.
 const HANG: Duration = Duration::from_secs(30);
@@ -13,14 +14,6 @@ fn write(directory: &TempDir, names: &[&str]) {
     for name in names {
         fs::write(directory.path().join(name), "a\n").unwrap();
     }
-}
-
-fn names_in(directory: &TempDir) -> Vec<String> {
-    let entries = fs::read_dir(directory).unwrap();
-    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let mut names = names.collect::<Vec<_>>();
-    names.sort();
-    names
 }
 
 #[track_caller]

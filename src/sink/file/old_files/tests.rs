@@ -5,6 +5,7 @@ use tempfile::{TempDir, tempdir};
 
 use super::*;
 use crate::sink::file::name::Suffix;
+use crate::sink::file::tests::names_in;
 
 const GZIP: Form = Form::Compressed(Suffix::Gzip);
 
@@ -17,14 +18,6 @@ fn in_directory() -> (TempDir, PathBuf, OldFiles) {
     let active = directory.path().join("app.jsonl");
     let old_files = OldFiles::beside(&active).unwrap();
     (directory, active, old_files)
-}
-
-fn names_in(directory: &TempDir) -> Vec<String> {
-    let entries = fs::read_dir(directory).unwrap();
-    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let mut names = names.collect::<Vec<_>>();
-    names.sort();
-    names
 }
 
 fn listed(old_files: &OldFiles) -> Vec<PathBuf> {
