@@ -1,6 +1,9 @@
 //! A batch: whole lines on their way to a sink, and which record each of them is.
 
+use std::io;
+
 use crate::channel::overflow::LEVELS;
+use crate::sink::{Place, Sink};
 
 /// A batch is written once it has this many bytes: one write for hundreds of records, small
 /// enough to stay in the processor's cache.
@@ -59,6 +62,26 @@ impl Batch {
     /// What the sink has not accepted.
     pub(crate) fn rest(&self) -> &[u8] {
         &self.bytes[self.accepted_bytes..]
+    }
+
+    /// Offers the sink what it has not accepted, and says how many bytes of that it took. Tells
+    /// `note` where what follows so many bytes of the batch lies: before it is written, and behind
+    /// what was taken. The file that took it may have ended by this, and be gone when a reader of
+    /// the notes looks into it.
+    pub(crate) fn offer(
+        &self,
+        sink: &mut dyn Sink,
+        note: &mut dyn FnMut(Place, usize),
+    ) -> io::Result<usize> {
+        let mut noted = None;
+        let taken = sink.write_noting(self.rest(), &mut |place| {
+            noted = Some(place);
+            note(place, self.accepted_bytes);
+        })?;
+        if let Some(place) = noted {
+            note(place.behind(taken), self.accepted_bytes + taken);
+        }
+        Ok(taken)
     }
 
     /// Appends the line that `format` writes.

@@ -256,7 +256,7 @@ impl Drain {
     }
 
     fn sync(&self, sinks: Vec<(&SinkState, Option<Mark>)>) -> Synced {
-        let ticket = ticks::now() + TICKS_MARGIN;
+        let ticket = Drain::ticket();
         let entered = sinks.iter();
         let entered = entered.map(|(state, mark)| (Arc::clone(&state.durable), *mark));
         let synced = Synced::new(ticket, entered.collect());

@@ -21,7 +21,7 @@ use crate::channel::sync::Instant;
 use crate::channel::ticks::{self, TICKS_MARGIN};
 use crate::complaint::Complaints;
 use crate::recovery::replay::{Next, Replay};
-use crate::sink::{Place, Sink};
+use crate::sink::Sink;
 use failure::Failure;
 
 /// How long to leave alone what cannot be recovered just now.
@@ -249,20 +249,15 @@ impl Worker {
                 break;
             };
             let (batch, journal, replay) = (&self.batch, &mut self.journal, &self.replay);
-            let mut noted = None;
-            let mut note = |place| {
-                noted = Some(place);
-                note_place(journal, replay, place, batch.accepted());
+            // What is replayed is in the journal of the process that left it.
+            let mut note = |place, accepted| match replay {
+                Some(replay) => replay.note(place, accepted),
+                None => journal.note(place, accepted),
             };
-            let written = || sink.write_noting(batch.rest(), &mut note);
-            match catch_unwind(AssertUnwindSafe(written)) {
+            let offered = || batch.offer(&mut **sink, &mut note);
+            match catch_unwind(AssertUnwindSafe(offered)) {
                 Ok(Ok(bytes)) => {
                     self.accepted(bytes);
-                    if let Some(place) = noted {
-                        // The file may have ended by this, and be gone when a reader looks into it.
-                        let (journal, rest) = (&mut self.journal, place.behind(bytes));
-                        note_place(journal, &self.replay, rest, self.batch.accepted());
-                    }
                     if self.is_out_of_patience() && !self.batch.is_empty() {
                         return false;
                     }
@@ -364,14 +359,5 @@ impl Worker {
 
     fn state(&self) -> &SinkState {
         &self.sinks[self.place]
-    }
-}
-
-/// Notes where what follows the `accepted` bytes of the batch goes: what is replayed is in the
-/// journal of the process that left it.
-fn note_place(journal: &mut BatchJournal, replay: &Option<Replay>, place: Place, accepted: usize) {
-    match replay {
-        Some(replay) => replay.note(place, accepted),
-        None => journal.note(place, accepted),
     }
 }

@@ -235,9 +235,7 @@ pub(super) fn write(
 fn write_batch(share: &Share, batch: &mut Batch, sink: &mut dyn Sink) -> io::Result<()> {
     let mut waits = 0;
     while !batch.is_empty() {
-        let accepted = batch.accepted();
-        let written = sink.write_noting(batch.rest(), &mut |place| share.note(place, accepted));
-        match written {
+        match batch.offer(sink, &mut |place, accepted| share.note(place, accepted)) {
             Ok(bytes) => {
                 batch.accept(bytes);
             }
