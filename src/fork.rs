@@ -3,7 +3,8 @@
 //! After `fork` the child has a copy of everything but the threads: of the writers, only their
 //! locks and half-done work are left. So nothing of a pipeline is used in a child; it gets fresh
 //! ones (see [`crate::pipeline`]), and recognises the old ones by their generation. The parent's log
-//! files are closed there, see [`OwnFile`].
+//! files are closed there, see [`OwnFile`], and its threads are started in their own way, see
+//! [`spawn`].
 
 #![expect(
     unsafe_code,
@@ -11,11 +12,13 @@
 )]
 
 mod own_file;
+mod thread;
 
 use std::sync::Once;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub(crate) use self::own_file::OwnFile;
+pub(crate) use self::thread::spawn;
 
 static GENERATION: AtomicU64 = AtomicU64::new(0);
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::channel::sync::{Instant, thread};
 use crate::deadline;
 use crate::drain::Drain;
+use crate::fork;
 use crate::pipeline::Pipeline;
 use crate::sink::Control;
 use crate::stats::Stats;
@@ -209,11 +210,8 @@ impl Guard {
         let done = Arc::new(Completion::default());
         let helper = Arc::clone(&done);
         let shutdown = move || helper.complete(guard.shutdown(timeout));
-        match thread::Builder::new()
-            .name("offloop-shutdown".to_owned())
-            .spawn(shutdown)
-        {
-            Ok(_) => done.wait().await,
+        match fork::spawn("offloop-shutdown".to_owned(), shutdown) {
+            Ok(()) => done.wait().await,
             // No thread to be had: better late than lost.
             Err(_) => self.shutdown(timeout),
         }

@@ -4,7 +4,6 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard as Loaded};
@@ -306,10 +305,11 @@ impl Running {
     /// the writers have been told to end, nobody else may come to it.
     pub(crate) fn write_aside(self: &Arc<Self>) {
         let running = Arc::clone(self);
-        let write = move || running.drain.flush_until(deadline::after(Duration::MAX));
-        let helper = thread::Builder::new().name("offloop-flush".to_owned());
+        let write = move || {
+            running.drain.flush_until(deadline::after(Duration::MAX));
+        };
         // No thread to be had: the writers' own, if they still run, are all that is left.
-        let _ = helper.spawn(write);
+        let _ = fork::spawn("offloop-flush".to_owned(), write);
     }
 
     /// Writes what waits, as the process ends. Records that come later, from destructors and from

@@ -38,7 +38,9 @@ use self::flush::{Flushed, Progress};
 use self::merge::Merge;
 use self::worker::Worker;
 use crate::channel::overflow::LossReason;
-use crate::channel::sync::{AtomicU64, AtomicUsize, Instant, Mutex, MutexGuard, Ordering, thread};
+use crate::channel::sync::{
+    AtomicU64, AtomicUsize, Instant, Mutex, MutexGuard, Ordering, spawn, thread,
+};
 use crate::channel::ticks::{self, TICKS_MARGIN};
 use crate::channel::{self, Channel, Inlet};
 use crate::stats::{self, SinkCounters};
@@ -179,25 +181,24 @@ impl Drain {
         let threads = Arc::clone(&self.threads);
         let (channel, sinks) = (Arc::clone(&self.channel), Arc::clone(&self.sinks));
         let kind = self.sinks[place].name.split(' ').next();
-        let started = thread::Builder::new()
-            .name(format!("offloop-{}", kind.unwrap_or_default()))
-            .spawn(move || {
-                let _running = running;
-                let worker = lock(&worker).take();
-                if let Some(mut worker) = worker {
-                    channel::as_reader(|| run(&mut worker, delays));
-                    *lock(&parked[place]) = Some(worker);
-                }
-                // AcqRel: the last one sees what all others have written.
-                let is_last = threads.fetch_sub(1, Ordering::AcqRel) == 1;
-                if is_last && stats::take(&channel, &sinks).waiting() == 0 {
-                    channel.arena().discard();
-                }
-            });
+        let name = format!("offloop-{}", kind.unwrap_or_default());
+        let started = spawn(name, move || {
+            let _running = running;
+            let worker = lock(&worker).take();
+            if let Some(mut worker) = worker {
+                channel::as_reader(|| run(&mut worker, delays));
+                *lock(&parked[place]) = Some(worker);
+            }
+            // AcqRel: the last one sees what all others have written.
+            let is_last = threads.fetch_sub(1, Ordering::AcqRel) == 1;
+            if is_last && stats::take(&channel, &sinks).waiting() == 0 {
+                channel.arena().discard();
+            }
+        });
         if started.is_err() {
             *lock(&self.parked[place]) = lock(&handed_over).take();
         }
-        started.map(drop)
+        started
     }
 
     pub(crate) fn sinks(&self) -> &[SinkState] {

@@ -263,6 +263,29 @@ pub(crate) fn while_learning(directory: &Path, rounds: u64) {
     }
 }
 
+/// Threads of the parent are just starting and ending at each moment at which a child is forked.
+pub(crate) fn while_threads_start(directory: &Path, rounds: u64) {
+    let guard = builder(directory).init().unwrap();
+    log(0);
+    for _ in 0..40 {
+        // They end with the process.
+        thread::spawn(|| {
+            loop {
+                thread::spawn(|| {}).join().unwrap();
+            }
+        });
+    }
+    for _ in 0..rounds {
+        match system::fork() {
+            Side::Child => {
+                log(1);
+                leave_after_flush(&guard);
+            }
+            Side::Parent(child) => system::wait_for(child),
+        }
+    }
+}
+
 fn log_to_new_pipeline() {
     let (layer, guard) = offloop::builder().memory(&Memory::new()).build().unwrap();
     let subscriber = tracing_subscriber::registry().with(layer);

@@ -67,6 +67,9 @@ fn main() {
         ("fork-stalled", []) => forks::stalled(directory),
         ("fork-unusable", []) => forks::unusable_sink(directory),
         ("fork-threads", [rounds]) => forks::threads(directory, rounds.parse().unwrap()),
+        ("fork-starting", [rounds]) => {
+            forks::while_threads_start(directory, rounds.parse().unwrap())
+        }
         ("fork-learning", [rounds]) => forks::while_learning(directory, rounds.parse().unwrap()),
         ("fork-audits", [rounds]) => forks::audits(directory, rounds.parse().unwrap()),
         ("grandchild", []) => forks::grandchild(directory),

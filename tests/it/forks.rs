@@ -160,6 +160,16 @@ fn a_child_forked_while_writers_learn_new_callsites_does_not_hang() {
 }
 
 #[test]
+fn a_child_forked_while_threads_start_and_end_writes_its_record() {
+    let rounds = rounds(1_000, 10_000);
+    let ended = child::run(&["fork-starting", &rounds.to_string()]);
+    ended.assert_success();
+    let children = children(&ended);
+    assert_eq!(children.len() as u64, rounds);
+    assert!(children.values().all(|logged| *logged == [1]));
+}
+
+#[test]
 fn children_of_children_write_their_own_records() {
     let ended = child::run(&["grandchild"]);
     ended.assert_success();

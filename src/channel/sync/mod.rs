@@ -29,8 +29,8 @@ use self::schedule as source;
 use self::standard as source;
 
 pub(crate) use self::source::{
-    AtomicBool, AtomicU64, AtomicUsize, Instant, Mutex, MutexGuard, Ordering, Queue, fence, thread,
-    thread_local,
+    AtomicBool, AtomicU64, AtomicUsize, Instant, Mutex, MutexGuard, Ordering, Queue, fence, spawn,
+    thread, thread_local,
 };
 
 #[cfg(offloop_shuttle)]

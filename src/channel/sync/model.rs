@@ -9,10 +9,15 @@ pub(crate) use std::time::Instant;
 
 pub(crate) use super::queue::Queue;
 
+pub(crate) fn spawn(name: String, run: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+    let thread = loom::thread::Builder::new().name(name);
+    thread.spawn(run).map(drop)
+}
+
 pub(crate) mod thread {
     use std::time::Duration;
 
-    pub(crate) use loom::thread::{Builder, Thread, current};
+    pub(crate) use loom::thread::{Thread, current};
 
     /// Loom's threads know no time.
     pub(crate) fn park_timeout(_: Duration) {

@@ -61,10 +61,15 @@ pub(crate) mod ticks {
     }
 }
 
+pub(crate) fn spawn(name: String, run: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+    let thread = shuttle::thread::Builder::new().name(name);
+    thread.spawn(run).map(drop)
+}
+
 pub(crate) mod thread {
     use std::time::Duration;
 
-    pub(crate) use shuttle::thread::{Builder, Thread, current};
+    pub(crate) use shuttle::thread::{Thread, current};
 
     /// Waits that are longer than this are over only when somebody ends them.
     const TIMEOUT_MAX: Duration = Duration::from_secs(3600);

@@ -106,7 +106,7 @@ pub(crate) mod thread {
 
     use super::Clocks;
 
-    pub(crate) use std::thread::{Builder, Thread, current};
+    pub(crate) use std::thread::{Thread, current};
 
     #[expect(clippy::disallowed_methods, reason = "it is the writer who sleeps")]
     pub(crate) fn sleep(time: Duration) {

@@ -6,6 +6,8 @@ pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering,
 pub(crate) use std::sync::{Mutex, MutexGuard};
 pub(crate) use std::thread_local;
 
+pub(crate) use crate::fork::spawn;
+
 #[cfg(test)]
 pub(crate) use super::simulated::{Instant, thread};
 #[cfg(not(test))]

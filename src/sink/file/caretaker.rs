@@ -8,7 +8,6 @@
 //! next one goes on from there. A forked child starts its own.
 
 use std::path::{Path, PathBuf};
-use std::thread;
 use std::time::{Duration, SystemTime};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError};
@@ -18,6 +17,7 @@ use super::old_files::OldFiles;
 use super::retention::{self, Retention};
 use super::rotation;
 use crate::complaint::Complaints;
+use crate::fork;
 
 /// How often to look when nobody asks.
 const PERIOD: Duration = Duration::from_secs(60);
@@ -76,9 +76,9 @@ impl Caretaker {
             return Ok(None);
         }
         let (wake, woken) = crossbeam_channel::bounded(1);
-        thread::Builder::new()
-            .name("offloop-old-files".to_owned())
-            .spawn(move || run(&care, &active, complaints, &woken))?;
+        fork::spawn("offloop-old-files".to_owned(), move || {
+            run(&care, &active, complaints, &woken);
+        })?;
         Ok(Some(Caretaker { wake }))
     }
 

@@ -1,5 +1,6 @@
 use std::fs;
 use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::Instant;
 
 use tempfile::{TempDir, tempdir};
