@@ -66,6 +66,7 @@ mod install;
 mod non_blocking;
 mod pipeline;
 mod recovery;
+pub mod request;
 #[cfg(feature = "tokio")]
 mod signal;
 mod stats;
