@@ -15,6 +15,7 @@ use super::journal::Journal;
 use super::lanes::Lanes;
 use super::leftover::{LeftoverFile, ToldSink};
 use crate::capture::callsite::Callsites;
+use crate::capture::record;
 use crate::channel::arena::layout::{PlaceCopy, Position};
 use crate::channel::ticks;
 use crate::drain::batch::Batch;
@@ -168,7 +169,10 @@ impl Share {
         let (leftover, callsites, counts) = (&self.leftover, &self.callsites, &mut self.counts);
         while !batch.is_full() {
             let reached = lanes.next(&leftover.bytes, |record, source| {
-                let time_ns = source.date(leftover.clock.wall_ns(record.ticks));
+                let time_ns = match record::own_ticks(record.bytes) {
+                    Some(ticks) => leftover.clock.wall_ns(ticks),
+                    None => source.date(leftover.clock.wall_ns(record.ticks)),
+                };
                 match lines.write_recovered(record.bytes, time_ns, &source.thread, callsites, batch)
                 {
                     Written::Line => counts.recovered += 1,
