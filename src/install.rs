@@ -54,6 +54,13 @@ pub(crate) fn pipeline(pipeline: &Arc<Pipeline>) {
     let _ = PIPELINE.set(Arc::clone(pipeline));
 }
 
+/// Whether a pipeline is that one.
+pub(crate) fn is_installed(pipeline: &Arc<Pipeline>) -> bool {
+    PIPELINE
+        .get()
+        .is_some_and(|installed| Arc::ptr_eq(installed, pipeline))
+}
+
 /// The figures of the pipeline that [`init`](crate::init) installed; all zero without one.
 ///
 /// ```

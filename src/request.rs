@@ -5,9 +5,37 @@
 //! number. Whatever a client sends is data that may lie, be of any size and hold any byte; nothing
 //! here panics on it, and nothing that comes from it is believed unasked.
 
+mod arrival;
+mod carry;
+mod connection;
+mod context;
+mod fields;
 mod id;
+mod life;
+mod mark;
+mod options;
+mod outcome;
 mod random;
+mod record;
+mod table;
+mod taken;
+mod text;
 mod trace_context;
 
+pub use self::arrival::{Arrival, Headers};
+pub use self::carry::{Carried, InRequest, carry};
+pub use self::connection::Connection;
+pub use self::context::{RequestContext, add, add_error};
+pub use self::fields::Value;
 pub use self::id::RequestId;
+pub use self::life::{Request, RequestLog, ResponseHead};
+pub use self::options::{Incoming, Naming, Options};
+pub use self::outcome::{Ended, Outcome, Phase};
+pub use self::table::{InFlight, begin_shutdown, end_in_flight, in_flight, log_in_flight};
 pub use self::trace_context::{Outgoing, SpanId, TraceContext, TraceId};
+
+/// The target of the records about requests.
+pub(crate) const TARGET: &str = "offloop::request";
+
+#[cfg(test)]
+mod tests;

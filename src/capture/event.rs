@@ -45,11 +45,18 @@ fn hand_over(pipeline: &Pipeline, event: &Event<'_>, context: &Context) {
     let level = level_index(*event.metadata().level());
     let pushed = thread::with_local(|local| {
         local.with_scratch(|bytes| {
-            encode(bytes, event, |bytes| match context {
-                Context::Current => local
-                    .with_current(pipeline.id(), |entered| entered.span.write(bytes))
-                    .unwrap_or(true),
-                Context::Explicit(span) => span.as_ref().is_none_or(|span| span.write(bytes)),
+            let write_spans = |bytes: &mut Buffer| {
+                let is_whole = match context {
+                    Context::Current => local
+                        .with_current(pipeline.id(), |entered| entered.span.write(bytes))
+                        .unwrap_or(true),
+                    Context::Explicit(span) => span.as_ref().is_none_or(|span| span.write(bytes)),
+                };
+                // The request lies around all spans.
+                is_whole & local.write_request(bytes)
+            };
+            encode(bytes, event, write_spans, |encoder| {
+                local.with_added(|fields| encoder.append(fields));
             });
             local.push(pipeline, level, bytes.as_slice())
         })
@@ -64,10 +71,11 @@ fn hand_over(pipeline: &Pipeline, event: &Event<'_>, context: &Context) {
 fn capture_late(pipeline: &Pipeline, event: &Event<'_>, context: &Context, pushed: Option<Pushed>) {
     if pushed.is_none() {
         let mut bytes = Buffer::new();
-        encode(&mut bytes, event, |bytes| match context {
+        let write_spans = |bytes: &mut Buffer| match context {
             Context::Explicit(Some(span)) => span.write(bytes),
             _ => true,
-        });
+        };
+        encode(&mut bytes, event, write_spans, |_| {});
         let level = level_index(*event.metadata().level());
         thread::push_alone(pipeline, level, bytes.as_slice());
     }
@@ -75,9 +83,15 @@ fn capture_late(pipeline: &Pipeline, event: &Event<'_>, context: &Context, pushe
 }
 
 #[inline]
-fn encode(bytes: &mut Buffer, event: &Event<'_>, write_spans: impl FnOnce(&mut Buffer) -> bool) {
+fn encode(
+    bytes: &mut Buffer,
+    event: &Event<'_>,
+    write_spans: impl FnOnce(&mut Buffer) -> bool,
+    write_more: impl FnOnce(&mut Encoder<'_>),
+) {
     known::note(event.metadata());
     let mut visitor = Visitor(Encoder::record(bytes, event.metadata(), write_spans));
     event.record(&mut visitor);
+    write_more(&mut visitor.0);
     visitor.0.finish();
 }

@@ -73,6 +73,15 @@ impl<'b> Encoder<'b> {
         }
     }
 
+    /// Appends fields that are encoded already, with names that no callsite needs to declare.
+    pub(crate) fn append(&mut self, fields: &[u8]) {
+        if self.bytes.reserve(fields.len()) {
+            self.bytes.put(fields);
+        } else {
+            self.cut = true;
+        }
+    }
+
     #[inline]
     pub(crate) fn i64(&mut self, name: Name<'_>, value: i64) {
         self.fixed(TAG_I64, name, value.to_le_bytes());

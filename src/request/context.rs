@@ -1,0 +1,219 @@
+//! A request as those see it who work for it: whatever logs below its handler.
+
+use std::error::Error;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::connection::Connection;
+use super::fields::{Added, Value};
+use super::id::RequestId;
+use super::mark::Mark;
+use super::options::Options;
+use super::text::{Part, Text};
+use super::trace_context::TraceContext;
+use crate::capture::buffer::Buffer;
+use crate::capture::thread;
+
+/// A request as those see it who work for it. Cloning it costs next to nothing, and it may outlive
+/// the request: what is added later is in no record.
+///
+/// While an adapter runs a part of the request's work, it is the current one of the thread, and
+/// every record carries `request_id`, `trace_id` and `span_id`. To take it along into tasks and
+/// threads, see [`carry`](super::carry) and [`InRequest`](super::InRequest).
+///
+/// ```
+/// async fn handler() -> &'static str {
+///     offloop::request::add("user.id", 42);
+///     "hello"
+/// }
+/// # drop(handler());
+/// ```
+#[derive(Clone)]
+pub struct RequestContext(pub(super) Arc<Shared>);
+
+/// All that is known of a request.
+pub(super) struct Shared {
+    pub(super) options: Arc<Options>,
+    pub(super) id: RequestId,
+    pub(super) trace: TraceContext,
+    pub(super) mark: Mark,
+    pub(super) text: Text,
+    pub(super) protocol: &'static str,
+    pub(super) route: OnceLock<Box<str>>,
+    pub(super) client: Option<IpAddr>,
+    pub(super) is_client_doubtful: bool,
+    pub(super) peer: Option<SocketAddr>,
+    pub(super) connection: Option<Arc<Connection>>,
+    pub(super) started: Instant,
+    pub(super) is_grpc: bool,
+    pub(super) is_quiet: bool,
+    pub(super) declared_upload: Option<u64>,
+    pub(super) progress: Progress,
+    pub(super) added: Mutex<Added>,
+    /// Where it is in the table of those in flight.
+    pub(super) place: AtomicUsize,
+}
+
+/// How far a request has come.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    /// Zero while there is no response.
+    pub(super) status: AtomicU16,
+    pub(super) head_us: AtomicU64,
+    pub(super) received: AtomicU64,
+    pub(super) upload: AtomicU8,
+    pub(super) sent: AtomicU64,
+    /// The declared length of the response's body, plus one; zero where there is none.
+    pub(super) expected: AtomicU64,
+    /// The status of a gRPC call, plus one; zero where there is none.
+    pub(super) grpc_status: AtomicU32,
+    pub(super) verdict: AtomicU8,
+    pub(super) has_ended: AtomicBool,
+}
+
+impl RequestContext {
+    /// The request that the thread is working for, if there is one.
+    ///
+    /// ```
+    /// assert!(offloop::request::RequestContext::current().is_none());
+    /// ```
+    #[must_use]
+    pub fn current() -> Option<RequestContext> {
+        thread::with_local(|local| local.request()).flatten()
+    }
+
+    /// The request's id.
+    ///
+    /// ```
+    /// if let Some(request) = offloop::request::RequestContext::current() {
+    ///     println!("{}", request.id());
+    /// }
+    /// ```
+    #[must_use]
+    pub fn id(&self) -> &RequestId {
+        &self.0.id
+    }
+
+    /// Its place in a distributed trace.
+    ///
+    /// ```
+    /// if let Some(request) = offloop::request::RequestContext::current() {
+    ///     println!("{}", request.trace().trace_id());
+    /// }
+    /// ```
+    #[must_use]
+    pub fn trace(&self) -> &TraceContext {
+        &self.0.trace
+    }
+
+    /// Adds a field to the request's record, or replaces its former value. A name that the record
+    /// has itself gets the prefix `x.`; at most 64 fields of 16 KiB in all are kept, and others are
+    /// counted in `fields.dropped`.
+    ///
+    /// ```
+    /// if let Some(request) = offloop::request::RequestContext::current() {
+    ///     request.add("plan", "gold");
+    /// }
+    /// ```
+    pub fn add<'v>(&self, name: &str, value: impl Into<Value<'v>>) {
+        self.set(name, value.into());
+    }
+
+    /// Adds an error with its source chain as the field `error`: why the request failed.
+    ///
+    /// ```
+    /// # fn answer(error: std::io::Error) {
+    /// if let Some(request) = offloop::request::RequestContext::current() {
+    ///     request.add_error(&error);
+    /// }
+    /// # }
+    /// ```
+    pub fn add_error(&self, error: &(dyn Error + 'static)) {
+        self.lock_added().set("error", Value::Error(error));
+    }
+
+    /// Runs `part` as a part of the request's work: it is the thread's current one meanwhile.
+    ///
+    /// ```
+    /// let carried = offloop::request::RequestContext::current();
+    /// std::thread::spawn(move || match carried {
+    ///     Some(request) => request.run(|| tracing::info!("still within the request")),
+    ///     None => tracing::info!("outside of any"),
+    /// });
+    /// ```
+    pub fn run<T>(&self, part: impl FnOnce() -> T) -> T {
+        let _within = thread::within(self.clone());
+        part()
+    }
+
+    fn set(&self, name: &str, value: Value<'_>) {
+        if super::record::is_own_field(name) {
+            self.lock_added().set(&format!("x.{name}"), value);
+        } else {
+            self.lock_added().set(name, value);
+        }
+    }
+
+    pub(super) fn lock_added(&self) -> MutexGuard<'_, Added> {
+        self.0.added.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Appends what each record of the request carries. Says no if it does not fit.
+    #[inline]
+    pub(crate) fn write(&self, bytes: &mut Buffer) -> bool {
+        self.0.mark.write(bytes)
+    }
+
+    /// Passes what the handler has added, encoded.
+    pub(crate) fn with_added(&self, use_fields: impl FnOnce(&[u8])) {
+        use_fields(self.lock_added().as_bytes());
+    }
+
+    pub(super) fn route(&self) -> Option<&str> {
+        let later = self.0.route.get().map(|route| &**route);
+        later.or_else(|| self.0.text.get(Part::Route))
+    }
+
+    pub(super) fn age(&self) -> Duration {
+        self.0.started.elapsed()
+    }
+}
+
+impl fmt::Debug for RequestContext {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("RequestContext")
+            .field("id", &self.0.id)
+            .field("method", &self.0.text.get(Part::Method))
+            .field("path", &self.0.text.get(Part::Path))
+            .finish_non_exhaustive()
+    }
+}
+
+/// Adds a field to the record of the request that the thread is working for. Without one, nothing
+/// happens. See [`RequestContext::add`].
+///
+/// ```
+/// offloop::request::add("user.id", 42);
+/// ```
+pub fn add<'v>(name: &str, value: impl Into<Value<'v>>) {
+    if let Some(request) = RequestContext::current() {
+        request.add(name, value);
+    }
+}
+
+/// Adds an error with its source chain to the record of the request that the thread is working for.
+/// See [`RequestContext::add_error`].
+///
+/// ```
+/// let refused = std::io::Error::other("no connection to the database");
+/// offloop::request::add_error(&refused);
+/// ```
+pub fn add_error(error: &(dyn Error + 'static)) {
+    if let Some(request) = RequestContext::current() {
+        request.add_error(error);
+    }
+}

@@ -1,0 +1,203 @@
+//! What an operator may choose about the records of requests.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::Level;
+
+use super::outcome::Ended;
+
+/// How the fields of a request's record are named.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Naming {
+    /// By OpenTelemetry's
+    /// [semantic conventions for HTTP](https://opentelemetry.io/docs/specs/semconv/http/http-spans/).
+    #[default]
+    OpenTelemetry,
+    /// By the [Elastic Common Schema](https://www.elastic.co/docs/reference/ecs/ecs-http).
+    ElasticCommonSchema,
+}
+
+/// Whose request ids are taken over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Incoming {
+    /// Everybody's, if they are harmless.
+    #[default]
+    Accept,
+    /// Nobody's: each request gets a new one.
+    Ignore,
+}
+
+type ChooseLevel = dyn Fn(&Ended<'_>) -> Level + Send + Sync;
+
+/// What an operator may choose about the records of requests. An adapter takes it; without a word
+/// it has these defaults.
+///
+/// ```
+/// use std::time::Duration;
+/// use offloop::request::Options;
+///
+/// let options = Options::new()
+///     .slow_after(Duration::from_millis(500))
+///     .quiet("/health")
+///     .request_header("accept-language");
+/// # drop(options);
+/// ```
+#[derive(Clone)]
+pub struct Options {
+    pub(super) naming: Naming,
+    pub(super) slow_after: Duration,
+    pub(super) level: Option<Arc<ChooseLevel>>,
+    pub(super) quiet: Vec<Box<str>>,
+    pub(super) incoming: Incoming,
+    pub(super) sends_back: bool,
+    pub(super) request_headers: Vec<Box<str>>,
+    pub(super) response_headers: Vec<Box<str>>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            naming: Naming::default(),
+            slow_after: Duration::from_secs(1),
+            level: None,
+            quiet: Vec::new(),
+            incoming: Incoming::default(),
+            sends_back: true,
+            request_headers: Vec::new(),
+            response_headers: Vec::new(),
+        }
+    }
+}
+
+impl Options {
+    /// The defaults.
+    #[must_use]
+    pub fn new() -> Self {
+        Options::default()
+    }
+
+    /// How the fields of the record are named. By default as OpenTelemetry does.
+    ///
+    /// ```
+    /// use offloop::request::{Naming, Options};
+    ///
+    /// let options = Options::new().naming(Naming::ElasticCommonSchema);
+    /// # drop(options);
+    /// ```
+    #[must_use]
+    pub fn naming(mut self, naming: Naming) -> Self {
+        self.naming = naming;
+        self
+    }
+
+    /// From which duration on a request is slow: its record is at least a warning. By default 1 s.
+    ///
+    /// ```
+    /// use offloop::request::Options;
+    /// use std::time::Duration;
+    ///
+    /// let options = Options::new().slow_after(Duration::from_millis(250));
+    /// # drop(options);
+    /// ```
+    #[must_use]
+    pub fn slow_after(mut self, duration: Duration) -> Self {
+        self.slow_after = duration;
+        self
+    }
+
+    /// Chooses the level of each record. By default [`Ended::level`] does. It runs where the request
+    /// ends, which may be in a destructor: a panic of it is as if it had not been asked.
+    ///
+    /// ```
+    /// use offloop::request::Options;
+    ///
+    /// let options = Options::new().level(|ended| match ended.status {
+    ///     Some(429) => tracing::Level::WARN,
+    ///     _ => ended.level(),
+    /// });
+    /// # drop(options);
+    /// ```
+    #[must_use]
+    pub fn level(mut self, choose: impl Fn(&Ended<'_>) -> Level + Send + Sync + 'static) -> Self {
+        self.level = Some(Arc::new(choose));
+        self
+    }
+
+    /// Requests for this path are to make no noise as long as they go well: their records are at
+    /// DEBUG. May be called several times. A path that ends with `*` stands for all that begin with
+    /// what is before it.
+    ///
+    /// ```
+    /// use offloop::request::Options;
+    ///
+    /// let options = Options::new().quiet("/health").quiet("/internal/*");
+    /// # drop(options);
+    /// ```
+    #[must_use]
+    pub fn quiet(mut self, path: impl Into<String>) -> Self {
+        self.quiet.push(path.into().into_boxed_str());
+        self
+    }
+
+    /// Whose request ids are taken over. By default everybody's, if they are harmless.
+    ///
+    /// ```
+    /// use offloop::request::{Incoming, Options};
+    ///
+    /// let options = Options::new().incoming_ids(Incoming::Ignore);
+    /// # drop(options);
+    /// ```
+    #[must_use]
+    pub fn incoming_ids(mut self, incoming: Incoming) -> Self {
+        self.incoming = incoming;
+        self
+    }
+
+    /// Whether the response tells the request's id (`x-request-id`) and its place in the trace
+    /// (`traceresponse`). By default it does.
+    ///
+    /// ```
+    /// use offloop::request::Options;
+    ///
+    /// let options = Options::new().send_back(false);
+    /// # drop(options);
+    /// ```
+    #[must_use]
+    pub fn send_back(mut self, is_wanted: bool) -> Self {
+        self.sends_back = is_wanted;
+        self
+    }
+
+    pub(super) fn level_of(&self, ended: &Ended<'_>) -> Level {
+        let chosen = self.level.as_ref().and_then(|choose| {
+            // A request may end in a destructor, during a panic: one more would abort the process.
+            catch_unwind(AssertUnwindSafe(|| choose(ended))).ok()
+        });
+        chosen.unwrap_or_else(|| ended.level())
+    }
+
+    pub(super) fn is_quiet(&self, path: &str) -> bool {
+        self.quiet
+            .iter()
+            .any(|quiet| match quiet.strip_suffix('*') {
+                Some(start) => path.starts_with(start),
+                None => path == &**quiet,
+            })
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Options")
+            .field("naming", &self.naming)
+            .field("slow_after", &self.slow_after)
+            .field("quiet", &self.quiet)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,200 @@
+use std::time::Duration;
+
+use serde_json::Value as Json;
+use tracing_subscriber::layer::SubscriberExt;
+
+use super::*;
+use crate::Memory;
+
+/// What is logged by `program`, as JSON.
+fn logged(program: impl FnOnce()) -> Vec<Json> {
+    let memory = Memory::new();
+    let builder = crate::builder().memory(&memory).filter("trace");
+    let (layer, guard) = builder.build().unwrap();
+    let subscriber = tracing_subscriber::registry().with(layer);
+    tracing::subscriber::with_default(subscriber, program);
+    guard.flush(Duration::from_secs(10)).unwrap();
+    let lines = memory.lines();
+    lines
+        .iter()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+fn arrival() -> Arrival<'static> {
+    Arrival {
+        method: "GET",
+        path: "/users/42",
+        protocol: "1.1",
+        route: Some("/users/{id}"),
+        ..Arrival::default()
+    }
+}
+
+fn begin() -> Request {
+    RequestLog::default().begin(arrival(), &())
+}
+
+fn ok(length: Option<u64>) -> ResponseHead {
+    ResponseHead {
+        status: 200,
+        length,
+        ..ResponseHead::default()
+    }
+}
+
+/// The record of one request that `life` makes.
+fn record(life: impl FnOnce(Request)) -> Json {
+    let mut lines = logged(|| life(begin()));
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    lines.remove(0)
+}
+
+#[test]
+fn a_response_is_complete_when_its_declared_length_is_sent() {
+    let record = record(|mut request| {
+        request.head(ok(Some(5)), &());
+        request.sent(2);
+        assert!(!request.has_ended());
+        request.sent(3);
+        assert!(request.has_ended());
+        request.end(Outcome::BodyError);
+    });
+    assert_eq!(record["outcome"], "completed");
+    assert_eq!(record["level"], "INFO");
+    assert_eq!(record["http.request.method"], "GET");
+    assert_eq!(record["http.route"], "/users/{id}");
+    assert_eq!(record["url.path"], "/users/42");
+    assert_eq!(record["http.response.status_code"], 200);
+    assert_eq!(record["http.response.body.size"], 5);
+    assert_eq!(record["trace_id"].as_str().unwrap().len(), 32);
+    assert_eq!(record.get("error.type"), None);
+    assert_eq!(record.get("spans"), None);
+}
+
+#[test]
+fn a_request_that_is_dropped_says_how_far_it_had_come() {
+    let before = record(drop);
+    assert_eq!(before["outcome"], "cancelled");
+    assert_eq!(before["outcome.phase"], "handler");
+    assert_eq!(before.get("http.response.status_code"), None);
+    let within = record(|mut request| request.head(ok(None), &()));
+    assert_eq!(within["outcome"], "cancelled");
+    assert_eq!(within["outcome.phase"], "body");
+    assert_eq!(within["http.response.status_code"], 200);
+}
+
+#[test]
+fn records_of_a_request_carry_its_ids_wherever_they_are_logged() {
+    let mut id = String::new();
+    let lines = logged(|| {
+        let mut request = begin();
+        id = request.context().id().to_string();
+        request.run(|| {
+            tracing::info_span!("inner", depth = 1).in_scope(|| tracing::info!("handler"));
+            let dispatch = tracing::dispatcher::get_default(Clone::clone);
+            let work = carry(move || {
+                tracing::dispatcher::with_default(&dispatch, || tracing::info!("thread"));
+            });
+            std::thread::spawn(work).join().unwrap();
+        });
+        tracing::info!("outside");
+        request.end(Outcome::Completed);
+    });
+    assert_eq!(lines.len(), 4);
+    assert_eq!(lines[0]["request_id"], id.as_str());
+    assert_eq!(lines[0]["spans"], serde_json::json!(["request", "inner"]));
+    assert_eq!(lines[1]["request_id"], id.as_str());
+    assert_eq!(lines[1]["trace_id"], lines[3]["trace_id"]);
+    assert_eq!(lines[2].get("request_id"), None);
+    assert_eq!(lines[3]["request_id"], id.as_str());
+}
+
+#[test]
+fn what_a_handler_adds_is_in_the_record_and_takes_the_place_of_nothing() {
+    let record = record(|mut request| {
+        request.run(|| {
+            add("user.id", 41);
+            add("user.id", 42);
+            add("outcome", "forged");
+            add("plan", "gold\n");
+            add_error(&std::io::Error::other("no database"));
+            for number in 0..100 {
+                add(&format!("field {number}"), number);
+            }
+        });
+        request.end(Outcome::Completed);
+    });
+    assert_eq!(record["user.id"], 42);
+    assert_eq!(record["x.outcome"], "forged");
+    assert_eq!(record["outcome"], "completed");
+    assert_eq!(record["plan"], "gold\n");
+    assert_eq!(record["error"], serde_json::json!(["no database"]));
+    assert_eq!(record["fields.dropped"], 40);
+}
+
+#[test]
+fn a_panic_is_told_from_a_request_that_is_dropped_while_a_thread_panics() {
+    let struck = record(|mut request| {
+        let work = std::panic::AssertUnwindSafe(move || {
+            request.run(|| std::panic::resume_unwind(Box::new("struck")))
+        });
+        std::panic::catch_unwind(work).unwrap_err();
+    });
+    assert_eq!(struck["outcome"], "panic");
+    assert_eq!(struck["level"], "ERROR");
+    let bystander = record(|request| {
+        let work = std::panic::AssertUnwindSafe(move || {
+            let _bystander = request;
+            std::panic::resume_unwind(Box::new("struck"));
+        });
+        std::panic::catch_unwind(work).unwrap_err();
+    });
+    assert_eq!(bystander["outcome"], "cancelled");
+}
+
+#[test]
+fn requests_in_flight_are_listed_until_they_end() {
+    logged(|| {
+        let mut request = begin();
+        let id = request.context().id().clone();
+        let is_listed = || {
+            let all = in_flight();
+            all.iter().any(|other| *other.context().id() == id)
+        };
+        assert!(is_listed());
+        request.end(Outcome::Completed);
+        assert!(!is_listed());
+    });
+}
+
+#[test]
+fn an_answer_without_a_body_ends_the_request_with_its_head() {
+    for (method, status) in [("HEAD", 200), ("GET", 204), ("GET", 304)] {
+        let lines = logged(|| {
+            let arrival = Arrival {
+                method,
+                ..arrival()
+            };
+            let mut request = RequestLog::default().begin(arrival, &());
+            let head = ResponseHead {
+                status,
+                ..ok(Some(100))
+            };
+            request.head(head, &());
+            assert!(request.has_ended(), "{method} {status}");
+        });
+        assert_eq!(lines[0]["outcome"], "completed");
+    }
+}
+
+#[test]
+fn a_body_that_ends_early_is_truncated() {
+    let record = record(|mut request| {
+        request.head(ok(Some(5)), &());
+        request.sent(4);
+        request.body_ended();
+    });
+    assert_eq!(record["outcome"], "truncated");
+    assert_eq!(record["level"], "ERROR");
+}
