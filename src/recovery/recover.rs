@@ -58,8 +58,8 @@ pub fn leftovers() -> Result<Vec<Leftover>, Error> {
 /// - a leftover, as [`leftovers`] names them (`….pages`): writes what is in it;
 /// - a directory: writes what is in all leftovers that lie there.
 ///
-/// Records are appended in the format that the dead process wrote, each once, marked `recovered`;
-/// the last batch that it had formatted is completed as it was. One more record says how many there
+/// Records are appended in the format that the dead process wrote, each once, marked `recovered`:
+/// also those that it had formatted, but not written whole. One more record says how many there
 /// were. Several programs may do so at once, and one that is killed leaves the rest to the next.
 /// What belongs to a living process is left alone, and a directory that is gone is not made anew.
 ///

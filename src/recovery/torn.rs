@@ -10,8 +10,9 @@ use std::path::Path;
 
 use super::claim::{self, Sight};
 use super::directory;
-use super::journal::{Journal, Pending};
+use super::journal::Journal;
 use crate::channel::arena;
+use crate::sink::Place;
 use crate::sink::file::{TORN_TAIL, settle_locked};
 
 /// From now on sinks ask here whose a torn line is.
@@ -39,20 +40,18 @@ fn settle_sinks(sight: &Sight<'_>, path: &Path, file: &File) {
         let pending = Journal::new(sight.leftover, sink.place).pending();
         if let Ok(Some(pending)) = pending {
             // The line then gets its end from the finder.
-            let _ = settle_batch(&pending, file);
+            let _ = pending.there_already(&sink.format, |place, lines| {
+                settle_if_there(file, place, lines)
+            });
         }
     }
 }
 
-fn settle_batch(pending: &Pending, file: &File) -> io::Result<()> {
-    let Some(place) = pending.place else {
-        return Ok(());
-    };
+/// Settles the lines if it is this file that they were to be written to.
+fn settle_if_there(file: &File, place: Place, lines: &[u8]) -> io::Result<usize> {
     let found = file.metadata()?;
-    let accepted = usize::try_from(place.accepted).unwrap_or(usize::MAX);
-    let rest = pending.lines.get(accepted..).unwrap_or_default();
-    if (found.dev(), found.ino()) == (place.device, place.inode) {
-        settle_locked(file, place.offset, rest)?;
+    if (found.dev(), found.ino()) != (place.device, place.inode) {
+        return Ok(0);
     }
-    Ok(())
+    settle_locked(file, place.offset, lines)
 }

@@ -148,6 +148,7 @@ impl Made {
                 inode: log.ino(),
                 offset,
                 accepted: 0,
+                is_marked: false,
             };
             for (word, value) in (1..).zip(copy.words()) {
                 self.put_u64(at + journal::PLACE as u64 + 8 * word, value);
@@ -189,6 +190,16 @@ impl Made {
     /// The lines of the log, each of them whole, without the notices.
     pub(super) fn numbers(&self) -> Vec<u64> {
         let records = lines_of(&self.log);
+        records
+            .iter()
+            .filter_map(|record| record["number"].as_u64())
+            .collect()
+    }
+
+    /// The numbers of the lines that say of themselves that they were recovered.
+    pub(super) fn marked(&self) -> Vec<u64> {
+        let mut records = lines_of(&self.log);
+        records.retain(|record| record["recovered"] == true);
         records
             .iter()
             .filter_map(|record| record["number"].as_u64())

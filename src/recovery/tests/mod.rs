@@ -115,6 +115,9 @@ fn a_batch_under_way_is_completed_wherever_the_kill_cut_it() {
         let report = recover(&made.path).unwrap();
         assert!(report.is_complete(), "{report:?}");
         assert_eq!(made.numbers(), [0, 1, 2, 3, 4], "{written}");
+        // What the dead process had written whole is as it wrote it.
+        let whole = written as u64 / 13;
+        assert!(made.marked().into_iter().eq(whole + 1..=4), "{written}");
         assert!(!made.path.exists());
     }
 }
@@ -126,6 +129,38 @@ fn a_batch_that_was_never_offered_is_written_whole() {
     made.under_way(b"{\"number\":1}\n{\"number\":2}\n", &[made.end_of(0)], None);
     assert_eq!(recover(&made.path).unwrap().recovered, 2);
     assert_eq!(made.numbers(), [1, 2]);
+    assert_eq!(made.marked(), [1, 2]);
+}
+
+#[test]
+fn who_is_killed_while_it_completes_a_batch_leaves_it_to_the_next_one() {
+    let batch = b"{\"number\":1}\n{\"number\":2}\n{\"number\":3}\n";
+    for written in [0, 5, 13, 20] {
+        let marked_max = batch.len() + 3 * 17;
+        for bytes in 0..marked_max {
+            let mut made = Made::new();
+            made.page(0, 1, &[1, 2, 3], 0);
+            made.page(1, 1, &[4], 0);
+            fs::write(&made.log, [b"{\"number\":0}\n", &batch[..written]].concat()).unwrap();
+            made.under_way(batch, &[made.end_of(0)], Some(13));
+            for kill_at in [bytes, marked_max - bytes] {
+                let mut sink = Target::File(FilePlan::new(made.log.clone()));
+                let mut sink = Killed {
+                    sink: sink.open().unwrap(),
+                    batches: 0,
+                    bytes: kill_at,
+                };
+                write(&mut share(&made), &mut lines(), &mut sink).unwrap_err();
+            }
+            assert!(recover(&made.path).unwrap().is_complete());
+            assert_eq!(made.numbers(), [0, 1, 2, 3, 4], "{written} {bytes}");
+            let whole = written as u64 / 13;
+            assert!(
+                made.marked().into_iter().eq(whole + 1..=4),
+                "{written} {bytes}"
+            );
+        }
+    }
 }
 
 /// A sink that is killed once it has written so many bytes, and so many batches before.
