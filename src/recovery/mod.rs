@@ -13,7 +13,7 @@
 //! are kept for each. Who takes the last share removes the file.
 //!
 //! `directory` lists what there is, `claim` sees to it that one process has it, `leftover` reads
-//! it, `lanes` brings its records into order, `journal`, `marked` and `share` write them exactly
+//! it, `ending` removes it, `lanes` brings its records into order, `journal`, `marked` and `share` write them exactly
 //! once.
 //! `replay` does all that for a sink of a pipeline, `recover` for everybody else; `torn` mends a
 //! file before that.
@@ -22,6 +22,7 @@ mod bytes;
 mod claim;
 mod clock;
 mod directory;
+mod ending;
 mod journal;
 mod lanes;
 mod leftover;

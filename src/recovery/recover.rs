@@ -7,7 +7,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::claim::{self, Claim, Sight};
 use super::directory;
-use super::leftover::{self, LeftoverFile, ToldSink};
+use super::ending::{self, Ended};
+use super::leftover::{LeftoverFile, ToldSink};
 use super::report::{Leftover, LeftoverSink, RecoveryReport};
 use super::share::Share;
 use crate::channel::arena;
@@ -157,7 +158,7 @@ impl Recovery {
             }
             Ok(Claim::Gone) => return,
             Ok(Claim::Foreign(foreign)) => {
-                self.report.failures.push(leftover::refuse(file, foreign));
+                self.report.failures.push(ending::refuse(file, foreign));
                 return;
             }
             Err(error) => {
@@ -170,8 +171,10 @@ impl Recovery {
                 self.fail(&sink.path, &error);
             }
         }
-        if let Err(error) = leftover.end_if_done() {
-            self.fail(file, &error.to_string());
+        match leftover.end_if_done() {
+            Ok(Ended::SetAside) => self.report.failures.push(ending::set_aside_text(file)),
+            Ok(Ended::NotYet | Ended::Removed) => {}
+            Err(error) => self.fail(file, &error.to_string()),
         }
     }
 

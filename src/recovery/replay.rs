@@ -4,10 +4,12 @@
 use std::collections::VecDeque;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::claim::{self, Claim};
 use super::directory;
-use super::leftover;
+use super::ending::{self, Ended};
+use super::leftover::LeftoverFile;
 use super::share::Share;
 use crate::complaint::Complaints;
 use crate::drain::batch::Batch;
@@ -124,10 +126,10 @@ impl Replay {
                     .collect();
                 if self.shares.is_empty() {
                     // Nobody needs to keep one of which nothing is left.
-                    let _ = leftover.end_if_done();
+                    self.end(&leftover);
                 }
             }
-            Ok(Claim::Foreign(foreign)) => self.say(&leftover::refuse(file, foreign)),
+            Ok(Claim::Foreign(foreign)) => self.say(&ending::refuse(file, foreign)),
             Ok(Claim::Others | Claim::Gone) => {}
             Err(error) => self.say(&format!("open leftover {}: {error}", file.display())),
         }
@@ -140,26 +142,31 @@ impl Replay {
         };
         self.attempts = 0;
         let counts = share.counts();
-        let leftover = share.leftover();
+        let leftover = Arc::clone(share.leftover());
         let process = leftover.owner.pid;
         let (recovered, path) = (counts.recovered, self.path.display());
         if counts.unreadable != 0 {
             let complaint = format!(
-                "{} records of process {process} could not be recovered to {path}: damaged; \
-                 see {}.damaged",
+                "{} records of process {process} could not be recovered to {path}: damaged",
                 counts.unreadable,
-                leftover.path.display()
             );
             self.say(&complaint);
         } else if recovered != 0 {
             let complaint = format!("{recovered} records of process {process} recovered to {path}");
             self.say(&complaint);
         }
-        if let Err(error) = leftover.end_if_done() {
-            self.say(&format!(
+        self.end(&leftover);
+    }
+
+    /// Removes a leftover of which nothing is left.
+    fn end(&mut self, leftover: &LeftoverFile) {
+        match leftover.end_if_done() {
+            Ok(Ended::SetAside) => self.say(&ending::set_aside_text(&leftover.path)),
+            Ok(Ended::NotYet | Ended::Removed) => {}
+            Err(error) => self.say(&format!(
                 "remove leftover {}: {error}",
                 leftover.path.display()
-            ));
+            )),
         }
     }
 

@@ -124,6 +124,35 @@ impl Made {
         self.used.insert(slot, end);
     }
 
+    /// Notes that a sink has written all of a slot.
+    pub(super) fn write_all(&self, slot: u32, place: u64) {
+        let written = self.layout.slot(slot.into()) + slot::WRITTEN as u64 + 4 * place;
+        self.put(written, &self.end_of(slot).position.to_ne_bytes());
+    }
+
+    /// Makes the fact of the sink at place 0, which is the first one, something else.
+    pub(super) fn lose_sinks(&self) {
+        self.put(self.layout.facts() + 4, &[u8::MAX]);
+    }
+
+    /// Adds the fact of a sink whose format is no text.
+    pub(super) fn add_damaged_sink(&mut self) {
+        let start = self.layout.facts() + self.facts_used;
+        self.tell(&Fact::Sink(SinkFact {
+            place: 1,
+            path: b"/a",
+            format: "json",
+            filter: None,
+        }));
+        let format = 8 + 4 + (4 + 2) + 4;
+        self.put(start + format, b"\xff");
+    }
+
+    /// Where it is put if it cannot be read.
+    pub(super) fn damaged(&self) -> PathBuf {
+        self.path.with_extension("pages.damaged")
+    }
+
     /// How far a slot is filled.
     pub(super) fn end_of(&self, slot: u32) -> Position {
         Position {

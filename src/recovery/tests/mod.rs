@@ -5,7 +5,7 @@ mod made;
 
 use std::fs;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use super::claim::{self, Claim};
 use super::recover::{recover, write};
@@ -284,11 +284,7 @@ fn a_damaged_record_ends_its_page_and_no_other() {
     assert_eq!((report.recovered, report.unreadable), (2, 1), "{report:?}");
     assert_eq!(made.numbers(), [1, 4]);
     assert_eq!(made.notices()[0]["level"], "ERROR");
-    let kept = made
-        .directory
-        .path()
-        .join("1-000000000000000a.pages.damaged");
-    assert!(kept.exists() && !made.path.exists());
+    assert!(made.damaged().exists() && !made.path.exists());
 }
 
 #[test]
@@ -297,13 +293,77 @@ fn what_is_no_leftover_is_set_aside() {
     made.put_u64(0, u64::MAX);
     let report = recover(made.directory.path()).unwrap();
     assert_eq!(report.failures.len(), 1);
-    assert!(
-        made.directory
-            .path()
-            .join("1-000000000000000a.pages.damaged")
-            .exists()
-    );
+    assert!(made.damaged().exists());
     assert_eq!(recover(made.directory.path()).unwrap().failures.len(), 0);
+}
+
+#[test]
+fn records_for_nobody_knows_which_file_are_kept_and_said() {
+    for starts_pipeline in [false, true] {
+        let mut made = Made::new();
+        made.page(0, 1, &[1], 0);
+        made.lose_sinks();
+        let said = if starts_pipeline {
+            let heard = Heard::default();
+            let mut replay = replay(&made, heard.complaints());
+            assert_eq!(
+                replay.fill(&mut lines(), &mut Batch::default()),
+                Next::Nothing
+            );
+            heard.all()
+        } else {
+            let report = recover(made.directory.path()).unwrap();
+            assert!(!report.is_complete());
+            report.failures
+        };
+        assert!(
+            said.len() == 1 && said[0].contains("which files"),
+            "{said:?}"
+        );
+        assert!(made.damaged().exists() && !made.path.exists());
+    }
+}
+
+#[test]
+fn without_records_it_does_not_matter_for_whom_they_are() {
+    let mut made = Made::new();
+    made.page(0, 1, &[1, 2], 0);
+    for place in 0..2 {
+        made.write_all(0, place);
+    }
+    made.lose_sinks();
+    assert_eq!(
+        recover(made.directory.path()).unwrap(),
+        super::RecoveryReport::default()
+    );
+    assert!(!made.path.exists() && !made.damaged().exists());
+}
+
+#[test]
+fn a_leftover_that_may_be_for_more_files_than_it_tells_is_kept_and_said() {
+    for starts_pipeline in [false, true] {
+        let mut made = Made::new();
+        made.page(0, 1, &[1, 2], 0);
+        made.add_damaged_sink();
+        let said = if starts_pipeline {
+            let heard = Heard::default();
+            let mut replay = replay(&made, heard.complaints());
+            let mut batch = Batch::default();
+            assert_eq!(replay.fill(&mut lines(), &mut batch), Next::Batch);
+            fs::write(&made.log, batch.rest()).unwrap();
+            batch.clear();
+            assert_eq!(replay.fill(&mut lines(), &mut batch), Next::Nothing);
+            heard.all()
+        } else {
+            recover(made.directory.path()).unwrap().failures
+        };
+        assert!(
+            said.iter().any(|said| said.contains("damaged in part")),
+            "{said:?}"
+        );
+        assert_eq!(made.numbers(), [1, 2]);
+        assert!(made.damaged().exists() && !made.path.exists());
+    }
 }
 
 #[test]
@@ -398,16 +458,33 @@ fn a_leftover_has_one_claim_by_whatever_path_it_is_found() {
 }
 
 /// What a sink's writer does with what was left for it.
-fn replay(made: &Made) -> Replay {
+fn replay(made: &Made, complaints: Complaints) -> Replay {
     let directories = vec![made.directory.path().to_owned()];
-    Replay::new(&made.log, directories, Complaints::default())
+    Replay::new(&made.log, directories, complaints)
+}
+
+/// What was complained of.
+#[derive(Default)]
+struct Heard(Arc<Mutex<Vec<String>>>);
+
+impl Heard {
+    fn complaints(&self) -> Complaints {
+        let heard = Arc::clone(&self.0);
+        Complaints::to(Arc::new(move |complaint: &str| {
+            heard.lock().unwrap().push(complaint.to_owned());
+        }))
+    }
+
+    fn all(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
 }
 
 #[test]
 fn who_recovers_a_share_does_so_alone() {
     let mut made = Made::new();
     made.page(0, 1, &[1, 2, 3], 0);
-    let mut replay = replay(&made);
+    let mut replay = replay(&made, Complaints::default());
     let (mut lines, mut batch) = (lines(), Batch::default());
     assert_eq!(replay.fill(&mut lines, &mut batch), Next::Batch);
     let report = recover(&made.path).unwrap();
@@ -427,7 +504,7 @@ fn a_writer_opens_one_leftover_after_the_other() {
         let name = format!("2-{number:016x}.pages");
         fs::copy(&made.path, made.path.with_file_name(name)).unwrap();
     }
-    let mut replay = replay(&made);
+    let mut replay = replay(&made, Complaints::default());
     let mut batch = Batch::default();
     assert_eq!(replay.fill(&mut lines(), &mut batch), Next::Batch);
     let is_leftover = |open: fs::DirEntry| {
