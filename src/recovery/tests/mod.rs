@@ -11,6 +11,7 @@ use super::claim::{self, Claim};
 use super::recover::{recover, write};
 use super::replay::{Next, Replay};
 use super::share::Share;
+use crate::channel::arena::ArenaPlan;
 use crate::channel::arena::facts::{Fact, SinkFact};
 use crate::complaint::Complaints;
 use crate::drain::batch::Batch;
@@ -478,6 +479,24 @@ impl Heard {
     fn all(&self) -> Vec<String> {
         self.0.lock().unwrap().clone()
     }
+}
+
+#[test]
+fn a_torn_line_is_cut_off_wherever_the_pipeline_keeps_its_pages() {
+    let mut made = Made::new();
+    made.page(0, 1, &[1, 2], 0);
+    fs::write(&made.log, "{\"number\":0}\n{\"number\":1}\n{\"num").unwrap();
+    let batch = b"{\"number\":1}\n{\"number\":2}\n";
+    made.under_way(batch, &[made.end_of(0)], Some(13));
+    let directory = made.directory.path().to_owned();
+    super::watch_torn_tails(&ArenaPlan::new(None, Some(directory)));
+    let mut sink = Target::File(FilePlan::new(made.log.clone()))
+        .open()
+        .unwrap();
+    sink.write(b"{\"number\":9}\n").unwrap();
+    assert_eq!(made.numbers(), [0, 1, 9]);
+    assert!(recover(&made.path).unwrap().is_complete());
+    assert_eq!(made.numbers(), [0, 1, 9, 2]);
 }
 
 #[test]
