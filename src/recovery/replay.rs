@@ -31,6 +31,10 @@ pub(crate) struct Replay {
     /// What is to be written of the file at hand. One file at a time: each of them is open, and takes
     /// memory, as long as it is claimed.
     shares: VecDeque<Share>,
+    /// How many records were written of the shares that are done with.
+    of_ended: u64,
+    /// The same with those of the share at hand.
+    recovered: u64,
     attempts: u32,
     complaints: Complaints,
 }
@@ -52,6 +56,8 @@ impl Replay {
             directories,
             files: None,
             shares: VecDeque::new(),
+            of_ended: 0,
+            recovered: 0,
             attempts: 0,
             complaints,
         }
@@ -60,6 +66,9 @@ impl Replay {
     /// The batch of before was accepted to its end: fills it, now that it is empty, with what comes
     /// next.
     pub(crate) fn fill(&mut self, lines: &mut LineWriter, batch: &mut Batch) -> Next {
+        // What was formatted is written, now that the batch is empty.
+        let of_share = self.shares.front().map(|share| share.counts().recovered);
+        self.recovered = self.of_ended + of_share.unwrap_or_default();
         loop {
             let Some(share) = self.shares.front_mut() else {
                 let Some(file) = self.next_file() else {
@@ -84,6 +93,11 @@ impl Replay {
                 }
             }
         }
+    }
+
+    /// How many records the sink has taken so far.
+    pub(crate) fn recovered(&self) -> u64 {
+        self.recovered
     }
 
     /// Notes where the batch, of which `accepted` bytes were accepted, is about to be written.
@@ -137,10 +151,9 @@ impl Replay {
 
     /// All of a share is written.
     fn end_share(&mut self) {
-        let Some(share) = self.shares.pop_front() else {
+        let Some(share) = self.next_share() else {
             return;
         };
-        self.attempts = 0;
         let counts = share.counts();
         let leftover = Arc::clone(share.leftover());
         let process = leftover.owner.pid;
@@ -170,10 +183,12 @@ impl Replay {
         }
     }
 
-    /// Leaves a share to a later recovery.
-    fn next_share(&mut self) {
+    /// Is done with a share, or leaves it to a later recovery.
+    fn next_share(&mut self) -> Option<Share> {
         self.attempts = 0;
-        self.shares.pop_front();
+        let share = self.shares.pop_front()?;
+        self.of_ended += share.counts().recovered;
+        Some(share)
     }
 
     fn complain(&mut self, what: &str, error: &io::Error) {

@@ -508,9 +508,11 @@ fn who_recovers_a_share_does_so_alone() {
     assert_eq!(replay.fill(&mut lines, &mut batch), Next::Batch);
     let report = recover(&made.path).unwrap();
     assert_eq!((report.recovered, report.in_use), (0, 1), "{report:?}");
+    assert_eq!(replay.recovered(), 0);
     fs::write(&made.log, batch.rest()).unwrap();
     batch.clear();
     assert_eq!(replay.fill(&mut lines, &mut batch), Next::Nothing);
+    assert_eq!(replay.recovered(), 3);
     assert_eq!(made.numbers(), [1, 2, 3]);
     assert!(!made.path.exists());
 }
