@@ -140,6 +140,24 @@ impl RequestContext {
         &self.0.trace
     }
 
+    /// Passes the headers that the response tells of the request, as name and value: `x-request-id`
+    /// and `traceresponse`. None of them where [`Options::send_back`] says no.
+    ///
+    /// ```
+    /// use offloop::request::{Arrival, RequestLog};
+    ///
+    /// let request = RequestLog::default().begin(Arrival::default(), &());
+    /// let mut head = String::from("HTTP/1.1 200 OK\r\n");
+    /// request.context().send_back(|name, value| head += &format!("{name}: {value}\r\n"));
+    /// assert!(head.contains("\nx-request-id: ") && head.contains("\ntraceresponse: 00-"));
+    /// ```
+    pub fn send_back(&self, mut add_header: impl FnMut(&'static str, &str)) {
+        if self.0.options.sends_back {
+            add_header("x-request-id", self.id().as_str());
+            add_header("traceresponse", self.trace().traceresponse().as_str());
+        }
+    }
+
     /// Adds a field to the request's record, or replaces its former value. A name that the record
     /// has itself gets the prefix `x.`; at most 64 fields of 16 KiB in all are kept, and others are
     /// counted in `fields.dropped`.

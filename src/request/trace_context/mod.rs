@@ -217,6 +217,16 @@ impl TraceContext {
         self.tracestate.as_deref()
     }
 
+    /// The header `traceresponse`: tells the caller which span answered.
+    pub(in crate::request) fn traceresponse(&self) -> TraceparentText {
+        let header = Traceparent {
+            trace_id: self.trace_id,
+            span_id: self.span_id,
+            flags: self.flags,
+        };
+        header.to_text()
+    }
+
     /// The headers for a request that is sent on behalf of this one. Each call makes a new span, so
     /// make one for each request that is sent.
     ///
