@@ -24,6 +24,7 @@ mod table;
 mod taken;
 mod text;
 mod trace_context;
+mod watch;
 
 pub use self::arrival::{Arrival, Headers};
 pub use self::carry::{Carried, InRequest, carry};
@@ -37,8 +38,10 @@ pub use self::id::RequestId;
 pub use self::life::{Request, RequestLog, ResponseHead};
 pub use self::options::{Incoming, Naming, Options};
 pub use self::outcome::{Ended, Outcome, Phase};
+pub(crate) use self::table::log_available;
 pub use self::table::{InFlight, begin_shutdown, end_in_flight, in_flight, log_in_flight};
 pub use self::trace_context::{Outgoing, SpanId, TraceContext, TraceId};
+pub use self::watch::watch;
 
 /// The target of the records about requests.
 pub(crate) const TARGET: &str = "offloop::request";
