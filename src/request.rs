@@ -17,6 +17,7 @@ mod life;
 mod mark;
 mod options;
 mod outcome;
+mod privacy;
 mod random;
 mod record;
 mod table;
@@ -35,6 +36,7 @@ pub use self::id::RequestId;
 pub use self::life::{Request, RequestLog, ResponseHead};
 pub use self::options::{Incoming, Naming, Options};
 pub use self::outcome::{Ended, Outcome, Phase};
+pub use self::privacy::{Capped, QueryPolicy, RedactedQuery, capped};
 pub use self::table::{InFlight, begin_shutdown, end_in_flight, in_flight, log_in_flight};
 pub use self::trace_context::{Outgoing, SpanId, TraceContext, TraceId};
 
