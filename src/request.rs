@@ -17,6 +17,7 @@ mod options;
 mod outcome;
 mod random;
 mod record;
+mod sent_back;
 mod table;
 mod taken;
 mod text;
@@ -31,6 +32,7 @@ pub use self::id::RequestId;
 pub use self::life::{Request, RequestLog, ResponseHead};
 pub use self::options::{Incoming, Naming, Options};
 pub use self::outcome::{Ended, Outcome, Phase};
+pub use self::sent_back::SentBack;
 pub use self::table::{InFlight, begin_shutdown, end_in_flight, in_flight, log_in_flight};
 pub use self::trace_context::{Outgoing, SpanId, TraceContext, TraceId};
 

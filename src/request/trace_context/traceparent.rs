@@ -76,10 +76,10 @@ impl Traceparent {
 
 /// The header as text, without memory of its own.
 #[derive(Clone, Copy)]
-pub(super) struct TraceparentText([u8; BYTES]);
+pub(in crate::request) struct TraceparentText([u8; BYTES]);
 
 impl TraceparentText {
-    pub(super) fn as_str(&self) -> &str {
+    pub(in crate::request) fn as_str(&self) -> &str {
         // Digits and dashes are ASCII, so this is always text.
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
