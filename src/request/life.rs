@@ -300,7 +300,9 @@ impl RequestContext {
     }
 
     /// Says what the outcome of the request is, should it come to its end: what a time-out or a limit
-    /// inside of the adapter answers looks like any other response. The first one counts.
+    /// inside of the adapter answers looks like any other response, and so does what is answered
+    /// after a panic. [`Outcome::Timeout`], [`Outcome::Rejected`] and [`Outcome::Panic`] can be
+    /// decided, and the first one counts.
     ///
     /// ```
     /// use offloop::request::{Outcome, RequestContext};
@@ -372,7 +374,7 @@ impl RequestContext {
     }
 
     fn verdict(&self) -> Option<Outcome> {
-        const DECIDED: [Outcome; 2] = [Outcome::Timeout, Outcome::Rejected];
+        const DECIDED: [Outcome; 3] = [Outcome::Timeout, Outcome::Rejected, Outcome::Panic];
         let verdict = self.0.progress.verdict.load(Ordering::Relaxed);
         DECIDED
             .into_iter()
