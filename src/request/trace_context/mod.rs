@@ -183,6 +183,15 @@ impl TraceContext {
         self.flags & FLAG_RANDOM != 0
     }
 
+    /// Where in the unit interval the trace's random part lies: for sampling by which all services
+    /// of a trace decide alike.
+    pub(super) fn random_share(&self) -> f64 {
+        const BITS: u32 = 52;
+        let digits = &self.trace_id.as_str()[32 - BITS as usize / 4..];
+        let random = u64::from_str_radix(digits, 16).unwrap_or_default();
+        random as f64 / (1_u64 << BITS) as f64
+    }
+
     /// The trace's flags, as records show them: `0` to `3`.
     ///
     /// ```
@@ -206,6 +215,16 @@ impl TraceContext {
     #[must_use]
     pub fn tracestate(&self) -> Option<&str> {
         self.tracestate.as_deref()
+    }
+
+    /// The header `traceresponse`: tells the caller which span answered.
+    pub(in crate::request) fn traceresponse(&self) -> TraceparentText {
+        let header = Traceparent {
+            trace_id: self.trace_id,
+            span_id: self.span_id,
+            flags: self.flags,
+        };
+        header.to_text()
     }
 
     /// The headers for a request that is sent on behalf of this one. Each call makes a new span, so
