@@ -186,6 +186,23 @@ impl RequestContext {
         self.lock_added().set("error", Value::Error(error));
     }
 
+    /// Like [`add_error`](Self::add_error), unless the request has an error already: what the handler
+    /// said of it has its sources, what frameworks make of it often does not.
+    ///
+    /// ```
+    /// # fn answer(error: std::io::Error) {
+    /// if let Some(request) = offloop::request::RequestContext::current() {
+    ///     request.add_error_if_none(&error);
+    /// }
+    /// # }
+    /// ```
+    pub fn add_error_if_none(&self, error: &(dyn Error + 'static)) {
+        let mut added = self.lock_added();
+        if !added.has_error() {
+            added.set("error", Value::Error(error));
+        }
+    }
+
     /// Runs `part` as a part of the request's work: it is the thread's current one meanwhile.
     ///
     /// ```

@@ -97,6 +97,7 @@ pub(super) struct Added {
     bytes: Vec<u8>,
     count: usize,
     dropped: u64,
+    has_error: bool,
 }
 
 impl Added {
@@ -104,6 +105,7 @@ impl Added {
     /// counted.
     pub(super) fn set(&mut self, name: &str, value: Value<'_>) {
         let name = &name[..name.floor_char_boundary(NAME_BYTES_MAX)];
+        self.has_error |= name == "error";
         let mut new = Buffer::new();
         let mut encoder = Encoder::fields(&mut new, FIELDS_BYTES_MAX);
         encode(&mut encoder, Name::Inline(name), value);
@@ -127,6 +129,11 @@ impl Added {
 
     pub(super) fn as_bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// Whether the field `error` is among them.
+    pub(super) fn has_error(&self) -> bool {
+        self.has_error
     }
 
     /// How many were dropped.

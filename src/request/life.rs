@@ -21,6 +21,14 @@ use super::{record, table};
 const UPLOAD_ENDED: u8 = 1;
 const UPLOAD_FAILED: u8 = 2;
 
+/// What a response by itself does not tell, see [`RequestContext::decide`].
+const DECIDABLE: [Outcome; 4] = [
+    Outcome::Timeout,
+    Outcome::Rejected,
+    Outcome::Panic,
+    Outcome::ServiceError,
+];
+
 /// One request, from its arrival to its end, and the duty to write one record of it.
 ///
 /// Made by [`RequestLog::begin`]. An adapter reports the moments that it sees, and drops it
@@ -164,7 +172,8 @@ impl Request {
         result
     }
 
-    /// Notes the matched route, where it is known only after the arrival. The first one counts.
+    /// Notes the matched route, where it is known only after the arrival. The first one counts; it
+    /// takes the place of what was known at the arrival.
     pub fn set_route(&self, route: &str) {
         self.context.set_route(route);
     }
@@ -286,7 +295,8 @@ impl fmt::Debug for Request {
 }
 
 impl RequestContext {
-    /// Notes the matched route, where a router inside of the adapter finds it. The first one counts.
+    /// Notes the matched route, where a router inside of the adapter finds it. The first one counts;
+    /// it takes the place of what was known at the arrival.
     ///
     /// ```
     /// if let Some(request) = offloop::request::RequestContext::current() {
@@ -294,15 +304,15 @@ impl RequestContext {
     /// }
     /// ```
     pub fn set_route(&self, route: &str) {
-        if self.route().is_none() {
+        if self.route() != Some(route) {
             let _ = self.0.route.set(route.into());
         }
     }
 
     /// Says what the outcome of the request is, should it come to its end: what a time-out or a limit
-    /// inside of the adapter answers looks like any other response, and so does what is answered
-    /// after a panic. [`Outcome::Timeout`], [`Outcome::Rejected`] and [`Outcome::Panic`] can be
-    /// decided, and the first one counts.
+    /// inside of the adapter answers looks like any other response, and so does what is answered after
+    /// a panic. It may be `Timeout`, `Rejected`, `Panic` or `ServiceError`, others change nothing. The
+    /// first one counts.
     ///
     /// ```
     /// use offloop::request::{Outcome, RequestContext};
@@ -312,6 +322,9 @@ impl RequestContext {
     /// }
     /// ```
     pub fn decide(&self, outcome: Outcome) {
+        if !DECIDABLE.contains(&outcome) {
+            return;
+        }
         let (set, fetch) = (Ordering::Relaxed, Ordering::Relaxed);
         let verdict = &self.0.progress.verdict;
         let _ = verdict.compare_exchange(0, 1 + outcome as u8, set, fetch);
@@ -374,9 +387,8 @@ impl RequestContext {
     }
 
     fn verdict(&self) -> Option<Outcome> {
-        const DECIDED: [Outcome; 3] = [Outcome::Timeout, Outcome::Rejected, Outcome::Panic];
         let verdict = self.0.progress.verdict.load(Ordering::Relaxed);
-        DECIDED
+        DECIDABLE
             .into_iter()
             .find(|outcome| 1 + *outcome as u8 == verdict)
     }
@@ -387,10 +399,12 @@ impl RequestContext {
             return None;
         }
         let upload = progress.upload.load(Ordering::Relaxed);
+        // There is a response, too, but what it was decided for came before.
+        let is_decided = self.verdict() == Some(outcome);
         Some(
             if outcome == Outcome::ClientDisconnect && upload == UPLOAD_FAILED {
                 Phase::Upload
-            } else if progress.status.load(Ordering::Relaxed) == 0 {
+            } else if progress.status.load(Ordering::Relaxed) == 0 || is_decided {
                 Phase::Handler
             } else {
                 Phase::Body

@@ -199,6 +199,42 @@ fn a_body_that_ends_early_is_truncated() {
     assert_eq!(record["level"], "ERROR");
 }
 
+#[test]
+fn what_was_answered_after_a_panic_or_a_time_out_bears_its_outcome_and_says_that_it_came_before() {
+    for outcome in [Outcome::Panic, Outcome::ServiceError, Outcome::Timeout] {
+        let record = record(|mut request| {
+            request.context().decide(Outcome::Completed);
+            request.context().decide(outcome);
+            request.context().decide(Outcome::Rejected);
+            request.head(ok(Some(5)), &());
+            request.sent(5);
+        });
+        assert_eq!(record["outcome"], outcome.as_str());
+        assert_eq!(record["outcome.phase"], "handler");
+    }
+}
+
+#[test]
+fn the_route_that_was_taken_replaces_the_one_of_the_arrival() {
+    let record = record(|mut request| {
+        request.set_route("/users/{name}");
+        request.set_route("/users/{other}");
+        request.end(Outcome::Completed);
+    });
+    assert_eq!(record["http.route"], "/users/{name}");
+}
+
+#[test]
+fn an_error_that_the_handler_added_is_kept() {
+    let record = record(|mut request| {
+        request.run(|| add_error(&std::io::Error::other("no database")));
+        let flat = std::io::Error::other("something failed");
+        request.context().add_error_if_none(&flat);
+        request.end(Outcome::Completed);
+    });
+    assert_eq!(record["error"], serde_json::json!(["no database"]));
+}
+
 /// What is logged with the filter `info`, and `debug` as the detail of requests.
 fn logged_with_detail(program: impl FnOnce()) -> Vec<String> {
     let memory = Memory::new();
@@ -318,6 +354,8 @@ fn a_request_that_the_sampling_leaves_out_is_written_whole_or_not_at_all() {
         request.end(Outcome::Completed);
     });
     assert_eq!(warned, ["first", "second", "third", "request"]);
+}
+
 #[test]
 fn a_panic_that_was_answered_is_a_panic_with_a_status() {
     let record = record(|mut request| {
