@@ -69,6 +69,11 @@ pub enum Error {
         /// What it was called.
         name: String,
     },
+    /// A network of trusted proxies is none.
+    TrustedProxy {
+        /// What was given for it.
+        network: String,
+    },
     /// A writer thread could not be started.
     StartWriter(io::Error),
     /// The program has a global subscriber already: `init` was called twice, or another library
@@ -127,6 +132,10 @@ impl fmt::Display for Error {
                     "find time zone {name:?}: not in the IANA database"
                 )
             }
+            Error::TrustedProxy { network } => write!(
+                formatter,
+                "trust proxies in {network:?}: neither a network (10.0.0.0/8) nor an address"
+            ),
             Error::StartWriter(cause) => write!(formatter, "start writer thread: {cause}"),
             Error::AlreadyInstalled => formatter
                 .write_str("install subscriber: the program has a global subscriber already"),
@@ -148,6 +157,7 @@ impl std::error::Error for Error {
             Error::Filter { cause, .. } => cause.source(),
             Error::TimeOfDay { .. }
             | Error::TimeZone { .. }
+            | Error::TrustedProxy { .. }
             | Error::WriterTaken
             | Error::AlreadyInstalled
             | Error::LoggerInstalled => None,

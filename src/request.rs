@@ -7,9 +7,11 @@
 
 mod arrival;
 mod carry;
+mod client;
 mod connection;
 mod context;
 mod fields;
+mod header;
 mod id;
 mod life;
 mod mark;
@@ -24,9 +26,11 @@ mod trace_context;
 
 pub use self::arrival::{Arrival, Headers};
 pub use self::carry::{Carried, InRequest, carry};
+pub use self::client::{Client, ForwardingHeader, TrustedProxies};
 pub use self::connection::Connection;
 pub use self::context::{RequestContext, add, add_error};
 pub use self::fields::Value;
+pub use self::header::is_secret_header;
 pub use self::id::RequestId;
 pub use self::life::{Request, RequestLog, ResponseHead};
 pub use self::options::{Incoming, Naming, Options};

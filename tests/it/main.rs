@@ -42,3 +42,4 @@ mod stall;
 mod support;
 mod survive;
 mod trace;
+mod trace_context;

@@ -4,6 +4,7 @@
 //! version above 00 may go on behind a further `-`; what follows there is not looked at.
 
 use super::identifier::{SpanId, TraceId, byte_of, digits_of_byte};
+use crate::request::header::without_whitespace;
 
 /// The caller may have recorded this trace.
 pub(super) const FLAG_SAMPLED: u8 = 1;
@@ -83,14 +84,6 @@ impl TraceparentText {
         // Digits and dashes are ASCII, so this is always text.
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
-}
-
-/// A header's value without the spaces and tabs that HTTP allows around it.
-pub(super) fn without_whitespace(mut value: &[u8]) -> &[u8] {
-    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = value {
-        value = rest;
-    }
-    value
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 use std::str;
 use std::sync::Arc;
 
-use super::traceparent::without_whitespace;
+use crate::request::header::without_whitespace;
 
 /// A list that has more members is not passed on.
 const MEMBERS_MAX: usize = 32;
