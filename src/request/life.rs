@@ -296,8 +296,8 @@ impl RequestContext {
         }
     }
 
-    /// Says what the outcome of the request is, should it come to its end: what a time-out or a limit
-    /// inside of the adapter answers looks like any other response. The first one counts.
+    /// Says what the outcome of the request is, should it come to its end: what a time-out, a limit or
+    /// the catcher of a panic answers looks like any other response. The first one counts.
     ///
     /// ```
     /// use offloop::request::{Outcome, RequestContext};
@@ -369,7 +369,7 @@ impl RequestContext {
     }
 
     fn verdict(&self) -> Option<Outcome> {
-        const DECIDED: [Outcome; 2] = [Outcome::Timeout, Outcome::Rejected];
+        const DECIDED: [Outcome; 3] = [Outcome::Timeout, Outcome::Rejected, Outcome::Panic];
         let verdict = self.0.progress.verdict.load(Ordering::Relaxed);
         DECIDED
             .into_iter()
