@@ -88,7 +88,7 @@ impl Pipeline {
     pub(crate) fn start_unregistered(mut plan: Plan) -> Result<Arc<Self>, Error> {
         static IDS: AtomicU64 = AtomicU64::new(0);
         fork::watch();
-        recovery::watch_torn_tails();
+        recovery::watch_torn_tails(&plan.arena);
         let sinks = plan.sinks.iter_mut().map(|sink| sink.target.open());
         let sinks = sinks
             .map(|sink| sink.map(Some))
@@ -191,12 +191,7 @@ fn leak(parents: Arc<Running>) {
 /// What a sink takes up of what earlier processes left for it.
 fn replay(plan: &Plan, sink: &SinkPlan) -> Option<Replay> {
     let path = sink.target.path()?;
-    let ArenaPlan {
-        directory,
-        candidates,
-        ..
-    } = &plan.arena;
-    let directories = directory.iter().chain(candidates).cloned().collect();
+    let directories = plan.arena.directories().cloned().collect();
     Some(Replay::new(path, directories, plan.complaints.clone()))
 }
 

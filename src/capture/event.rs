@@ -12,7 +12,9 @@ use super::thread::{self, Pushed};
 use super::visit::Visitor;
 use crate::audit;
 use crate::channel::overflow::level_index;
+use crate::filter::Wish;
 use crate::pipeline::Pipeline;
+use crate::request::Held;
 
 /// Where to look for the spans around an event.
 pub(crate) enum Context {
@@ -22,27 +24,34 @@ pub(crate) enum Context {
     Explicit(Option<Arc<Span>>),
 }
 
-/// Encodes an event and hands it over.
+/// Encodes an event and hands it over; or to the request within which it is logged, where only
+/// that wants it.
 #[inline]
-pub(crate) fn capture(pipeline: &Pipeline, event: &Event<'_>, context: &Context) {
+pub(crate) fn capture(pipeline: &Arc<Pipeline>, event: &Event<'_>, context: &Context, wish: Wish) {
     if audit::is_under_way() {
-        return capture_audited(pipeline, event, context);
+        return capture_audited(pipeline, event, context, wish);
     }
-    hand_over(pipeline, event, context);
+    hand_over(pipeline, event, context, wish);
 }
 
 /// Another record may be logged where a value of the audit record is formatted.
 #[cold]
-fn capture_audited(pipeline: &Pipeline, event: &Event<'_>, context: &Context) {
+fn capture_audited(pipeline: &Arc<Pipeline>, event: &Event<'_>, context: &Context, wish: Wish) {
     if !audit::is_audit(event.metadata()) {
-        return hand_over(pipeline, event, context);
+        return hand_over(pipeline, event, context, wish);
     }
-    audit::take(pipeline, || hand_over(pipeline, event, context));
+    audit::take(pipeline, || hand_over(pipeline, event, context, wish));
 }
 
 #[inline]
-fn hand_over(pipeline: &Pipeline, event: &Event<'_>, context: &Context) {
+fn hand_over(pipeline: &Arc<Pipeline>, event: &Event<'_>, context: &Context, wish: Wish) {
     let level = level_index(*event.metadata().level());
+    let held = Held {
+        pipeline,
+        metadata: event.metadata(),
+        level,
+        is_detail: wish == Wish::Detail,
+    };
     let pushed = thread::with_local(|local| {
         local.with_scratch(|bytes| {
             let write_spans = |bytes: &mut Buffer| {
@@ -58,10 +67,13 @@ fn hand_over(pipeline: &Pipeline, event: &Event<'_>, context: &Context) {
             encode(bytes, event, write_spans, |encoder| {
                 local.with_added(|fields| encoder.append(fields));
             });
+            if local.hold_back(&held, bytes.as_slice()) {
+                return Pushed::InTime;
+            }
             local.push(pipeline, level, bytes.as_slice())
         })
     });
-    if pushed != Some(Pushed::InTime) {
+    if pushed != Some(Pushed::InTime) && wish == Wish::Now {
         capture_late(pipeline, event, context, pushed);
     }
 }

@@ -13,7 +13,7 @@ use crate::channel::lane::Lane;
 use crate::channel::overflow::LossReason;
 use crate::fork;
 use crate::pipeline::Pipeline;
-use crate::request::RequestContext;
+use crate::request::{Held, RequestContext};
 
 /// A buffer that has become larger than this is not kept.
 const SCRATCH_BYTES_KEPT: usize = 64 * 1024;
@@ -129,6 +129,24 @@ impl Local {
         }
     }
 
+    /// Takes a record that the thread's request holds back. Says no to one that is to be handed
+    /// over.
+    #[inline]
+    pub(crate) fn hold_back(&self, held: &Held<'_>, record: &[u8]) -> bool {
+        match self.request.try_borrow().as_deref() {
+            Ok(Work::Of(request)) => request.hold_back(held, record),
+            _ => held.is_detail,
+        }
+    }
+
+    /// Whether the thread's request keeps records that nobody wants at once.
+    fn keeps_detail(&self) -> bool {
+        match self.request.try_borrow().as_deref() {
+            Ok(Work::Of(request)) => request.keeps_detail(),
+            _ => false,
+        }
+    }
+
     /// Passes what a handler has added to the request whose own record the thread is just writing.
     #[inline]
     pub(crate) fn with_added(&self, use_fields: impl FnOnce(&[u8])) {
@@ -220,6 +238,11 @@ pub(crate) fn push_alone(pipeline: &Pipeline, level: u8, record: &[u8]) -> Pushe
     } else {
         Pushed::InTime
     }
+}
+
+/// Whether the thread's request keeps records that nobody wants at once.
+pub(crate) fn keeps_detail() -> bool {
+    with_local(Local::keeps_detail).unwrap_or(false)
 }
 
 /// Undoes [`within`] and [`at_end_of`] when it is dropped.

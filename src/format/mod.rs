@@ -31,7 +31,7 @@ pub(crate) trait Format: Send {
 /// The format that these words describe, as far as they are known: `json`, or `text`, then
 /// [`Details`] by their names.
 pub(crate) fn in_words(words: &str) -> Box<dyn Format> {
-    let has = |word: &str| words.split(' ').any(|found| found == word);
+    let has = |word: &str| has_word(words, word);
     let details = Details {
         thread: has("thread"),
         location: has("location"),
@@ -43,6 +43,28 @@ pub(crate) fn in_words(words: &str) -> Box<dyn Format> {
     } else {
         Box::new(json::JsonFormat::new(details))
     }
+}
+
+/// Appends a line that a format of these words has written, with the mark of a recovered record, as
+/// the format itself would have put it. One that has it, or is no such line, stays as it is.
+pub(crate) fn push_marked(words: &str, line: &[u8], lines: &mut Vec<u8>) {
+    let (mark, end): (&[u8], &[u8]) = if has_word(words, "text") {
+        (text::RECOVERED, b"\n")
+    } else {
+        (json::RECOVERED, b"}\n")
+    };
+    match line.strip_suffix(end) {
+        Some(content) if !content.ends_with(mark) => {
+            lines.extend_from_slice(content);
+            lines.extend_from_slice(mark);
+            lines.extend_from_slice(end);
+        }
+        _ => lines.extend_from_slice(line),
+    }
+}
+
+fn has_word(words: &str, word: &str) -> bool {
+    words.split(' ').any(|found| found == word)
 }
 
 /// What a line tells beside the record's own content.

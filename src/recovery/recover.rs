@@ -7,7 +7,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::claim::{self, Claim, Sight};
 use super::directory;
-use super::leftover::{self, LeftoverFile, ToldSink};
+use super::ending::{self, Ended};
+use super::leftover::{LeftoverFile, ToldSink};
 use super::report::{Leftover, LeftoverSink, RecoveryReport};
 use super::share::Share;
 use crate::channel::arena;
@@ -58,8 +59,8 @@ pub fn leftovers() -> Result<Vec<Leftover>, Error> {
 /// - a leftover, as [`leftovers`] names them (`….pages`): writes what is in it;
 /// - a directory: writes what is in all leftovers that lie there.
 ///
-/// Records are appended in the format that the dead process wrote, each once, marked `recovered`;
-/// the last batch that it had formatted is completed as it was. One more record says how many there
+/// Records are appended in the format that the dead process wrote, each once, marked `recovered`:
+/// also those that it had formatted, but not written whole. One more record says how many there
 /// were. Several programs may do so at once, and one that is killed leaves the rest to the next.
 /// What belongs to a living process is left alone, and a directory that is gone is not made anew.
 ///
@@ -157,7 +158,7 @@ impl Recovery {
             }
             Ok(Claim::Gone) => return,
             Ok(Claim::Foreign(foreign)) => {
-                self.report.failures.push(leftover::refuse(file, foreign));
+                self.report.failures.push(ending::refuse(file, foreign));
                 return;
             }
             Err(error) => {
@@ -170,8 +171,10 @@ impl Recovery {
                 self.fail(&sink.path, &error);
             }
         }
-        if let Err(error) = leftover.end_if_done() {
-            self.fail(file, &error.to_string());
+        match leftover.end_if_done() {
+            Ok(Ended::SetAside) => self.report.failures.push(ending::set_aside_text(file)),
+            Ok(Ended::NotYet | Ended::Removed) => {}
+            Err(error) => self.fail(file, &error.to_string()),
         }
     }
 

@@ -4,10 +4,12 @@
 use std::collections::VecDeque;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::claim::{self, Claim};
 use super::directory;
-use super::leftover;
+use super::ending::{self, Ended};
+use super::leftover::LeftoverFile;
 use super::share::Share;
 use crate::complaint::Complaints;
 use crate::drain::batch::Batch;
@@ -29,6 +31,10 @@ pub(crate) struct Replay {
     /// What is to be written of the file at hand. One file at a time: each of them is open, and takes
     /// memory, as long as it is claimed.
     shares: VecDeque<Share>,
+    /// How many records were written of the shares that are done with.
+    of_ended: u64,
+    /// The same with those of the share at hand.
+    recovered: u64,
     attempts: u32,
     complaints: Complaints,
 }
@@ -50,6 +56,8 @@ impl Replay {
             directories,
             files: None,
             shares: VecDeque::new(),
+            of_ended: 0,
+            recovered: 0,
             attempts: 0,
             complaints,
         }
@@ -58,6 +66,9 @@ impl Replay {
     /// The batch of before was accepted to its end: fills it, now that it is empty, with what comes
     /// next.
     pub(crate) fn fill(&mut self, lines: &mut LineWriter, batch: &mut Batch) -> Next {
+        // What was formatted is written, now that the batch is empty.
+        let of_share = self.shares.front().map(|share| share.counts().recovered);
+        self.recovered = self.of_ended + of_share.unwrap_or_default();
         loop {
             let Some(share) = self.shares.front_mut() else {
                 let Some(file) = self.next_file() else {
@@ -82,6 +93,11 @@ impl Replay {
                 }
             }
         }
+    }
+
+    /// How many records the sink has taken so far.
+    pub(crate) fn recovered(&self) -> u64 {
+        self.recovered
     }
 
     /// Notes where the batch, of which `accepted` bytes were accepted, is about to be written.
@@ -124,10 +140,10 @@ impl Replay {
                     .collect();
                 if self.shares.is_empty() {
                     // Nobody needs to keep one of which nothing is left.
-                    let _ = leftover.end_if_done();
+                    self.end(&leftover);
                 }
             }
-            Ok(Claim::Foreign(foreign)) => self.say(&leftover::refuse(file, foreign)),
+            Ok(Claim::Foreign(foreign)) => self.say(&ending::refuse(file, foreign)),
             Ok(Claim::Others | Claim::Gone) => {}
             Err(error) => self.say(&format!("open leftover {}: {error}", file.display())),
         }
@@ -135,38 +151,44 @@ impl Replay {
 
     /// All of a share is written.
     fn end_share(&mut self) {
-        let Some(share) = self.shares.pop_front() else {
+        let Some(share) = self.next_share() else {
             return;
         };
-        self.attempts = 0;
         let counts = share.counts();
-        let leftover = share.leftover();
+        let leftover = Arc::clone(share.leftover());
         let process = leftover.owner.pid;
         let (recovered, path) = (counts.recovered, self.path.display());
         if counts.unreadable != 0 {
             let complaint = format!(
-                "{} records of process {process} could not be recovered to {path}: damaged; \
-                 see {}.damaged",
+                "{} records of process {process} could not be recovered to {path}: damaged",
                 counts.unreadable,
-                leftover.path.display()
             );
             self.say(&complaint);
         } else if recovered != 0 {
             let complaint = format!("{recovered} records of process {process} recovered to {path}");
             self.say(&complaint);
         }
-        if let Err(error) = leftover.end_if_done() {
-            self.say(&format!(
+        self.end(&leftover);
+    }
+
+    /// Removes a leftover of which nothing is left.
+    fn end(&mut self, leftover: &LeftoverFile) {
+        match leftover.end_if_done() {
+            Ok(Ended::SetAside) => self.say(&ending::set_aside_text(&leftover.path)),
+            Ok(Ended::NotYet | Ended::Removed) => {}
+            Err(error) => self.say(&format!(
                 "remove leftover {}: {error}",
                 leftover.path.display()
-            ));
+            )),
         }
     }
 
-    /// Leaves a share to a later recovery.
-    fn next_share(&mut self) {
+    /// Is done with a share, or leaves it to a later recovery.
+    fn next_share(&mut self) -> Option<Share> {
         self.attempts = 0;
-        self.shares.pop_front();
+        let share = self.shares.pop_front()?;
+        self.of_ended += share.counts().recovered;
+        Some(share)
     }
 
     fn complain(&mut self, what: &str, error: &io::Error) {

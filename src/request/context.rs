@@ -3,19 +3,28 @@
 use std::error::Error;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize};
+use std::sync::atomic::{
+    AtomicBool, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering,
+};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use tracing::Metadata;
+
 use super::connection::Connection;
+use super::detail::{Detail, Kept};
 use super::fields::{Added, Value};
 use super::id::RequestId;
 use super::mark::Mark;
 use super::options::Options;
 use super::text::{Part, Text};
 use super::trace_context::TraceContext;
+use crate::audit;
 use crate::capture::buffer::Buffer;
 use crate::capture::thread;
+use crate::channel::overflow::is_urgent;
+use crate::channel::ticks;
+use crate::pipeline::Pipeline;
 
 /// A request as those see it who work for it. Cloning it costs next to nothing, and it may outlive
 /// the request: what is added later is in no record.
@@ -53,6 +62,7 @@ pub(super) struct Shared {
     pub(super) declared_upload: Option<u64>,
     pub(super) progress: Progress,
     pub(super) added: Mutex<Added>,
+    pub(super) detail: Mutex<Detail>,
     /// Where it is in the table of those in flight.
     pub(super) place: AtomicUsize,
 }
@@ -71,7 +81,28 @@ pub(super) struct Progress {
     /// The status of a gRPC call, plus one; zero where there is none.
     pub(super) grpc_status: AtomicU32,
     pub(super) verdict: AtomicU8,
+    /// Whether its records are written as they come: always, but for a request that the sampling
+    /// leaves out as long as all goes well with it.
+    pub(super) is_kept: AtomicBool,
+    pub(super) is_detail_wanted: AtomicBool,
     pub(super) has_ended: AtomicBool,
+}
+
+/// What is to be known of a record that may be held back.
+pub(crate) struct Held<'p> {
+    pub(crate) pipeline: &'p Arc<Pipeline>,
+    pub(crate) metadata: &'p Metadata<'static>,
+    pub(crate) level: u8,
+    /// Whether only a request's detail wants it.
+    pub(crate) is_detail: bool,
+}
+
+impl Held<'_> {
+    /// Whether it is to be written whatever becomes of the request: it shows that not all is well,
+    /// or the program waits for it.
+    fn is_weighty(&self) -> bool {
+        is_urgent(self.level) || audit::is_audit(self.metadata)
+    }
 }
 
 impl RequestContext {
@@ -173,6 +204,59 @@ impl RequestContext {
         } else {
             self.lock_added().set(name, value);
         }
+    }
+
+    /// Asks for the request's detail: it is written however the request ends. A request that the
+    /// sampling would leave out is kept.
+    ///
+    /// ```
+    /// if let Some(request) = offloop::request::RequestContext::current() {
+    ///     request.keep();
+    /// }
+    /// ```
+    pub fn keep(&self) {
+        let progress = &self.0.progress;
+        progress.is_detail_wanted.store(true, Ordering::Relaxed);
+        if !progress.is_kept.swap(true, Ordering::Relaxed) {
+            self.write_detail();
+        }
+    }
+
+    /// Whether records that nobody wants at once may be wanted in the end.
+    pub(crate) fn keeps_detail(&self) -> bool {
+        self.0.options.detail_bytes != 0 && !self.0.progress.has_ended.load(Ordering::Relaxed)
+    }
+
+    /// Takes a record that is not to be handed over, or not yet. Says no to one that is.
+    #[inline]
+    pub(crate) fn hold_back(&self, held: &Held<'_>, record: &[u8]) -> bool {
+        let is_kept = self.0.progress.is_kept.load(Ordering::Relaxed);
+        if is_kept && !held.is_detail {
+            return false;
+        }
+        self.hold_back_slowly(held, record)
+    }
+
+    #[inline(never)]
+    fn hold_back_slowly(&self, held: &Held<'_>, record: &[u8]) -> bool {
+        if !held.is_detail && held.is_weighty() {
+            self.keep();
+            return false;
+        }
+        if self.keeps_detail() {
+            let kept = Kept {
+                level: held.level,
+                ticks: ticks::now(),
+                record,
+            };
+            let bytes_max = self.0.options.detail_bytes;
+            self.lock_detail().keep(held.pipeline, kept, bytes_max);
+        }
+        true
+    }
+
+    pub(super) fn lock_detail(&self) -> MutexGuard<'_, Detail> {
+        self.0.detail.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn lock_added(&self) -> MutexGuard<'_, Added> {

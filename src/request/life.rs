@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use super::arrival::{Arrival, Headers, only};
@@ -104,6 +104,7 @@ impl RequestLog {
         if let Some(connection) = &arrival.connection {
             connection.count_request();
         }
+        let is_kept = options.is_sampled(&trace);
         let client = options.client_of(&arrival, headers);
         let context = RequestContext(Arc::new(Shared {
             mark: Mark::new(&id, &trace),
@@ -121,8 +122,12 @@ impl RequestLog {
             is_quiet: options.is_quiet(arrival.path),
             declared_upload: content_length(headers),
             options: Arc::clone(options),
-            progress: Progress::default(),
+            progress: Progress {
+                is_kept: AtomicBool::new(is_kept),
+                ..Progress::default()
+            },
             added: Default::default(),
+            detail: Default::default(),
             place: Default::default(),
         }));
         options.add_request_headers(&context, headers);

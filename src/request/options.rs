@@ -8,6 +8,7 @@ use std::time::Duration;
 use tracing::Level;
 
 use super::outcome::Ended;
+use super::trace_context::TraceContext;
 
 /// How the fields of a request's record are named.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,6 +33,7 @@ pub enum Incoming {
     Ignore,
 }
 
+type WantsDetail = dyn Fn(&Ended<'_>) -> bool + Send + Sync;
 type ChooseLevel = dyn Fn(&Ended<'_>) -> Level + Send + Sync;
 
 /// What an operator may choose about the records of requests. An adapter takes it; without a word
@@ -57,6 +59,9 @@ pub struct Options {
     pub(super) sends_back: bool,
     pub(super) request_headers: Vec<Box<str>>,
     pub(super) response_headers: Vec<Box<str>>,
+    pub(super) sample_rate: f64,
+    pub(super) detail_bytes: usize,
+    pub(super) wants_detail: Option<Arc<WantsDetail>>,
 }
 
 impl Default for Options {
@@ -70,6 +75,9 @@ impl Default for Options {
             sends_back: true,
             request_headers: Vec::new(),
             response_headers: Vec::new(),
+            sample_rate: 1.0,
+            detail_bytes: 64 * 1024,
+            wants_detail: None,
         }
     }
 }
@@ -171,6 +179,79 @@ impl Options {
     pub fn send_back(mut self, is_wanted: bool) -> Self {
         self.sends_back = is_wanted;
         self
+    }
+
+    /// Which share of the requests is logged, from 0 to 1. By default all of them. A request is kept
+    /// whole or not at all, by its trace's identifier, so that all services of a trace that sample
+    /// alike agree.
+    ///
+    /// One that is left out is held in memory, within the bounds of
+    /// [`detail_bytes`](Options::detail_bytes), until its end: if that is one of those whose
+    /// [detail](Options::wants_detail) is wanted, it is written whole after all. From the first
+    /// warning, error or audit record on within such a request, it is written as any other. Records
+    /// of requests tell a share that is not 1 as `sample_rate`.
+    ///
+    /// ```
+    /// use offloop::request::Options;
+    ///
+    /// let options = Options::new().sample(0.1);
+    /// # drop(options);
+    /// ```
+    #[must_use]
+    pub fn sample(mut self, rate: f64) -> Self {
+        self.sample_rate = rate;
+        self
+    }
+
+    /// How many bytes of detail a request keeps in memory at most; older records make room for
+    /// newer ones. By default 64 KiB; 0 keeps none. All requests of a process together keep at most
+    /// 64 MiB. Which records these are says
+    /// [`Builder::request_detail`](crate::Builder::request_detail).
+    ///
+    /// ```
+    /// use offloop::request::Options;
+    ///
+    /// let options = Options::new().detail_bytes(256 << 10);
+    /// # drop(options);
+    /// ```
+    #[must_use]
+    pub fn detail_bytes(mut self, bytes: usize) -> Self {
+        self.detail_bytes = bytes;
+        self
+    }
+
+    /// Chooses the requests whose detail is written. By default those that failed, were cut short, or
+    /// were slow: see [`Ended::wants_detail`].
+    ///
+    /// ```
+    /// use offloop::request::Options;
+    ///
+    /// let options = Options::new().wants_detail(|ended| ended.is_error());
+    /// # drop(options);
+    /// ```
+    #[must_use]
+    pub fn wants_detail(
+        mut self,
+        wants: impl Fn(&Ended<'_>) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.wants_detail = Some(Arc::new(wants));
+        self
+    }
+
+    pub(super) fn is_sampled(&self, trace: &TraceContext) -> bool {
+        1.0 <= self.sample_rate || trace.random_share() < self.sample_rate
+    }
+
+    pub(super) fn shown_rate(&self) -> Option<f64> {
+        (self.sample_rate < 1.0).then_some(self.sample_rate)
+    }
+
+    pub(super) fn wants_detail_of(&self, ended: &Ended<'_>) -> bool {
+        let chosen = self
+            .wants_detail
+            .as_ref()
+            .and_then(|wants| catch_unwind(AssertUnwindSafe(|| wants(ended))).ok());
+        chosen.unwrap_or_else(|| ended.wants_detail())
     }
 
     pub(super) fn level_of(&self, ended: &Ended<'_>) -> Level {

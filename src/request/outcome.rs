@@ -198,6 +198,17 @@ impl Ended<'_> {
         }
     }
 
+    /// Whether the request's detail is wanted by default: the server is at fault, a time-out struck,
+    /// the request was cut short, or it was slow.
+    #[must_use]
+    pub fn wants_detail(&self) -> bool {
+        let is_slow = self.is_slow && self.outcome != Outcome::Upgraded;
+        self.is_error()
+            || self.outcome == Outcome::Timeout
+            || self.outcome.is_cut_short()
+            || is_slow
+    }
+
     fn has_grpc_error(&self) -> bool {
         if !self.is_grpc || self.outcome != Outcome::Completed {
             return false;

@@ -65,6 +65,14 @@ struct Facts<'r> {
 pub(super) fn write(request: &RequestContext, outcome: Outcome, phase: Option<Phase>) {
     let ended = ended(request, outcome);
     let options = &request.0.options;
+    let detail = options.wants_detail_of(&ended);
+    let progress = &request.0.progress;
+    if detail || progress.is_detail_wanted.load(Ordering::Relaxed) {
+        request.write_detail();
+    } else if !progress.is_kept.load(Ordering::Relaxed) {
+        // The sampling leaves it out.
+        return;
+    }
     let level = options.level_of(&ended);
     let mut digits = itoa::Buffer::new();
     let status = ended.status.map_or("", |status| digits.format(status));
@@ -169,6 +177,7 @@ fn write_opentelemetry(facts: &Facts<'_>, level: Level) {
         trace_id = shared.trace.trace_id().as_str(),
         span_id = shared.trace.span_id().as_str(),
         parent_span_id = shared.trace.parent_span_id().map(|id| id.as_str()),
+        sample_rate = facts.request.0.options.shown_rate(),
         fields.dropped = added,
         "request"
     );
@@ -215,6 +224,7 @@ fn write_elastic(facts: &Facts<'_>, level: Level) {
         trace.id = shared.trace.trace_id().as_str(),
         span.id = shared.trace.span_id().as_str(),
         parent.id = shared.trace.parent_span_id().map(|id| id.as_str()),
+        sample_rate = facts.request.0.options.shown_rate(),
         fields.dropped = added,
         "request"
     );

@@ -9,6 +9,7 @@
 #![expect(clippy::unwrap_used, reason = "a test program fails by panicking")]
 
 mod anomaly;
+mod compressed;
 mod exits;
 mod forks;
 mod recovery;
@@ -41,6 +42,8 @@ fn main() {
         ("fork-without-thread", [kind]) => anomaly::fork_without_thread(directory, kind),
         ("half-batch", [kind]) => anomaly::half_batch(directory, kind),
         ("log-on", [threads]) => recovery::log_on(directory, threads.parse().unwrap()),
+        ("log-on-compressed", [first]) => compressed::log_on(directory, first.parse().unwrap()),
+        ("tend", [files_max]) => compressed::tend(directory, files_max.parse().unwrap()),
         ("restart", []) => recovery::restart(directory),
         ("next-start", []) => recovery::next_start(directory),
         ("task-panics", []) => exits::task_panics(directory),

@@ -1,5 +1,6 @@
 //! A program that logs until it is killed, and its next start.
 
+use std::ops::Range;
 use std::path::Path;
 use std::thread;
 
@@ -25,16 +26,21 @@ fn builder(directory: &Path) -> Builder {
 /// Logs on `threads` threads, and says so after every so many records of one, until it is killed.
 pub(crate) fn log_on(directory: &Path, threads: u64) {
     let _guard = builder(directory).init().unwrap();
-    let threads: Vec<_> = (0..threads)
-        .map(|process| thread::spawn(move || log_for_ever(process)))
+    log_on_threads(0..threads, u64::MAX);
+}
+
+/// The same, into whatever was installed, and so many records a thread.
+pub(crate) fn log_on_threads(processes: Range<u64>, records: u64) {
+    let threads: Vec<_> = processes
+        .map(|process| thread::spawn(move || log_and_acknowledge(process, records)))
         .collect();
     for thread in threads {
         thread.join().unwrap();
     }
 }
 
-fn log_for_ever(process: u64) {
-    for number in 0.. {
+fn log_and_acknowledge(process: u64, records: u64) {
+    for number in 0..records {
         if number % 10 == 0 {
             tracing::warn!(process, number, "record");
         } else {

@@ -90,12 +90,14 @@ impl LogFiles {
     }
 }
 
-/// The process that logged the record, and its number. `None` for the pipeline's own notices.
+/// Who logged the record, by its own word or else the process, and its number. `None` for the
+/// pipeline's own notices.
 fn number(line: &str) -> Option<(u64, u64)> {
     let record: Value =
         serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
     let number = record["number"].as_u64()?;
-    Some((record["pid"].as_u64().unwrap(), number))
+    let process = record["process"].as_u64();
+    Some((process.or(record["pid"].as_u64()).unwrap(), number))
 }
 
 fn read(path: &Path) -> String {

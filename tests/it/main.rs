@@ -11,6 +11,8 @@ mod anomaly;
 mod audit;
 mod capture;
 mod child;
+#[cfg(target_os = "linux")]
+mod compressed;
 mod corpora;
 mod crash_safe;
 #[cfg(target_os = "linux")]
@@ -26,11 +28,15 @@ mod forks;
 mod hostile;
 mod hot_path;
 #[cfg(target_os = "linux")]
+mod immutable;
+#[cfg(target_os = "linux")]
 mod kills;
 mod log_files;
 mod logrotate;
 mod order;
 mod overflow;
+#[cfg(target_os = "linux")]
+mod random;
 #[cfg(target_os = "linux")]
 mod recovery;
 #[cfg(target_os = "linux")]

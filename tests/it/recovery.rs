@@ -4,37 +4,17 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::child::{self, Ended};
+use crate::random::Random;
 use crate::support::is_long;
 
 /// How many processes are killed.
 fn kills() -> u64 {
     if is_long() { 1_000 } else { 50 }
-}
-
-/// Numbers that nobody can foresee, the same in every run.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % limit
-    }
-
-    /// Lets a moment pass, so that a kill comes at any instant.
-    fn pass_moment(&mut self, limit_us: u64) {
-        let end = Instant::now() + Duration::from_micros(self.below(limit_us));
-        while Instant::now() < end {
-            std::hint::spin_loop();
-        }
-    }
 }
 
 /// How many records each thread had acknowledged.
@@ -130,7 +110,7 @@ fn assert_text_is_whole(directory: &Path, acknowledged: &Acknowledged) {
 
 #[test]
 fn a_killed_process_loses_and_doubles_nothing_that_it_had_logged() {
-    let mut random = Random(0x0FF1_00B5);
+    let mut random = Random::new(0x0FF1_00B5);
     let mut recovered = 0;
     for kill in 0..kills() {
         let threads = if kill % 2 == 0 { 4 } else { 1 };

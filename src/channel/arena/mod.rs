@@ -80,6 +80,11 @@ impl ArenaPlan {
             boot_id: mapped::boot_id(),
         }
     }
+
+    /// Where files may lie of processes that had the same plan.
+    pub(crate) fn directories(&self) -> impl Iterator<Item = &PathBuf> {
+        self.directory.iter().chain(&self.candidates)
+    }
 }
 
 /// Why there is no file.

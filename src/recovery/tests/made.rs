@@ -124,6 +124,35 @@ impl Made {
         self.used.insert(slot, end);
     }
 
+    /// Notes that a sink has written all of a slot.
+    pub(super) fn write_all(&self, slot: u32, place: u64) {
+        let written = self.layout.slot(slot.into()) + slot::WRITTEN as u64 + 4 * place;
+        self.put(written, &self.end_of(slot).position.to_ne_bytes());
+    }
+
+    /// Makes the fact of the sink at place 0, which is the first one, something else.
+    pub(super) fn lose_sinks(&self) {
+        self.put(self.layout.facts() + 4, &[u8::MAX]);
+    }
+
+    /// Adds the fact of a sink whose format is no text.
+    pub(super) fn add_damaged_sink(&mut self) {
+        let start = self.layout.facts() + self.facts_used;
+        self.tell(&Fact::Sink(SinkFact {
+            place: 1,
+            path: b"/a",
+            format: "json",
+            filter: None,
+        }));
+        let format = 8 + 4 + (4 + 2) + 4;
+        self.put(start + format, b"\xff");
+    }
+
+    /// Where it is put if it cannot be read.
+    pub(super) fn damaged(&self) -> PathBuf {
+        self.path.with_extension("pages.damaged")
+    }
+
     /// How far a slot is filled.
     pub(super) fn end_of(&self, slot: u32) -> Position {
         Position {
@@ -148,6 +177,7 @@ impl Made {
                 inode: log.ino(),
                 offset,
                 accepted: 0,
+                is_marked: false,
             };
             for (word, value) in (1..).zip(copy.words()) {
                 self.put_u64(at + journal::PLACE as u64 + 8 * word, value);
@@ -189,6 +219,16 @@ impl Made {
     /// The lines of the log, each of them whole, without the notices.
     pub(super) fn numbers(&self) -> Vec<u64> {
         let records = lines_of(&self.log);
+        records
+            .iter()
+            .filter_map(|record| record["number"].as_u64())
+            .collect()
+    }
+
+    /// The numbers of the lines that say of themselves that they were recovered.
+    pub(super) fn marked(&self) -> Vec<u64> {
+        let mut records = lines_of(&self.log);
+        records.retain(|record| record["recovered"] == true);
         records
             .iter()
             .filter_map(|record| record["number"].as_u64())

@@ -5,12 +5,13 @@ mod made;
 
 use std::fs;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use super::claim::{self, Claim};
 use super::recover::{recover, write};
 use super::replay::{Next, Replay};
 use super::share::Share;
+use crate::channel::arena::ArenaPlan;
 use crate::channel::arena::facts::{Fact, SinkFact};
 use crate::complaint::Complaints;
 use crate::drain::batch::Batch;
@@ -115,6 +116,9 @@ fn a_batch_under_way_is_completed_wherever_the_kill_cut_it() {
         let report = recover(&made.path).unwrap();
         assert!(report.is_complete(), "{report:?}");
         assert_eq!(made.numbers(), [0, 1, 2, 3, 4], "{written}");
+        // What the dead process had written whole is as it wrote it.
+        let whole = written as u64 / 13;
+        assert!(made.marked().into_iter().eq(whole + 1..=4), "{written}");
         assert!(!made.path.exists());
     }
 }
@@ -126,6 +130,38 @@ fn a_batch_that_was_never_offered_is_written_whole() {
     made.under_way(b"{\"number\":1}\n{\"number\":2}\n", &[made.end_of(0)], None);
     assert_eq!(recover(&made.path).unwrap().recovered, 2);
     assert_eq!(made.numbers(), [1, 2]);
+    assert_eq!(made.marked(), [1, 2]);
+}
+
+#[test]
+fn who_is_killed_while_it_completes_a_batch_leaves_it_to_the_next_one() {
+    let batch = b"{\"number\":1}\n{\"number\":2}\n{\"number\":3}\n";
+    for written in [0, 5, 13, 20] {
+        let marked_max = batch.len() + 3 * 17;
+        for bytes in 0..marked_max {
+            let mut made = Made::new();
+            made.page(0, 1, &[1, 2, 3], 0);
+            made.page(1, 1, &[4], 0);
+            fs::write(&made.log, [b"{\"number\":0}\n", &batch[..written]].concat()).unwrap();
+            made.under_way(batch, &[made.end_of(0)], Some(13));
+            for kill_at in [bytes, marked_max - bytes] {
+                let mut sink = Target::File(FilePlan::new(made.log.clone()));
+                let mut sink = Killed {
+                    sink: sink.open().unwrap(),
+                    batches: 0,
+                    bytes: kill_at,
+                };
+                write(&mut share(&made), &mut lines(), &mut sink).unwrap_err();
+            }
+            assert!(recover(&made.path).unwrap().is_complete());
+            assert_eq!(made.numbers(), [0, 1, 2, 3, 4], "{written} {bytes}");
+            let whole = written as u64 / 13;
+            assert!(
+                made.marked().into_iter().eq(whole + 1..=4),
+                "{written} {bytes}"
+            );
+        }
+    }
 }
 
 /// A sink that is killed once it has written so many bytes, and so many batches before.
@@ -249,11 +285,7 @@ fn a_damaged_record_ends_its_page_and_no_other() {
     assert_eq!((report.recovered, report.unreadable), (2, 1), "{report:?}");
     assert_eq!(made.numbers(), [1, 4]);
     assert_eq!(made.notices()[0]["level"], "ERROR");
-    let kept = made
-        .directory
-        .path()
-        .join("1-000000000000000a.pages.damaged");
-    assert!(kept.exists() && !made.path.exists());
+    assert!(made.damaged().exists() && !made.path.exists());
 }
 
 #[test]
@@ -262,13 +294,77 @@ fn what_is_no_leftover_is_set_aside() {
     made.put_u64(0, u64::MAX);
     let report = recover(made.directory.path()).unwrap();
     assert_eq!(report.failures.len(), 1);
-    assert!(
-        made.directory
-            .path()
-            .join("1-000000000000000a.pages.damaged")
-            .exists()
-    );
+    assert!(made.damaged().exists());
     assert_eq!(recover(made.directory.path()).unwrap().failures.len(), 0);
+}
+
+#[test]
+fn records_for_nobody_knows_which_file_are_kept_and_said() {
+    for starts_pipeline in [false, true] {
+        let mut made = Made::new();
+        made.page(0, 1, &[1], 0);
+        made.lose_sinks();
+        let said = if starts_pipeline {
+            let heard = Heard::default();
+            let mut replay = replay(&made, heard.complaints());
+            assert_eq!(
+                replay.fill(&mut lines(), &mut Batch::default()),
+                Next::Nothing
+            );
+            heard.all()
+        } else {
+            let report = recover(made.directory.path()).unwrap();
+            assert!(!report.is_complete());
+            report.failures
+        };
+        assert!(
+            said.len() == 1 && said[0].contains("which files"),
+            "{said:?}"
+        );
+        assert!(made.damaged().exists() && !made.path.exists());
+    }
+}
+
+#[test]
+fn without_records_it_does_not_matter_for_whom_they_are() {
+    let mut made = Made::new();
+    made.page(0, 1, &[1, 2], 0);
+    for place in 0..2 {
+        made.write_all(0, place);
+    }
+    made.lose_sinks();
+    assert_eq!(
+        recover(made.directory.path()).unwrap(),
+        super::RecoveryReport::default()
+    );
+    assert!(!made.path.exists() && !made.damaged().exists());
+}
+
+#[test]
+fn a_leftover_that_may_be_for_more_files_than_it_tells_is_kept_and_said() {
+    for starts_pipeline in [false, true] {
+        let mut made = Made::new();
+        made.page(0, 1, &[1, 2], 0);
+        made.add_damaged_sink();
+        let said = if starts_pipeline {
+            let heard = Heard::default();
+            let mut replay = replay(&made, heard.complaints());
+            let mut batch = Batch::default();
+            assert_eq!(replay.fill(&mut lines(), &mut batch), Next::Batch);
+            fs::write(&made.log, batch.rest()).unwrap();
+            batch.clear();
+            assert_eq!(replay.fill(&mut lines(), &mut batch), Next::Nothing);
+            heard.all()
+        } else {
+            recover(made.directory.path()).unwrap().failures
+        };
+        assert!(
+            said.iter().any(|said| said.contains("damaged in part")),
+            "{said:?}"
+        );
+        assert_eq!(made.numbers(), [1, 2]);
+        assert!(made.damaged().exists() && !made.path.exists());
+    }
 }
 
 #[test]
@@ -363,23 +459,60 @@ fn a_leftover_has_one_claim_by_whatever_path_it_is_found() {
 }
 
 /// What a sink's writer does with what was left for it.
-fn replay(made: &Made) -> Replay {
+fn replay(made: &Made, complaints: Complaints) -> Replay {
     let directories = vec![made.directory.path().to_owned()];
-    Replay::new(&made.log, directories, Complaints::default())
+    Replay::new(&made.log, directories, complaints)
+}
+
+/// What was complained of.
+#[derive(Default)]
+struct Heard(Arc<Mutex<Vec<String>>>);
+
+impl Heard {
+    fn complaints(&self) -> Complaints {
+        let heard = Arc::clone(&self.0);
+        Complaints::to(Arc::new(move |complaint: &str| {
+            heard.lock().unwrap().push(complaint.to_owned());
+        }))
+    }
+
+    fn all(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+#[test]
+fn a_torn_line_is_cut_off_wherever_the_pipeline_keeps_its_pages() {
+    let mut made = Made::new();
+    made.page(0, 1, &[1, 2], 0);
+    fs::write(&made.log, "{\"number\":0}\n{\"number\":1}\n{\"num").unwrap();
+    let batch = b"{\"number\":1}\n{\"number\":2}\n";
+    made.under_way(batch, &[made.end_of(0)], Some(13));
+    let directory = made.directory.path().to_owned();
+    super::watch_torn_tails(&ArenaPlan::new(None, Some(directory)));
+    let mut sink = Target::File(FilePlan::new(made.log.clone()))
+        .open()
+        .unwrap();
+    sink.write(b"{\"number\":9}\n").unwrap();
+    assert_eq!(made.numbers(), [0, 1, 9]);
+    assert!(recover(&made.path).unwrap().is_complete());
+    assert_eq!(made.numbers(), [0, 1, 9, 2]);
 }
 
 #[test]
 fn who_recovers_a_share_does_so_alone() {
     let mut made = Made::new();
     made.page(0, 1, &[1, 2, 3], 0);
-    let mut replay = replay(&made);
+    let mut replay = replay(&made, Complaints::default());
     let (mut lines, mut batch) = (lines(), Batch::default());
     assert_eq!(replay.fill(&mut lines, &mut batch), Next::Batch);
     let report = recover(&made.path).unwrap();
     assert_eq!((report.recovered, report.in_use), (0, 1), "{report:?}");
+    assert_eq!(replay.recovered(), 0);
     fs::write(&made.log, batch.rest()).unwrap();
     batch.clear();
     assert_eq!(replay.fill(&mut lines, &mut batch), Next::Nothing);
+    assert_eq!(replay.recovered(), 3);
     assert_eq!(made.numbers(), [1, 2, 3]);
     assert!(!made.path.exists());
 }
@@ -392,7 +525,7 @@ fn a_writer_opens_one_leftover_after_the_other() {
         let name = format!("2-{number:016x}.pages");
         fs::copy(&made.path, made.path.with_file_name(name)).unwrap();
     }
-    let mut replay = replay(&made);
+    let mut replay = replay(&made, Complaints::default());
     let mut batch = Batch::default();
     assert_eq!(replay.fill(&mut lines(), &mut batch), Next::Batch);
     let is_leftover = |open: fs::DirEntry| {

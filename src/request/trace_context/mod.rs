@@ -183,6 +183,15 @@ impl TraceContext {
         self.flags & FLAG_RANDOM != 0
     }
 
+    /// Where in the unit interval the trace's random part lies: for sampling by which all services
+    /// of a trace decide alike.
+    pub(super) fn random_share(&self) -> f64 {
+        const BITS: u32 = 52;
+        let digits = &self.trace_id.as_str()[32 - BITS as usize / 4..];
+        let random = u64::from_str_radix(digits, 16).unwrap_or_default();
+        random as f64 / (1_u64 << BITS) as f64
+    }
+
     /// The trace's flags, as records show them: `0` to `3`.
     ///
     /// ```
