@@ -10,6 +10,7 @@ use tracing::Level;
 use super::client::TrustedProxies;
 use super::header::is_secret_header;
 use super::outcome::Ended;
+use super::privacy::QueryPolicy;
 use super::trace_context::TraceContext;
 
 /// How the fields of a request's record are named.
@@ -62,6 +63,7 @@ pub struct Options {
     pub(super) request_headers: Vec<Box<str>>,
     pub(super) response_headers: Vec<Box<str>>,
     pub(super) proxies: Option<TrustedProxies>,
+    pub(super) query: QueryPolicy,
     pub(super) sample_rate: f64,
     pub(super) detail_bytes: usize,
     pub(super) wants_detail: Option<Arc<WantsDetail>>,
@@ -79,6 +81,7 @@ impl Default for Options {
             request_headers: Vec::new(),
             response_headers: Vec::new(),
             proxies: None,
+            query: QueryPolicy::off(),
             sample_rate: 1.0,
             detail_bytes: 64 * 1024,
             wants_detail: None,
@@ -231,6 +234,20 @@ impl Options {
     #[must_use]
     pub fn trusted_proxies(mut self, proxies: TrustedProxies) -> Self {
         self.proxies = Some(proxies);
+        self
+    }
+
+    /// What the record shows of the query string, as `url.query`. By default nothing.
+    ///
+    /// ```
+    /// use offloop::request::{Options, QueryPolicy};
+    ///
+    /// let options = Options::new().query(QueryPolicy::values_of(["page", "sort"]));
+    /// # drop(options);
+    /// ```
+    #[must_use]
+    pub fn query(mut self, policy: QueryPolicy) -> Self {
+        self.query = policy;
         self
     }
 

@@ -402,3 +402,54 @@ fn a_malformed_request_is_a_warning_of_its_connection() {
     assert_eq!(lines[0]["http.response.status_code"], 431);
     assert_eq!(lines[0].get("network.peer.address"), None);
 }
+
+struct List<'a>(&'a [(&'a str, &'a [u8])]);
+
+impl Headers for List<'_> {
+    fn values<'h>(&'h self, name: &'h str) -> impl Iterator<Item = &'h [u8]> {
+        let named = self.0.iter().filter(move |(other, _)| *other == name);
+        named.map(|(_, value)| *value)
+    }
+}
+
+#[test]
+fn what_a_client_sends_is_in_the_record_as_far_as_it_is_asked_for() {
+    let headers = List(&[
+        ("user-agent", b"curl/8 \xff\n\x1b[31m"),
+        ("host", b"example.org"),
+        ("accept-language", b"de"),
+        ("accept-language", b"en"),
+        ("authorization", b"Bearer secret"),
+        ("x-forwarded-for", b"203.0.113.9, 192.0.2.1"),
+        ("content-length", b"10"),
+    ]);
+    let proxies = TrustedProxies::new(ForwardingHeader::XForwardedFor, ["10.0.0.0/8", "192.0.2.1"]);
+    let options = Options::new()
+        .query(QueryPolicy::values_of(["page"]))
+        .request_header("Accept-Language")
+        .request_header("authorization")
+        .trusted_proxies(proxies.unwrap());
+    let lines = logged(|| {
+        let arrival = Arrival {
+            path: &"/long".repeat(1000),
+            query: Some("page=2&token=abc"),
+            peer: Some("10.1.2.3:4567".parse().unwrap()),
+            ..arrival()
+        };
+        drop(RequestLog::new(options).begin(arrival, &headers));
+    });
+    let record = &lines[0];
+    assert_eq!(record["url.query"], "page=2&token=REDACTED");
+    assert_eq!(record["user_agent.original"], "curl/8 \\xff\n\u{1b}[31m");
+    assert_eq!(record["server.address"], "example.org");
+    assert_eq!(record["http.request.header.accept-language"], "de, en");
+    assert_eq!(record.get("http.request.header.authorization"), None);
+    assert_eq!(record["client.address"], "203.0.113.9");
+    assert_eq!(record["network.peer.address"], "10.1.2.3");
+    assert_eq!(record["network.peer.port"], 4567);
+    let path = record["url.path"].as_str().unwrap();
+    assert!(
+        path.starts_with("/long/long") && path.ends_with("…(+3976)"),
+        "{path}"
+    );
+}
