@@ -47,8 +47,15 @@ pub use self::table::{InFlight, begin_shutdown, end_in_flight, in_flight, log_in
 pub use self::trace_context::{Outgoing, SpanId, TraceContext, TraceId};
 pub use self::watch::watch;
 
+use crate::capture::callsite::Facts;
+
 /// The target of the records about requests.
 pub(crate) const TARGET: &str = "offloop::request";
+
+/// Whether a callsite writes the one record of each request.
+pub(crate) fn is_record(facts: &Facts) -> bool {
+    facts.is_event && &*facts.name == record::NAME && &*facts.target == TARGET
+}
 
 #[cfg(test)]
 mod tests;

@@ -182,7 +182,8 @@ impl Recovery {
         let filter = sink.filter.as_deref().map(SinkFilter::parse).transpose();
         let filter = filter
             .map_err(|error| error.to_string())?
-            .unwrap_or_default();
+            .unwrap_or_default()
+            .for_format(&sink.format);
         let mut lines = LineWriter::new(Content::Records, format::in_words(&sink.format), filter);
         let mut target = Target::File(FilePlan::new(sink.path.clone()));
         let Some(mut share) = Share::take(leftover, sink) else {

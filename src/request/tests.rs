@@ -453,3 +453,48 @@ fn what_a_client_sends_is_in_the_record_as_far_as_it_is_asked_for() {
         "{path}"
     );
 }
+
+#[test]
+fn an_access_log_has_one_line_for_each_request_and_nothing_forges_one() {
+    let (common, combined) = (Memory::new(), Memory::new());
+    let sinks = [
+        crate::Sink::memory(&common).common_log(),
+        crate::Sink::memory(&combined).combined_log(),
+    ];
+    let builder = sinks
+        .into_iter()
+        .fold(crate::builder(), crate::Builder::sink);
+    let (layer, guard) = builder.build().unwrap();
+    let subscriber = tracing_subscriber::registry().with(layer);
+    tracing::subscriber::with_default(subscriber, || {
+        tracing::info!("no request");
+        let headers = List(&[
+            ("user-agent", b"\" 200 0 \"-\" \"forged\n\xff\xc3\xa9"),
+            ("referer", b"https://example.org/"),
+        ]);
+        let options = Options::new().request_header("referer");
+        let arrival = Arrival {
+            peer: Some("[2001:db8::1]:80".parse().unwrap()),
+            ..arrival()
+        };
+        let mut request = RequestLog::new(options).begin(arrival, &headers);
+        request.head(ok(Some(5)), &());
+        request.sent(5);
+        drop(begin());
+        log_in_flight();
+    });
+    guard.flush(Duration::from_secs(10)).unwrap();
+    let lines = common.lines();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    let (client, rest) = lines[0].split_once(" - - [").unwrap();
+    assert_eq!(client, "2001:db8::1");
+    let (time, rest) = rest.split_once("] ").unwrap();
+    assert!(chrono::DateTime::parse_from_str(time, "%d/%b/%Y:%H:%M:%S %z").is_ok());
+    assert_eq!(rest, r#""GET /users/42 HTTP/1.1" 200 5"#);
+    assert!(lines[1].ends_with(r#""GET /users/42 HTTP/1.1" 499 -"#));
+    let referrer = r#""https://example.org/""#;
+    let agent = r#""\x22 200 0 \x22-\x22 \x22forged\x0A\x5Cxffé""#;
+    let lines = combined.lines();
+    let expected = format!(r#"200 5 {referrer} {agent}"#);
+    assert!(lines[0].ends_with(&expected), "{}", lines[0]);
+}
