@@ -329,7 +329,9 @@ impl Sink {
     /// With `Never`, lines are not kept, so there are none to write again. Whoever waits for
     /// one of these lines to be on the disk is given an error. Where files cannot be renamed, since
     /// the directory is read-only or the file is mounted on its own, all of that is written to the
-    /// same file after a second, and is [said](crate::Builder::on_error).
+    /// same file after a second, and is [said](crate::Builder::on_error): a directory that refuses
+    /// the one refuses new files as well, or keeps them where nobody looks. What was written before
+    /// the failed sync is not believed even then.
     ///
     /// A sink without a disk of its own does not care: standard output, a FIFO, a writer, memory.
     ///
