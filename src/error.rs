@@ -57,6 +57,8 @@ pub enum Error {
     },
     /// The handler of SIGHUP could not be installed.
     HandleHangup(io::Error),
+    /// The handler of SIGUSR1 could not be installed.
+    HandleSignal(io::Error),
     /// A file cannot end at a time of day that there is not.
     TimeOfDay {
         /// 0 to 23, had it been right.
@@ -122,6 +124,7 @@ impl fmt::Display for Error {
                 write!(formatter, "read {source} {directives:?}: {cause}")
             }
             Error::HandleHangup(cause) => write!(formatter, "install handler of SIGHUP: {cause}"),
+            Error::HandleSignal(cause) => write!(formatter, "install handler of SIGUSR1: {cause}"),
             Error::TimeOfDay { hour, minute } => write!(
                 formatter,
                 "end log files at {hour:02}:{minute:02}: no such time of day"
@@ -153,6 +156,7 @@ impl std::error::Error for Error {
             | Error::OpenFile { cause, .. }
             | Error::ReadLeftovers { cause, .. }
             | Error::HandleHangup(cause)
+            | Error::HandleSignal(cause)
             | Error::StartWriter(cause) => cause.source(),
             Error::Filter { cause, .. } => cause.source(),
             Error::TimeOfDay { .. }

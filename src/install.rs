@@ -11,6 +11,7 @@ use tracing::subscriber::NoSubscriber;
 use crate::error::Error;
 use crate::exit;
 use crate::pipeline::Pipeline;
+use crate::request;
 use crate::stats::Stats;
 
 static PIPELINE: OnceLock<Arc<Pipeline>> = OnceLock::new();
@@ -85,6 +86,7 @@ pub(crate) fn panic_hook() {
     std::panic::set_hook(Box::new(move |panic| {
         log_panic(panic);
         if aborts(panic) {
+            request::log_available();
             note_panic(panic);
             exit::write_all();
         }

@@ -18,12 +18,15 @@ mod life;
 mod mark;
 mod options;
 mod outcome;
+mod privacy;
 mod random;
 mod record;
+mod sent_back;
 mod table;
 mod taken;
 mod text;
 mod trace_context;
+mod watch;
 
 pub use self::arrival::{Arrival, Headers};
 pub use self::carry::{Carried, InRequest, carry};
@@ -37,8 +40,12 @@ pub use self::id::RequestId;
 pub use self::life::{Request, RequestLog, ResponseHead};
 pub use self::options::{Incoming, Naming, Options};
 pub use self::outcome::{Ended, Outcome, Phase};
+pub use self::privacy::{Capped, QueryPolicy, RedactedQuery, capped};
+pub use self::sent_back::SentBack;
+pub(crate) use self::table::log_available;
 pub use self::table::{InFlight, begin_shutdown, end_in_flight, in_flight, log_in_flight};
 pub use self::trace_context::{Outgoing, SpanId, TraceContext, TraceId};
+pub use self::watch::watch;
 
 /// The target of the records about requests.
 pub(crate) const TARGET: &str = "offloop::request";

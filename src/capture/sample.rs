@@ -275,6 +275,21 @@ impl Error for Chain {
     }
 }
 
+/// How many cases a property is tried with. Under Miri, which takes its time for each byte, a few:
+/// there are many runs of it.
+pub(crate) fn cases() -> ProptestConfig {
+    let usual = ProptestConfig::default();
+    ProptestConfig {
+        cases: at_most(usual.cases as usize) as u32,
+        ..usual
+    }
+}
+
+/// So many, or a few under Miri.
+fn at_most(count: usize) -> usize {
+    if cfg!(miri) { count.min(3) } else { count }
+}
+
 /// Records without end, with names that meet each other and the reserved ones.
 pub(crate) fn any_sample() -> impl Strategy<Value = Sample> {
     let span = (any_text(), any_fields()).prop_map(|(name, fields)| SampleSpan { name, fields });
@@ -296,7 +311,7 @@ pub(crate) fn any_sample() -> impl Strategy<Value = Sample> {
         any_text(),
         thread,
         any_fields(),
-        proptest::collection::vec(span, 0..4),
+        proptest::collection::vec(span, 0..at_most(4)),
     )
         .prop_map(|(time_ns, level, target, thread, fields, spans)| Sample {
             time_ns,
@@ -317,7 +332,7 @@ fn any_fields() -> impl Strategy<Value = Vec<SampleField>> {
             value,
         },
     );
-    proptest::collection::vec(field, 0..6)
+    proptest::collection::vec(field, 0..at_most(6))
 }
 
 fn any_name() -> impl Strategy<Value = String> {
@@ -358,7 +373,7 @@ pub(crate) fn any_text() -> impl Strategy<Value = String> {
         proptest::sample::select(careful),
         proptest::char::range(' ', '~'),
     ];
-    proptest::collection::vec(character, 0..40).prop_map(String::from_iter)
+    proptest::collection::vec(character, 0..at_most(40)).prop_map(String::from_iter)
 }
 
 pub(crate) fn any_value() -> impl Strategy<Value = SampleValue> {
@@ -373,8 +388,8 @@ pub(crate) fn any_value() -> impl Strategy<Value = SampleValue> {
         any::<bool>().prop_map(SampleValue::Bool),
         any_text().prop_map(SampleValue::Str),
         any_text().prop_map(SampleValue::Text),
-        any::<Vec<u8>>().prop_map(SampleValue::Bytes),
-        proptest::collection::vec(any_text(), 1..4).prop_map(SampleValue::Error),
+        proptest::collection::vec(any::<u8>(), 0..at_most(100)).prop_map(SampleValue::Bytes),
+        proptest::collection::vec(any_text(), 1..at_most(4)).prop_map(SampleValue::Error),
     ]
 }
 

@@ -315,7 +315,9 @@ impl Builder {
     /// They wait in memory either way. If this is on, it is that of a file on a tmpfs, which costs a
     /// log call nothing and takes no more than the [budget](Builder::budget). The next start with
     /// the same sink writes what is found there. It does not outlive the machine, and nothing is left
-    /// of it after an orderly end.
+    /// of it after an orderly end. What other programs left, and have not taken up for an hour, is
+    /// [said](Builder::on_error) once by each start: it keeps its memory until they start again, or
+    /// [`recover`](crate::recover) is called.
     ///
     /// Defaults to on if there is a file among the sinks, the budget is at least 1 MiB, and the
     /// system has a tmpfs. Where it is asked for and cannot be, or where the tmpfs has no room (now or

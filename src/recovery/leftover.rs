@@ -38,6 +38,8 @@ pub(crate) struct LeftoverFile {
     pub(super) layout: Layout,
     pub(super) owner: Owner,
     pub(super) clock: DeadClock,
+    /// When the owner was seen alive last, by its own clock: in nanoseconds since the Unix epoch.
+    pub(super) last_alive_ns: i64,
     pub(super) callsites: Arc<HashMap<u64, Callsite>>,
     pub(super) sinks: Vec<ToldSink>,
     pub(super) program: Option<String>,
@@ -77,9 +79,11 @@ impl LeftoverFile {
             let made = read_u64(&header, header::MADE + 8 * class as usize);
             made.unwrap_or_default().min(layout.slots_of(class))
         });
+        let clock = ClockCopy::parse(&header);
         let mut leftover = LeftoverFile {
             made: made.collect(),
-            clock: DeadClock::new(ClockCopy::parse(&header), &owner),
+            clock: DeadClock::new(clock, &owner),
+            last_alive_ns: clock.map_or(owner.started_ns, |clock| clock.wall_ns),
             callsites: Arc::default(),
             sinks: Vec::new(),
             program: None,

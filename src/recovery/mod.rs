@@ -15,7 +15,8 @@
 //! `directory` lists what there is, `claim` sees to it that one process has it, `leftover` reads
 //! it, `ending` removes it, `lanes` brings its records into order, `journal`, `marked` and `share` write them exactly
 //! once.
-//! `replay` does all that for a sink of a pipeline, `recover` for everybody else; `torn` mends a
+//! `replay` does all that for a sink of a pipeline, after `scan` has looked for all of them;
+//! `recover` does it for everybody else; `torn` mends a
 //! file before that.
 
 mod bytes;
@@ -30,6 +31,7 @@ mod marked;
 mod recover;
 pub(crate) mod replay;
 mod report;
+pub(crate) mod scan;
 mod share;
 #[cfg(test)]
 mod tests;

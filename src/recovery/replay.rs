@@ -7,9 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::claim::{self, Claim};
-use super::directory;
-use super::ending::{self, Ended};
-use super::leftover::LeftoverFile;
+use super::scan::{self, Scan};
 use super::share::Share;
 use crate::complaint::Complaints;
 use crate::drain::batch::Batch;
@@ -24,8 +22,8 @@ const ATTEMPTS_MAX: u32 = 20;
 pub(crate) struct Replay {
     /// The absolute path of the sink's file.
     path: PathBuf,
-    /// Where leftovers are looked for.
-    directories: Vec<PathBuf>,
+    /// Where it learns what there is.
+    scan: Arc<Scan>,
     /// What was found, as far as it was not looked into yet. `None` before anybody looked.
     files: Option<VecDeque<PathBuf>>,
     /// What is to be written of the file at hand. One file at a time: each of them is open, and takes
@@ -50,10 +48,11 @@ pub(crate) enum Next {
 }
 
 impl Replay {
-    pub(crate) fn new(path: &Path, directories: Vec<PathBuf>, complaints: Complaints) -> Self {
+    /// What `scan` finds for the sink with this file.
+    pub(crate) fn new(path: &Path, scan: Arc<Scan>, complaints: Complaints) -> Self {
         Replay {
             path: path.to_owned(),
-            directories,
+            scan,
             files: None,
             shares: VecDeque::new(),
             of_ended: 0,
@@ -108,29 +107,11 @@ impl Replay {
     }
 
     fn next_file(&mut self) -> Option<PathBuf> {
-        if self.files.is_none() {
-            self.files = Some(self.find());
-        }
-        self.files.as_mut()?.pop_front()
+        let find = || self.scan.files_for(&self.path).into();
+        self.files.get_or_insert_with(find).pop_front()
     }
 
-    /// Looks for files of pages, the oldest first.
-    fn find(&mut self) -> VecDeque<PathBuf> {
-        let mut files = Vec::new();
-        for directory in &self.directories.clone() {
-            match directory::files_in(directory) {
-                Ok(found) => files.extend(found),
-                Err(error) => self.say(&format!(
-                    "look for leftovers in {}: {error}",
-                    directory.display()
-                )),
-            }
-        }
-        directory::oldest_first(&mut files);
-        files.into()
-    }
-
-    /// Claims a file, if it is a leftover, and takes this sink's part of it.
+    /// Claims a leftover, and takes this sink's part of it.
     fn claim(&mut self, file: &Path) {
         match claim::claim(file) {
             Ok(Claim::Ours(leftover)) => {
@@ -138,13 +119,9 @@ impl Replay {
                 self.shares = sinks
                     .filter_map(|sink| Share::take(&leftover, sink))
                     .collect();
-                if self.shares.is_empty() {
-                    // Nobody needs to keep one of which nothing is left.
-                    self.end(&leftover);
-                }
             }
-            Ok(Claim::Foreign(foreign)) => self.say(&ending::refuse(file, foreign)),
-            Ok(Claim::Others | Claim::Gone) => {}
+            // As it was when all sinks looked, or somebody else has seen to it by now.
+            Ok(Claim::Foreign(_) | Claim::Others | Claim::Gone) => {}
             Err(error) => self.say(&format!("open leftover {}: {error}", file.display())),
         }
     }
@@ -168,19 +145,7 @@ impl Replay {
             let complaint = format!("{recovered} records of process {process} recovered to {path}");
             self.say(&complaint);
         }
-        self.end(&leftover);
-    }
-
-    /// Removes a leftover of which nothing is left.
-    fn end(&mut self, leftover: &LeftoverFile) {
-        match leftover.end_if_done() {
-            Ok(Ended::SetAside) => self.say(&ending::set_aside_text(&leftover.path)),
-            Ok(Ended::NotYet | Ended::Removed) => {}
-            Err(error) => self.say(&format!(
-                "remove leftover {}: {error}",
-                leftover.path.display()
-            )),
-        }
+        scan::end(&leftover, &mut self.complaints);
     }
 
     /// Is done with a share, or leaves it to a later recovery.

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::atomic::{
     AtomicBool, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering,
 };
@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use tracing::Metadata;
 
+use super::client::Client;
 use super::connection::Connection;
 use super::detail::{Detail, Kept};
 use super::fields::{Added, Value};
@@ -52,8 +53,7 @@ pub(super) struct Shared {
     pub(super) text: Text,
     pub(super) protocol: &'static str,
     pub(super) route: OnceLock<Box<str>>,
-    pub(super) client: Option<IpAddr>,
-    pub(super) is_client_doubtful: bool,
+    pub(super) client: Option<Client>,
     pub(super) peer: Option<SocketAddr>,
     pub(super) connection: Option<Arc<Connection>>,
     pub(super) started: Instant,
@@ -85,6 +85,8 @@ pub(super) struct Progress {
     /// leaves out as long as all goes well with it.
     pub(super) is_kept: AtomicBool,
     pub(super) is_detail_wanted: AtomicBool,
+    /// How often it was reported to last long.
+    pub(super) reports: AtomicU8,
     pub(super) has_ended: AtomicBool,
 }
 

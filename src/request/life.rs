@@ -113,7 +113,6 @@ impl RequestLog {
             connection.count_request();
         }
         let is_kept = options.is_sampled(&trace);
-        let client = options.client_of(&arrival, headers);
         let context = RequestContext(Arc::new(Shared {
             mark: Mark::new(&id, &trace),
             text: options.text_of(&arrival, headers),
@@ -121,8 +120,7 @@ impl RequestLog {
             trace,
             protocol: arrival.protocol,
             route: Default::default(),
-            client: client.address,
-            is_client_doubtful: client.is_doubtful,
+            client: options.client_of(&arrival, headers),
             peer: arrival.peer,
             connection: arrival.connection,
             started: Instant::now(),

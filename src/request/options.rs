@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use tracing::Level;
 
+use super::client::TrustedProxies;
+use super::header::is_secret_header;
 use super::outcome::Ended;
 use super::trace_context::TraceContext;
 
@@ -59,6 +61,7 @@ pub struct Options {
     pub(super) sends_back: bool,
     pub(super) request_headers: Vec<Box<str>>,
     pub(super) response_headers: Vec<Box<str>>,
+    pub(super) proxies: Option<TrustedProxies>,
     pub(super) sample_rate: f64,
     pub(super) detail_bytes: usize,
     pub(super) wants_detail: Option<Arc<WantsDetail>>,
@@ -75,6 +78,7 @@ impl Default for Options {
             sends_back: true,
             request_headers: Vec::new(),
             response_headers: Vec::new(),
+            proxies: None,
             sample_rate: 1.0,
             detail_bytes: 64 * 1024,
             wants_detail: None,
@@ -181,6 +185,55 @@ impl Options {
         self
     }
 
+    /// Takes a header of the request into its record, as `http.request.header.<name>`. None is taken
+    /// by itself; those that are [keys to something](is_secret_header) never are. Of a header, 512
+    /// bytes are kept.
+    ///
+    /// ```
+    /// use offloop::request::Options;
+    ///
+    /// let options = Options::new().request_header("accept-language");
+    /// # drop(options);
+    /// ```
+    #[must_use]
+    pub fn request_header(mut self, name: &str) -> Self {
+        self.request_headers.extend(header_to_take(name));
+        self
+    }
+
+    /// The same for a header of the response, as `http.response.header.<name>`.
+    ///
+    /// ```
+    /// use offloop::request::Options;
+    ///
+    /// let options = Options::new().response_header("content-type");
+    /// # drop(options);
+    /// ```
+    #[must_use]
+    pub fn response_header(mut self, name: &str) -> Self {
+        self.response_headers.extend(header_to_take(name));
+        self
+    }
+
+    /// Believes what these proxies say of the client's address. Without them, it is the other end
+    /// of the connection.
+    ///
+    /// ```
+    /// use offloop::request::{ForwardingHeader, Options, TrustedProxies};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let proxies = TrustedProxies::new(ForwardingHeader::XForwardedFor, ["10.0.0.0/8"])?;
+    /// let options = Options::new().trusted_proxies(proxies);
+    /// # drop(options);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn trusted_proxies(mut self, proxies: TrustedProxies) -> Self {
+        self.proxies = Some(proxies);
+        self
+    }
+
     /// Which share of the requests is logged, from 0 to 1. By default all of them. A request is kept
     /// whole or not at all, by its trace's identifier, so that all services of a trace that sample
     /// alike agree.
@@ -270,6 +323,12 @@ impl Options {
                 None => path == &**quiet,
             })
     }
+}
+
+/// Its name as headers are looked up by, if it may be taken.
+fn header_to_take(name: &str) -> Option<Box<str>> {
+    let name = name.to_ascii_lowercase().into_boxed_str();
+    Some(name).filter(|name| !is_secret_header(name))
 }
 
 impl fmt::Debug for Options {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tracing::{Level, field};
 
 use super::TARGET;
-use super::context::RequestContext;
+use super::context::{RequestContext, Shared};
 use super::options::Naming;
 use super::outcome::{Ended, Outcome, Phase, grpc_name};
 use super::text::Part;
@@ -165,8 +165,8 @@ fn write_opentelemetry(facts: &Facts<'_>, level: Level) {
         http.response.body.size = shared.progress.sent.load(Ordering::Relaxed),
         network.protocol.version = shared.protocol,
         server.address = text(Part::Host),
-        client.address = shared.client.map(field::display),
-        client.address.invalid = shared.is_client_doubtful.then_some(true),
+        client.address = shared.client.map(|client| field::display(client.address())),
+        client.address.invalid = client_is_invalid(shared),
         network.peer.address = shared.peer.map(|peer| field::display(peer.ip())),
         network.peer.port = shared.peer.map(|peer| peer.port()),
         user_agent.original = text(Part::UserAgent),
@@ -212,8 +212,8 @@ fn write_elastic(facts: &Facts<'_>, level: Level) {
         http.request.body.bytes = shared.progress.received.load(Ordering::Relaxed),
         http.response.body.bytes = shared.progress.sent.load(Ordering::Relaxed),
         http.version = shared.protocol,
-        client.ip = shared.client.map(field::display),
-        client.address.invalid = shared.is_client_doubtful.then_some(true),
+        client.ip = shared.client.map(|client| field::display(client.address())),
+        client.address.invalid = client_is_invalid(shared),
         source.ip = shared.peer.map(|peer| field::display(peer.ip())),
         source.port = shared.peer.map(|peer| peer.port()),
         user_agent.original = text(Part::UserAgent),
@@ -245,6 +245,12 @@ fn method_original(method: &str) -> Option<&str> {
 /// The path of a gRPC call is its method's full name.
 fn rpc_method<'e>(ended: &Ended<'e>) -> Option<&'e str> {
     ended.is_grpc.then(|| ended.path.trim_start_matches('/'))
+}
+
+/// Whether what the proxies say of the client cannot be right.
+fn client_is_invalid(shared: &Shared) -> Option<bool> {
+    let client = shared.client.as_ref()?;
+    (!client.is_valid()).then_some(true)
 }
 
 fn milliseconds(duration: Duration) -> f64 {

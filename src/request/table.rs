@@ -23,6 +23,8 @@ struct Table {
     next: AtomicUsize,
 }
 
+type Entries<'t> = MutexGuard<'t, Slab<Weak<Shared>>>;
+
 static TABLE: PerProcess<Table> = PerProcess::new();
 static IS_SHUTTING_DOWN: AtomicBool = AtomicBool::new(false);
 
@@ -57,15 +59,21 @@ fn lock<T>(part: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 fn all() -> Vec<RequestContext> {
-    let mut all = Vec::new();
-    for part in &TABLE.parts {
-        let part = lock(part);
-        all.extend(
-            part.iter()
-                .filter_map(|(_, entry)| entry.upgrade())
-                .map(RequestContext),
-        );
-    }
+    collect(TABLE.parts.iter().map(lock))
+}
+
+/// The same, but for those in parts that are locked just now.
+fn available() -> Vec<RequestContext> {
+    collect(TABLE.parts.iter().filter_map(|part| part.try_lock().ok()))
+}
+
+fn collect<'t>(parts: impl Iterator<Item = Entries<'t>>) -> Vec<RequestContext> {
+    let mut all: Vec<_> = parts
+        .flat_map(|part| {
+            let live = part.iter().filter_map(|(_, entry)| entry.upgrade());
+            live.map(RequestContext).collect::<Vec<_>>()
+        })
+        .collect();
     all.sort_by_key(|request| request.0.started);
     all
 }
@@ -84,6 +92,13 @@ pub struct InFlight {
 }
 
 impl InFlight {
+    fn new(request: RequestContext) -> Self {
+        InFlight {
+            age: request.age(),
+            request,
+        }
+    }
+
     /// The request.
     #[must_use]
     pub fn context(&self) -> &RequestContext {
@@ -115,6 +130,38 @@ impl InFlight {
         (status != 0).then_some(status)
     }
 
+    pub(super) fn log(&self) {
+        let sent = &self.request.0.progress.sent;
+        self.request.run(|| {
+            tracing::event!(
+                name: "request in flight",
+                target: TARGET,
+                parent: None,
+                Level::INFO,
+                event.name = "http.server.request.inflight",
+                http.request.method = self.method(),
+                http.route = self.route(),
+                url.path = self.path(),
+                http.response.status_code = self.status(),
+                duration_ms = self.age.as_micros() as f64 / 1000.0,
+                http.response.body.size = sent.load(Ordering::Relaxed),
+                "request in flight"
+            );
+        });
+    }
+
+    /// Whether it has lasted for `long`, or twice as long as when this was last so.
+    pub(super) fn report_is_due(&self, long: Duration) -> bool {
+        let reports = &self.request.0.progress.reports;
+        let reported = reports.load(Ordering::Relaxed);
+        let due = long.saturating_mul(1 << reported.min(30));
+        let is_due = due <= self.age;
+        if is_due {
+            reports.store(reported.saturating_add(1), Ordering::Relaxed);
+        }
+        is_due
+    }
+
     /// For how long it has been under way.
     #[must_use]
     pub fn age(&self) -> Duration {
@@ -129,12 +176,13 @@ impl InFlight {
 /// ```
 #[must_use]
 pub fn in_flight() -> Vec<InFlight> {
-    let all = all().into_iter();
-    all.map(|request| InFlight {
-        age: request.age(),
-        request,
-    })
-    .collect()
+    all().into_iter().map(InFlight::new).collect()
+}
+
+/// The same as [`log_in_flight`] for a process that is about to abort: it waits for nobody.
+pub(crate) fn log_available() {
+    let requests = available().into_iter().map(InFlight::new);
+    requests.for_each(|request| request.log());
 }
 
 /// Writes a record of each request in flight, at INFO: its `event.name` is
@@ -144,24 +192,7 @@ pub fn in_flight() -> Vec<InFlight> {
 /// offloop::request::log_in_flight();
 /// ```
 pub fn log_in_flight() {
-    for request in in_flight() {
-        request.context().run(|| {
-            tracing::event!(
-                name: "request in flight",
-                target: TARGET,
-                parent: None,
-                Level::INFO,
-                event.name = "http.server.request.inflight",
-                http.request.method = request.method(),
-                http.route = request.route(),
-                url.path = request.path(),
-                http.response.status_code = request.status(),
-                duration_ms = request.age().as_micros() as f64 / 1000.0,
-                http.response.body.size = request.context().0.progress.sent.load(Ordering::Relaxed),
-                "request in flight"
-            );
-        });
-    }
+    in_flight().iter().for_each(InFlight::log);
 }
 
 /// From now on, a request that is dropped before its end was ended by the server's shutdown: its

@@ -1,9 +1,9 @@
 //! What the record takes from a request and its response: texts, headers, the client's address.
 
 use std::borrow::Cow;
-use std::net::IpAddr;
 
 use super::arrival::{Arrival, Headers};
+use super::client::Client;
 use super::context::RequestContext;
 use super::fields::Value;
 use super::options::Options;
@@ -15,19 +15,19 @@ const HEADER_BYTES_MAX: usize = 512;
 const USER_AGENT_BYTES_MAX: usize = 256;
 const METHOD_BYTES_MAX: usize = 32;
 
-/// From where a request came.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Client {
-    pub(super) address: Option<IpAddr>,
-    pub(super) is_doubtful: bool,
-}
-
 impl Options {
-    pub(super) fn client_of(&self, arrival: &Arrival<'_>, _headers: &impl Headers) -> Client {
-        Client {
-            address: arrival.peer.map(|peer| peer.ip()),
-            is_doubtful: false,
-        }
+    /// Who sent a request: the other end of its connection, or whoever that end names, if it is
+    /// believed.
+    pub(super) fn client_of(
+        &self,
+        arrival: &Arrival<'_>,
+        headers: &impl Headers,
+    ) -> Option<Client> {
+        let peer = arrival.peer?.ip();
+        Some(match &self.proxies {
+            Some(proxies) => proxies.client(peer, headers.values(proxies.header().name())),
+            None => Client::from_peer(peer),
+        })
     }
 
     /// The texts that the record needs at the end.

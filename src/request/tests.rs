@@ -355,3 +355,50 @@ fn a_request_that_the_sampling_leaves_out_is_written_whole_or_not_at_all() {
     });
     assert_eq!(warned, ["first", "second", "third", "request"]);
 }
+
+#[test]
+fn a_panic_that_was_answered_is_a_panic_with_a_status() {
+    let record = record(|mut request| {
+        request.context().decide(Outcome::Panic);
+        request.context().decide(Outcome::Timeout);
+        let head = ResponseHead {
+            status: 500,
+            is_body_ended: true,
+            ..ResponseHead::default()
+        };
+        request.head(head, &());
+    });
+    assert_eq!(record["outcome"], "panic");
+    assert_eq!(record["http.response.status_code"], 500);
+}
+
+#[test]
+fn a_connection_says_once_how_it_ended() {
+    let peer = "192.0.2.7:52123".parse().unwrap();
+    let lines = logged(|| {
+        let connection = Connection::new(Some(peer));
+        connection.add_received(10);
+        connection.close_by_client();
+        connection.end();
+        connection.end();
+    });
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert_eq!(lines[0]["level"], "DEBUG");
+    assert_eq!(lines[0]["event.name"], "http.server.connection");
+    assert_eq!(lines[0]["network.peer.address"], "192.0.2.7");
+    assert_eq!(lines[0]["connection.end"], "client_close");
+    assert_eq!(lines[0]["connection.received.size"], 10);
+}
+
+#[test]
+fn a_malformed_request_is_a_warning_of_its_connection() {
+    let lines = logged(|| {
+        let connection = Connection::new(None);
+        connection.refuse(431);
+        connection.end();
+    });
+    assert_eq!(lines[0]["level"], "WARN");
+    assert_eq!(lines[0]["connection.end"], "malformed_request");
+    assert_eq!(lines[0]["http.response.status_code"], 431);
+    assert_eq!(lines[0].get("network.peer.address"), None);
+}

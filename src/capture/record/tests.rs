@@ -6,11 +6,13 @@ use super::{Encoder, Fields, Name, RECORD_BYTES_MAX, Record, ThreadLabel, Value,
 use crate::capture::buffer::Buffer;
 use crate::capture::callsite::Callsites;
 use crate::capture::sample::{
-    Sample, SampleField, SampleValue, any_damaged_record, any_sample, any_value, encoded_fields,
-    field, inline_field, message, str_field,
+    Sample, SampleField, SampleValue, any_damaged_record, any_sample, any_value, cases,
+    encoded_fields, field, inline_field, message, str_field,
 };
 
 proptest! {
+    #![proptest_config(cases())]
+
     #[test]
     fn any_record_survives_encoding_and_decoding(sample in any_sample()) {
         sample.with_record(|record, callsites| {

@@ -89,7 +89,7 @@ impl Files {
         let mut born = self.born.iter_mut();
         let born = born.find(|born| born.inode == inode).unwrap();
         born.destroyed.push(text);
-        faults::truncated(inode);
+        faults::note_cut(inode, 0);
         true
     }
 
@@ -100,11 +100,7 @@ impl Files {
 
     /// The same after a power cut at this moment. What was destroyed on purpose counts, too.
     pub(super) fn texts_on_disk(&self) -> Vec<Vec<u8>> {
-        self.read(|inode, mut text| {
-            let len = faults::synced_len(inode);
-            text.truncate(usize::try_from(len).unwrap());
-            text
-        })
+        self.read(faults::left_on_disk)
     }
 
     fn read(&self, left: impl Fn(u64, Vec<u8>) -> Vec<u8>) -> Vec<Vec<u8>> {

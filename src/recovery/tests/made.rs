@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use tempfile::TempDir;
 
 use crate::capture::sample::{Sample, SampleValue, field, message, str_field};
 use crate::channel::arena::facts::{Fact, SinkFact, write_callsite, write_fact};
 use crate::channel::arena::layout::{
-    HEADER_BYTES, Layout, Owner, PlaceCopy, Position, TICKS_OF_PROCESS, header, journal, slot,
+    ClockCopy, HEADER_BYTES, Layout, Owner, PlaceCopy, Position, TICKS_OF_PROCESS, header, journal,
+    slot,
 };
 use crate::channel::page::{FRAME_HEADER_BYTES, frame_bytes};
 
@@ -128,6 +130,19 @@ impl Made {
     pub(super) fn write_all(&self, slot: u32, place: u64) {
         let written = self.layout.slot(slot.into()) + slot::WRITTEN as u64 + 4 * place;
         self.put(written, &self.end_of(slot).position.to_ne_bytes());
+    }
+
+    /// Notes when the owner was alive.
+    pub(super) fn was_alive_at(&self, time: SystemTime) {
+        let since_epoch = time.duration_since(UNIX_EPOCH).unwrap();
+        let copy = ClockCopy {
+            ticks: 1,
+            wall_ns: since_epoch.as_nanos() as i64,
+            ns_per_tick: 1.0,
+        };
+        for (word, value) in [1].into_iter().chain(copy.words()).enumerate() {
+            self.put_u64((header::CLOCK + 8 * word) as u64, value);
+        }
     }
 
     /// Makes the fact of the sink at place 0, which is the first one, something else.

@@ -212,7 +212,7 @@ impl TrustedProxies {
         A: Iterator<Item = Option<IpAddr>>,
     {
         let lines = LastLines::new(lines);
-        let addresses = lines.from_the_last().flat_map(addresses_of);
+        let addresses = lines.last_first().flat_map(addresses_of);
         // What was left out might have had the client.
         let left_out = lines.are_cut().then_some(None);
         let mut nearest = peer.address;
@@ -262,7 +262,7 @@ impl<'a> LastLines<'a> {
         HOPS_MAX < self.count
     }
 
-    fn from_the_last(&self) -> impl Iterator<Item = &'a [u8]> {
+    fn last_first(&self) -> impl Iterator<Item = &'a [u8]> {
         let kept = self.count.saturating_sub(HOPS_MAX)..self.count;
         kept.rev().map(|number| self.ring[number % HOPS_MAX])
     }

@@ -14,7 +14,8 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use self::identifier::{SpanId, TraceId};
-use self::traceparent::{FLAG_RANDOM, FLAG_SAMPLED, Traceparent, TraceparentText};
+pub(super) use self::traceparent::TraceparentText;
+use self::traceparent::{FLAG_RANDOM, FLAG_SAMPLED, Traceparent};
 
 /// Where a request stands in its trace.
 ///
@@ -248,6 +249,17 @@ impl TraceContext {
             traceparent: header.to_text(),
             tracestate: self.tracestate.clone(),
         }
+    }
+
+    /// The header `traceresponse`, which has the form of `traceparent`: it names the span of the
+    /// server.
+    pub(super) fn response(&self) -> TraceparentText {
+        let header = Traceparent {
+            trace_id: self.trace_id,
+            span_id: self.span_id,
+            flags: self.flags,
+        };
+        header.to_text()
     }
 }
 

@@ -27,6 +27,10 @@ use crate::sink::Place;
 /// knows whose line that was may cut it off, to write it whole later.
 pub(crate) static TORN_TAIL: OnceLock<fn(&Path, &File)> = OnceLock::new();
 
+/// Ends a torn line that will be written again. All of it may be there but its line break, which
+/// alone would make it whole: it would be there twice.
+const TORN_END: &[u8] = b"<torn>\n";
+
 /// A regular file, and how this sink left it.
 #[derive(Debug)]
 pub(super) struct Regular {
@@ -149,10 +153,8 @@ impl Regular {
     }
 
     fn end_line(&mut self, path: &Path) -> io::Result<()> {
-        if self.cut().is_err() {
-            // An append-only file cannot be cut. The line stays torn, and is written whole below.
-            self.left = Left::Unknown;
-        }
+        // An append-only file cannot be cut. The line stays torn, and is written whole below.
+        let end = if self.cut().is_err() { TORN_END } else { b"\n" };
         if !self.ends_within_line()? {
             return Ok(());
         }
@@ -163,8 +165,8 @@ impl Regular {
             return Ok(());
         }
         // Nobody will finish that line. What is torn stays torn, but the next is one of its own.
-        let line_break = within_limit(b"\n", self.len()?)?;
-        write_all(&self.file, line_break).1
+        let end = within_limit(end, self.len()?)?;
+        write_all(&self.file, end).1
     }
 
     /// Cuts off what an earlier write left of a line, unless somebody has changed the file since.

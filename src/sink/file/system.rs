@@ -120,7 +120,11 @@ pub(super) fn write(file: &File, bytes: &[u8]) -> Result<usize, Errno> {
 }
 
 pub(super) fn truncate(file: &File, len: u64) -> Result<(), Errno> {
-    attempt(Call::Truncate, || rustix::fs::ftruncate(file, len))
+    let cut = attempt(Call::Truncate, || rustix::fs::ftruncate(file, len));
+    #[cfg(not(any(offloop_loom, offloop_shuttle)))]
+    #[cfg(test)]
+    faults::note_truncation(file);
+    cut
 }
 
 pub(super) fn lock(file: &File, operation: FlockOperation) -> Result<(), Errno> {

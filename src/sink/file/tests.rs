@@ -11,6 +11,8 @@ use rustix::pipe::PIPE_BUF;
 use tempfile::{TempDir, tempdir};
 
 use super::FilePlan;
+#[cfg(not(any(offloop_loom, offloop_shuttle)))]
+use super::faults::{self, Call, Fault, Flaw};
 use super::lock::Lock;
 use crate::sink::{Place, Sink, Target};
 
@@ -371,6 +373,31 @@ fn a_line_that_somebody_else_tore_is_ended() {
     io::Write::write_all(&mut other, b"torn").unwrap();
     write_all(&mut *sink, b"2\n");
     assert_eq!(fs::read(&path).unwrap(), b"1\ntorn\n2\n");
+}
+
+/// Otherwise it would be there twice: it is written again.
+#[cfg(not(any(offloop_loom, offloop_shuttle)))]
+#[test]
+fn a_line_that_lacks_its_line_break_alone_and_cannot_be_cut_off_does_not_become_whole() {
+    let directory = tempdir().unwrap();
+    let path = directory.path().join("app.jsonl");
+    let mut sink = open_sink(&path);
+    let fail = |call, flaw, after| {
+        faults::plan(Fault {
+            call,
+            flaw,
+            after,
+            times: 1,
+        });
+    };
+    fail(Call::Write, Flaw::Short, 0);
+    fail(Call::Write, Flaw::Error(Errno::NOSPC), 1);
+    fail(Call::Truncate, Flaw::Error(Errno::PERM), 0);
+    fail(Call::Truncate, Flaw::Error(Errno::PERM), 1);
+    assert!(sink.write(b"{}\n").is_err());
+    assert_eq!(fs::read(&path).unwrap(), b"{}");
+    assert_eq!(sink.write(b"{}\n").unwrap(), 3);
+    assert_eq!(fs::read(&path).unwrap(), b"{}<torn>\n{}\n");
 }
 
 #[test]

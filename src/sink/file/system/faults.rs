@@ -1,11 +1,12 @@
 //! A file system that fails as a test has planned it, on the test's own thread.
 //!
-//! It also keeps what a disk would: of which file how much was synced, and which file's sync failed,
-//! whose unsynced pages are gone from then on, whatever later syncs say.
+//! It also keeps what a disk would: how much of which file was synced, and which bytes are gone since
+//! the sync that should have covered them failed, whatever later syncs say.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fs::File;
+use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
 
 use rustix::io::Errno;
@@ -59,10 +60,23 @@ struct Disk {
 }
 
 /// What of a file is on the disk.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Synced {
-    pub(crate) len: u64,
-    has_failed: bool,
+#[derive(Debug, Default)]
+struct Synced {
+    /// What lies beyond was written since the last sync.
+    len: u64,
+    /// What is not there either: the system took it for written when its sync had failed.
+    gone: Vec<Range<u64>>,
+}
+
+impl Synced {
+    /// The file has this length now. What is written at these places from now on is new.
+    fn cut(&mut self, len: u64) {
+        self.len = self.len.min(len);
+        self.gone.retain(|gone| gone.start < len);
+        for gone in &mut self.gone {
+            gone.end = gone.end.min(len);
+        }
+    }
 }
 
 thread_local! {
@@ -88,14 +102,25 @@ pub(crate) fn fired(call: Call) -> u32 {
     DISK.with_borrow(|disk| disk.fired.get(&call).copied().unwrap_or_default())
 }
 
-/// How many bytes of the file with that inode a power cut leaves.
-pub(crate) fn synced_len(inode: u64) -> u64 {
-    DISK.with_borrow(|disk| disk.synced.get(&inode).map_or(0, |synced| synced.len))
+/// What a power cut leaves of the file with that inode, which holds `text`. What is gone is zeros.
+pub(crate) fn left_on_disk(inode: u64, mut text: Vec<u8>) -> Vec<u8> {
+    DISK.with_borrow(|disk| {
+        let Some(synced) = disk.synced.get(&inode) else {
+            return Vec::new();
+        };
+        let end = |place: u64| text.len().min(place as usize);
+        let gone = synced.gone.iter();
+        let gone: Vec<_> = gone.map(|gone| end(gone.start)..end(gone.end)).collect();
+        let len = end(synced.len);
+        gone.into_iter().for_each(|gone| text[gone].fill(0));
+        text.truncate(len);
+        text
+    })
 }
 
-/// Somebody has cut the file to nothing.
-pub(crate) fn truncated(inode: u64) {
-    DISK.with_borrow_mut(|disk| disk.synced.entry(inode).or_default().len = 0);
+/// The file was cut to this length.
+pub(crate) fn note_cut(inode: u64, len: u64) {
+    DISK.with_borrow_mut(|disk| disk.synced.entry(inode).or_default().cut(len));
 }
 
 /// Whether a fault is planned that would go on for ever.
@@ -162,9 +187,14 @@ pub(super) fn note_sync(file: &File, is_synced: bool) {
     let metadata = file.metadata().unwrap();
     DISK.with_borrow_mut(|disk| {
         let synced = disk.synced.entry(metadata.ino()).or_default();
-        synced.has_failed |= !is_synced;
-        if !synced.has_failed {
-            synced.len = metadata.len();
+        if !is_synced {
+            synced.gone.push(synced.len..metadata.len());
         }
+        synced.len = metadata.len();
     });
+}
+
+pub(super) fn note_truncation(file: &File) {
+    let metadata = file.metadata().unwrap();
+    note_cut(metadata.ino(), metadata.len());
 }
