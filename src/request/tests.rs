@@ -402,3 +402,17 @@ fn a_malformed_request_is_a_warning_of_its_connection() {
     assert_eq!(lines[0]["http.response.status_code"], 431);
     assert_eq!(lines[0].get("network.peer.address"), None);
 }
+
+#[test]
+fn a_request_that_is_dropped_while_its_handler_waits_for_the_upload_says_so() {
+    let waiting = record(|request| {
+        request.context().received(3);
+        request.context().upload_waits();
+    });
+    assert_eq!(waiting["outcome.phase"], "upload");
+    let working = record(|request| {
+        request.context().upload_waits();
+        request.context().received(3);
+    });
+    assert_eq!(working["outcome.phase"], "handler");
+}
