@@ -57,6 +57,8 @@ pub enum Error {
     },
     /// The handler of SIGHUP could not be installed.
     HandleHangup(io::Error),
+    /// The handler of SIGUSR1 could not be installed.
+    HandleSignal(io::Error),
     /// A file cannot end at a time of day that there is not.
     TimeOfDay {
         /// 0 to 23, had it been right.
@@ -68,6 +70,11 @@ pub enum Error {
     TimeZone {
         /// What it was called.
         name: String,
+    },
+    /// A network of trusted proxies is none.
+    TrustedProxy {
+        /// What was given for it.
+        network: String,
     },
     /// A writer thread could not be started.
     StartWriter(io::Error),
@@ -117,6 +124,7 @@ impl fmt::Display for Error {
                 write!(formatter, "read {source} {directives:?}: {cause}")
             }
             Error::HandleHangup(cause) => write!(formatter, "install handler of SIGHUP: {cause}"),
+            Error::HandleSignal(cause) => write!(formatter, "install handler of SIGUSR1: {cause}"),
             Error::TimeOfDay { hour, minute } => write!(
                 formatter,
                 "end log files at {hour:02}:{minute:02}: no such time of day"
@@ -127,6 +135,10 @@ impl fmt::Display for Error {
                     "find time zone {name:?}: not in the IANA database"
                 )
             }
+            Error::TrustedProxy { network } => write!(
+                formatter,
+                "trust proxies in {network:?}: neither a network (10.0.0.0/8) nor an address"
+            ),
             Error::StartWriter(cause) => write!(formatter, "start writer thread: {cause}"),
             Error::AlreadyInstalled => formatter
                 .write_str("install subscriber: the program has a global subscriber already"),
@@ -144,10 +156,12 @@ impl std::error::Error for Error {
             | Error::OpenFile { cause, .. }
             | Error::ReadLeftovers { cause, .. }
             | Error::HandleHangup(cause)
+            | Error::HandleSignal(cause)
             | Error::StartWriter(cause) => cause.source(),
             Error::Filter { cause, .. } => cause.source(),
             Error::TimeOfDay { .. }
             | Error::TimeZone { .. }
+            | Error::TrustedProxy { .. }
             | Error::WriterTaken
             | Error::AlreadyInstalled
             | Error::LoggerInstalled => None,

@@ -4,6 +4,10 @@
 //! them, and the program waits for their receipts. So they are wanted unless a directive names
 //! their target.
 
+use std::fmt;
+use std::sync::Arc;
+
+use tracing::field::Field;
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record as Values};
 use tracing::subscriber::Interest;
@@ -15,7 +19,9 @@ use tracing_subscriber::layer::{self, Context};
 use crate::audit;
 use crate::capture::callsite::is_log_bridge;
 use crate::capture::record::Record;
+use crate::capture::thread;
 use crate::error::Error;
+use crate::{format, request};
 
 /// The environment variable that overrides the filter that was built in.
 pub(crate) const ENVIRONMENT_VARIABLE: &str = "RUST_LOG";
@@ -27,9 +33,27 @@ pub(crate) const DEFAULT_DIRECTIVES: &str = "info";
 #[derive(Debug)]
 pub(crate) enum Filter {
     /// By level and target alone, so once for each callsite.
-    Static(WithAudits<Targets>),
+    Static(Arc<Wanted>),
     /// By spans and their fields too, so anew for each event.
     Dynamic(Box<WithAudits<EnvFilter>>),
+}
+
+/// What is wanted by level and target: at once, or for the detail of a request alone.
+#[derive(Debug)]
+pub(crate) struct Wanted {
+    targets: WithAudits<Targets>,
+    detail: Option<Targets>,
+}
+
+/// For what a record is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wish {
+    /// To be handed over as it comes.
+    Now,
+    /// Should the request go wrong within which it is logged.
+    Detail,
+    /// For nothing.
+    Never,
 }
 
 /// A filter that lets audit records through, unless its directives name their target.
@@ -40,26 +64,125 @@ pub(crate) struct WithAudits<F> {
 }
 
 impl Filter {
-    /// Reads `RUST_LOG`, or `directives` where that is not set or empty.
-    pub(crate) fn from_environment(directives: Option<&str>) -> Result<Self, Error> {
+    /// Reads `RUST_LOG`, or `directives` where that is not set or empty; and what the detail of
+    /// requests is to have.
+    pub(crate) fn from_environment(
+        directives: Option<&str>,
+        detail: Option<&str>,
+    ) -> Result<Self, Error> {
         match std::env::var(ENVIRONMENT_VARIABLE) {
             Ok(directives) if !directives.trim().is_empty() => {
-                Self::parse(ENVIRONMENT_VARIABLE, &directives)
+                Self::parse(ENVIRONMENT_VARIABLE, &directives, detail)
             }
-            _ => Self::parse("filter", directives.unwrap_or(DEFAULT_DIRECTIVES)),
+            _ => Self::parse("filter", directives.unwrap_or(DEFAULT_DIRECTIVES), detail),
         }
     }
 
-    fn parse(source: &'static str, directives: &str) -> Result<Self, Error> {
+    fn parse(source: &'static str, directives: &str, detail: Option<&str>) -> Result<Self, Error> {
         if directives.contains('[') {
             let filter = EnvFilter::builder().parse(directives);
             let filter = filter.map_err(|error| Error::filter(source, directives, error))?;
             let filter = WithAudits::new(filter, directives);
             return Ok(Filter::Dynamic(Box::new(filter)));
         }
-        let targets = parse_targets(source, directives)?;
-        Ok(Filter::Static(WithAudits::new(targets, directives)))
+        let targets = WithAudits::new(parse_targets(source, directives)?, directives);
+        let detail = detail.map(|detail| parse_targets("request detail", detail));
+        let detail = detail.transpose()?;
+        Ok(Filter::Static(Arc::new(Wanted { targets, detail })))
     }
+}
+
+impl Wanted {
+    /// For what the events of a callsite are wanted. Those of the bridge from `log` stand for all
+    /// targets.
+    #[inline]
+    pub(crate) fn wish(&self, metadata: &Metadata<'_>) -> Wish {
+        if self.targets.wants_callsite(metadata) {
+            return Wish::Now;
+        }
+        match &self.detail {
+            Some(detail) if metadata.is_event() && wants(detail, metadata) => Wish::Detail,
+            _ => Wish::Never,
+        }
+    }
+
+    /// For what an event is wanted that was let through.
+    #[inline]
+    pub(crate) fn wish_of(&self, event: &Event<'_>) -> Wish {
+        if self.detail.is_none() {
+            return Wish::Now;
+        }
+        let metadata = event.metadata();
+        if is_log_bridge(metadata) {
+            return self.wish_of_log(event);
+        }
+        self.wish(metadata)
+    }
+
+    #[cold]
+    fn wish_of_log(&self, event: &Event<'_>) -> Wish {
+        let mut is_wanted = None;
+        let level = event.metadata().level();
+        event.record(&mut |field: &Field, value: &dyn fmt::Debug| {
+            if field.name() == "log.target" {
+                // A string shows itself in quotes.
+                let target = format!("{value:?}");
+                let target = target.trim_matches('"');
+                is_wanted = Some(self.targets.filter.would_enable(target, level));
+            }
+        });
+        match is_wanted {
+            Some(false) => Wish::Detail,
+            _ => Wish::Now,
+        }
+    }
+
+    /// What `tracing` is to ask about a callsite.
+    pub(crate) fn interest(&self, metadata: &'static Metadata<'static>) -> Interest {
+        match self.wish(metadata) {
+            Wish::Now if self.detail.is_some() && is_log_bridge(metadata) => Interest::sometimes(),
+            Wish::Now => Interest::always(),
+            Wish::Detail => Interest::sometimes(),
+            Wish::Never => Interest::never(),
+        }
+    }
+
+    /// Whether an event of a callsite, logged now, is wanted.
+    pub(crate) fn is_enabled(&self, metadata: &Metadata<'_>) -> bool {
+        match self.wish(metadata) {
+            Wish::Now => true,
+            Wish::Detail => thread::keeps_detail(),
+            Wish::Never => false,
+        }
+    }
+
+    /// The most verbose level that may be on.
+    pub(crate) fn level_max(&self) -> LevelFilter {
+        let detail = self.detail.as_ref().map_or(LevelFilter::OFF, level_max);
+        self.targets.level_max().max(detail)
+    }
+}
+
+/// What is wanted, as the filter of a layer.
+#[derive(Debug)]
+pub(crate) struct ByTarget(pub(crate) Arc<Wanted>);
+
+impl<S> layer::Filter<S> for ByTarget {
+    fn enabled(&self, metadata: &Metadata<'_>, _: &Context<'_, S>) -> bool {
+        self.0.is_enabled(metadata)
+    }
+
+    fn callsite_enabled(&self, metadata: &'static Metadata<'static>) -> Interest {
+        self.0.interest(metadata)
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(self.0.level_max())
+    }
+}
+
+fn wants(targets: &Targets, metadata: &Metadata<'_>) -> bool {
+    targets.would_enable(metadata.target(), metadata.level())
 }
 
 impl<F> WithAudits<F> {
@@ -153,6 +276,8 @@ fn parse_targets(source: &'static str, directives: &str) -> Result<Targets, Erro
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SinkFilter {
     targets: Option<Targets>,
+    /// Whether nothing but the records of requests is wanted.
+    requests_alone: bool,
     /// The answers for the callsites met so far.
     answers: Vec<Option<bool>>,
 }
@@ -162,17 +287,33 @@ impl SinkFilter {
         let targets = parse_targets("sink filter", directives)?;
         Ok(SinkFilter {
             targets: Some(targets),
-            answers: Vec::new(),
+            ..SinkFilter::default()
         })
     }
 
-    /// Whether records of this target and level are wanted.
+    /// The same for a format that has lines for nothing but the records of requests.
+    pub(crate) fn for_format(mut self, words: &str) -> Self {
+        self.requests_alone = format::is_access_log(words);
+        self
+    }
+
+    pub(crate) fn wants_requests_alone(&self) -> bool {
+        self.requests_alone
+    }
+
+    /// Whether records of this target and level, which are not those of requests, are wanted.
     pub(crate) fn would_want(&self, target: &str, level: Level) -> bool {
+        if self.requests_alone {
+            return false;
+        }
         let targets = self.targets.as_ref();
         targets.is_none_or(|targets| targets.would_enable(target, &level))
     }
 
     pub(crate) fn wants(&mut self, record: &Record<'_>) -> bool {
+        if self.requests_alone && !request::is_record(&record.callsite.facts) {
+            return false;
+        }
         let Some(targets) = &self.targets else {
             return true;
         };
@@ -201,8 +342,6 @@ pub(crate) fn level_max(targets: &Targets) -> LevelFilter {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::Memory;
     use crate::capture::subscriber::OffloopSubscriber;
@@ -213,11 +352,11 @@ mod tests {
         let memory = Memory::new();
         let builder = crate::builder().memory(&memory);
         let pipeline = builder.start(Content::Records).unwrap();
-        let filter = Filter::parse("filter", "info,log=error").unwrap();
-        let Filter::Static(targets) = filter else {
+        let filter = Filter::parse("filter", "info,log=error", None).unwrap();
+        let Filter::Static(wanted) = filter else {
             panic!("it is dynamic");
         };
-        let subscriber = OffloopSubscriber::new(Arc::clone(&pipeline), targets);
+        let subscriber = OffloopSubscriber::new(Arc::clone(&pipeline), wanted);
         tracing::subscriber::with_default(subscriber, || {
             tracing::info!(target: "log", "unwanted");
             tracing::info!(target: "other", "wanted");

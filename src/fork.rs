@@ -12,12 +12,14 @@
 )]
 
 mod own_file;
+mod per_process;
 mod thread;
 
 use std::sync::Once;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub(crate) use self::own_file::OwnFile;
+pub(crate) use self::per_process::PerProcess;
 pub(crate) use self::thread::spawn;
 
 static GENERATION: AtomicU64 = AtomicU64::new(0);

@@ -11,7 +11,9 @@ use crate::channel::sync::{Instant, thread};
 use crate::deadline;
 use crate::drain::Drain;
 use crate::fork;
+use crate::install;
 use crate::pipeline::Pipeline;
+use crate::request;
 use crate::sink::Control;
 use crate::stats::Stats;
 use completion::Completion;
@@ -169,6 +171,9 @@ impl Guard {
     /// that for no longer than the exit time-out all together; what finds that time used up is
     /// counted as lost.
     ///
+    /// Requests that are still in flight get their records now, see
+    /// [`request::end_in_flight`](crate::request::end_in_flight).
+    ///
     /// It blocks the thread; async code uses [`shutdown_async`](Guard::shutdown_async).
     ///
     /// ```
@@ -184,6 +189,10 @@ impl Guard {
     /// ```
     pub fn shutdown(&self, timeout: Duration) -> Report {
         let deadline = deadline::after(timeout);
+        if install::is_installed(&self.pipeline) {
+            // What has not ended by now is not going to be logged any more.
+            request::end_in_flight();
+        }
         let running = self.pipeline.running();
         let drain = running.drain();
         drain.finish(drain.stop(), deadline);

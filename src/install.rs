@@ -11,6 +11,7 @@ use tracing::subscriber::NoSubscriber;
 use crate::error::Error;
 use crate::exit;
 use crate::pipeline::Pipeline;
+use crate::request;
 use crate::stats::Stats;
 
 static PIPELINE: OnceLock<Arc<Pipeline>> = OnceLock::new();
@@ -54,6 +55,13 @@ pub(crate) fn pipeline(pipeline: &Arc<Pipeline>) {
     let _ = PIPELINE.set(Arc::clone(pipeline));
 }
 
+/// Whether a pipeline is that one.
+pub(crate) fn is_installed(pipeline: &Arc<Pipeline>) -> bool {
+    PIPELINE
+        .get()
+        .is_some_and(|installed| Arc::ptr_eq(installed, pipeline))
+}
+
 /// The figures of the pipeline that [`init`](crate::init) installed; all zero without one.
 ///
 /// ```
@@ -78,6 +86,7 @@ pub(crate) fn panic_hook() {
     std::panic::set_hook(Box::new(move |panic| {
         log_panic(panic);
         if aborts(panic) {
+            request::log_available();
             note_panic(panic);
             exit::write_all();
         }

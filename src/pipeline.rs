@@ -2,6 +2,7 @@
 //! each child.
 
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -24,6 +25,7 @@ use crate::error::Error;
 use crate::filter::SinkFilter;
 use crate::format::Format;
 use crate::recovery::replay::Replay;
+use crate::recovery::scan::Scan;
 use crate::sink::{Control, Sink, Target};
 use crate::stats::{self, Stats};
 use crate::{audit, crash, exit, fork, recovery};
@@ -88,12 +90,12 @@ impl Pipeline {
     pub(crate) fn start_unregistered(mut plan: Plan) -> Result<Arc<Self>, Error> {
         static IDS: AtomicU64 = AtomicU64::new(0);
         fork::watch();
-        recovery::watch_torn_tails();
+        recovery::watch_torn_tails(&plan.arena.directories());
         let sinks = plan.sinks.iter_mut().map(|sink| sink.target.open());
         let sinks = sinks
             .map(|sink| sink.map(Some))
             .collect::<Result<Vec<_>, _>>()?;
-        let running = Arc::new(Running::new(&plan, sinks, replay));
+        let running = Arc::new(Running::new(&plan, sinks, Some(scan(&plan))));
         running.drain.start(plan.delays).map_err(|cause| {
             // Those that did start.
             running.drain.stop();
@@ -155,7 +157,7 @@ impl Pipeline {
             .map(|sink| sink.target.open_in_child())
             .collect();
         // What others left behind is seen to by the parent.
-        let fresh = Arc::new(Running::new(&self.plan, sinks, |_, _| None));
+        let fresh = Arc::new(Running::new(&self.plan, sinks, None));
         let before = self.running.compare_and_swap(&parents, Arc::clone(&fresh));
         if !Arc::ptr_eq(&before, &parents) {
             // Another thread of the child was faster, by less.
@@ -188,24 +190,16 @@ fn leak(parents: Arc<Running>) {
     let _ = Arc::into_raw(parents);
 }
 
-/// What a sink takes up of what earlier processes left for it.
-fn replay(plan: &Plan, sink: &SinkPlan) -> Option<Replay> {
-    let path = sink.target.path()?;
-    let ArenaPlan {
-        directory,
-        candidates,
-        ..
-    } = &plan.arena;
-    let directories = directory.iter().chain(candidates).cloned().collect();
-    Some(Replay::new(path, directories, plan.complaints.clone()))
+/// A look at what earlier processes left for the sinks of this plan.
+fn scan(plan: &Plan) -> Arc<Scan> {
+    let paths = plan.sinks.iter().filter_map(|sink| sink.target.path());
+    let paths = paths.map(Path::to_owned).collect();
+    let directories = plan.arena.directories();
+    Scan::new(paths, directories, plan.complaints.clone())
 }
 
 impl Running {
-    fn new(
-        plan: &Plan,
-        sinks: Vec<Option<Box<dyn Sink>>>,
-        replay: fn(&Plan, &SinkPlan) -> Option<Replay>,
-    ) -> Self {
+    fn new(plan: &Plan, sinks: Vec<Option<Box<dyn Sink>>>, left_behind: Option<Arc<Scan>>) -> Self {
         let arena = crash::arena_of(plan);
         let plans = plan.sinks.iter().enumerate();
         let keepings = plans.map(|(place, sink)| crash::keeping(&arena, sink, place));
@@ -240,8 +234,9 @@ impl Running {
             let complaints = plan.complaints.clone();
             let worker = Worker::new(channel, states, place, sink, lines, complaints);
             let mut worker = worker.syncing(plan_of_sink.sync);
-            if let Some(replay) = replay(plan, plan_of_sink) {
-                worker.replay_first(replay);
+            if let Some((scan, path)) = left_behind.as_ref().zip(plan_of_sink.target.path()) {
+                let (scan, complaints) = (Arc::clone(scan), plan.complaints.clone());
+                worker.replay_first(Replay::new(path, scan, complaints));
             }
             worker.keep_journal(journal);
             worker

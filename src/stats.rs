@@ -73,7 +73,8 @@ impl Lost {
 
 /// What became of the records, for the whole pipeline and for each of its sinks.
 ///
-/// For every sink, at every moment: `accepted = written + filtered + waiting + lost`.
+/// For every sink, at every moment: `accepted = written + filtered + waiting + lost`. What a sink
+/// [recovered](SinkStats::recovered) was accepted by another process, and is none of these.
 ///
 /// ```
 /// # fn main() -> Result<(), offloop::Error> {
@@ -106,6 +107,12 @@ impl Stats {
     #[must_use]
     pub fn written(&self) -> u64 {
         self.sinks.iter().map(|sink| sink.written.total()).sum()
+    }
+
+    /// Records of dead processes that were written, summed over the sinks.
+    #[must_use]
+    pub fn recovered(&self) -> u64 {
+        self.sinks.iter().map(|sink| sink.recovered).sum()
     }
 
     /// Records that wait, summed over the sinks.
@@ -188,6 +195,9 @@ pub struct SinkStats {
     pub waiting: u64,
     /// Records that will never be written.
     pub lost: Lost,
+    /// Records that processes had left for the sink when they died, and that it has taken since this
+    /// pipeline started. See [`Builder::crash_safe`](crate::Builder::crash_safe).
+    pub recovered: u64,
     /// The longest time for which a record that is written by now had waited.
     pub longest_wait: Duration,
     /// Whether the sink refuses to take records at the moment.
@@ -206,6 +216,7 @@ pub(crate) struct SinkCounters {
     written: [AtomicU64; LEVELS],
     filtered: [AtomicU64; LEVELS],
     pub(crate) lost: LossCounters,
+    recovered: AtomicU64,
     longest_wait_ns: AtomicU64,
     syncs_failed: AtomicU64,
     pub(crate) is_failing: AtomicBool,
@@ -218,6 +229,7 @@ impl SinkCounters {
             written: Default::default(),
             filtered: Default::default(),
             lost: LossCounters::new(sinks),
+            recovered: AtomicU64::new(0),
             longest_wait_ns: AtomicU64::new(0),
             syncs_failed: AtomicU64::new(0),
             is_failing: AtomicBool::new(false),
@@ -234,6 +246,11 @@ impl SinkCounters {
 
     pub(crate) fn count_filtered(&self, level: u8) {
         self.filtered[level as usize % LEVELS].fetch_add(1, Ordering::Release);
+    }
+
+    /// Notes how many records of dead processes the sink has taken by now.
+    pub(crate) fn note_recovered(&self, count: u64) {
+        self.recovered.store(count, Ordering::Relaxed);
     }
 
     pub(crate) fn count_wait(&self, wait_ns: u64) {
@@ -256,6 +273,7 @@ impl SinkCounters {
             filtered: read(&self.filtered),
             waiting: 0,
             lost: Lost(self.lost.snapshot()),
+            recovered: self.recovered.load(Ordering::Relaxed),
             longest_wait: Duration::from_nanos(self.longest_wait_ns.load(Ordering::Relaxed)),
             is_failing: self.is_failing.load(Ordering::Relaxed),
             syncs_failed: self.syncs_failed.load(Ordering::Relaxed),

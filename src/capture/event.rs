@@ -12,7 +12,9 @@ use super::thread::{self, Pushed};
 use super::visit::Visitor;
 use crate::audit;
 use crate::channel::overflow::level_index;
+use crate::filter::Wish;
 use crate::pipeline::Pipeline;
+use crate::request::Held;
 
 /// Where to look for the spans around an event.
 pub(crate) enum Context {
@@ -22,39 +24,56 @@ pub(crate) enum Context {
     Explicit(Option<Arc<Span>>),
 }
 
-/// Encodes an event and hands it over.
+/// Encodes an event and hands it over; or to the request within which it is logged, where only
+/// that wants it.
 #[inline]
-pub(crate) fn capture(pipeline: &Pipeline, event: &Event<'_>, context: &Context) {
+pub(crate) fn capture(pipeline: &Arc<Pipeline>, event: &Event<'_>, context: &Context, wish: Wish) {
     if audit::is_under_way() {
-        return capture_audited(pipeline, event, context);
+        return capture_audited(pipeline, event, context, wish);
     }
-    hand_over(pipeline, event, context);
+    hand_over(pipeline, event, context, wish);
 }
 
 /// Another record may be logged where a value of the audit record is formatted.
 #[cold]
-fn capture_audited(pipeline: &Pipeline, event: &Event<'_>, context: &Context) {
+fn capture_audited(pipeline: &Arc<Pipeline>, event: &Event<'_>, context: &Context, wish: Wish) {
     if !audit::is_audit(event.metadata()) {
-        return hand_over(pipeline, event, context);
+        return hand_over(pipeline, event, context, wish);
     }
-    audit::take(pipeline, || hand_over(pipeline, event, context));
+    audit::take(pipeline, || hand_over(pipeline, event, context, wish));
 }
 
 #[inline]
-fn hand_over(pipeline: &Pipeline, event: &Event<'_>, context: &Context) {
+fn hand_over(pipeline: &Arc<Pipeline>, event: &Event<'_>, context: &Context, wish: Wish) {
     let level = level_index(*event.metadata().level());
+    let held = Held {
+        pipeline,
+        metadata: event.metadata(),
+        level,
+        is_detail: wish == Wish::Detail,
+    };
     let pushed = thread::with_local(|local| {
         local.with_scratch(|bytes| {
-            encode(bytes, event, |bytes| match context {
-                Context::Current => local
-                    .with_current(pipeline.id(), |entered| entered.span.write(bytes))
-                    .unwrap_or(true),
-                Context::Explicit(span) => span.as_ref().is_none_or(|span| span.write(bytes)),
+            let write_spans = |bytes: &mut Buffer| {
+                let is_whole = match context {
+                    Context::Current => local
+                        .with_current(pipeline.id(), |entered| entered.span.write(bytes))
+                        .unwrap_or(true),
+                    Context::Explicit(span) => span.as_ref().is_none_or(|span| span.write(bytes)),
+                };
+                // The request lies around all spans.
+                is_whole & local.write_request(bytes)
+            };
+            encode(bytes, event, write_spans, |encoder| {
+                local.with_added(|fields| encoder.append(fields));
             });
+            if local.hold_back(&held, bytes.as_slice()) {
+                return Pushed::InTime;
+            }
             local.push(pipeline, level, bytes.as_slice())
         })
     });
-    if pushed != Some(Pushed::InTime) {
+    if pushed != Some(Pushed::InTime) && wish == Wish::Now {
         capture_late(pipeline, event, context, pushed);
     }
 }
@@ -64,10 +83,11 @@ fn hand_over(pipeline: &Pipeline, event: &Event<'_>, context: &Context) {
 fn capture_late(pipeline: &Pipeline, event: &Event<'_>, context: &Context, pushed: Option<Pushed>) {
     if pushed.is_none() {
         let mut bytes = Buffer::new();
-        encode(&mut bytes, event, |bytes| match context {
+        let write_spans = |bytes: &mut Buffer| match context {
             Context::Explicit(Some(span)) => span.write(bytes),
             _ => true,
-        });
+        };
+        encode(&mut bytes, event, write_spans, |_| {});
         let level = level_index(*event.metadata().level());
         thread::push_alone(pipeline, level, bytes.as_slice());
     }
@@ -75,9 +95,15 @@ fn capture_late(pipeline: &Pipeline, event: &Event<'_>, context: &Context, pushe
 }
 
 #[inline]
-fn encode(bytes: &mut Buffer, event: &Event<'_>, write_spans: impl FnOnce(&mut Buffer) -> bool) {
+fn encode(
+    bytes: &mut Buffer,
+    event: &Event<'_>,
+    write_spans: impl FnOnce(&mut Buffer) -> bool,
+    write_more: impl FnOnce(&mut Encoder<'_>),
+) {
     known::note(event.metadata());
     let mut visitor = Visitor(Encoder::record(bytes, event.metadata(), write_spans));
     event.record(&mut visitor);
+    write_more(&mut visitor.0);
     visitor.0.finish();
 }

@@ -10,19 +10,18 @@ use tracing::span::{Attributes, Id, Record as Values};
 use tracing::subscriber::Interest;
 use tracing::{Event, Metadata, Subscriber};
 use tracing_core::span::Current;
-use tracing_subscriber::filter::Targets;
 
 use super::event::{self, Context};
 use super::span::Span;
 use super::thread::{self, Entered};
-use crate::filter::WithAudits;
+use crate::filter::{Wanted, Wish};
 use crate::pipeline::Pipeline;
 
 /// Captures events and spans. Decides once for each callsite whether it is on.
 #[derive(Debug)]
 pub(crate) struct OffloopSubscriber {
     pipeline: Arc<Pipeline>,
-    targets: WithAudits<Targets>,
+    wanted: Arc<Wanted>,
     spans: Slab<OpenSpan, SpanSlots>,
 }
 
@@ -44,10 +43,10 @@ struct OpenSpan {
 }
 
 impl OffloopSubscriber {
-    pub(crate) fn new(pipeline: Arc<Pipeline>, targets: WithAudits<Targets>) -> Self {
+    pub(crate) fn new(pipeline: Arc<Pipeline>, wanted: Arc<Wanted>) -> Self {
         OffloopSubscriber {
             pipeline,
-            targets,
+            wanted,
             spans: Slab::new_with_config(),
         }
     }
@@ -58,9 +57,9 @@ impl OffloopSubscriber {
 
     /// Captures an event that names its parent, or wants to have none.
     #[inline(never)]
-    fn event_elsewhere(&self, event: &Event<'_>) {
+    fn event_elsewhere(&self, event: &Event<'_>, wish: Wish) {
         let span = event.parent().and_then(|id| self.span(id));
-        event::capture(&self.pipeline, event, &Context::Explicit(span));
+        event::capture(&self.pipeline, event, &Context::Explicit(span), wish);
     }
 
     fn current(&self) -> Option<Arc<Span>> {
@@ -76,19 +75,15 @@ fn key(id: &Id) -> usize {
 
 impl Subscriber for OffloopSubscriber {
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
-        if self.targets.wants_callsite(metadata) {
-            Interest::always()
-        } else {
-            Interest::never()
-        }
+        self.wanted.interest(metadata)
     }
 
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        self.targets.wants_callsite(metadata)
+        self.wanted.is_enabled(metadata)
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        Some(self.targets.level_max())
+        Some(self.wanted.level_max())
     }
 
     fn new_span(&self, attributes: &Attributes<'_>) -> Id {
@@ -116,10 +111,11 @@ impl Subscriber for OffloopSubscriber {
 
     #[inline]
     fn event(&self, event: &Event<'_>) {
+        let wish = self.wanted.wish_of(event);
         if event.is_contextual() {
-            return event::capture(&self.pipeline, event, &Context::Current);
+            return event::capture(&self.pipeline, event, &Context::Current, wish);
         }
-        self.event_elsewhere(event);
+        self.event_elsewhere(event, wish);
     }
 
     fn enter(&self, id: &Id) {

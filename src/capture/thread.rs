@@ -2,6 +2,7 @@
 //! has entered, a buffer to encode in.
 
 use std::cell::RefCell;
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -12,6 +13,7 @@ use crate::channel::lane::Lane;
 use crate::channel::overflow::LossReason;
 use crate::fork;
 use crate::pipeline::Pipeline;
+use crate::request::{Held, RequestContext};
 
 /// A buffer that has become larger than this is not kept.
 const SCRATCH_BYTES_KEPT: usize = 64 * 1024;
@@ -21,6 +23,7 @@ thread_local! {
         lanes: RefCell::new(Vec::new()),
         entered: RefCell::new(Vec::new()),
         scratch: RefCell::new(Buffer::new()),
+        request: RefCell::new(Work::OfNone),
     } };
 }
 
@@ -30,6 +33,16 @@ pub(crate) struct Local {
     lanes: RefCell<Vec<LocalLane>>,
     entered: RefCell<Vec<Entered>>,
     scratch: RefCell<Buffer>,
+    request: RefCell<Work>,
+}
+
+/// Which request the thread works for.
+#[derive(Debug)]
+enum Work {
+    OfNone,
+    Of(RequestContext),
+    /// It is just writing the request's own record.
+    AtEndOf(RequestContext),
 }
 
 struct LocalLane {
@@ -97,6 +110,49 @@ impl Local {
         innermost_first
             .find(|entered| entered.pipeline == pipeline)
             .map(use_span)
+    }
+
+    /// The request that the thread works for.
+    pub(crate) fn request(&self) -> Option<RequestContext> {
+        match &*self.request.try_borrow().ok()? {
+            Work::OfNone => None,
+            Work::Of(request) | Work::AtEndOf(request) => Some(request.clone()),
+        }
+    }
+
+    /// Appends what each record of the thread's request carries. Says no if it does not fit.
+    #[inline]
+    pub(crate) fn write_request(&self, bytes: &mut Buffer) -> bool {
+        match self.request.try_borrow().as_deref() {
+            Ok(Work::Of(request)) => request.write(bytes),
+            _ => true,
+        }
+    }
+
+    /// Takes a record that the thread's request holds back. Says no to one that is to be handed
+    /// over.
+    #[inline]
+    pub(crate) fn hold_back(&self, held: &Held<'_>, record: &[u8]) -> bool {
+        match self.request.try_borrow().as_deref() {
+            Ok(Work::Of(request)) => request.hold_back(held, record),
+            _ => held.is_detail,
+        }
+    }
+
+    /// Whether the thread's request keeps records that nobody wants at once.
+    fn keeps_detail(&self) -> bool {
+        match self.request.try_borrow().as_deref() {
+            Ok(Work::Of(request)) => request.keeps_detail(),
+            _ => false,
+        }
+    }
+
+    /// Passes what a handler has added to the request whose own record the thread is just writing.
+    #[inline]
+    pub(crate) fn with_added(&self, use_fields: impl FnOnce(&[u8])) {
+        if let Ok(Work::AtEndOf(request)) = self.request.try_borrow().as_deref() {
+            request.with_added(use_fields);
+        }
     }
 
     /// Appends a record to this thread's lane.
@@ -181,6 +237,52 @@ pub(crate) fn push_alone(pipeline: &Pipeline, level: u8, record: &[u8]) -> Pushe
         Pushed::Late
     } else {
         Pushed::InTime
+    }
+}
+
+/// Whether the thread's request keeps records that nobody wants at once.
+pub(crate) fn keeps_detail() -> bool {
+    with_local(Local::keeps_detail).unwrap_or(false)
+}
+
+/// Undoes [`within`] and [`at_end_of`] when it is dropped.
+pub(crate) struct Within {
+    before: Work,
+    /// It belongs to its thread.
+    _not_send: PhantomData<*const ()>,
+}
+
+/// From now on, until the result is dropped, the thread works for this request.
+pub(crate) fn within(request: RequestContext) -> Within {
+    work(Work::Of(request))
+}
+
+/// From now on, until the result is dropped, the thread writes this request's own record.
+pub(crate) fn at_end_of(request: RequestContext) -> Within {
+    work(Work::AtEndOf(request))
+}
+
+fn work(now: Work) -> Within {
+    Within {
+        before: swap_work(now),
+        _not_send: PhantomData,
+    }
+}
+
+fn swap_work(now: Work) -> Work {
+    let swapped = LOCAL.try_with(|local| {
+        let mut request = local.request.try_borrow_mut().ok()?;
+        Some(std::mem::replace(&mut *request, now))
+    });
+    // The thread is ending: it has no storage, and works for nobody.
+    swapped.ok().flatten().unwrap_or(Work::OfNone)
+}
+
+impl Drop for Within {
+    fn drop(&mut self) {
+        let before = std::mem::replace(&mut self.before, Work::OfNone);
+        // What it was is dropped after the borrow has ended: it may be the last handle.
+        drop(swap_work(before));
     }
 }
 

@@ -51,6 +51,7 @@ const EXIT_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Builder {
     pub(super) sinks: Vec<Sink>,
     pub(super) directives: Option<String>,
+    pub(super) request_detail: Option<String>,
     pub(super) overflow: Overflow,
     pub(super) budget_bytes: usize,
     pub(super) delays: Delays,
@@ -67,6 +68,7 @@ impl Default for Builder {
         Builder {
             sinks: Vec::new(),
             directives: None,
+            request_detail: None,
             overflow: Overflow::default(),
             budget_bytes: BUDGET_BYTES,
             delays: Delays {
@@ -187,6 +189,28 @@ impl Builder {
         self
     }
 
+    /// Sets which events the detail of a request has, in the syntax of [`filter`](Builder::filter)
+    /// without spans: `debug`, `info,my_crate=trace`.
+    ///
+    /// Events that the filter leaves out and these directives want are kept in memory while a
+    /// request lasts within which they are logged (see [`request`](crate::request)). If that fails,
+    /// is cut short or turns out to be slow, they are written after all, each with the time at
+    /// which it was logged, right before the request's own record; else they are forgotten. They go
+    /// to the sinks whose own filters want them. Outside of requests they cost what a disabled
+    /// event costs, and the look whether there is a request. They do not outlive a kill of the
+    /// process.
+    ///
+    /// By default there is none. Without effect together with directives by span.
+    ///
+    /// ```
+    /// let builder = offloop::builder().filter("info").request_detail("debug");
+    /// # drop(builder);
+    /// ```
+    pub fn request_detail(mut self, directives: impl Into<String>) -> Self {
+        self.request_detail = Some(directives.into());
+        self
+    }
+
     /// Sets what happens to a record that finds the memory budget used up.
     ///
     /// Defaults to [`Overflow::DropNewest`]: the caller never waits, and what is dropped is counted
@@ -291,7 +315,9 @@ impl Builder {
     /// They wait in memory either way. If this is on, it is that of a file on a tmpfs, which costs a
     /// log call nothing and takes no more than the [budget](Builder::budget). The next start with
     /// the same sink writes what is found there. It does not outlive the machine, and nothing is left
-    /// of it after an orderly end.
+    /// of it after an orderly end. What other programs left, and have not taken up for an hour, is
+    /// [said](Builder::on_error) once by each start: it keeps its memory until they start again, or
+    /// [`recover`](crate::recover) is called.
     ///
     /// Defaults to on if there is a file among the sinks, the budget is at least 1 MiB, and the
     /// system has a tmpfs. Where it is asked for and cannot be, or where the tmpfs has no room (now or

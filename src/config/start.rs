@@ -14,7 +14,7 @@ use crate::capture::subscriber::OffloopSubscriber;
 use crate::channel::arena::ArenaPlan;
 use crate::drain::line::Content;
 use crate::error::Error;
-use crate::filter::{Filter, level_max};
+use crate::filter::{ByTarget, Filter};
 use crate::guard::Guard;
 use crate::install;
 use crate::pipeline::{Pipeline, Plan};
@@ -45,17 +45,17 @@ impl Builder {
     pub fn init(self) -> Result<Guard, Error> {
         install::check()?;
         let panic_hook = self.panic_hook;
-        let filter = Filter::from_environment(self.directives.as_deref())?;
+        let filter = self.filter_of_environment()?;
         let pipeline = self.start(Content::Records)?;
         match filter {
-            Filter::Static(targets) => {
-                let level_max = level_max(&targets.filter);
-                let subscriber = OffloopSubscriber::new(Arc::clone(&pipeline), targets);
+            Filter::Static(wanted) => {
+                let level_max = wanted.level_max();
+                let subscriber = OffloopSubscriber::new(Arc::clone(&pipeline), wanted);
                 install::subscriber(subscriber, level_max)?;
             }
             Filter::Dynamic(filter) => {
                 let level_max = layer::Filter::<Registry>::max_level_hint(&filter.filter);
-                let layer = OffloopLayer::new(Arc::clone(&pipeline)).with_filter(*filter);
+                let layer = OffloopLayer::new(Arc::clone(&pipeline), None).with_filter(*filter);
                 let subscriber = tracing_subscriber::registry().with(layer);
                 install::subscriber(subscriber, level_max.unwrap_or(LevelFilter::TRACE))?;
             }
@@ -91,14 +91,24 @@ impl Builder {
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        let filter = Filter::from_environment(self.directives.as_deref())?;
+        let filter = self.filter_of_environment()?;
         let pipeline = self.start(Content::Records)?;
-        let layer = OffloopLayer::new(Arc::clone(&pipeline));
         let layer: Box<dyn Layer<S> + Send + Sync> = match filter {
-            Filter::Static(targets) => Box::new(layer.with_filter(targets)),
-            Filter::Dynamic(filter) => Box::new(layer.with_filter(*filter)),
+            Filter::Static(wanted) => {
+                let layer = OffloopLayer::new(Arc::clone(&pipeline), Some(Arc::clone(&wanted)));
+                Box::new(layer.with_filter(ByTarget(wanted)))
+            }
+            Filter::Dynamic(filter) => {
+                let layer = OffloopLayer::new(Arc::clone(&pipeline), None);
+                Box::new(layer.with_filter(*filter))
+            }
         };
         Ok((layer, Guard::new(pipeline)))
+    }
+
+    /// What is wanted, by the environment or by this builder.
+    fn filter_of_environment(&self) -> Result<Filter, Error> {
+        Filter::from_environment(self.directives.as_deref(), self.request_detail.as_deref())
     }
 
     pub(crate) fn start(mut self, content: Content) -> Result<Arc<Pipeline>, Error> {

@@ -9,7 +9,7 @@ use super::merge::Source;
 use super::notice;
 use crate::capture::buffer::Buffer;
 use crate::capture::callsite::Callsites;
-use crate::capture::record::{Record, ThreadLabel};
+use crate::capture::record::{self, Record, ThreadLabel};
 use crate::channel::page::Frame;
 use crate::channel::ticks;
 use crate::filter::SinkFilter;
@@ -73,7 +73,10 @@ impl LineWriter {
             });
             return flow(batch);
         }
-        let time_ns = source.date(self.clock.wall_ns(frame.ticks));
+        let time_ns = match record::own_ticks(bytes) {
+            Some(ticks) => self.clock.wall_ns(ticks),
+            None => source.date(self.clock.wall_ns(frame.ticks)),
+        };
         let record = Record::decode(bytes, time_ns, &source.thread, &self.callsites);
         let Some(record) = record else {
             self.write_unreadable(frame, batch);
@@ -119,6 +122,10 @@ impl LineWriter {
         batch: &mut Batch,
         encode: impl FnOnce(&mut Buffer),
     ) {
+        if self.filter.wants_requests_alone() {
+            // A web server's access log has no place for it; it is reported elsewhere, too.
+            return;
+        }
         self.push_notice(None, ticks, batch, encode);
     }
 

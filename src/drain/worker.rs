@@ -186,7 +186,10 @@ impl Worker {
             let Some(replay) = &mut self.replay else {
                 return true;
             };
-            match replay.fill(&mut self.lines, &mut self.batch) {
+            let next = replay.fill(&mut self.lines, &mut self.batch);
+            let counters = &self.sinks[self.place].counters;
+            counters.note_recovered(replay.recovered());
+            match next {
                 Next::Batch => {}
                 Next::Later => {
                     self.leave_alone(REPLAY_PAUSE);

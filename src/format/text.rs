@@ -19,6 +19,9 @@ use super::line::Line;
 use super::timestamp::Timestamps;
 use super::{Details, Format, colour, escape};
 
+/// What marks a record that was left behind by a process that died. It ends the line.
+pub(super) const RECOVERED: &[u8; 12] = b" [recovered]";
+
 /// Writes each record as a line for people.
 #[derive(Debug)]
 pub(crate) struct TextFormat {
@@ -108,7 +111,7 @@ impl TextFormat {
             line.push_array(b" [cut]");
         }
         if record.is_recovered {
-            line.push_array(b" [recovered]");
+            line.push_array(RECOVERED);
         }
     }
 

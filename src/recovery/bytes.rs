@@ -4,7 +4,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 
 /// `None` once it is closed.
 #[derive(Debug)]
@@ -49,6 +49,12 @@ impl Bytes {
 
     pub(super) fn write_u64(&self, offset: u64, number: u64) -> io::Result<()> {
         self.write(offset, &number.to_ne_bytes())
+    }
+
+    /// How much memory the file takes: less than it is long.
+    pub(super) fn used_bytes(&self) -> io::Result<u64> {
+        const BLOCK_BYTES: u64 = 512;
+        Ok(self.file()?.metadata()?.blocks() * BLOCK_BYTES)
     }
 
     fn file(&self) -> io::Result<&File> {

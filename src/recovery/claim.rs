@@ -20,7 +20,8 @@ use rustix::io::Errno;
 use rustix::process::{Flock, FlockType, fcntl_getlk};
 
 use super::directory::{self, Identity};
-use super::leftover::{Foreign, LeftoverFile};
+use super::ending::Foreign;
+use super::leftover::LeftoverFile;
 use crate::channel::arena::is_own;
 use crate::fork;
 
@@ -136,6 +137,9 @@ fn try_claim(path: &Path) -> io::Result<Option<Claim>> {
         Ok(leftover) => leftover,
         Err(foreign) => return Ok(Some(Claim::Foreign(foreign))),
     };
+    if leftover.lacks_files()? {
+        return Ok(Some(Claim::Foreign(Foreign::WithoutFiles)));
+    }
     leftover.claimed = Some(identity);
     let leftover = Arc::new(leftover);
     open.insert(identity, Arc::downgrade(&leftover));

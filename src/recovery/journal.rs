@@ -7,6 +7,7 @@
 use std::io;
 
 use super::leftover::LeftoverFile;
+use super::marked::MarkedLines;
 use crate::channel::arena::layout::{
     BATCH_BYTES_MAX, PlaceCopy, Position,
     journal::{
@@ -31,6 +32,46 @@ pub(super) struct Pending {
     pub(super) positions: Vec<Position>,
     /// `None` if nothing of it was offered to a file.
     pub(super) place: Option<PlaceCopy>,
+}
+
+/// Where what follows the `accepted` bytes of a batch is about to be written.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Note {
+    pub(super) place: Place,
+    pub(super) accepted: usize,
+    /// Whether its lines are marked there, which they are not in the journal.
+    pub(super) is_marked: bool,
+}
+
+impl Pending {
+    /// How many bytes of the lines are in a file, as far as `find` finds those that were to be
+    /// written at a place.
+    pub(super) fn there_already(
+        &self,
+        format: &str,
+        find: impl FnOnce(Place, &[u8]) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        let Some(copy) = self.place else {
+            return Ok(0);
+        };
+        let accepted = usize::try_from(copy.accepted).unwrap_or(usize::MAX);
+        let (accepted, rest) = self
+            .lines
+            .split_at_checked(accepted)
+            .map_or((self.lines.len(), &[][..]), |(_, rest)| (accepted, rest));
+        let place = Place {
+            device: copy.device,
+            inode: copy.inode,
+            offset: copy.offset,
+        };
+        let found = if copy.is_marked {
+            let marked = MarkedLines::new(format, rest);
+            marked.unmarked_len(find(place, marked.as_bytes())?)
+        } else {
+            find(place, rest)?
+        };
+        Ok(accepted + found)
+    }
 }
 
 impl<'l> Journal<'l> {
@@ -81,8 +122,8 @@ impl<'l> Journal<'l> {
         bytes.write_u64(self.offset + STATE as u64, EMPTY + 1)
     }
 
-    /// Notes where the batch, from `accepted` on, is about to be written.
-    pub(super) fn note(&self, place: Place, accepted: u64) -> io::Result<()> {
+    /// Notes where the rest of the batch is about to be written.
+    pub(super) fn note(&self, note: &Note) -> io::Result<()> {
         let bytes = &self.leftover.bytes;
         let head = bytes.read(self.offset, HEAD_BYTES)?;
         let stamp =
@@ -93,10 +134,11 @@ impl<'l> Journal<'l> {
             (1, stamp(0))
         };
         let words = PlaceCopy {
-            device: place.device,
-            inode: place.inode,
-            offset: place.offset,
-            accepted,
+            device: note.place.device,
+            inode: note.place.inode,
+            offset: note.place.offset,
+            accepted: note.accepted as u64,
+            is_marked: note.is_marked,
         };
         let words: Vec<u8> = words
             .words()

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -15,16 +15,16 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use super::bytes::Bytes;
 use super::clock::DeadClock;
 use super::directory::Identity;
+use super::ending::Foreign;
 use super::journal::Journal;
 use super::lanes::{Lanes, LeftPage};
 use crate::capture::callsite::{Callsite, Facts as CallsiteFacts};
 use crate::capture::record::ThreadLabel;
 use crate::channel::arena::facts::{CallsiteFact, Fact, Facts, SinkFact};
 use crate::channel::arena::layout::{
-    ClockCopy, FACTS_BYTES_MAX, HEADER_BYTES, JOURNALS_MAX, Layout, MAGIC, Owner, Position, Slot,
-    VERSION, header, read_u32, read_u64, slot,
+    ClockCopy, FACTS_BYTES_MAX, HEADER_BYTES, JOURNALS_MAX, Layout, Owner, Position, Slot, header,
+    read_u64, slot,
 };
-use crate::channel::arena::name;
 use crate::channel::overflow::level_at;
 
 /// How many slots are read at once.
@@ -38,6 +38,8 @@ pub(crate) struct LeftoverFile {
     pub(super) layout: Layout,
     pub(super) owner: Owner,
     pub(super) clock: DeadClock,
+    /// When the owner was seen alive last, by its own clock: in nanoseconds since the Unix epoch.
+    pub(super) last_alive_ns: i64,
     pub(super) callsites: Arc<HashMap<u64, Callsite>>,
     pub(super) sinks: Vec<ToldSink>,
     pub(super) program: Option<String>,
@@ -55,25 +57,6 @@ pub(crate) struct LeftoverFile {
 
 /// There is a bit for each of them.
 const _: () = assert!(JOURNALS_MAX <= 32);
-
-/// What cannot be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Foreign {
-    /// Another version of offloop can read it.
-    OtherVersion,
-    Damaged,
-}
-
-impl Foreign {
-    fn new(header: &[u8]) -> Self {
-        let version = read_u32(header, header::VERSION);
-        if header.starts_with(&MAGIC) && version.is_some_and(|version| version != VERSION) {
-            Foreign::OtherVersion
-        } else {
-            Foreign::Damaged
-        }
-    }
-}
 
 /// A sink of the dead process.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,9 +79,11 @@ impl LeftoverFile {
             let made = read_u64(&header, header::MADE + 8 * class as usize);
             made.unwrap_or_default().min(layout.slots_of(class))
         });
+        let clock = ClockCopy::parse(&header);
         let mut leftover = LeftoverFile {
             made: made.collect(),
-            clock: DeadClock::new(ClockCopy::parse(&header), &owner),
+            clock: DeadClock::new(clock, &owner),
+            last_alive_ns: clock.map_or(owner.started_ns, |clock| clock.wall_ns),
             callsites: Arc::default(),
             sinks: Vec::new(),
             program: None,
@@ -119,7 +104,8 @@ impl LeftoverFile {
     fn read_facts(&mut self, used: u64) -> io::Result<()> {
         let facts = self.bytes.read(self.layout.facts(), used)?;
         let mut callsites = HashMap::new();
-        for fact in Facts::in_bytes(&facts) {
+        let mut told = Facts::in_bytes(&facts);
+        for fact in &mut told {
             match fact {
                 Fact::Callsite(fact) => {
                     callsites
@@ -136,6 +122,9 @@ impl LeftoverFile {
                     self.panic = Some(format!("{message}{}", location.unwrap_or_default()));
                 }
             }
+        }
+        if (facts.len() as u64) < used || !told.were_sound() {
+            self.note_damage();
         }
         self.sinks
             .retain(|sink| sink.place < self.layout.journals());
@@ -239,68 +228,34 @@ impl LeftoverFile {
         Ok(())
     }
 
-    /// Whether no sink has anything left to write.
-    pub(super) fn is_done(&self) -> io::Result<bool> {
-        for sink in &self.sinks {
-            if Journal::new(self, sink.place).pending()?.is_some() {
-                return Ok(false);
-            }
-        }
-        let mut is_done = true;
-        self.for_each_slot(|number, slot| {
-            let is_left = |sink: &ToldSink| self.left_in(number, slot, sink.place).is_some();
-            is_done &= !self.sinks.iter().any(is_left);
-        })?;
-        Ok(is_done)
-    }
-
     /// Notes that something in it could not be read.
     pub(super) fn note_damage(&self) {
         // Relaxed: read under no other condition than that all is done, which the file tells.
         self.is_damaged.store(true, Ordering::Relaxed);
     }
 
-    /// Removes the file if no sink has anything left to write, or sets it aside for somebody to look
-    /// at if something in it could not be read.
-    pub(super) fn end_if_done(&self) -> io::Result<()> {
-        if !self.is_done()? {
-            return Ok(());
-        }
-        let ended = if self.is_damaged.load(Ordering::Relaxed) {
-            set_aside(&self.path)
-        } else {
-            fs::remove_file(&self.path)
-        };
-        match ended {
-            // Another sink of this process was done at the same moment.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            ended => ended,
-        }
+    pub(super) fn is_damaged(&self) -> bool {
+        self.is_damaged.load(Ordering::Relaxed)
     }
-}
 
-/// Deals with a leftover that cannot be read, and says how.
-pub(super) fn refuse(path: &Path, foreign: Foreign) -> String {
-    let display = path.display();
-    if foreign == Foreign::OtherVersion {
-        return format!(
-            "leftover {display} was written by another version of offloop, which can recover it"
-        );
+    /// Whether one of these sinks has something left to write.
+    pub(super) fn is_left_for(
+        &self,
+        places: impl Iterator<Item = u32> + Clone,
+    ) -> io::Result<bool> {
+        for place in places.clone() {
+            if Journal::new(self, place).pending()?.is_some() {
+                return Ok(true);
+            }
+        }
+        let mut is_left = false;
+        self.for_each_slot(|number, slot| {
+            is_left |= places
+                .clone()
+                .any(|place| self.left_in(number, slot, place).is_some());
+        })?;
+        Ok(is_left)
     }
-    if name::kind(path).is_none() {
-        return format!("{display} is no leftover");
-    }
-    match set_aside(path) {
-        Ok(()) => format!("leftover {display} is damaged; renamed to {display}.damaged"),
-        Err(error) => format!("leftover {display} is damaged; rename: {error}"),
-    }
-}
-
-/// Renames a file of which nothing more can be got, so that nobody tries again.
-fn set_aside(path: &Path) -> io::Result<()> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".damaged");
-    fs::rename(path, name)
 }
 
 /// `None` if no pipeline has written that: the paths of its sinks are absolute.

@@ -13,20 +13,25 @@
 //! are kept for each. Who takes the last share removes the file.
 //!
 //! `directory` lists what there is, `claim` sees to it that one process has it, `leftover` reads
-//! it, `lanes` brings its records into order, `journal` and `share` write them exactly once.
-//! `replay` does all that for a sink of a pipeline, `recover` for everybody else; `torn` mends a
+//! it, `ending` removes it, `lanes` brings its records into order, `journal`, `marked` and `share` write them exactly
+//! once.
+//! `replay` does all that for a sink of a pipeline, after `scan` has looked for all of them;
+//! `recover` does it for everybody else; `torn` mends a
 //! file before that.
 
 mod bytes;
 mod claim;
 mod clock;
 mod directory;
+mod ending;
 mod journal;
 mod lanes;
 mod leftover;
+mod marked;
 mod recover;
 pub(crate) mod replay;
 mod report;
+pub(crate) mod scan;
 mod share;
 #[cfg(test)]
 mod tests;

@@ -4,10 +4,10 @@
 use std::collections::VecDeque;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::claim::{self, Claim};
-use super::directory;
-use super::leftover;
+use super::scan::{self, Scan};
 use super::share::Share;
 use crate::complaint::Complaints;
 use crate::drain::batch::Batch;
@@ -22,13 +22,17 @@ const ATTEMPTS_MAX: u32 = 20;
 pub(crate) struct Replay {
     /// The absolute path of the sink's file.
     path: PathBuf,
-    /// Where leftovers are looked for.
-    directories: Vec<PathBuf>,
+    /// Where it learns what there is.
+    scan: Arc<Scan>,
     /// What was found, as far as it was not looked into yet. `None` before anybody looked.
     files: Option<VecDeque<PathBuf>>,
     /// What is to be written of the file at hand. One file at a time: each of them is open, and takes
     /// memory, as long as it is claimed.
     shares: VecDeque<Share>,
+    /// How many records were written of the shares that are done with.
+    of_ended: u64,
+    /// The same with those of the share at hand.
+    recovered: u64,
     attempts: u32,
     complaints: Complaints,
 }
@@ -44,12 +48,15 @@ pub(crate) enum Next {
 }
 
 impl Replay {
-    pub(crate) fn new(path: &Path, directories: Vec<PathBuf>, complaints: Complaints) -> Self {
+    /// What `scan` finds for the sink with this file.
+    pub(crate) fn new(path: &Path, scan: Arc<Scan>, complaints: Complaints) -> Self {
         Replay {
             path: path.to_owned(),
-            directories,
+            scan,
             files: None,
             shares: VecDeque::new(),
+            of_ended: 0,
+            recovered: 0,
             attempts: 0,
             complaints,
         }
@@ -58,6 +65,9 @@ impl Replay {
     /// The batch of before was accepted to its end: fills it, now that it is empty, with what comes
     /// next.
     pub(crate) fn fill(&mut self, lines: &mut LineWriter, batch: &mut Batch) -> Next {
+        // What was formatted is written, now that the batch is empty.
+        let of_share = self.shares.front().map(|share| share.counts().recovered);
+        self.recovered = self.of_ended + of_share.unwrap_or_default();
         loop {
             let Some(share) = self.shares.front_mut() else {
                 let Some(file) = self.next_file() else {
@@ -84,6 +94,11 @@ impl Replay {
         }
     }
 
+    /// How many records the sink has taken so far.
+    pub(crate) fn recovered(&self) -> u64 {
+        self.recovered
+    }
+
     /// Notes where the batch, of which `accepted` bytes were accepted, is about to be written.
     pub(crate) fn note(&self, place: Place, accepted: usize) {
         if let Some(share) = self.shares.front() {
@@ -92,29 +107,11 @@ impl Replay {
     }
 
     fn next_file(&mut self) -> Option<PathBuf> {
-        if self.files.is_none() {
-            self.files = Some(self.find());
-        }
-        self.files.as_mut()?.pop_front()
+        let find = || self.scan.files_for(&self.path).into();
+        self.files.get_or_insert_with(find).pop_front()
     }
 
-    /// Looks for files of pages, the oldest first.
-    fn find(&mut self) -> VecDeque<PathBuf> {
-        let mut files = Vec::new();
-        for directory in &self.directories.clone() {
-            match directory::files_in(directory) {
-                Ok(found) => files.extend(found),
-                Err(error) => self.say(&format!(
-                    "look for leftovers in {}: {error}",
-                    directory.display()
-                )),
-            }
-        }
-        directory::oldest_first(&mut files);
-        files.into()
-    }
-
-    /// Claims a file, if it is a leftover, and takes this sink's part of it.
+    /// Claims a leftover, and takes this sink's part of it.
     fn claim(&mut self, file: &Path) {
         match claim::claim(file) {
             Ok(Claim::Ours(leftover)) => {
@@ -122,51 +119,41 @@ impl Replay {
                 self.shares = sinks
                     .filter_map(|sink| Share::take(&leftover, sink))
                     .collect();
-                if self.shares.is_empty() {
-                    // Nobody needs to keep one of which nothing is left.
-                    let _ = leftover.end_if_done();
-                }
             }
-            Ok(Claim::Foreign(foreign)) => self.say(&leftover::refuse(file, foreign)),
-            Ok(Claim::Others | Claim::Gone) => {}
+            // As it was when all sinks looked, or somebody else has seen to it by now.
+            Ok(Claim::Foreign(_) | Claim::Others | Claim::Gone) => {}
             Err(error) => self.say(&format!("open leftover {}: {error}", file.display())),
         }
     }
 
     /// All of a share is written.
     fn end_share(&mut self) {
-        let Some(share) = self.shares.pop_front() else {
+        let Some(share) = self.next_share() else {
             return;
         };
-        self.attempts = 0;
         let counts = share.counts();
-        let leftover = share.leftover();
+        let leftover = Arc::clone(share.leftover());
         let process = leftover.owner.pid;
         let (recovered, path) = (counts.recovered, self.path.display());
         if counts.unreadable != 0 {
             let complaint = format!(
-                "{} records of process {process} could not be recovered to {path}: damaged; \
-                 see {}.damaged",
+                "{} records of process {process} could not be recovered to {path}: damaged",
                 counts.unreadable,
-                leftover.path.display()
             );
             self.say(&complaint);
         } else if recovered != 0 {
             let complaint = format!("{recovered} records of process {process} recovered to {path}");
             self.say(&complaint);
         }
-        if let Err(error) = leftover.end_if_done() {
-            self.say(&format!(
-                "remove leftover {}: {error}",
-                leftover.path.display()
-            ));
-        }
+        scan::end(&leftover, &mut self.complaints);
     }
 
-    /// Leaves a share to a later recovery.
-    fn next_share(&mut self) {
+    /// Is done with a share, or leaves it to a later recovery.
+    fn next_share(&mut self) -> Option<Share> {
         self.attempts = 0;
-        self.shares.pop_front();
+        let share = self.shares.pop_front()?;
+        self.of_ended += share.counts().recovered;
+        Some(share)
     }
 
     fn complain(&mut self, what: &str, error: &io::Error) {

@@ -4,18 +4,24 @@
 //! never formatted, batch by batch. Each batch is put into the leftover's journal before it is
 //! written, and the positions into the slots after it: who is killed meanwhile leaves the next
 //! reader where the dead process had left this one.
+//!
+//! The lines of the batch under way are marked as they are written. In the journal they stay as they
+//! are, which says of each place whether the lines are marked there: it cannot be changed and hold
+//! at the same time.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::mem;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::journal::Journal;
+use super::journal::{Journal, Note};
 use super::lanes::Lanes;
 use super::leftover::{LeftoverFile, ToldSink};
+use super::marked::MarkedLines;
 use crate::capture::callsite::Callsites;
-use crate::channel::arena::layout::{PlaceCopy, Position};
+use crate::capture::record;
+use crate::channel::arena::layout::Position;
 use crate::channel::ticks;
 use crate::drain::batch::Batch;
 use crate::drain::line::{self, LineWriter, Written};
@@ -30,12 +36,12 @@ pub(crate) struct Share {
     callsites: Callsites,
     place: u32,
     path: PathBuf,
+    /// How the dead process wrote, in words.
+    format: String,
     stage: Stage,
     /// How far the batch at hand brings the sink in each slot.
     moved: BTreeMap<u32, Position>,
-    /// How many bytes of the journal's batch were in the file before the batch at hand.
-    settled: u64,
-    is_in_journal: bool,
+    journaled: Journaled,
     counts: ShareCounts,
 }
 
@@ -47,6 +53,18 @@ enum Stage {
     Settled,
     Records(Lanes),
     Done,
+}
+
+/// What the journal holds of the batch at hand.
+#[derive(Debug)]
+enum Journaled {
+    Nothing,
+    All,
+    /// The lines without their marks, behind `there` bytes that the file has already.
+    Unmarked {
+        there: usize,
+        rest: MarkedLines,
+    },
 }
 
 /// What became of the records.
@@ -67,10 +85,10 @@ impl Share {
             leftover: Arc::clone(leftover),
             place: sink.place,
             path: sink.path.clone(),
+            format: sink.format.clone(),
             stage: Stage::Unsettled,
             moved: BTreeMap::new(),
-            settled: 0,
-            is_in_journal: false,
+            journaled: Journaled::Nothing,
             counts: ShareCounts::default(),
         })
     }
@@ -121,12 +139,19 @@ impl Share {
 
     /// Notes where the batch, of which `accepted` bytes were accepted, is about to be written.
     pub(crate) fn note(&self, place: Place, accepted: usize) {
-        if self.is_in_journal {
-            let accepted = self.settled + accepted as u64;
-            // The journal lies in memory that it has already. Should it fail all the same, a kill
-            // at this very moment would double lines, or tear one.
-            let _ = self.journal().note(place, accepted);
-        }
+        let (accepted, is_marked) = match &self.journaled {
+            Journaled::Nothing => return,
+            Journaled::All => (accepted, false),
+            Journaled::Unmarked { there, rest } => (there + rest.unmarked_len(accepted), true),
+        };
+        let note = Note {
+            place,
+            accepted,
+            is_marked,
+        };
+        // The journal lies in memory that it has already. Should it fail all the same, a kill
+        // at this very moment would double lines, or tear one.
+        let _ = self.journal().note(&note);
     }
 
     /// Notes that the batch was accepted to its end.
@@ -135,11 +160,10 @@ impl Share {
         let moved: Vec<Position> = self.moved.values().copied().collect();
         self.leftover.apply(self.place, &moved)?;
         self.moved.clear();
-        if self.is_in_journal {
+        if !matches!(self.journaled, Journaled::Nothing) {
             self.journal().clear()?;
-            self.is_in_journal = false;
+            self.journaled = Journaled::Nothing;
         }
-        self.settled = 0;
         Ok(())
     }
 
@@ -148,16 +172,18 @@ impl Share {
         let Some(pending) = self.journal().pending()? else {
             return Ok(());
         };
-        let there = there_already(&self.path, pending.place, &pending.lines)?;
-        self.settled = there as u64;
-        self.is_in_journal = true;
+        let there = pending.there_already(&self.format, |place, lines| {
+            settle(&self.path, place, lines)
+        })?;
+        let rest = MarkedLines::new(&self.format, &pending.lines[there..]);
         let positions = pending.positions.into_iter();
         self.moved
             .extend(positions.map(|position| (position.slot, position)));
-        for line in pending.lines[there..].split_inclusive(|byte| *byte == b'\n') {
+        for line in rest.lines() {
             batch.push(None, ticks::now(), |lines| lines.extend_from_slice(line));
             self.counts.recovered += 1;
         }
+        self.journaled = Journaled::Unmarked { there, rest };
         Ok(())
     }
 
@@ -168,7 +194,10 @@ impl Share {
         let (leftover, callsites, counts) = (&self.leftover, &self.callsites, &mut self.counts);
         while !batch.is_full() {
             let reached = lanes.next(&leftover.bytes, |record, source| {
-                let time_ns = source.date(leftover.clock.wall_ns(record.ticks));
+                let time_ns = match record::own_ticks(record.bytes) {
+                    Some(ticks) => leftover.clock.wall_ns(ticks),
+                    None => source.date(leftover.clock.wall_ns(record.ticks)),
+                };
                 match lines.write_recovered(record.bytes, time_ns, &source.thread, callsites, batch)
                 {
                     Written::Line => counts.recovered += 1,
@@ -186,7 +215,8 @@ impl Share {
         if !batch.is_empty() {
             let moved: Vec<Position> = self.moved.values().copied().collect();
             // Where memory is short it goes without: see `note`.
-            self.is_in_journal = self.journal().prepare(batch.rest(), &moved).is_ok();
+            let prepared = self.journal().prepare(batch.rest(), &moved);
+            self.journaled = prepared.map_or(Journaled::Nothing, |()| Journaled::All);
         }
         Ok(())
     }
@@ -226,19 +256,4 @@ impl Drop for Share {
     fn drop(&mut self) {
         self.leftover.give_share_back(self.place);
     }
-}
-
-/// How many bytes of the journal's batch are in the file.
-fn there_already(path: &Path, place: Option<PlaceCopy>, lines: &[u8]) -> io::Result<usize> {
-    let Some(copy) = place else {
-        return Ok(0);
-    };
-    let accepted = usize::try_from(copy.accepted).unwrap_or(usize::MAX);
-    let accepted = accepted.min(lines.len());
-    let place = Place {
-        device: copy.device,
-        inode: copy.inode,
-        offset: copy.offset,
-    };
-    Ok(accepted + settle(path, place, &lines[accepted..])?)
 }

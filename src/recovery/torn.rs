@@ -6,25 +6,39 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use arc_swap::ArcSwap;
 
 use super::claim::{self, Sight};
 use super::directory;
-use super::journal::{Journal, Pending};
-use crate::channel::arena;
+use super::journal::Journal;
+use crate::sink::Place;
 use crate::sink::file::{TORN_TAIL, settle_locked};
 
-/// From now on sinks ask here whose a torn line is.
-pub(crate) fn watch_torn_tails() {
+/// Where dead processes may have left something. Known before anybody asks: a forked child, which
+/// may be the one that finds a torn line, must not look into the environment, whose lock may be held
+/// there for ever.
+static DIRECTORIES: LazyLock<ArcSwap<Vec<PathBuf>>> = LazyLock::new(ArcSwap::default);
+
+/// From now on sinks ask here whose a torn line is: that of a process that left something in one of
+/// these directories, or in one of those that were named before.
+pub(crate) fn watch_torn_tails(directories: &[PathBuf]) {
     claim::prepare();
+    DIRECTORIES.rcu(|known| {
+        let is_new = |directory: &&PathBuf| !known.contains(directory);
+        let new = directories.iter().filter(is_new);
+        known.iter().chain(new).cloned().collect::<Vec<_>>()
+    });
     let _ = TORN_TAIL.set(cut_torn_tail);
 }
 
 /// Cuts off the line with which the file ends, if a dead process left the whole of it. The file's
 /// lock is held.
 fn cut_torn_tail(path: &Path, file: &File) {
-    for directory in arena::candidates() {
-        for leftover in directory::files_in(&directory).unwrap_or_default() {
+    for directory in DIRECTORIES.load().iter() {
+        for leftover in directory::files_in(directory).unwrap_or_default() {
             // What cannot be read accounts for nothing.
             let _ = claim::look(&leftover, |sight| settle_sinks(sight, path, file));
         }
@@ -39,20 +53,18 @@ fn settle_sinks(sight: &Sight<'_>, path: &Path, file: &File) {
         let pending = Journal::new(sight.leftover, sink.place).pending();
         if let Ok(Some(pending)) = pending {
             // The line then gets its end from the finder.
-            let _ = settle_batch(&pending, file);
+            let _ = pending.there_already(&sink.format, |place, lines| {
+                settle_if_there(file, place, lines)
+            });
         }
     }
 }
 
-fn settle_batch(pending: &Pending, file: &File) -> io::Result<()> {
-    let Some(place) = pending.place else {
-        return Ok(());
-    };
+/// Settles the lines if it is this file that they were to be written to.
+fn settle_if_there(file: &File, place: Place, lines: &[u8]) -> io::Result<usize> {
     let found = file.metadata()?;
-    let accepted = usize::try_from(place.accepted).unwrap_or(usize::MAX);
-    let rest = pending.lines.get(accepted..).unwrap_or_default();
-    if (found.dev(), found.ino()) == (place.device, place.inode) {
-        settle_locked(file, place.offset, rest)?;
+    if (found.dev(), found.ino()) != (place.device, place.inode) {
+        return Ok(0);
     }
-    Ok(())
+    settle_locked(file, place.offset, lines)
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier};
 use std::thread;
 
+use offloop::request::{RequestId, TraceContext};
 use offloop::{Guard, LossReason, Memory, Sink};
 use serde_json::json;
 use tracing_subscriber::layer::SubscriberExt;
@@ -88,6 +89,31 @@ pub(crate) fn audits(directory: &Path, rounds: u64) {
     for thread in threads.drain(..) {
         thread.join().unwrap();
     }
+}
+
+/// Makes identifiers before each fork, and on both sides of it.
+pub(crate) fn identifiers(rounds: u64) {
+    tell_identifiers();
+    for _ in 0..rounds {
+        match system::fork() {
+            Side::Child => return tell_identifiers(),
+            Side::Parent(child) => {
+                system::wait_for(child);
+                tell_identifiers();
+            }
+        }
+    }
+}
+
+/// The random part of a request's id, and all of a trace's.
+fn tell_identifiers() {
+    let id = RequestId::make();
+    let (_, random) = id.as_str().split_at(19);
+    let trace_id = *TraceContext::start().trace_id();
+    println!(
+        "{}",
+        json!({ "random": random, "trace": trace_id.as_str() })
+    );
 }
 
 fn end_child(ending: &str, guard: &Guard) {

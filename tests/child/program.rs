@@ -74,6 +74,7 @@ fn main() {
             forks::while_threads_start(directory, rounds.parse().unwrap())
         }
         ("fork-learning", [rounds]) => forks::while_learning(directory, rounds.parse().unwrap()),
+        ("fork-identifiers", [rounds]) => forks::identifiers(rounds.parse().unwrap()),
         ("fork-audits", [rounds]) => forks::audits(directory, rounds.parse().unwrap()),
         ("grandchild", []) => forks::grandchild(directory),
         _ => panic!("no such scenario: {arguments:?}"),

@@ -123,6 +123,36 @@ fn a_process_that_is_killed_leaves_what_waits_in_a_file() {
 }
 
 #[test]
+fn a_start_counts_what_it_recovers_beside_what_it_writes_itself() {
+    let Some((log_directory, pages)) = directories() else {
+        return;
+    };
+    let prepare = |command: &mut Command| {
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        tell(command, log_directory.path(), pages.path());
+    };
+    let child = spawn_child(prepare, || {
+        let _guard = builder().init().unwrap();
+        let _stalled = stall();
+        log(RECORDS);
+        kill_process(getpid(), Signal::KILL).unwrap();
+    });
+    child.wait_with_output().unwrap();
+    let memory = offloop::Memory::new();
+    let builder = offloop::builder().file(log_directory.path().join("app.jsonl"));
+    let builder = builder.memory(&memory).crash_directory(pages.path());
+    let (_layer, guard) = builder
+        .on_error(|_| {})
+        .build::<tracing_subscriber::Registry>()
+        .unwrap();
+    guard.flush(PATIENCE).unwrap();
+    let stats = guard.stats();
+    let recovered: Vec<_> = stats.sinks.iter().map(|sink| sink.recovered).collect();
+    assert_eq!((recovered, stats.recovered()), (vec![RECORDS, 0], RECORDS));
+    assert_eq!((stats.accepted.total(), stats.written()), (0, 0));
+}
+
+#[test]
 fn nothing_is_left_of_a_process_that_ends_in_order() {
     let Some((log_directory, pages)) = directories() else {
         return;

@@ -77,6 +77,19 @@ fn children_forked_while_threads_log_write_their_own_records_once() {
 }
 
 #[test]
+fn a_forked_child_does_not_repeat_its_parents_identifiers() {
+    let ended = child::run(&["fork-identifiers", "20"]);
+    ended.assert_success();
+    for kind in ["random", "trace"] {
+        let mut told = ended.answers(kind);
+        assert_eq!(told.len(), 41);
+        told.sort_by_key(|identifier| identifier.to_string());
+        told.dedup();
+        assert_eq!(told.len(), 41, "{kind}");
+    }
+}
+
+#[test]
 fn workers_forked_ahead_write_side_by_side_into_one_file() {
     let ended = child::run(&["prefork"]);
     ended.assert_success();

@@ -1,6 +1,7 @@
 //! The k-th call is the last one, whichever it is: after the next start every record that was
 //! accepted is in the log, once and whole.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -70,6 +71,16 @@ fn assert_recovered(site: &Site, acknowledged: u64) {
     assert_eq!(site.leftovers(), [] as [PathBuf; 0]);
 }
 
+/// Records that came into the log after those are marked as recovered, and those are as they were.
+fn assert_marked(site: &Site, written: &BTreeMap<u64, usize>) {
+    for line in site.lines() {
+        if let Some(number) = line["number"].as_u64() {
+            let is_marked = line["recovered"] == true;
+            assert_ne!(is_marked, written.contains_key(&number), "{line}");
+        }
+    }
+}
+
 fn start_again(site: &Site, kind: &str) {
     let recovery = site.run(["anomaly-recover", kind]);
     assert!(recovery.status.success(), "{recovery:?}");
@@ -112,8 +123,10 @@ fn check_kills(calls: Calls, most: usize) {
         let site = Site::new();
         let was_killed = calls.kill_at(call, &site, "anomaly");
         let of_this = site.acknowledged();
+        let written = counts(&site.lines());
         start_again(&site, calls.kind);
         assert_recovered(&site, of_this);
+        assert_marked(&site, &written);
         if was_killed && of_this != 0 {
             killed.fetch_add(1, Ordering::Relaxed);
             acknowledged.fetch_add(of_this, Ordering::Relaxed);

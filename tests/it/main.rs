@@ -48,3 +48,4 @@ mod stall;
 mod support;
 mod survive;
 mod trace;
+mod trace_context;

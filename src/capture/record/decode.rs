@@ -1,8 +1,8 @@
 //! Record bytes become values again.
 
 use super::{
-    FLAG_CUT, NAME_INLINE, RawText, TAG_BYTES, TAG_ERROR, TAG_F64, TAG_FALSE, TAG_I64, TAG_I128,
-    TAG_STR, TAG_TEXT, TAG_TRUE, TAG_U64, TAG_U128, ThreadLabel, Value,
+    FLAG_CUT, FLAG_DATED, NAME_INLINE, RawText, TAG_BYTES, TAG_ERROR, TAG_F64, TAG_FALSE, TAG_I64,
+    TAG_I128, TAG_STR, TAG_TEXT, TAG_TRUE, TAG_U64, TAG_U128, ThreadLabel, Value,
 };
 use crate::capture::callsite::{Callsite, Callsites};
 
@@ -21,6 +21,15 @@ pub(crate) struct Record<'a> {
     pub(crate) origin: Origin<'a>,
     spans: &'a [u8],
     fields: &'a [u8],
+}
+
+/// When a record was logged, if that was earlier than it was handed over.
+#[inline]
+pub(crate) fn own_ticks(bytes: &[u8]) -> Option<u64> {
+    let flags = u32::from_le_bytes(*bytes.get(8..)?.first_chunk()?);
+    let is_dated = flags & FLAG_DATED != 0;
+    let ticks = bytes.last_chunk().filter(|_| is_dated)?;
+    Some(u64::from_le_bytes(*ticks))
 }
 
 /// Target and place of a record.
@@ -44,6 +53,9 @@ impl<'a> Record<'a> {
         let flags = take_u32(&mut rest)?;
         let spans_len = take_u32(&mut rest)? as usize;
         let spans = take(&mut rest, spans_len)?;
+        if flags & FLAG_DATED != 0 {
+            rest = rest.split_last_chunk::<8>()?.0;
+        }
         let mut record = Record {
             time_ns,
             callsite,

@@ -7,8 +7,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use tracing::Metadata;
 
 use super::{
-    FLAG_CUT, NAME_INLINE, Name, RECORD_BYTES_MAX, TAG_BYTES, TAG_ERROR, TAG_F64, TAG_FALSE,
-    TAG_I64, TAG_I128, TAG_STR, TAG_TEXT, TAG_TRUE, TAG_U64, TAG_U128,
+    FLAG_CUT, FLAG_DATED, NAME_INLINE, Name, RECORD_BYTES_MAX, TAG_BYTES, TAG_ERROR, TAG_F64,
+    TAG_FALSE, TAG_I64, TAG_I128, TAG_STR, TAG_TEXT, TAG_TRUE, TAG_U64, TAG_U128,
 };
 use crate::capture::buffer::Buffer;
 
@@ -70,6 +70,15 @@ impl<'b> Encoder<'b> {
     pub(crate) fn finish(self) {
         if self.cut {
             self.bytes.set_u32(8, FLAG_CUT);
+        }
+    }
+
+    /// Appends fields that are encoded already, with names that no callsite needs to declare.
+    pub(crate) fn append(&mut self, fields: &[u8]) {
+        if self.bytes.reserve(fields.len()) {
+            self.bytes.put(fields);
+        } else {
+            self.cut = true;
         }
     }
 
@@ -356,4 +365,14 @@ pub(crate) fn write_span(
 
 fn address_of(metadata: &'static Metadata<'static>) -> u64 {
     std::ptr::from_ref(metadata).expose_provenance() as u64
+}
+
+/// Copies a record to `dated`, with the time at which it was logged.
+pub(crate) fn date(record: &[u8], ticks: u64, dated: &mut Vec<u8>) {
+    dated.clear();
+    dated.extend_from_slice(record);
+    if let Some(flags) = dated.get_mut(8..12) {
+        flags[0] |= FLAG_DATED as u8;
+        dated.extend_from_slice(&ticks.to_le_bytes());
+    }
 }

@@ -1,7 +1,7 @@
 //! A record: the bytes of one event, as they travel from the thread that logs to the writer.
 //!
 //! ```text
-//! record  := callsite:u64 flags:u32 spans_len:u32 span* field*
+//! record  := callsite:u64 flags:u32 spans_len:u32 span* field* [ticks:u64]    (where FLAG_DATED is set)
 //! span    := callsite:u64 fields_len:u32 field*            (the innermost span comes first)
 //! field   := tag:u8 name value
 //! name    := index:u16                                     (a place in the callsite's field list)
@@ -20,15 +20,17 @@ mod tests;
 mod text;
 
 pub(crate) use self::decode::{
-    Fields, Messages, Origin, Record, SpanView, is_log_origin, merge_fields,
+    Fields, Messages, Origin, Record, SpanView, is_log_origin, merge_fields, own_ticks,
 };
-pub(crate) use self::encode::{Encoder, write_span};
+pub(crate) use self::encode::{Encoder, date, write_span};
 pub(crate) use self::text::RawText;
 
 /// How many bytes of one record pass uncut.
 pub(crate) const RECORD_BYTES_MAX: usize = 1 << 20;
 
 const FLAG_CUT: u32 = 1;
+/// The record was logged earlier than it was handed over: behind its fields stands when.
+const FLAG_DATED: u32 = 2;
 const NAME_INLINE: u16 = u16::MAX;
 
 const TAG_I64: u8 = 1;

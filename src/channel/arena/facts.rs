@@ -26,6 +26,9 @@ const SINK: u8 = 2;
 const PROCESS: u8 = 3;
 const PANIC: u8 = 4;
 
+/// Those that are known here.
+const KINDS: std::ops::RangeInclusive<u8> = CALLSITE..=PANIC;
+
 /// The length of a text that is not there.
 const NONE: u32 = u32::MAX;
 
@@ -92,21 +95,32 @@ impl<'a> Iterator for Texts<'a> {
 
 /// Reads facts off the region that holds them, as far as they are whole and sound.
 #[derive(Clone, Debug)]
-pub(crate) struct Facts<'a>(&'a [u8]);
+pub(crate) struct Facts<'a> {
+    rest: &'a [u8],
+    was_sound: bool,
+}
 
 impl<'a> Facts<'a> {
     /// The facts in `bytes`, which is as much of the region as the header calls used.
     pub(crate) fn in_bytes(bytes: &'a [u8]) -> Self {
-        Facts(bytes)
+        Facts {
+            rest: bytes,
+            was_sound: true,
+        }
+    }
+
+    /// Whether all of them could be read, now that there are no more.
+    pub(crate) fn were_sound(&self) -> bool {
+        self.was_sound && self.rest.is_empty()
     }
 
     fn next_of_any_kind(&mut self) -> Option<(u8, &'a [u8])> {
-        let len = read_u32(self.0, 0)? as usize;
-        let kind = *self.0.get(4)?;
+        let len = read_u32(self.rest, 0)? as usize;
+        let kind = *self.rest.get(4)?;
         let end = FACT_HEADER_BYTES.checked_add(len)?;
-        let body = self.0.get(FACT_HEADER_BYTES..end)?;
-        self.0 = self
-            .0
+        let body = self.rest.get(FACT_HEADER_BYTES..end)?;
+        self.rest = self
+            .rest
             .get(end.next_multiple_of(ALIGN)..)
             .unwrap_or_default();
         Some((kind, body))
@@ -122,6 +136,7 @@ impl<'a> Iterator for Facts<'a> {
             if let Some(fact) = parse(kind, body) {
                 return Some(fact);
             }
+            self.was_sound &= !KINDS.contains(&kind);
         }
     }
 }

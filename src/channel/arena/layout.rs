@@ -126,8 +126,9 @@ pub(crate) mod journal {
     /// How long the batch is, and how many positions it has. 64 bits each.
     pub(crate) const BATCH_BYTES: usize = 8;
     pub(crate) const POSITIONS: usize = 16;
-    /// Two copies, each [`PLACE_COPY_BYTES`] long: stamp, device, inode, offset in that file, and
-    /// how many bytes of the batch had been accepted before. The bytes from there on
+    /// Two copies, each [`PLACE_COPY_BYTES`] long: stamp, device, inode, offset in that file, how
+    /// many bytes of the batch had been accepted before, and 1 if what follows is written as lines
+    /// that are marked as recovered, else 0. The bytes from there on
     /// were, or are, or will be written at the offset, in this order, and maybe not all of them.
     /// Both stamps are 0 while nothing of the batch was offered to a file.
     pub(crate) const PLACE: usize = 64;

@@ -80,6 +80,12 @@ impl ArenaPlan {
             boot_id: mapped::boot_id(),
         }
     }
+
+    /// Where files may lie of processes that had the same plan.
+    pub(crate) fn directories(&self) -> Vec<PathBuf> {
+        let chosen = self.directory.iter();
+        chosen.chain(&self.candidates).cloned().collect()
+    }
 }
 
 /// Why there is no file.

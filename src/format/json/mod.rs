@@ -59,6 +59,9 @@ pub(crate) struct JsonFormat {
 /// Says that keys may collide in a way that only [`JsonFormat::write_resolved`] gets right.
 struct Ambiguous;
 
+/// What marks a record that was left behind by a process that died. It ends the line.
+pub(super) const RECOVERED: &[u8; 17] = b",\"recovered\":true";
+
 const MESSAGE_KEY: &[u8; 12] = b",\"message\":\"";
 
 impl JsonFormat {
@@ -168,7 +171,7 @@ impl JsonFormat {
             line.push_array(b",\"cut\":true");
         }
         if record.is_recovered {
-            line.push_array(b",\"recovered\":true");
+            line.push_array(RECOVERED);
         }
         line.push_array(b"}\n");
     }

@@ -6,9 +6,9 @@ mod json;
 mod naughty;
 mod text;
 
-use crate::capture::sample::Sample;
+use crate::capture::sample::{Sample, message, str_field};
 
-use super::{Details, Format};
+use super::{Details, Format, in_words, push_marked};
 
 const ALL_DETAILS: Details = Details {
     thread: true,
@@ -32,6 +32,27 @@ fn line(format: &mut dyn Format, sample: &Sample) -> String {
     assert_eq!(line.pop(), Some('\n'));
     assert_harmless(&line);
     line
+}
+
+#[test]
+fn a_line_that_is_marked_later_looks_like_that_of_a_recovered_record() {
+    let mut sample = Sample::new(vec![message("x"), str_field("end", "{}")]);
+    for words in [
+        "json",
+        "json thread location process sequence",
+        "text",
+        "text process",
+    ] {
+        sample.is_recovered = false;
+        let plain = lines(&mut *in_words(words), std::slice::from_ref(&sample));
+        sample.is_recovered = true;
+        let recovered = lines(&mut *in_words(words), std::slice::from_ref(&sample));
+        for line in [&plain, &recovered] {
+            let mut marked = Vec::new();
+            push_marked(words, line.as_bytes(), &mut marked);
+            assert_eq!(String::from_utf8(marked).unwrap(), recovered);
+        }
+    }
 }
 
 /// Nothing in a line acts on the file or the terminal that shows it.

@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use tempfile::TempDir;
 
 use crate::capture::sample::{Sample, SampleValue, field, message, str_field};
 use crate::channel::arena::facts::{Fact, SinkFact, write_callsite, write_fact};
 use crate::channel::arena::layout::{
-    HEADER_BYTES, Layout, Owner, PlaceCopy, Position, TICKS_OF_PROCESS, header, journal, slot,
+    ClockCopy, HEADER_BYTES, Layout, Owner, PlaceCopy, Position, TICKS_OF_PROCESS, header, journal,
+    slot,
 };
 use crate::channel::page::{FRAME_HEADER_BYTES, frame_bytes};
 
@@ -24,7 +27,7 @@ pub(super) const OWNER: Owner = Owner {
 
 /// A leftover and the log file that it is meant for.
 pub(super) struct Made {
-    pub(super) directory: TempDir,
+    pub(super) directory: Arc<TempDir>,
     pub(super) path: PathBuf,
     pub(super) log: PathBuf,
     pub(super) file: File,
@@ -39,8 +42,19 @@ pub(super) type Ranges = Vec<std::ops::Range<u64>>;
 impl Made {
     /// An empty one, for the sink at place 0.
     pub(super) fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("1-000000000000000a.pages");
+        Made::named(
+            "1-000000000000000a.pages",
+            Arc::new(tempfile::tempdir().unwrap()),
+        )
+    }
+
+    /// Another one for the same log.
+    pub(super) fn beside(other: &Made) -> Self {
+        Made::named("2-000000000000000b.pages", Arc::clone(&other.directory))
+    }
+
+    fn named(name: &str, directory: Arc<TempDir>) -> Self {
+        let path = directory.path().join(name);
         let log = directory.path().join("app.jsonl");
         let layout = Layout::new(1 << 10, 1 << 20, 2).unwrap();
         let file = File::options()
@@ -124,6 +138,48 @@ impl Made {
         self.used.insert(slot, end);
     }
 
+    /// Notes that a sink has written all of a slot.
+    pub(super) fn write_all(&self, slot: u32, place: u64) {
+        let written = self.layout.slot(slot.into()) + slot::WRITTEN as u64 + 4 * place;
+        self.put(written, &self.end_of(slot).position.to_ne_bytes());
+    }
+
+    /// Notes when the owner was alive.
+    pub(super) fn was_alive_at(&self, time: SystemTime) {
+        let since_epoch = time.duration_since(UNIX_EPOCH).unwrap();
+        let copy = ClockCopy {
+            ticks: 1,
+            wall_ns: since_epoch.as_nanos() as i64,
+            ns_per_tick: 1.0,
+        };
+        for (word, value) in [1].into_iter().chain(copy.words()).enumerate() {
+            self.put_u64((header::CLOCK + 8 * word) as u64, value);
+        }
+    }
+
+    /// Makes the fact of the sink at place 0, which is the first one, something else.
+    pub(super) fn lose_sinks(&self) {
+        self.put(self.layout.facts() + 4, &[u8::MAX]);
+    }
+
+    /// Adds the fact of a sink whose format is no text.
+    pub(super) fn add_damaged_sink(&mut self) {
+        let start = self.layout.facts() + self.facts_used;
+        self.tell(&Fact::Sink(SinkFact {
+            place: 1,
+            path: b"/a",
+            format: "json",
+            filter: None,
+        }));
+        let format = 8 + 4 + (4 + 2) + 4;
+        self.put(start + format, b"\xff");
+    }
+
+    /// Where it is put if it cannot be read.
+    pub(super) fn damaged(&self) -> PathBuf {
+        self.path.with_extension("pages.damaged")
+    }
+
     /// How far a slot is filled.
     pub(super) fn end_of(&self, slot: u32) -> Position {
         Position {
@@ -148,6 +204,7 @@ impl Made {
                 inode: log.ino(),
                 offset,
                 accepted: 0,
+                is_marked: false,
             };
             for (word, value) in (1..).zip(copy.words()) {
                 self.put_u64(at + journal::PLACE as u64 + 8 * word, value);
@@ -189,6 +246,16 @@ impl Made {
     /// The lines of the log, each of them whole, without the notices.
     pub(super) fn numbers(&self) -> Vec<u64> {
         let records = lines_of(&self.log);
+        records
+            .iter()
+            .filter_map(|record| record["number"].as_u64())
+            .collect()
+    }
+
+    /// The numbers of the lines that say of themselves that they were recovered.
+    pub(super) fn marked(&self) -> Vec<u64> {
+        let mut records = lines_of(&self.log);
+        records.retain(|record| record["recovered"] == true);
         records
             .iter()
             .filter_map(|record| record["number"].as_u64())

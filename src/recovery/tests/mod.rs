@@ -1,24 +1,24 @@
 //! What a recovery promises, whatever it is given.
 
 mod hostile;
+mod kills;
 mod made;
+mod start;
 
 use std::fs;
-use std::io;
 use std::sync::Arc;
 
 use super::claim::{self, Claim};
-use super::recover::{recover, write};
-use super::replay::{Next, Replay};
+use super::recover::recover;
+use super::replay::Next;
 use super::share::Share;
 use crate::channel::arena::facts::{Fact, SinkFact};
-use crate::complaint::Complaints;
 use crate::drain::batch::Batch;
 use crate::drain::line::{Content, LineWriter};
 use crate::filter::SinkFilter;
 use crate::format;
-use crate::sink::{FilePlan, Sink, Target};
 use made::{Made, lines_of};
+use start::{Heard, replay};
 
 fn lines() -> LineWriter {
     LineWriter::new(
@@ -104,139 +104,6 @@ fn a_leftover_of_which_nothing_is_left_goes_without_a_word() {
 }
 
 #[test]
-fn a_batch_under_way_is_completed_wherever_the_kill_cut_it() {
-    let batch = b"{\"number\":1}\n{\"number\":2}\n{\"number\":3}\n";
-    for written in 0..=batch.len() {
-        let mut made = Made::new();
-        made.page(0, 1, &[1, 2, 3], 0);
-        made.page(1, 1, &[4], 0);
-        fs::write(&made.log, [b"{\"number\":0}\n", &batch[..written]].concat()).unwrap();
-        made.under_way(batch, &[made.end_of(0)], Some(13));
-        let report = recover(&made.path).unwrap();
-        assert!(report.is_complete(), "{report:?}");
-        assert_eq!(made.numbers(), [0, 1, 2, 3, 4], "{written}");
-        assert!(!made.path.exists());
-    }
-}
-
-#[test]
-fn a_batch_that_was_never_offered_is_written_whole() {
-    let mut made = Made::new();
-    made.page(0, 1, &[1, 2], 0);
-    made.under_way(b"{\"number\":1}\n{\"number\":2}\n", &[made.end_of(0)], None);
-    assert_eq!(recover(&made.path).unwrap().recovered, 2);
-    assert_eq!(made.numbers(), [1, 2]);
-}
-
-/// A sink that is killed once it has written so many bytes, and so many batches before.
-struct Killed {
-    sink: Box<dyn Sink>,
-    batches: usize,
-    bytes: usize,
-}
-
-impl Sink for Killed {
-    fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
-        self.sink.write(lines)
-    }
-
-    fn write_noting(
-        &mut self,
-        lines: &[u8],
-        note: &mut dyn FnMut(crate::sink::Place),
-    ) -> io::Result<usize> {
-        if self.batches == 0 {
-            let len = self.bytes.min(lines.len());
-            // As a kill within the write leaves it: the sink itself would take a torn line back.
-            let mut place = None;
-            let mut kept = |at| place = Some(at);
-            let _ = self.sink.write_noting(b"\n", &mut kept);
-            let place = place.unwrap();
-            note(place);
-            let file = fs::File::options().write(true).open(self.path()).unwrap();
-            file.set_len(place.offset).unwrap();
-            std::os::unix::fs::FileExt::write_all_at(&file, &lines[..len], place.offset).unwrap();
-            return Err(io::ErrorKind::BrokenPipe.into());
-        }
-        self.batches -= 1;
-        self.sink.write_noting(lines, note)
-    }
-
-    fn wait_for_room(&mut self, at_most: std::time::Duration) {
-        self.sink.wait_for_room(at_most);
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.sink.flush()
-    }
-
-    fn name(&self) -> &str {
-        self.sink.name()
-    }
-}
-
-impl Killed {
-    fn path(&self) -> &str {
-        self.sink.name().strip_prefix("file ").unwrap()
-    }
-}
-
-#[test]
-fn a_recovery_that_is_killed_is_taken_up_where_it_was() {
-    for bytes in [0, 1, 100, 199, 200, 1_000, 30_000, 100_000] {
-        let mut made = Made::new();
-        for slot in 0..400 {
-            let first = u64::from(slot) * 4;
-            made.page(
-                slot,
-                slot.into(),
-                &[first, first + 1, first + 2, first + 3],
-                0,
-            );
-        }
-        let mut kills = 0;
-        // Killed in its first batch, then in the next one, and so on.
-        for batches in [0, 0, 1, 0, 2] {
-            let mut share = share(&made);
-            let sink = Target::File(FilePlan::new(made.log.clone()))
-                .open()
-                .unwrap();
-            let mut sink = Killed {
-                sink,
-                batches,
-                bytes,
-            };
-            kills += usize::from(write(&mut share, &mut lines(), &mut sink).is_err());
-        }
-        assert!(3 <= kills);
-        let report = recover(&made.path).unwrap();
-        assert!(report.is_complete(), "{report:?}");
-        assert!(made.numbers().into_iter().eq(0..1_600), "{bytes}");
-        assert!(!made.path.exists());
-    }
-}
-
-#[test]
-fn a_kill_after_the_write_and_before_the_positions_doubles_nothing() {
-    let mut made = Made::new();
-    made.page(0, 1, &[1, 2, 3], 0);
-    for _ in 0..3 {
-        let mut share = share(&made);
-        let mut sink = Target::File(FilePlan::new(made.log.clone()))
-            .open()
-            .unwrap();
-        let mut batch = Batch::default();
-        if share.fill(&mut lines(), &mut batch).unwrap() {
-            let mut note = |place| share.note(place, 0);
-            let accepted = sink.write_noting(batch.rest(), &mut note).unwrap();
-            assert_eq!(accepted, batch.rest().len());
-        }
-    }
-    recover(&made.path).unwrap();
-    assert_eq!(made.numbers(), [1, 2, 3]);
-}
-
-#[test]
 fn a_damaged_record_ends_its_page_and_no_other() {
     let mut made = Made::new();
     made.page(0, 1, &[1, 2, 3], 0);
@@ -249,11 +116,7 @@ fn a_damaged_record_ends_its_page_and_no_other() {
     assert_eq!((report.recovered, report.unreadable), (2, 1), "{report:?}");
     assert_eq!(made.numbers(), [1, 4]);
     assert_eq!(made.notices()[0]["level"], "ERROR");
-    let kept = made
-        .directory
-        .path()
-        .join("1-000000000000000a.pages.damaged");
-    assert!(kept.exists() && !made.path.exists());
+    assert!(made.damaged().exists() && !made.path.exists());
 }
 
 #[test]
@@ -262,13 +125,77 @@ fn what_is_no_leftover_is_set_aside() {
     made.put_u64(0, u64::MAX);
     let report = recover(made.directory.path()).unwrap();
     assert_eq!(report.failures.len(), 1);
-    assert!(
-        made.directory
-            .path()
-            .join("1-000000000000000a.pages.damaged")
-            .exists()
-    );
+    assert!(made.damaged().exists());
     assert_eq!(recover(made.directory.path()).unwrap().failures.len(), 0);
+}
+
+#[test]
+fn records_for_nobody_knows_which_file_are_kept_and_said() {
+    for starts_pipeline in [false, true] {
+        let mut made = Made::new();
+        made.page(0, 1, &[1], 0);
+        made.lose_sinks();
+        let said = if starts_pipeline {
+            let heard = Heard::default();
+            let mut replay = replay(&made, heard.complaints());
+            assert_eq!(
+                replay.fill(&mut lines(), &mut Batch::default()),
+                Next::Nothing
+            );
+            heard.all()
+        } else {
+            let report = recover(made.directory.path()).unwrap();
+            assert!(!report.is_complete());
+            report.failures
+        };
+        assert!(
+            said.len() == 1 && said[0].contains("which files"),
+            "{said:?}"
+        );
+        assert!(made.damaged().exists() && !made.path.exists());
+    }
+}
+
+#[test]
+fn without_records_it_does_not_matter_for_whom_they_are() {
+    let mut made = Made::new();
+    made.page(0, 1, &[1, 2], 0);
+    for place in 0..2 {
+        made.write_all(0, place);
+    }
+    made.lose_sinks();
+    assert_eq!(
+        recover(made.directory.path()).unwrap(),
+        super::RecoveryReport::default()
+    );
+    assert!(!made.path.exists() && !made.damaged().exists());
+}
+
+#[test]
+fn a_leftover_that_may_be_for_more_files_than_it_tells_is_kept_and_said() {
+    for starts_pipeline in [false, true] {
+        let mut made = Made::new();
+        made.page(0, 1, &[1, 2], 0);
+        made.add_damaged_sink();
+        let said = if starts_pipeline {
+            let heard = Heard::default();
+            let mut replay = replay(&made, heard.complaints());
+            let mut batch = Batch::default();
+            assert_eq!(replay.fill(&mut lines(), &mut batch), Next::Batch);
+            fs::write(&made.log, batch.rest()).unwrap();
+            batch.clear();
+            assert_eq!(replay.fill(&mut lines(), &mut batch), Next::Nothing);
+            heard.all()
+        } else {
+            recover(made.directory.path()).unwrap().failures
+        };
+        assert!(
+            said.iter().any(|said| said.contains("damaged in part")),
+            "{said:?}"
+        );
+        assert_eq!(made.numbers(), [1, 2]);
+        assert!(made.damaged().exists() && !made.path.exists());
+    }
 }
 
 #[test]
@@ -360,49 +287,4 @@ fn a_leftover_has_one_claim_by_whatever_path_it_is_found() {
         panic!("it is ours");
     };
     assert!(Arc::ptr_eq(&leftover, &same));
-}
-
-/// What a sink's writer does with what was left for it.
-fn replay(made: &Made) -> Replay {
-    let directories = vec![made.directory.path().to_owned()];
-    Replay::new(&made.log, directories, Complaints::default())
-}
-
-#[test]
-fn who_recovers_a_share_does_so_alone() {
-    let mut made = Made::new();
-    made.page(0, 1, &[1, 2, 3], 0);
-    let mut replay = replay(&made);
-    let (mut lines, mut batch) = (lines(), Batch::default());
-    assert_eq!(replay.fill(&mut lines, &mut batch), Next::Batch);
-    let report = recover(&made.path).unwrap();
-    assert_eq!((report.recovered, report.in_use), (0, 1), "{report:?}");
-    fs::write(&made.log, batch.rest()).unwrap();
-    batch.clear();
-    assert_eq!(replay.fill(&mut lines, &mut batch), Next::Nothing);
-    assert_eq!(made.numbers(), [1, 2, 3]);
-    assert!(!made.path.exists());
-}
-
-#[test]
-fn a_writer_opens_one_leftover_after_the_other() {
-    let mut made = Made::new();
-    made.page(0, 1, &[1], 0);
-    for number in 0..20 {
-        let name = format!("2-{number:016x}.pages");
-        fs::copy(&made.path, made.path.with_file_name(name)).unwrap();
-    }
-    let mut replay = replay(&made);
-    let mut batch = Batch::default();
-    assert_eq!(replay.fill(&mut lines(), &mut batch), Next::Batch);
-    let is_leftover = |open: fs::DirEntry| {
-        let open = fs::read_link(open.path()).unwrap_or_default();
-        open.starts_with(made.directory.path()) && open != made.path
-    };
-    let open = fs::read_dir("/proc/self/fd").unwrap().flatten();
-    assert!(
-        open.filter_map(|open| is_leftover(open).then_some(()))
-            .count()
-            <= 1
-    );
 }

@@ -64,6 +64,8 @@ pub(crate) struct PlaceCopy {
     pub(crate) offset: u64,
     /// How many bytes of the batch were accepted before.
     pub(crate) accepted: u64,
+    /// Whether the rest is written with the mark of what is recovered.
+    pub(crate) is_marked: bool,
 }
 
 impl PlaceCopy {
@@ -75,12 +77,19 @@ impl PlaceCopy {
             inode: read_u64(copy, 16)?,
             offset: read_u64(copy, 24)?,
             accepted: read_u64(copy, 32)?,
+            is_marked: read_u64(copy, 40)? != 0,
         })
     }
 
     /// What stands in a copy behind its stamp.
-    pub(crate) fn words(&self) -> [u64; 4] {
-        [self.device, self.inode, self.offset, self.accepted]
+    pub(crate) fn words(&self) -> [u64; 5] {
+        [
+            self.device,
+            self.inode,
+            self.offset,
+            self.accepted,
+            self.is_marked.into(),
+        ]
     }
 }
 

@@ -89,6 +89,8 @@ impl Journal {
             inode,
             offset,
             accepted,
+            // That is for those who come after.
+            is_marked: false,
         };
         self.notes += 1;
         let other = journal::PLACE_COPY_BYTES as u64 * (self.notes % 2);

@@ -1,0 +1,204 @@
+//! What an adapter knows of the connection that a request came by.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU64, Ordering};
+use std::time::Instant;
+
+use tracing::{Level, field};
+
+use super::TARGET;
+
+const OPEN: u8 = 0;
+const CLOSED_BY_CLIENT: u8 = 1;
+const FAILED: u8 = 2;
+
+/// A connection, as its requests see it. An adapter that can see into the connection's reads and
+/// writes keeps it up to date; with it, a request whose client went away is told from one that the
+/// server gave up.
+///
+/// All of it is figures and marks that lie about nothing else: nothing is read because of them, so
+/// they are kept without any order among each other.
+///
+/// ```
+/// use offloop::request::Connection;
+///
+/// let connection = Connection::new(Some("192.0.2.7:52123".parse().unwrap()));
+/// assert!(connection.is_open());
+/// connection.close_by_client();
+/// assert!(!connection.is_open());
+/// ```
+#[derive(Debug)]
+pub struct Connection {
+    peer: Option<SocketAddr>,
+    opened: Instant,
+    state: AtomicU8,
+    requests: AtomicU64,
+    received: AtomicU64,
+    sent: AtomicU64,
+    /// What the server answered to something that was no request; zero where it did not.
+    refused_with: AtomicU16,
+    has_ended: AtomicBool,
+}
+
+impl Connection {
+    /// A connection that has just been accepted.
+    #[must_use]
+    pub fn new(peer: Option<SocketAddr>) -> Self {
+        Connection {
+            peer,
+            opened: Instant::now(),
+            state: AtomicU8::new(OPEN),
+            requests: AtomicU64::new(0),
+            received: AtomicU64::new(0),
+            sent: AtomicU64::new(0),
+            refused_with: AtomicU16::new(0),
+            has_ended: AtomicBool::new(false),
+        }
+    }
+
+    /// The other end's address.
+    #[must_use]
+    pub fn peer(&self) -> Option<SocketAddr> {
+        self.peer
+    }
+
+    /// Notes that the client has closed its end: a read gave nothing.
+    pub fn close_by_client(&self) {
+        let (set, fetch) = (Ordering::Relaxed, Ordering::Relaxed);
+        let _ = self
+            .state
+            .compare_exchange(OPEN, CLOSED_BY_CLIENT, set, fetch);
+    }
+
+    /// Notes that a read or a write failed.
+    pub fn fail(&self) {
+        self.state.store(FAILED, Ordering::Relaxed);
+    }
+
+    /// Notes that the server itself answered with this status to something that never became a
+    /// request: a malformed head, or one that was too large. The connection's record is a warning
+    /// then.
+    pub fn refuse(&self, status: u16) {
+        self.refused_with.store(status, Ordering::Relaxed);
+    }
+
+    /// So many more bytes were read from it.
+    pub fn add_received(&self, bytes: u64) {
+        self.received.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// So many more bytes were written to it.
+    pub fn add_sent(&self, bytes: u64) {
+        self.sent.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Whether neither the client has closed it nor a read or write failed.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.state.load(Ordering::Relaxed) == OPEN
+    }
+
+    /// Whether a read or a write failed.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.state.load(Ordering::Relaxed) == FAILED
+    }
+
+    /// How many requests came by it so far.
+    #[must_use]
+    pub fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    /// How many bytes were read from it so far.
+    #[must_use]
+    pub fn received(&self) -> u64 {
+        self.received.load(Ordering::Relaxed)
+    }
+
+    /// How many bytes were written to it so far.
+    #[must_use]
+    pub fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn count_request(&self) {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Writes the connection's record: it has come to its end. An adapter that sees the end calls
+    /// this once the requests have ended, too; the first call counts.
+    ///
+    /// The record's `event.name` is `http.server.connection`. It is at DEBUG, and at WARN where the
+    /// server answered to something that was no request.
+    ///
+    /// ```
+    /// let connection = offloop::request::Connection::new(None);
+    /// connection.close_by_client();
+    /// connection.end();
+    /// ```
+    pub fn end(&self) {
+        if self.has_ended.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        match self.refused_with.load(Ordering::Relaxed) {
+            0 => self.write_closed(),
+            status => self.write_refused(status),
+        }
+    }
+
+    fn write_closed(&self) {
+        tracing::event!(
+            name: "connection",
+            target: TARGET,
+            parent: None,
+            Level::DEBUG,
+            event.name = "http.server.connection",
+            network.peer.address = self.peer.map(|peer| field::display(peer.ip())),
+            network.peer.port = self.peer.map(|peer| peer.port()),
+            connection.end = self.reason(),
+            connection.requests = self.requests(),
+            connection.received.size = self.received(),
+            connection.sent.size = self.sent(),
+            duration_ms = self.age_ms(),
+            "connection closed"
+        );
+    }
+
+    fn write_refused(&self, status: u16) {
+        tracing::event!(
+            name: "connection refused",
+            target: TARGET,
+            parent: None,
+            Level::WARN,
+            event.name = "http.server.connection",
+            network.peer.address = self.peer.map(|peer| field::display(peer.ip())),
+            network.peer.port = self.peer.map(|peer| peer.port()),
+            connection.end = "malformed_request",
+            http.response.status_code = status,
+            connection.requests = self.requests(),
+            connection.received.size = self.received(),
+            connection.sent.size = self.sent(),
+            duration_ms = self.age_ms(),
+            "malformed request"
+        );
+    }
+
+    fn reason(&self) -> &'static str {
+        match self.state.load(Ordering::Relaxed) {
+            CLOSED_BY_CLIENT => "client_close",
+            FAILED => "error",
+            _ => "server_close",
+        }
+    }
+
+    fn age_ms(&self) -> f64 {
+        self.opened.elapsed().as_micros() as f64 / 1000.0
+    }
+}
+
+impl Default for Connection {
+    fn default() -> Self {
+        Connection::new(None)
+    }
+}

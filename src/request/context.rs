@@ -1,0 +1,340 @@
+//! A request as those see it who work for it: whatever logs below its handler.
+
+use std::error::Error;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::atomic::{
+    AtomicBool, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering,
+};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use tracing::Metadata;
+
+use super::client::Client;
+use super::connection::Connection;
+use super::detail::{Detail, Kept};
+use super::fields::{Added, Value};
+use super::id::RequestId;
+use super::mark::Mark;
+use super::options::Options;
+use super::text::{Part, Text};
+use super::trace_context::TraceContext;
+use crate::audit;
+use crate::capture::buffer::Buffer;
+use crate::capture::thread;
+use crate::channel::overflow::is_urgent;
+use crate::channel::ticks;
+use crate::pipeline::Pipeline;
+
+/// A request as those see it who work for it. Cloning it costs next to nothing, and it may outlive
+/// the request: what is added later is in no record.
+///
+/// While an adapter runs a part of the request's work, it is the current one of the thread, and
+/// every record carries `request_id`, `trace_id` and `span_id`. To take it along into tasks and
+/// threads, see [`carry`](super::carry) and [`InRequest`](super::InRequest).
+///
+/// ```
+/// async fn handler() -> &'static str {
+///     offloop::request::add("user.id", 42);
+///     "hello"
+/// }
+/// # drop(handler());
+/// ```
+#[derive(Clone)]
+pub struct RequestContext(pub(super) Arc<Shared>);
+
+/// All that is known of a request.
+pub(super) struct Shared {
+    pub(super) options: Arc<Options>,
+    pub(super) id: RequestId,
+    pub(super) trace: TraceContext,
+    pub(super) mark: Mark,
+    pub(super) text: Text,
+    pub(super) protocol: &'static str,
+    pub(super) route: OnceLock<Box<str>>,
+    pub(super) client: Option<Client>,
+    pub(super) peer: Option<SocketAddr>,
+    pub(super) connection: Option<Arc<Connection>>,
+    pub(super) started: Instant,
+    pub(super) is_grpc: bool,
+    pub(super) is_quiet: bool,
+    pub(super) declared_upload: Option<u64>,
+    pub(super) progress: Progress,
+    pub(super) added: Mutex<Added>,
+    pub(super) detail: Mutex<Detail>,
+    /// Where it is in the table of those in flight.
+    pub(super) place: AtomicUsize,
+}
+
+/// How far a request has come.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    /// Zero while there is no response.
+    pub(super) status: AtomicU16,
+    pub(super) head_us: AtomicU64,
+    pub(super) received: AtomicU64,
+    pub(super) upload: AtomicU8,
+    pub(super) sent: AtomicU64,
+    /// The declared length of the response's body, plus one; zero where there is none.
+    pub(super) expected: AtomicU64,
+    /// The status of a gRPC call, plus one; zero where there is none.
+    pub(super) grpc_status: AtomicU32,
+    pub(super) verdict: AtomicU8,
+    /// Whether its records are written as they come: always, but for a request that the sampling
+    /// leaves out as long as all goes well with it.
+    pub(super) is_kept: AtomicBool,
+    pub(super) is_detail_wanted: AtomicBool,
+    /// How often it was reported to last long.
+    pub(super) reports: AtomicU8,
+    pub(super) has_ended: AtomicBool,
+}
+
+/// What is to be known of a record that may be held back.
+pub(crate) struct Held<'p> {
+    pub(crate) pipeline: &'p Arc<Pipeline>,
+    pub(crate) metadata: &'p Metadata<'static>,
+    pub(crate) level: u8,
+    /// Whether only a request's detail wants it.
+    pub(crate) is_detail: bool,
+}
+
+impl Held<'_> {
+    /// Whether it is to be written whatever becomes of the request: it shows that not all is well,
+    /// or the program waits for it.
+    fn is_weighty(&self) -> bool {
+        is_urgent(self.level) || audit::is_audit(self.metadata)
+    }
+}
+
+impl RequestContext {
+    /// The request that the thread is working for, if there is one.
+    ///
+    /// ```
+    /// assert!(offloop::request::RequestContext::current().is_none());
+    /// ```
+    #[must_use]
+    pub fn current() -> Option<RequestContext> {
+        thread::with_local(|local| local.request()).flatten()
+    }
+
+    /// The request's id.
+    ///
+    /// ```
+    /// if let Some(request) = offloop::request::RequestContext::current() {
+    ///     println!("{}", request.id());
+    /// }
+    /// ```
+    #[must_use]
+    pub fn id(&self) -> &RequestId {
+        &self.0.id
+    }
+
+    /// Its place in a distributed trace.
+    ///
+    /// ```
+    /// if let Some(request) = offloop::request::RequestContext::current() {
+    ///     println!("{}", request.trace().trace_id());
+    /// }
+    /// ```
+    #[must_use]
+    pub fn trace(&self) -> &TraceContext {
+        &self.0.trace
+    }
+
+    /// Passes the headers that the response tells of the request, as name and value: `x-request-id`
+    /// and `traceresponse`. None of them where [`Options::send_back`] says no.
+    ///
+    /// ```
+    /// use offloop::request::{Arrival, RequestLog};
+    ///
+    /// let request = RequestLog::default().begin(Arrival::default(), &());
+    /// let mut head = String::from("HTTP/1.1 200 OK\r\n");
+    /// request.context().send_back(|name, value| head += &format!("{name}: {value}\r\n"));
+    /// assert!(head.contains("\nx-request-id: ") && head.contains("\ntraceresponse: 00-"));
+    /// ```
+    pub fn send_back(&self, mut add_header: impl FnMut(&'static str, &str)) {
+        if self.0.options.sends_back {
+            add_header("x-request-id", self.id().as_str());
+            add_header("traceresponse", self.trace().traceresponse().as_str());
+        }
+    }
+
+    /// Adds a field to the request's record, or replaces its former value. A name that the record
+    /// has itself gets the prefix `x.`; at most 64 fields of 16 KiB in all are kept, and others are
+    /// counted in `fields.dropped`.
+    ///
+    /// ```
+    /// if let Some(request) = offloop::request::RequestContext::current() {
+    ///     request.add("plan", "gold");
+    /// }
+    /// ```
+    pub fn add<'v>(&self, name: &str, value: impl Into<Value<'v>>) {
+        self.set(name, value.into());
+    }
+
+    /// Adds an error with its source chain as the field `error`: why the request failed.
+    ///
+    /// ```
+    /// # fn answer(error: std::io::Error) {
+    /// if let Some(request) = offloop::request::RequestContext::current() {
+    ///     request.add_error(&error);
+    /// }
+    /// # }
+    /// ```
+    pub fn add_error(&self, error: &(dyn Error + 'static)) {
+        self.lock_added().set("error", Value::Error(error));
+    }
+
+    /// Like [`add_error`](Self::add_error), unless the request has an error already: what the handler
+    /// said of it has its sources, what frameworks make of it often does not.
+    ///
+    /// ```
+    /// # fn answer(error: std::io::Error) {
+    /// if let Some(request) = offloop::request::RequestContext::current() {
+    ///     request.add_error_if_none(&error);
+    /// }
+    /// # }
+    /// ```
+    pub fn add_error_if_none(&self, error: &(dyn Error + 'static)) {
+        let mut added = self.lock_added();
+        if !added.has_error() {
+            added.set("error", Value::Error(error));
+        }
+    }
+
+    /// Runs `part` as a part of the request's work: it is the thread's current one meanwhile.
+    ///
+    /// ```
+    /// let carried = offloop::request::RequestContext::current();
+    /// std::thread::spawn(move || match carried {
+    ///     Some(request) => request.run(|| tracing::info!("still within the request")),
+    ///     None => tracing::info!("outside of any"),
+    /// });
+    /// ```
+    pub fn run<T>(&self, part: impl FnOnce() -> T) -> T {
+        let _within = thread::within(self.clone());
+        part()
+    }
+
+    fn set(&self, name: &str, value: Value<'_>) {
+        if super::record::is_own_field(name) {
+            self.lock_added().set(&format!("x.{name}"), value);
+        } else {
+            self.lock_added().set(name, value);
+        }
+    }
+
+    /// Asks for the request's detail: it is written however the request ends. A request that the
+    /// sampling would leave out is kept.
+    ///
+    /// ```
+    /// if let Some(request) = offloop::request::RequestContext::current() {
+    ///     request.keep();
+    /// }
+    /// ```
+    pub fn keep(&self) {
+        let progress = &self.0.progress;
+        progress.is_detail_wanted.store(true, Ordering::Relaxed);
+        if !progress.is_kept.swap(true, Ordering::Relaxed) {
+            self.write_detail();
+        }
+    }
+
+    /// Whether records that nobody wants at once may be wanted in the end.
+    pub(crate) fn keeps_detail(&self) -> bool {
+        self.0.options.detail_bytes != 0 && !self.0.progress.has_ended.load(Ordering::Relaxed)
+    }
+
+    /// Takes a record that is not to be handed over, or not yet. Says no to one that is.
+    #[inline]
+    pub(crate) fn hold_back(&self, held: &Held<'_>, record: &[u8]) -> bool {
+        let is_kept = self.0.progress.is_kept.load(Ordering::Relaxed);
+        if is_kept && !held.is_detail {
+            return false;
+        }
+        self.hold_back_slowly(held, record)
+    }
+
+    #[inline(never)]
+    fn hold_back_slowly(&self, held: &Held<'_>, record: &[u8]) -> bool {
+        if !held.is_detail && held.is_weighty() {
+            self.keep();
+            return false;
+        }
+        if self.keeps_detail() {
+            let kept = Kept {
+                level: held.level,
+                ticks: ticks::now(),
+                record,
+            };
+            let bytes_max = self.0.options.detail_bytes;
+            self.lock_detail().keep(held.pipeline, kept, bytes_max);
+        }
+        true
+    }
+
+    pub(super) fn lock_detail(&self) -> MutexGuard<'_, Detail> {
+        self.0.detail.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn lock_added(&self) -> MutexGuard<'_, Added> {
+        self.0.added.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Appends what each record of the request carries. Says no if it does not fit.
+    #[inline]
+    pub(crate) fn write(&self, bytes: &mut Buffer) -> bool {
+        self.0.mark.write(bytes)
+    }
+
+    /// Passes what the handler has added, encoded.
+    pub(crate) fn with_added(&self, use_fields: impl FnOnce(&[u8])) {
+        use_fields(self.lock_added().as_bytes());
+    }
+
+    pub(super) fn route(&self) -> Option<&str> {
+        let later = self.0.route.get().map(|route| &**route);
+        later.or_else(|| self.0.text.get(Part::Route))
+    }
+
+    pub(super) fn age(&self) -> Duration {
+        self.0.started.elapsed()
+    }
+}
+
+impl fmt::Debug for RequestContext {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("RequestContext")
+            .field("id", &self.0.id)
+            .field("method", &self.0.text.get(Part::Method))
+            .field("path", &self.0.text.get(Part::Path))
+            .finish_non_exhaustive()
+    }
+}
+
+/// Adds a field to the record of the request that the thread is working for. Without one, nothing
+/// happens. See [`RequestContext::add`].
+///
+/// ```
+/// offloop::request::add("user.id", 42);
+/// ```
+pub fn add<'v>(name: &str, value: impl Into<Value<'v>>) {
+    if let Some(request) = RequestContext::current() {
+        request.add(name, value);
+    }
+}
+
+/// Adds an error with its source chain to the record of the request that the thread is working for.
+/// See [`RequestContext::add_error`].
+///
+/// ```
+/// let refused = std::io::Error::other("no connection to the database");
+/// offloop::request::add_error(&refused);
+/// ```
+pub fn add_error(error: &(dyn Error + 'static)) {
+    if let Some(request) = RequestContext::current() {
+        request.add_error(error);
+    }
+}

@@ -1,0 +1,433 @@
+//! A request from its arrival to its end: the moments that an adapter reports.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use super::arrival::{Arrival, Headers, only};
+use super::context::{Progress, RequestContext, Shared};
+use super::fields::Value;
+use super::id::RequestId;
+use super::mark::Mark;
+use super::options::{Incoming, Options};
+use super::outcome::{Outcome, Phase};
+use super::text::Part;
+use super::trace_context::TraceContext;
+use super::{record, table};
+
+/// The state of a request's own body.
+const UPLOAD_OPEN: u8 = 0;
+const UPLOAD_ENDED: u8 = 1;
+const UPLOAD_FAILED: u8 = 2;
+const UPLOAD_WAITS: u8 = 3;
+
+/// What a response by itself does not tell, see [`RequestContext::decide`].
+const DECIDABLE: [Outcome; 4] = [
+    Outcome::Timeout,
+    Outcome::Rejected,
+    Outcome::Panic,
+    Outcome::ServiceError,
+];
+
+/// One request, from its arrival to its end, and the duty to write one record of it.
+///
+/// Made by [`RequestLog::begin`]. An adapter reports the moments that it sees, and drops it
+/// whenever the request is dropped: what that means is found out here.
+///
+/// ```
+/// use offloop::request::{Arrival, Options, Outcome, RequestLog, ResponseHead};
+///
+/// let log = RequestLog::new(Options::new());
+/// let arrival = Arrival { method: "GET", path: "/", protocol: "1.1", ..Arrival::default() };
+/// let mut request = log.begin(arrival, &());
+/// let body = request.run(|| "hello");
+/// request.head(ResponseHead { status: 200, length: Some(5), ..ResponseHead::default() }, &());
+/// request.sent(body.len() as u64); // All of it: the record is written.
+/// assert!(request.has_ended());
+/// ```
+pub struct Request {
+    context: RequestContext,
+    /// Whether a part of its work runs: who is dropped meanwhile was struck by a panic. The thread
+    /// may be panicking for other reasons, so asking that would not do.
+    is_running: bool,
+}
+
+/// The head of a response.
+///
+/// ```
+/// use offloop::request::ResponseHead;
+///
+/// let head = ResponseHead { status: 204, ..ResponseHead::default() };
+/// # drop(head);
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ResponseHead {
+    /// The status.
+    pub status: u16,
+    /// How long the body is going to be, where that is declared.
+    pub length: Option<u64>,
+    /// Whether the body has ended before it began.
+    pub is_body_ended: bool,
+}
+
+/// Begins requests by one set of options. Cloning it costs next to nothing.
+///
+/// ```
+/// use offloop::request::{Options, RequestLog};
+///
+/// let log = RequestLog::new(Options::new().quiet("/health"));
+/// # drop(log);
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct RequestLog(Arc<Options>);
+
+impl RequestLog {
+    /// By these options.
+    #[must_use]
+    pub fn new(options: Options) -> Self {
+        RequestLog(Arc::new(options))
+    }
+
+    /// A request has arrived.
+    ///
+    /// ```
+    /// # use offloop::request::{Arrival, Options, RequestLog};
+    /// let log = RequestLog::new(Options::new());
+    /// let arrival = Arrival { method: "GET", path: "/", protocol: "2", ..Arrival::default() };
+    /// let request = log.begin(arrival, &());
+    /// assert_eq!(request.context().id().as_str().len(), 36);
+    /// ```
+    #[must_use]
+    pub fn begin<H: Headers>(&self, arrival: Arrival<'_>, headers: &H) -> Request {
+        let options = &self.0;
+        let trace = TraceContext::continue_or_start(
+            headers.values("traceparent"),
+            headers.values("tracestate"),
+        );
+        let id = match options.incoming {
+            Incoming::Accept => RequestId::accept(headers.values("x-request-id")),
+            Incoming::Ignore => None,
+        };
+        let id = id.unwrap_or_else(RequestId::make);
+        if let Some(connection) = &arrival.connection {
+            connection.count_request();
+        }
+        let is_kept = options.is_sampled(&trace);
+        let context = RequestContext(Arc::new(Shared {
+            mark: Mark::new(&id, &trace),
+            text: options.text_of(&arrival, headers),
+            id,
+            trace,
+            protocol: arrival.protocol,
+            route: Default::default(),
+            client: options.client_of(&arrival, headers),
+            peer: arrival.peer,
+            connection: arrival.connection,
+            started: Instant::now(),
+            is_grpc: is_grpc(headers),
+            is_quiet: options.is_quiet(arrival.path),
+            declared_upload: content_length(headers),
+            options: Arc::clone(options),
+            progress: Progress {
+                is_kept: AtomicBool::new(is_kept),
+                ..Progress::default()
+            },
+            added: Default::default(),
+            detail: Default::default(),
+            place: Default::default(),
+        }));
+        options.add_request_headers(&context, headers);
+        table::enter(&context);
+        Request {
+            context,
+            is_running: false,
+        }
+    }
+}
+
+fn is_grpc(headers: &impl Headers) -> bool {
+    let content_type = headers.values("content-type").next();
+    content_type.is_some_and(|content_type| content_type.starts_with(b"application/grpc"))
+}
+
+fn content_length(headers: &impl Headers) -> Option<u64> {
+    let text = std::str::from_utf8(only(headers, "content-length")?).ok()?;
+    text.parse().ok()
+}
+
+impl Request {
+    /// The request as those see it who work for it.
+    #[must_use]
+    pub fn context(&self) -> &RequestContext {
+        &self.context
+    }
+
+    /// Runs a part of its work: a poll of the handler or of the response's body. It is the thread's
+    /// current request meanwhile. Should the part panic, the request's outcome is
+    /// [`Outcome::Panic`].
+    pub fn run<T>(&mut self, part: impl FnOnce() -> T) -> T {
+        self.is_running = true;
+        let result = self.context.run(part);
+        self.is_running = false;
+        result
+    }
+
+    /// Notes the matched route, where it is known only after the arrival. The first one counts; it
+    /// takes the place of what was known at the arrival.
+    pub fn set_route(&self, route: &str) {
+        self.context.set_route(route);
+    }
+
+    /// The response's head is ready. One that has no body by its nature (the answer to HEAD, 1xx,
+    /// 204, 304), or whose body has ended already, ends the request. A switch to another protocol
+    /// does not: report its end by [`end`](Request::end) with [`Outcome::Upgraded`].
+    pub fn head<H: Headers>(&mut self, head: ResponseHead, headers: &H) {
+        let shared = &self.context.0;
+        let progress = &shared.progress;
+        let head_us = shared.started.elapsed().as_micros() as u64;
+        // Relaxed, here and below: these are figures, nothing is read because of them.
+        progress.head_us.store(head_us, Ordering::Relaxed);
+        progress.status.store(head.status, Ordering::Relaxed);
+        let expected = head.length.map_or(0, |length| length.saturating_add(1));
+        progress.expected.store(expected, Ordering::Relaxed);
+        shared.options.add_response_headers(&self.context, headers);
+        if shared.is_grpc
+            && let Some(code) = grpc_status(headers)
+        {
+            self.grpc_status(code);
+        }
+        let is_bodyless = matches!(head.status, 102..=199 | 204 | 304)
+            || shared.text.get(Part::Method) == Some("HEAD");
+        if head.status != 101 && (is_bodyless || head.is_body_ended) {
+            self.end(Outcome::Completed);
+        }
+    }
+
+    /// So many more bytes of the response's body are on their way. Reaching its declared length ends
+    /// the request, since servers drop a body there without asking it for more.
+    pub fn sent(&mut self, bytes: u64) {
+        let progress = &self.context.0.progress;
+        let sent = progress.sent.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        let expected = progress.expected.load(Ordering::Relaxed);
+        // A gRPC call has its status behind the body.
+        if expected != 0 && expected - 1 <= sent && !self.context.0.is_grpc {
+            self.end(Outcome::Completed);
+        }
+    }
+
+    /// The response's body has come to its end.
+    pub fn body_ended(&mut self) {
+        let progress = &self.context.0.progress;
+        let expected = progress.expected.load(Ordering::Relaxed);
+        let is_truncated = progress.sent.load(Ordering::Relaxed) + 1 < expected;
+        self.end(if is_truncated {
+            Outcome::Truncated
+        } else {
+            Outcome::Completed
+        });
+    }
+
+    /// The trailers of the response: they are its end.
+    pub fn trailers<H: Headers>(&mut self, trailers: &H) {
+        if let Some(code) = grpc_status(trailers) {
+            self.grpc_status(code);
+        }
+        self.body_ended();
+    }
+
+    fn grpc_status(&self, code: u32) {
+        let progress = &self.context.0.progress;
+        progress
+            .grpc_status
+            .store(code.saturating_add(1), Ordering::Relaxed);
+    }
+
+    /// The request has come to its end. The record is written by the first call of all those that
+    /// may report it.
+    pub fn end(&mut self, outcome: Outcome) {
+        self.context.end(outcome);
+    }
+
+    /// It has come to its end by an error, which goes into the record.
+    pub fn fail(&mut self, outcome: Outcome, error: Value<'_>) {
+        if !self.has_ended() {
+            self.context.lock_added().set("error", error);
+            self.end(outcome);
+        }
+    }
+
+    /// Whether the record is written.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.context.0.progress.has_ended.load(Ordering::Relaxed)
+    }
+
+    /// Why it is dropped before its end.
+    fn outcome_of_drop(&self) -> Outcome {
+        if self.is_running {
+            return Outcome::Panic;
+        }
+        if table::is_shutting_down() {
+            return Outcome::ServerShutdown;
+        }
+        match &self.context.0.connection {
+            None => Outcome::Cancelled,
+            Some(connection) if !connection.is_open() => Outcome::ClientDisconnect,
+            // Streams of HTTP/2 and 3 end alone; before, a connection ends with its request.
+            Some(_) if matches!(self.context.0.protocol, "2" | "3") => Outcome::StreamReset,
+            Some(_) => Outcome::Cancelled,
+        }
+    }
+}
+
+impl Drop for Request {
+    fn drop(&mut self) {
+        if !self.has_ended() {
+            self.end(self.outcome_of_drop());
+        }
+    }
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.context.fmt(formatter)
+    }
+}
+
+impl RequestContext {
+    /// Notes the matched route, where a router inside of the adapter finds it. The first one counts;
+    /// it takes the place of what was known at the arrival.
+    ///
+    /// ```
+    /// if let Some(request) = offloop::request::RequestContext::current() {
+    ///     request.set_route("/users/{id}");
+    /// }
+    /// ```
+    pub fn set_route(&self, route: &str) {
+        if self.route() != Some(route) {
+            let _ = self.0.route.set(route.into());
+        }
+    }
+
+    /// Says what the outcome of the request is, should it come to its end: what a time-out or a limit
+    /// inside of the adapter answers looks like any other response, and so does what is answered after
+    /// a panic. It may be `Timeout`, `Rejected`, `Panic` or `ServiceError`, others change nothing. The
+    /// first one counts.
+    ///
+    /// ```
+    /// use offloop::request::{Outcome, RequestContext};
+    ///
+    /// if let Some(request) = RequestContext::current() {
+    ///     request.decide(Outcome::Rejected);
+    /// }
+    /// ```
+    pub fn decide(&self, outcome: Outcome) {
+        if !DECIDABLE.contains(&outcome) {
+            return;
+        }
+        let (set, fetch) = (Ordering::Relaxed, Ordering::Relaxed);
+        let verdict = &self.0.progress.verdict;
+        let _ = verdict.compare_exchange(0, 1 + outcome as u8, set, fetch);
+    }
+
+    /// So many more bytes of the request's own body have come.
+    pub fn received(&self, bytes: u64) {
+        let progress = &self.0.progress;
+        progress.received.fetch_add(bytes, Ordering::Relaxed);
+        progress.upload.store(UPLOAD_OPEN, Ordering::Relaxed);
+    }
+
+    /// The handler waits for more of the request's own body. A client that goes away meanwhile has
+    /// broken off the upload.
+    pub fn upload_waits(&self) {
+        let progress = &self.0.progress;
+        progress.upload.store(UPLOAD_WAITS, Ordering::Relaxed);
+    }
+
+    /// The request's own body has come to its end. If that is short of its declared length, the
+    /// client has given up.
+    pub fn upload_ended(&self) {
+        let progress = &self.0.progress;
+        let received = progress.received.load(Ordering::Relaxed);
+        let is_whole = self
+            .0
+            .declared_upload
+            .is_none_or(|declared| declared <= received);
+        let upload = if is_whole {
+            UPLOAD_ENDED
+        } else {
+            UPLOAD_FAILED
+        };
+        progress.upload.store(upload, Ordering::Relaxed);
+    }
+
+    /// The request's own body has failed: the client went away, or broke the protocol.
+    pub fn upload_failed(&self) {
+        self.0
+            .progress
+            .upload
+            .store(UPLOAD_FAILED, Ordering::Relaxed);
+    }
+
+    /// Ends the request. Says whether this was the call that did.
+    pub(super) fn end(&self, outcome: Outcome) -> bool {
+        let progress = &self.0.progress;
+        // AcqRel: who ends it sees what all others have reported; nobody ends it twice.
+        if progress.has_ended.swap(true, Ordering::AcqRel) {
+            return false;
+        }
+        table::leave(self);
+        let outcome = self.final_outcome(outcome);
+        record::write(self, outcome, self.phase(outcome));
+        true
+    }
+
+    fn final_outcome(&self, outcome: Outcome) -> Outcome {
+        let progress = &self.0.progress;
+        let is_upload_failed = progress.upload.load(Ordering::Relaxed) == UPLOAD_FAILED;
+        match outcome {
+            // Whatever was answered, nobody reads it.
+            Outcome::Completed | Outcome::Cancelled if is_upload_failed => {
+                Outcome::ClientDisconnect
+            }
+            Outcome::Completed => self.verdict().unwrap_or(outcome),
+            _ => outcome,
+        }
+    }
+
+    fn verdict(&self) -> Option<Outcome> {
+        let verdict = self.0.progress.verdict.load(Ordering::Relaxed);
+        DECIDABLE
+            .into_iter()
+            .find(|outcome| 1 + *outcome as u8 == verdict)
+    }
+
+    fn phase(&self, outcome: Outcome) -> Option<Phase> {
+        let progress = &self.0.progress;
+        if outcome == Outcome::Completed || outcome == Outcome::Upgraded {
+            return None;
+        }
+        let is_answered = progress.status.load(Ordering::Relaxed) != 0;
+        let is_in_upload = match progress.upload.load(Ordering::Relaxed) {
+            UPLOAD_FAILED => outcome == Outcome::ClientDisconnect,
+            UPLOAD_WAITS => outcome.is_cut_short() && !is_answered,
+            _ => false,
+        };
+        // There is a response, too, but what it was decided for came before.
+        let is_decided = self.verdict() == Some(outcome);
+        Some(if is_in_upload {
+            Phase::Upload
+        } else if is_answered && !is_decided {
+            Phase::Body
+        } else {
+            Phase::Handler
+        })
+    }
+}
+
+/// `grpc-status`, as a head or trailers have it.
+fn grpc_status(headers: &impl Headers) -> Option<u32> {
+    let text = std::str::from_utf8(headers.values("grpc-status").next()?).ok()?;
+    text.parse().ok()
+}

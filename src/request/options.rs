@@ -1,0 +1,386 @@
+//! What an operator may choose about the records of requests.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::Level;
+
+use super::client::TrustedProxies;
+use super::header::is_secret_header;
+use super::latency::Latencies;
+use super::outcome::{Ended, Outcome};
+use super::privacy::QueryPolicy;
+use super::trace_context::TraceContext;
+
+/// How the fields of a request's record are named.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Naming {
+    /// By OpenTelemetry's
+    /// [semantic conventions for HTTP](https://opentelemetry.io/docs/specs/semconv/http/http-spans/).
+    #[default]
+    OpenTelemetry,
+    /// By the [Elastic Common Schema](https://www.elastic.co/docs/reference/ecs/ecs-http).
+    ElasticCommonSchema,
+}
+
+/// Whose request ids are taken over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Incoming {
+    /// Everybody's, if they are harmless.
+    #[default]
+    Accept,
+    /// Nobody's: each request gets a new one.
+    Ignore,
+}
+
+type WantsDetail = dyn Fn(&Ended<'_>) -> bool + Send + Sync;
+type ChooseLevel = dyn Fn(&Ended<'_>) -> Level + Send + Sync;
+
+/// What an operator may choose about the records of requests. An adapter takes it; without a word
+/// it has these defaults.
+///
+/// ```
+/// use std::time::Duration;
+/// use offloop::request::Options;
+///
+/// let options = Options::new()
+///     .slow_after(Duration::from_millis(500))
+///     .quiet("/health")
+///     .request_header("accept-language");
+/// # drop(options);
+/// ```
+#[derive(Clone)]
+pub struct Options {
+    pub(super) naming: Naming,
+    pub(super) slow_after: Duration,
+    pub(super) latencies: Option<Arc<Latencies>>,
+    pub(super) level: Option<Arc<ChooseLevel>>,
+    pub(super) quiet: Vec<Box<str>>,
+    pub(super) incoming: Incoming,
+    pub(super) sends_back: bool,
+    pub(super) request_headers: Vec<Box<str>>,
+    pub(super) response_headers: Vec<Box<str>>,
+    pub(super) proxies: Option<TrustedProxies>,
+    pub(super) query: QueryPolicy,
+    pub(super) sample_rate: f64,
+    pub(super) detail_bytes: usize,
+    pub(super) wants_detail: Option<Arc<WantsDetail>>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            naming: Naming::default(),
+            slow_after: Duration::from_secs(1),
+            latencies: None,
+            level: None,
+            quiet: Vec::new(),
+            incoming: Incoming::default(),
+            sends_back: true,
+            request_headers: Vec::new(),
+            response_headers: Vec::new(),
+            proxies: None,
+            query: QueryPolicy::off(),
+            sample_rate: 1.0,
+            detail_bytes: 64 * 1024,
+            wants_detail: None,
+        }
+    }
+}
+
+impl Options {
+    /// The defaults.
+    #[must_use]
+    pub fn new() -> Self {
+        Options::default()
+    }
+
+    /// How the fields of the record are named. By default as OpenTelemetry does.
+    ///
+    /// ```
+    /// use offloop::request::{Naming, Options};
+    ///
+    /// let options = Options::new().naming(Naming::ElasticCommonSchema);
+    /// # drop(options);
+    /// ```
+    #[must_use]
+    pub fn naming(mut self, naming: Naming) -> Self {
+        self.naming = naming;
+        self
+    }
+
+    /// From which duration on a request is slow: its record is at least a warning. By default 1 s.
+    ///
+    /// ```
+    /// use offloop::request::Options;
+    /// use std::time::Duration;
+    ///
+    /// let options = Options::new().slow_after(Duration::from_millis(250));
+    /// # drop(options);
+    /// ```
+    #[must_use]
+    pub fn slow_after(mut self, duration: Duration) -> Self {
+        self.slow_after = duration;
+        self
+    }
+
+    /// Which requests are among the slowest: those that take longer than this share of all, from 0 to
+    /// 1. Their [detail](Options::wants_detail) is wanted, whatever their duration; their level stays
+    /// as it is. By default none. The durations of the last few thousand requests count, and there
+    /// must be 1,024 at first.
+    ///
+    /// ```
+    /// use offloop::request::Options;
+    ///
+    /// let options = Options::new().slowest(0.99);
+    /// # drop(options);
+    /// ```
+    #[must_use]
+    pub fn slowest(mut self, quantile: f64) -> Self {
+        self.latencies = Some(Arc::new(Latencies::new(quantile)));
+        self
+    }
+
+    /// Chooses the level of each record. By default [`Ended::level`] does. It runs where the request
+    /// ends, which may be in a destructor: a panic of it is as if it had not been asked.
+    ///
+    /// ```
+    /// use offloop::request::Options;
+    ///
+    /// let options = Options::new().level(|ended| match ended.status {
+    ///     Some(429) => tracing::Level::WARN,
+    ///     _ => ended.level(),
+    /// });
+    /// # drop(options);
+    /// ```
+    #[must_use]
+    pub fn level(mut self, choose: impl Fn(&Ended<'_>) -> Level + Send + Sync + 'static) -> Self {
+        self.level = Some(Arc::new(choose));
+        self
+    }
+
+    /// Requests for this path are to make no noise as long as they go well: their records are at
+    /// DEBUG. May be called several times. A path that ends with `*` stands for all that begin with
+    /// what is before it.
+    ///
+    /// ```
+    /// use offloop::request::Options;
+    ///
+    /// let options = Options::new().quiet("/health").quiet("/internal/*");
+    /// # drop(options);
+    /// ```
+    #[must_use]
+    pub fn quiet(mut self, path: impl Into<String>) -> Self {
+        self.quiet.push(path.into().into_boxed_str());
+        self
+    }
+
+    /// Whose request ids are taken over. By default everybody's, if they are harmless.
+    ///
+    /// ```
+    /// use offloop::request::{Incoming, Options};
+    ///
+    /// let options = Options::new().incoming_ids(Incoming::Ignore);
+    /// # drop(options);
+    /// ```
+    #[must_use]
+    pub fn incoming_ids(mut self, incoming: Incoming) -> Self {
+        self.incoming = incoming;
+        self
+    }
+
+    /// Whether the response tells the request's id (`x-request-id`) and its place in the trace
+    /// (`traceresponse`). By default it does.
+    ///
+    /// ```
+    /// use offloop::request::Options;
+    ///
+    /// let options = Options::new().send_back(false);
+    /// # drop(options);
+    /// ```
+    #[must_use]
+    pub fn send_back(mut self, is_wanted: bool) -> Self {
+        self.sends_back = is_wanted;
+        self
+    }
+
+    /// Takes a header of the request into its record, as `http.request.header.<name>`. None is taken
+    /// by itself; those that are [keys to something](is_secret_header) never are. Of a header, 512
+    /// bytes are kept.
+    ///
+    /// ```
+    /// use offloop::request::Options;
+    ///
+    /// let options = Options::new().request_header("accept-language");
+    /// # drop(options);
+    /// ```
+    #[must_use]
+    pub fn request_header(mut self, name: &str) -> Self {
+        self.request_headers.extend(header_to_take(name));
+        self
+    }
+
+    /// The same for a header of the response, as `http.response.header.<name>`.
+    ///
+    /// ```
+    /// use offloop::request::Options;
+    ///
+    /// let options = Options::new().response_header("content-type");
+    /// # drop(options);
+    /// ```
+    #[must_use]
+    pub fn response_header(mut self, name: &str) -> Self {
+        self.response_headers.extend(header_to_take(name));
+        self
+    }
+
+    /// Believes what these proxies say of the client's address. Without them, it is the other end
+    /// of the connection.
+    ///
+    /// ```
+    /// use offloop::request::{ForwardingHeader, Options, TrustedProxies};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let proxies = TrustedProxies::new(ForwardingHeader::XForwardedFor, ["10.0.0.0/8"])?;
+    /// let options = Options::new().trusted_proxies(proxies);
+    /// # drop(options);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn trusted_proxies(mut self, proxies: TrustedProxies) -> Self {
+        self.proxies = Some(proxies);
+        self
+    }
+
+    /// What the record shows of the query string, as `url.query`. By default nothing.
+    ///
+    /// ```
+    /// use offloop::request::{Options, QueryPolicy};
+    ///
+    /// let options = Options::new().query(QueryPolicy::values_of(["page", "sort"]));
+    /// # drop(options);
+    /// ```
+    #[must_use]
+    pub fn query(mut self, policy: QueryPolicy) -> Self {
+        self.query = policy;
+        self
+    }
+
+    /// Which share of the requests is logged, from 0 to 1. By default all of them. A request is kept
+    /// whole or not at all, by its trace's identifier, so that all services of a trace that sample
+    /// alike agree.
+    ///
+    /// One that is left out is held in memory, within the bounds of
+    /// [`detail_bytes`](Options::detail_bytes), until its end: if that is one of those whose
+    /// [detail](Options::wants_detail) is wanted, it is written whole after all. From the first
+    /// warning, error or audit record on within such a request, it is written as any other. Records
+    /// of requests tell a share that is not 1 as `sample_rate`.
+    ///
+    /// ```
+    /// use offloop::request::Options;
+    ///
+    /// let options = Options::new().sample(0.1);
+    /// # drop(options);
+    /// ```
+    #[must_use]
+    pub fn sample(mut self, rate: f64) -> Self {
+        self.sample_rate = rate;
+        self
+    }
+
+    /// How many bytes of detail a request keeps in memory at most; older records make room for
+    /// newer ones. By default 64 KiB; 0 keeps none. All requests of a process together keep at most
+    /// 64 MiB. Which records these are says
+    /// [`Builder::request_detail`](crate::Builder::request_detail).
+    ///
+    /// ```
+    /// use offloop::request::Options;
+    ///
+    /// let options = Options::new().detail_bytes(256 << 10);
+    /// # drop(options);
+    /// ```
+    #[must_use]
+    pub fn detail_bytes(mut self, bytes: usize) -> Self {
+        self.detail_bytes = bytes;
+        self
+    }
+
+    /// Chooses the requests whose detail is written. By default those that failed, were cut short, or
+    /// were slow: see [`Ended::wants_detail`].
+    ///
+    /// ```
+    /// use offloop::request::Options;
+    ///
+    /// let options = Options::new().wants_detail(|ended| ended.is_error());
+    /// # drop(options);
+    /// ```
+    #[must_use]
+    pub fn wants_detail(
+        mut self,
+        wants: impl Fn(&Ended<'_>) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.wants_detail = Some(Arc::new(wants));
+        self
+    }
+
+    pub(super) fn is_sampled(&self, trace: &TraceContext) -> bool {
+        1.0 <= self.sample_rate || trace.random_share() < self.sample_rate
+    }
+
+    /// Counts a request that has ended. A session that lasts is not slow.
+    pub(super) fn is_among_slowest(&self, outcome: Outcome, duration: Duration) -> bool {
+        let latencies = self.latencies.as_ref();
+        outcome != Outcome::Upgraded && latencies.is_some_and(|latencies| latencies.note(duration))
+    }
+
+    pub(super) fn shown_rate(&self) -> Option<f64> {
+        (self.sample_rate < 1.0).then_some(self.sample_rate)
+    }
+
+    pub(super) fn wants_detail_of(&self, ended: &Ended<'_>) -> bool {
+        let chosen = self
+            .wants_detail
+            .as_ref()
+            .and_then(|wants| catch_unwind(AssertUnwindSafe(|| wants(ended))).ok());
+        chosen.unwrap_or_else(|| ended.wants_detail())
+    }
+
+    pub(super) fn level_of(&self, ended: &Ended<'_>) -> Level {
+        let chosen = self.level.as_ref().and_then(|choose| {
+            // A request may end in a destructor, during a panic: one more would abort the process.
+            catch_unwind(AssertUnwindSafe(|| choose(ended))).ok()
+        });
+        chosen.unwrap_or_else(|| ended.level())
+    }
+
+    pub(super) fn is_quiet(&self, path: &str) -> bool {
+        self.quiet
+            .iter()
+            .any(|quiet| match quiet.strip_suffix('*') {
+                Some(start) => path.starts_with(start),
+                None => path == &**quiet,
+            })
+    }
+}
+
+/// Its name as headers are looked up by, if it may be taken.
+fn header_to_take(name: &str) -> Option<Box<str>> {
+    let name = name.to_ascii_lowercase().into_boxed_str();
+    Some(name).filter(|name| !is_secret_header(name))
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Options")
+            .field("naming", &self.naming)
+            .field("slow_after", &self.slow_after)
+            .field("quiet", &self.quiet)
+            .finish_non_exhaustive()
+    }
+}
