@@ -21,6 +21,7 @@ use crate::capture::callsite::is_log_bridge;
 use crate::capture::record::Record;
 use crate::capture::thread;
 use crate::error::Error;
+use crate::{format, request};
 
 /// The environment variable that overrides the filter that was built in.
 pub(crate) const ENVIRONMENT_VARIABLE: &str = "RUST_LOG";
@@ -275,6 +276,8 @@ fn parse_targets(source: &'static str, directives: &str) -> Result<Targets, Erro
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SinkFilter {
     targets: Option<Targets>,
+    /// Whether nothing but the records of requests is wanted.
+    requests_alone: bool,
     /// The answers for the callsites met so far.
     answers: Vec<Option<bool>>,
 }
@@ -284,17 +287,33 @@ impl SinkFilter {
         let targets = parse_targets("sink filter", directives)?;
         Ok(SinkFilter {
             targets: Some(targets),
-            answers: Vec::new(),
+            ..SinkFilter::default()
         })
     }
 
-    /// Whether records of this target and level are wanted.
+    /// The same for a format that has lines for nothing but the records of requests.
+    pub(crate) fn for_format(mut self, words: &str) -> Self {
+        self.requests_alone = format::is_access_log(words);
+        self
+    }
+
+    pub(crate) fn wants_requests_alone(&self) -> bool {
+        self.requests_alone
+    }
+
+    /// Whether records of this target and level, which are not those of requests, are wanted.
     pub(crate) fn would_want(&self, target: &str, level: Level) -> bool {
+        if self.requests_alone {
+            return false;
+        }
         let targets = self.targets.as_ref();
         targets.is_none_or(|targets| targets.would_enable(target, &level))
     }
 
     pub(crate) fn wants(&mut self, record: &Record<'_>) -> bool {
+        if self.requests_alone && !request::is_record(&record.callsite.facts) {
+            return false;
+        }
         let Some(targets) = &self.targets else {
             return true;
         };

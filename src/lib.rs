@@ -82,7 +82,7 @@ pub use non_blocking::{NonBlocking, non_blocking};
 pub use recovery::{Leftover, LeftoverSink, RecoveryReport, leftovers, recover};
 #[cfg(feature = "tokio")]
 pub use signal::shutdown_signal;
-pub use sink::{Compression, Memory, Retention};
+pub use sink::{Compression, Memory, OldLogFile, Retention};
 pub use stats::{Counts, CrashSafety, Lost, SinkStats, Stats};
 
 /// What the macros need.

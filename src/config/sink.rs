@@ -9,6 +9,7 @@ use super::Rotation;
 use crate::drain::sync::SyncPolicy;
 use crate::error::Error;
 use crate::filter::SinkFilter;
+use crate::format::access::AccessFormat;
 use crate::format::json::JsonFormat;
 use crate::format::text::TextFormat;
 use crate::format::{Details, Format, colour};
@@ -21,6 +22,8 @@ enum Shape {
     #[default]
     Json,
     Text,
+    CommonLog,
+    CombinedLog,
 }
 
 /// Where records go, in which format, and which of them.
@@ -153,6 +156,37 @@ impl Sink {
     /// ```
     pub fn text(mut self) -> Self {
         self.shape = Shape::Text;
+        self
+    }
+
+    /// Writes an access log as web servers do, in Apache's
+    /// [common format](https://httpd.apache.org/docs/2.4/logs.html#common): one line for each
+    /// request that a middleware follows (see [`request`](crate::request)), and nothing else.
+    ///
+    /// The time is that of the request's arrival, in UTC. The status of a request without a response
+    /// is 499 where the client went away, 503 at a shutdown and 500 otherwise. Characters that would
+    /// break a field or the line are written as `\xHH`. What is lost or recovered is not said in such
+    /// a log, and recovered lines have no mark.
+    ///
+    /// ```
+    /// let sink = offloop::Sink::file("logs/access.log").common_log();
+    /// # drop(sink);
+    /// ```
+    pub fn common_log(mut self) -> Self {
+        self.shape = Shape::CommonLog;
+        self
+    }
+
+    /// The same in the [combined format](https://httpd.apache.org/docs/2.4/logs.html#combined): with
+    /// the client's program, and the page that led here if
+    /// [`request_header("referer")`](crate::request::Options::request_header) is taken.
+    ///
+    /// ```
+    /// let sink = offloop::Sink::file("logs/access.log").combined_log();
+    /// # drop(sink);
+    /// ```
+    pub fn combined_log(mut self) -> Self {
+        self.shape = Shape::CombinedLog;
         self
     }
 
@@ -295,7 +329,9 @@ impl Sink {
     /// With `Never`, lines are not kept, so there are none to write again. Whoever waits for
     /// one of these lines to be on the disk is given an error. Where files cannot be renamed, since
     /// the directory is read-only or the file is mounted on its own, all of that is written to the
-    /// same file after a second, and is [said](crate::Builder::on_error).
+    /// same file after a second, and is [said](crate::Builder::on_error): a directory that refuses
+    /// the one refuses new files as well, or keeps them where nobody looks. What was written before
+    /// the failed sync is not believed even then.
     ///
     /// A sink without a disk of its own does not care: standard output, a FIFO, a writer, memory.
     ///
@@ -341,15 +377,17 @@ impl Sink {
             match shape {
                 Shape::Json => Box::new(JsonFormat::new(details)),
                 Shape::Text => Box::new(TextFormat::new(is_coloured, details)),
+                Shape::CommonLog => Box::new(AccessFormat::new(false)),
+                Shape::CombinedLog => Box::new(AccessFormat::new(true)),
             }
         };
-        let (format, filter) = (Box::new(format), filter.unwrap_or_default());
+        let description = description(shape, details);
         Ok(SinkPlan {
             target: self.target,
-            format,
-            filter,
+            format: Box::new(format),
+            filter: filter.unwrap_or_default().for_format(&description),
             sync: self.sync,
-            description: description(shape, details),
+            description,
             directives: self.directives,
         })
     }
@@ -360,6 +398,8 @@ fn description(shape: Shape, details: Details) -> String {
     let shape = match shape {
         Shape::Json => "json",
         Shape::Text => "text",
+        Shape::CommonLog => "common",
+        Shape::CombinedLog => "combined",
     };
     let details = [
         (details.thread, "thread"),

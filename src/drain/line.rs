@@ -122,6 +122,10 @@ impl LineWriter {
         batch: &mut Batch,
         encode: impl FnOnce(&mut Buffer),
     ) {
+        if self.filter.wants_requests_alone() {
+            // A web server's access log has no place for it; it is reported elsewhere, too.
+            return;
+        }
         self.push_notice(None, ticks, batch, encode);
     }
 

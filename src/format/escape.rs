@@ -43,6 +43,16 @@ pub(super) fn push_bare(text: RawText<'_>, line: &mut Line) {
     }
 }
 
+/// Appends `text` as it stands in a web server's access log, between quotes or not.
+#[inline]
+pub(super) fn push_access(text: RawText<'_>, line: &mut Line) {
+    let plain = push_plain(text.bytes(), line);
+    if plain < text.bytes().len() {
+        let needs_escape = |c| is_quote(c) || is_hostile(c);
+        push_with(text.behind(plain), line, needs_escape, push_access_escape);
+    }
+}
+
 /// Appends the text up to the first block that has something else in it than printable ASCII
 /// without quotes. Says how many bytes that was.
 #[inline]
@@ -236,6 +246,14 @@ fn push_json_escape(c: char, line: &mut Line) {
 fn push_text_escape(c: char, line: &mut Line) {
     if !push_short_escape(c, line) {
         let _ = write!(line, "\\u{{{:x}}}", u32::from(c));
+    }
+}
+
+/// Byte by byte, as web servers do.
+#[cold]
+fn push_access_escape(c: char, line: &mut Line) {
+    for byte in c.encode_utf8(&mut [0; 4]).bytes() {
+        let _ = write!(line, "\\x{byte:02X}");
     }
 }
 

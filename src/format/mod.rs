@@ -8,6 +8,7 @@
 //! A format prepares what it can once per callsite, so that what is left to do for a record is to
 //! copy prepared bytes and to write its values.
 
+pub(crate) mod access;
 pub(crate) mod colour;
 mod escape;
 pub(crate) mod json;
@@ -28,8 +29,8 @@ pub(crate) trait Format: Send {
     fn format(&mut self, record: &Record<'_>, callsites: &Callsites, lines: &mut Vec<u8>);
 }
 
-/// The format that these words describe, as far as they are known: `json`, or `text`, then
-/// [`Details`] by their names.
+/// The format that these words describe, as far as they are known: `json`, `text`, `common` or
+/// `combined`, then [`Details`] by their names.
 pub(crate) fn in_words(words: &str) -> Box<dyn Format> {
     let has = |word: &str| has_word(words, word);
     let details = Details {
@@ -38,7 +39,9 @@ pub(crate) fn in_words(words: &str) -> Box<dyn Format> {
         process: has("process"),
         sequence: has("sequence"),
     };
-    if has("text") {
+    if is_access_log(words) {
+        Box::new(access::AccessFormat::new(has("combined")))
+    } else if has("text") {
         Box::new(text::TextFormat::new(false, details))
     } else {
         Box::new(json::JsonFormat::new(details))
@@ -48,6 +51,10 @@ pub(crate) fn in_words(words: &str) -> Box<dyn Format> {
 /// Appends a line that a format of these words has written, with the mark of a recovered record, as
 /// the format itself would have put it. One that has it, or is no such line, stays as it is.
 pub(crate) fn push_marked(words: &str, line: &[u8], lines: &mut Vec<u8>) {
+    if is_access_log(words) {
+        // It has no place for one.
+        return lines.extend_from_slice(line);
+    }
     let (mark, end): (&[u8], &[u8]) = if has_word(words, "text") {
         (text::RECOVERED, b"\n")
     } else {
@@ -61,6 +68,11 @@ pub(crate) fn push_marked(words: &str, line: &[u8], lines: &mut Vec<u8>) {
         }
         _ => lines.extend_from_slice(line),
     }
+}
+
+/// Whether these words describe a format for nothing but the records of requests.
+pub(crate) fn is_access_log(words: &str) -> bool {
+    has_word(words, "common") || has_word(words, "combined")
 }
 
 fn has_word(words: &str, word: &str) -> bool {

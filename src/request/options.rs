@@ -9,7 +9,9 @@ use tracing::Level;
 
 use super::client::TrustedProxies;
 use super::header::is_secret_header;
-use super::outcome::Ended;
+use super::latency::Latencies;
+use super::outcome::{Ended, Outcome};
+use super::privacy::QueryPolicy;
 use super::trace_context::TraceContext;
 
 /// How the fields of a request's record are named.
@@ -55,6 +57,7 @@ type ChooseLevel = dyn Fn(&Ended<'_>) -> Level + Send + Sync;
 pub struct Options {
     pub(super) naming: Naming,
     pub(super) slow_after: Duration,
+    pub(super) latencies: Option<Arc<Latencies>>,
     pub(super) level: Option<Arc<ChooseLevel>>,
     pub(super) quiet: Vec<Box<str>>,
     pub(super) incoming: Incoming,
@@ -62,6 +65,7 @@ pub struct Options {
     pub(super) request_headers: Vec<Box<str>>,
     pub(super) response_headers: Vec<Box<str>>,
     pub(super) proxies: Option<TrustedProxies>,
+    pub(super) query: QueryPolicy,
     pub(super) sample_rate: f64,
     pub(super) detail_bytes: usize,
     pub(super) wants_detail: Option<Arc<WantsDetail>>,
@@ -72,6 +76,7 @@ impl Default for Options {
         Options {
             naming: Naming::default(),
             slow_after: Duration::from_secs(1),
+            latencies: None,
             level: None,
             quiet: Vec::new(),
             incoming: Incoming::default(),
@@ -79,6 +84,7 @@ impl Default for Options {
             request_headers: Vec::new(),
             response_headers: Vec::new(),
             proxies: None,
+            query: QueryPolicy::off(),
             sample_rate: 1.0,
             detail_bytes: 64 * 1024,
             wants_detail: None,
@@ -119,6 +125,23 @@ impl Options {
     #[must_use]
     pub fn slow_after(mut self, duration: Duration) -> Self {
         self.slow_after = duration;
+        self
+    }
+
+    /// Which requests are among the slowest: those that take longer than this share of all, from 0 to
+    /// 1. Their [detail](Options::wants_detail) is wanted, whatever their duration; their level stays
+    /// as it is. By default none. The durations of the last few thousand requests count, and there
+    /// must be 1,024 at first.
+    ///
+    /// ```
+    /// use offloop::request::Options;
+    ///
+    /// let options = Options::new().slowest(0.99);
+    /// # drop(options);
+    /// ```
+    #[must_use]
+    pub fn slowest(mut self, quantile: f64) -> Self {
+        self.latencies = Some(Arc::new(Latencies::new(quantile)));
         self
     }
 
@@ -234,6 +257,20 @@ impl Options {
         self
     }
 
+    /// What the record shows of the query string, as `url.query`. By default nothing.
+    ///
+    /// ```
+    /// use offloop::request::{Options, QueryPolicy};
+    ///
+    /// let options = Options::new().query(QueryPolicy::values_of(["page", "sort"]));
+    /// # drop(options);
+    /// ```
+    #[must_use]
+    pub fn query(mut self, policy: QueryPolicy) -> Self {
+        self.query = policy;
+        self
+    }
+
     /// Which share of the requests is logged, from 0 to 1. By default all of them. A request is kept
     /// whole or not at all, by its trace's identifier, so that all services of a trace that sample
     /// alike agree.
@@ -293,6 +330,12 @@ impl Options {
 
     pub(super) fn is_sampled(&self, trace: &TraceContext) -> bool {
         1.0 <= self.sample_rate || trace.random_share() < self.sample_rate
+    }
+
+    /// Counts a request that has ended. A session that lasts is not slow.
+    pub(super) fn is_among_slowest(&self, outcome: Outcome, duration: Duration) -> bool {
+        let latencies = self.latencies.as_ref();
+        outcome != Outcome::Upgraded && latencies.is_some_and(|latencies| latencies.note(duration))
     }
 
     pub(super) fn shown_rate(&self) -> Option<f64> {

@@ -12,6 +12,9 @@ use super::outcome::{Ended, Outcome, Phase, grpc_name};
 use super::text::Part;
 use crate::capture::thread;
 
+/// The name of its callsites.
+pub(super) const NAME: &str = "request";
+
 /// Methods that are logged by name. All others are `_OTHER`, because a client can make up as many
 /// as it likes. As in OpenTelemetry's conventions.
 const METHODS_KNOWN: [&str; 10] = [
@@ -106,6 +109,7 @@ fn ended(request: &RequestContext, outcome: Outcome) -> Ended<'_> {
         route: request.route(),
         path: shared.text.get(Part::Path).unwrap_or_default(),
         duration,
+        is_among_slowest: shared.options.is_among_slowest(outcome, duration),
         is_slow: shared.options.slow_after <= duration,
         is_quiet: shared.is_quiet,
     }
@@ -137,7 +141,7 @@ macro_rules! write_at {
         }
     };
     (@ $level:expr, $($fields:tt)+) => {
-        tracing::event!(name: "request", target: TARGET, parent: None, $level, $($fields)+)
+        tracing::event!(name: NAME, target: TARGET, parent: None, $level, $($fields)+)
     };
 }
 

@@ -7,10 +7,12 @@ use super::client::Client;
 use super::context::RequestContext;
 use super::fields::Value;
 use super::options::Options;
+use super::privacy::capped;
 use super::text::Text;
 
 /// Longer texts are cut.
 const PATH_BYTES_MAX: usize = 1024;
+const QUERY_BYTES_MAX: usize = 1024;
 const HEADER_BYTES_MAX: usize = 512;
 const USER_AGENT_BYTES_MAX: usize = 256;
 const METHOD_BYTES_MAX: usize = 32;
@@ -32,24 +34,20 @@ impl Options {
 
     /// The texts that the record needs at the end.
     pub(super) fn text_of(&self, arrival: &Arrival<'_>, headers: &impl Headers) -> Text {
-        let user_agent = headers.values("user-agent").next();
-        let user_agent = user_agent.map(|text| shown(text, USER_AGENT_BYTES_MAX));
-        let host = || {
-            headers
-                .values("host")
-                .next()
-                .map(|text| shown(text, HEADER_BYTES_MAX))
-        };
-        let host = match arrival.host {
-            Some(host) => Some(shown(host.as_bytes(), HEADER_BYTES_MAX)),
-            None => host(),
-        };
-        let path = shown(arrival.path.as_bytes(), PATH_BYTES_MAX);
-        let method = shown(arrival.method.as_bytes(), METHOD_BYTES_MAX);
+        let header = |name| headers.values(name).next();
+        let host = arrival.host.map(str::as_bytes);
+        let host = host.or_else(|| header("host"));
+        let cow = |bytes, bytes_max| capped(bytes, bytes_max).to_cow();
+        let host = host.map(|host| cow(host, HEADER_BYTES_MAX));
+        let user_agent = header("user-agent").map(|name| cow(name, USER_AGENT_BYTES_MAX));
+        let query = arrival.query.and_then(|query| {
+            let shown = self.query.redact(query.as_bytes(), QUERY_BYTES_MAX)?;
+            Some(shown.to_cow())
+        });
         Text::new([
-            Some(&method),
-            Some(&path),
-            None,
+            Some(&cow(arrival.method.as_bytes(), METHOD_BYTES_MAX)),
+            Some(&cow(arrival.path.as_bytes(), PATH_BYTES_MAX)),
+            query.as_deref(),
             arrival.scheme,
             host.as_deref(),
             user_agent.as_deref(),
@@ -80,20 +78,10 @@ fn add_headers(request: &RequestContext, prefix: &str, names: &[Box<str>], heade
     for name in names {
         let mut values = headers
             .values(name)
-            .map(|value| shown(value, HEADER_BYTES_MAX));
+            .map(|value| capped(value, HEADER_BYTES_MAX).to_cow());
         let Some(first) = values.next() else { continue };
         let all = values.fold(first, |all, value| Cow::Owned(format!("{all}, {value}")));
         let mut added = request.lock_added();
         added.set(&format!("{prefix}{name}"), Value::Str(&all));
     }
-}
-
-/// What a client sent, as text of at most so many bytes.
-fn shown(bytes: &[u8], bytes_max: usize) -> Cow<'_, str> {
-    let text = String::from_utf8_lossy(bytes);
-    if text.len() <= bytes_max {
-        return text;
-    }
-    let kept = text.floor_char_boundary(bytes_max);
-    Cow::Owned(format!("{}…(+{})", &text[..kept], text.len() - kept))
 }

@@ -403,6 +403,102 @@ fn a_malformed_request_is_a_warning_of_its_connection() {
     assert_eq!(lines[0].get("network.peer.address"), None);
 }
 
+struct List<'a>(&'a [(&'a str, &'a [u8])]);
+
+impl Headers for List<'_> {
+    fn values<'h>(&'h self, name: &'h str) -> impl Iterator<Item = &'h [u8]> {
+        let named = self.0.iter().filter(move |(other, _)| *other == name);
+        named.map(|(_, value)| *value)
+    }
+}
+
+#[test]
+fn what_a_client_sends_is_in_the_record_as_far_as_it_is_asked_for() {
+    let headers = List(&[
+        ("user-agent", b"curl/8 \xff\n\x1b[31m"),
+        ("host", b"example.org"),
+        ("accept-language", b"de"),
+        ("accept-language", b"en"),
+        ("authorization", b"Bearer secret"),
+        ("x-forwarded-for", b"203.0.113.9, 192.0.2.1"),
+        ("content-length", b"10"),
+    ]);
+    let proxies = TrustedProxies::new(ForwardingHeader::XForwardedFor, ["10.0.0.0/8", "192.0.2.1"]);
+    let options = Options::new()
+        .query(QueryPolicy::values_of(["page"]))
+        .request_header("Accept-Language")
+        .request_header("authorization")
+        .trusted_proxies(proxies.unwrap());
+    let lines = logged(|| {
+        let arrival = Arrival {
+            path: &"/long".repeat(1000),
+            query: Some("page=2&token=abc"),
+            peer: Some("10.1.2.3:4567".parse().unwrap()),
+            ..arrival()
+        };
+        drop(RequestLog::new(options).begin(arrival, &headers));
+    });
+    let record = &lines[0];
+    assert_eq!(record["url.query"], "page=2&token=REDACTED");
+    assert_eq!(record["user_agent.original"], "curl/8 \\xff\n\u{1b}[31m");
+    assert_eq!(record["server.address"], "example.org");
+    assert_eq!(record["http.request.header.accept-language"], "de, en");
+    assert_eq!(record.get("http.request.header.authorization"), None);
+    assert_eq!(record["client.address"], "203.0.113.9");
+    assert_eq!(record["network.peer.address"], "10.1.2.3");
+    assert_eq!(record["network.peer.port"], 4567);
+    let path = record["url.path"].as_str().unwrap();
+    assert!(
+        path.starts_with("/long/long") && path.ends_with("…(+3976)"),
+        "{path}"
+    );
+}
+
+#[test]
+fn an_access_log_has_one_line_for_each_request_and_nothing_forges_one() {
+    let (common, combined) = (Memory::new(), Memory::new());
+    let sinks = [
+        crate::Sink::memory(&common).common_log(),
+        crate::Sink::memory(&combined).combined_log(),
+    ];
+    let builder = sinks
+        .into_iter()
+        .fold(crate::builder(), crate::Builder::sink);
+    let (layer, guard) = builder.build().unwrap();
+    let subscriber = tracing_subscriber::registry().with(layer);
+    tracing::subscriber::with_default(subscriber, || {
+        tracing::info!("no request");
+        let headers = List(&[
+            ("user-agent", b"\" 200 0 \"-\" \"forged\n\xff\xc3\xa9"),
+            ("referer", b"https://example.org/"),
+        ]);
+        let options = Options::new().request_header("referer");
+        let arrival = Arrival {
+            peer: Some("[2001:db8::1]:80".parse().unwrap()),
+            ..arrival()
+        };
+        let mut request = RequestLog::new(options).begin(arrival, &headers);
+        request.head(ok(Some(5)), &());
+        request.sent(5);
+        drop(begin());
+        log_in_flight();
+    });
+    guard.flush(Duration::from_secs(10)).unwrap();
+    let lines = common.lines();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    let (client, rest) = lines[0].split_once(" - - [").unwrap();
+    assert_eq!(client, "2001:db8::1");
+    let (time, rest) = rest.split_once("] ").unwrap();
+    assert!(chrono::DateTime::parse_from_str(time, "%d/%b/%Y:%H:%M:%S %z").is_ok());
+    assert_eq!(rest, r#""GET /users/42 HTTP/1.1" 200 5"#);
+    assert!(lines[1].ends_with(r#""GET /users/42 HTTP/1.1" 499 -"#));
+    let referrer = r#""https://example.org/""#;
+    let agent = r#""\x22 200 0 \x22-\x22 \x22forged\x0A\x5Cxffé""#;
+    let lines = combined.lines();
+    let expected = format!(r#"200 5 {referrer} {agent}"#);
+    assert!(lines[0].ends_with(&expected), "{}", lines[0]);
+}
+
 #[test]
 fn a_request_that_is_dropped_while_its_handler_waits_for_the_upload_says_so() {
     let waiting = record(|request| {

@@ -25,6 +25,7 @@ use crate::error::Error;
 use appender::AppenderSink;
 use file::FileSink;
 pub use file::compression::Compression;
+pub use file::old_log_file::OldLogFile;
 pub use file::retention::Retention;
 pub(crate) use file::rotation::{Every, RotationRules, Schedule, Zone};
 pub(crate) use file::{Control, FilePlan};

@@ -1,7 +1,7 @@
 //! What a process had logged when it was killed is in its files after the next start: every record
 //! once, whole, whenever the kill came, during a recovery, too.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -37,6 +37,39 @@ fn log_until_killed(threads: u64, random: &mut Random) -> (Ended, Acknowledged) 
         note(&answer);
     }
     (child.end(), acknowledged)
+}
+
+/// The whole lines of the JSON log, whose last one may be torn.
+fn whole_lines(directory: &Path) -> Vec<Value> {
+    let mut lines = Vec::new();
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if name.starts_with("app.") {
+            let text = fs::read_to_string(&path).unwrap();
+            let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+            lines.extend(
+                whole
+                    .lines()
+                    .map(|line| serde_json::from_str::<Value>(line).unwrap()),
+            );
+        }
+    }
+    lines
+}
+
+/// Who logged a record, and its number. `None` for notices.
+fn key(line: &Value) -> Option<(u64, u64)> {
+    line["process"].as_u64().zip(line["number"].as_u64())
+}
+
+/// Records that the dead process had written are as it wrote them, all others are marked.
+fn assert_marked(directory: &Path, written: &BTreeSet<(u64, u64)>) {
+    for line in whole_lines(directory) {
+        if let Some(key) = key(&line) {
+            assert_ne!(line["recovered"] == true, written.contains(&key), "{line}");
+        }
+    }
 }
 
 /// The numbers of all records in the files whose names begin like this, by thread.
@@ -117,6 +150,8 @@ fn a_killed_process_loses_and_doubles_nothing_that_it_had_logged() {
         let (killed, acknowledged) = log_until_killed(threads, &mut random);
         killed.assert_signal(Signal::KILL);
         recovered += u64::from(!killed.leftovers().is_empty());
+        let written = whole_lines(killed.directory.path());
+        let written = written.iter().filter_map(key).collect();
         let mut child = child::begin_next(killed, &["next-start"]);
         // Some of them are killed as well, and the next one takes that up.
         while random.below(3) == 0 {
@@ -127,6 +162,7 @@ fn a_killed_process_loses_and_doubles_nothing_that_it_had_logged() {
         let ended = child.end();
         ended.assert_success();
         assert_recovered(&ended, &acknowledged);
+        assert_marked(ended.directory.path(), &written);
     }
     assert_eq!(recovered, kills(), "nothing was left to recover");
 }

@@ -59,11 +59,12 @@ pub(crate) struct Recover {
 #[command(
     after_help = "Exit codes: 0 all is there; 1 something is missing, torn or doubled; \
     2 wrong usage, or a file could not be read.\n\n\
-    Example: offloop verify logs/app.jsonl*"
+    Example: offloop verify logs/app*.jsonl*"
 )]
 pub(crate) struct Verify {
     /// The files of one log: the active one and those that were rotated, in any order
     ///
+    /// Old files are read in the order of their names, others in that of their first records.
     /// Files that end in `.gz` or `.zst` are uncompressed on the way. `-` is standard input.
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,

@@ -5,6 +5,9 @@
 //! `logs/app.jsonl`. Ctrl-C or SIGTERM ends it in order: no new connections, the requests under
 //! way get their answers, the last record is written.
 //!
+//! A request leaves one record, however it ends; one that has not ended 10 seconds after the signal
+//! is ended by the shutdown, and its record says so.
+//!
 //! The lines to copy are marked with `// (copy)`.
 
 use std::error::Error;
@@ -14,9 +17,12 @@ use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::{Router, routing};
 use offloop::Sink; // (copy)
-use offloop_tower::RequestLayer; // (copy)
+use offloop::request::Options; // (copy)
+use offloop_tower::{LoggedConnection, LoggedListener, RequestLayer}; // (copy)
 use tokio::net::TcpListener;
 use tracing::info;
+
+const PATIENCE: Duration = Duration::from_secs(10);
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -27,13 +33,19 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let app = Router::new()
         .route("/hello/{name}", routing::get(hello))
         .route("/fail", routing::get(fail))
-        .layer(RequestLayer::new()); // (copy)
+        .route("/wait", routing::get(wait))
+        .route("/health", routing::get(|| async {}))
+        .layer(RequestLayer::with(Options::new().quiet("/health"))) // (copy)
+        .into_make_service_with_connect_info::<LoggedConnection>(); // (copy)
 
     let listener = TcpListener::bind(address()?).await?;
     announce(&listener)?;
-    axum::serve(listener, app)
-        .with_graceful_shutdown(offloop::shutdown_signal()) // (copy)
-        .await?;
+    let server = axum::serve(LoggedListener::new(listener), app) // (copy)
+        .with_graceful_shutdown(offloop::shutdown_signal()); // (copy)
+    tokio::select! { // (copy)
+        result = server => result?, // (copy)
+        () = patience_after_signal() => {} // (copy)
+    }
 
     let report = guard.shutdown_async(Duration::from_secs(5)).await; // (copy)
     if !report.is_complete() {
@@ -49,6 +61,17 @@ async fn hello(Path(name): Path<String>) -> String {
 
 async fn fail() -> StatusCode {
     StatusCode::INTERNAL_SERVER_ERROR
+}
+
+/// A request that shutdown may have to end.
+async fn wait() {
+    std::future::pending().await
+}
+
+/// For how long requests may go on once the program has been asked to end.
+async fn patience_after_signal() {
+    offloop::shutdown_signal().await;
+    tokio::time::sleep(PATIENCE).await;
 }
 
 /// The address after `--listen`.

@@ -1,53 +1,160 @@
 //! The response's future: what happens until the response's head is ready.
 
+use std::fmt;
 use std::future::Future;
+use std::panic::resume_unwind;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
-use http::Response;
+use http::{Response, StatusCode};
+use http_body::Body;
+use offloop::request::Outcome;
 use pin_project_lite::pin_project;
-use tracing::instrument::Instrumented;
+use tokio::time::{Sleep, sleep};
 
-use crate::id::REQUEST_ID_HEADER;
-use crate::outcome::Outcome;
-use crate::record::RequestRecord;
+use crate::body::ResponseBody;
+use crate::layer::Settings;
+use crate::life::{Life, Payload};
 
 pin_project! {
     /// The future of a [`RequestService`](crate::RequestService)'s response.
-    #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
     pub struct RequestFuture<F> {
-        // Fields are dropped in this order, and the order matters: if the client is gone, the
-        // service's destructors run first, inside the span, *then* the record says `cancelled`.
+        // `None` once it is over.
         #[pin]
-        inner: Instrumented<F>,
-        record: RequestRecord,
+        inner: Option<F>,
+        // `None` once the response's body has it, and where an outer layer has it.
+        life: Option<Life>,
+        timeout: Option<Timeout>,
+        catches_panics: bool,
+        // What a panic of the service's `call` left behind.
+        panicked: Option<Payload>,
     }
+
+    impl<F> PinnedDrop for RequestFuture<F> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            // If the client is gone, the handler's destructors run first, within the request; *then*
+            // the record says so.
+            if let Some(life) = this.life
+                && let Err(payload) = life.run(|| this.inner.set(None))
+            {
+                life.panicked(&payload);
+                resume_unwind(payload);
+            }
+        }
+    }
+}
+
+struct Timeout {
+    // In a box of its own, since few requests have one.
+    sleep: Pin<Box<Sleep>>,
+    status: StatusCode,
 }
 
 impl<F> RequestFuture<F> {
-    pub(crate) fn new(inner: Instrumented<F>, record: RequestRecord) -> Self {
-        Self { inner, record }
+    /// Of a request that an outer layer follows.
+    pub(crate) fn untold(inner: F) -> Self {
+        Self {
+            inner: Some(inner),
+            life: None,
+            timeout: None,
+            catches_panics: false,
+            panicked: None,
+        }
+    }
+
+    pub(crate) fn new(called: Result<F, Payload>, mut life: Life, settings: &Settings) -> Self {
+        let (inner, panicked) = match called {
+            Ok(inner) => (Some(inner), None),
+            Err(payload) if settings.catches_panics => (None, Some(payload)),
+            Err(payload) => {
+                life.panicked(&payload);
+                resume_unwind(payload)
+            }
+        };
+        let timeout = settings.timeout.map(|(duration, status)| Timeout {
+            sleep: Box::pin(sleep(duration)),
+            status,
+        });
+        Self {
+            inner,
+            life: Some(life),
+            timeout,
+            catches_panics: settings.catches_panics,
+            panicked,
+        }
     }
 }
 
-impl<F, Body, Error> Future for RequestFuture<F>
+impl<F, B, E> Future for RequestFuture<F>
 where
-    F: Future<Output = Result<Response<Body>, Error>>,
+    F: Future<Output = Result<Response<B>, E>>,
+    B: Body,
+    E: fmt::Display + 'static,
 {
-    type Output = F::Output;
+    type Output = Result<Response<ResponseBody<B>>, E>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let mut result = ready!(this.record.run(|| this.inner.poll(context)));
-        match &mut result {
-            Ok(response) => {
-                let id = this.record.id().header_value();
-                response.headers_mut().insert(REQUEST_ID_HEADER, id);
-                this.record.write(Outcome::Completed(response.status()));
+        let mut this = self.project();
+        let Some(life) = this.life else {
+            return poll_untold(this.inner, context);
+        };
+        let polled = match (this.panicked.take(), this.inner.as_mut().as_pin_mut()) {
+            (Some(payload), _) => Err(payload),
+            (None, Some(inner)) => life.run(|| inner.poll(context)),
+            (None, None) => return Poll::Pending,
+        };
+        let polled = match polled {
+            Ok(Poll::Pending) => match poll_timeout(this.timeout, context) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(status) => life.run(|| this.inner.set(None)).map(|()| Err(status)),
+            },
+            Ok(Poll::Ready(Ok(response))) => Ok(Ok(response)),
+            Ok(Poll::Ready(Err(error))) => {
+                life.service_failed(&error);
+                return Poll::Ready(Err(error));
             }
-            Err(_) => this.record.write(Outcome::ServiceError),
-        }
-        Poll::Ready(result)
+            Err(payload) => Err(payload),
+        };
+        let response = match polled {
+            Ok(Ok(response)) => ResponseBody::of(response, this.life.take()),
+            Ok(Err(status)) => ResponseBody::none(life.answer(status, Outcome::Timeout)),
+            Err(payload) if *this.catches_panics => ResponseBody::none(life.answer_panic(&payload)),
+            Err(payload) => {
+                life.panicked(&payload);
+                resume_unwind(payload)
+            }
+        };
+        Poll::Ready(Ok(response))
+    }
+}
+
+/// What the inner service answers goes on as it is.
+fn poll_untold<F, B, E>(
+    inner: Pin<&mut Option<F>>,
+    context: &mut Context<'_>,
+) -> Poll<Result<Response<ResponseBody<B>>, E>>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+{
+    match inner.as_pin_mut() {
+        Some(inner) => inner
+            .poll(context)
+            .map_ok(|response| response.map(ResponseBody::untold)),
+        // It is over: who asks again gets no other answer.
+        None => Poll::Pending,
+    }
+}
+
+/// Ready, with the status to answer, when the time is over.
+fn poll_timeout(timeout: &mut Option<Timeout>, context: &mut Context<'_>) -> Poll<StatusCode> {
+    match timeout {
+        Some(timeout) => timeout
+            .sleep
+            .as_mut()
+            .poll(context)
+            .map(|()| timeout.status),
+        None => Poll::Pending,
     }
 }

@@ -1,46 +1,94 @@
 //! The matched route, where the framework tells it.
 
+pub(crate) use matched::{of, probe};
 #[cfg(feature = "axum")]
-pub(crate) use axum_route::Route;
-#[cfg(not(feature = "axum"))]
-pub(crate) use no_route::Route;
+pub use with_axum::{RouteProbe, RouteProbeService};
 
 #[cfg(feature = "axum")]
-mod axum_route {
+mod matched {
     use axum::extract::MatchedPath;
-    use http::Request;
+    use http::Extensions;
+    use offloop::request::RequestContext;
 
-    /// A route such as `/users/{id}`.
-    #[derive(Debug)]
-    pub(crate) struct Route(MatchedPath);
+    /// The route that axum has chosen, if the request has been through a `Router` already.
+    pub(crate) fn of(extensions: &Extensions) -> Option<&str> {
+        extensions.get().map(MatchedPath::as_str)
+    }
 
-    impl Route {
-        /// The route that axum has chosen, if this request has been through a `Router` already.
-        pub(crate) fn of<Body>(request: &Request<Body>) -> Option<Self> {
-            request.extensions().get().cloned().map(Self)
-        }
-
-        pub(crate) fn as_str(&self) -> &str {
-            self.0.as_str()
+    /// Tells the request, which has come from further outside, its route.
+    pub(crate) fn probe(extensions: &Extensions) {
+        if let (Some(request), Some(route)) = (extensions.get::<RequestContext>(), of(extensions)) {
+            request.set_route(route);
         }
     }
 }
 
 #[cfg(not(feature = "axum"))]
-mod no_route {
+mod matched {
+    use http::Extensions;
+
+    /// No framework tells its routes here.
+    pub(crate) fn of(_: &Extensions) -> Option<&str> {
+        None
+    }
+
+    pub(crate) fn probe(_: &Extensions) {}
+}
+
+#[cfg(feature = "axum")]
+mod with_axum {
+    use std::task::{Context, Poll};
+
     use http::Request;
+    use tower_layer::Layer;
+    use tower_service::Service;
 
-    /// No framework tells its routes here, so none can exist.
-    #[derive(Debug)]
-    pub(crate) enum Route {}
+    /// Tells a [`RequestLayer`](crate::RequestLayer) that lies around the whole `Router` which route
+    /// was matched. It goes inside, where axum knows:
+    ///
+    /// ```
+    /// use axum::{Router, ServiceExt, routing::get};
+    /// use offloop_tower::{RequestLayer, RouteProbe};
+    /// use tower::Layer;
+    ///
+    /// let router: Router = Router::new()
+    ///     .route("/users/{id}", get(|| async { "ada" }))
+    ///     .layer(RouteProbe);
+    /// let app = RequestLayer::new().layer(router);
+    /// # let _ = ServiceExt::<axum::extract::Request>::into_make_service(app);
+    /// ```
+    #[derive(Clone, Copy, Debug, Default)]
+    pub struct RouteProbe;
 
-    impl Route {
-        pub(crate) fn of<Body>(_: &Request<Body>) -> Option<Self> {
-            None
+    impl<S> Layer<S> for RouteProbe {
+        type Service = RouteProbeService<S>;
+
+        fn layer(&self, inner: S) -> Self::Service {
+            RouteProbeService { inner }
+        }
+    }
+
+    /// The service of [`RouteProbe`].
+    #[derive(Clone, Copy, Debug)]
+    pub struct RouteProbeService<S> {
+        inner: S,
+    }
+
+    impl<S, B> Service<Request<B>> for RouteProbeService<S>
+    where
+        S: Service<Request<B>>,
+    {
+        type Response = S::Response;
+        type Error = S::Error;
+        type Future = S::Future;
+
+        fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+            self.inner.poll_ready(context)
         }
 
-        pub(crate) fn as_str(&self) -> &str {
-            match *self {}
+        fn call(&mut self, request: Request<B>) -> Self::Future {
+            super::probe(request.extensions());
+            self.inner.call(request)
         }
     }
 }

@@ -1,35 +1,42 @@
 //! The service: what happens when a request arrives.
 
+use std::fmt;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
+use http_body::Body;
+use offloop::request::RequestContext;
 use tower_service::Service;
-use tracing::Instrument;
 
+use crate::body::{RequestBody, ResponseBody};
 use crate::future::RequestFuture;
-use crate::id::RequestId;
-use crate::record::RequestRecord;
+use crate::layer::Settings;
+use crate::life::Life;
+use crate::route;
 
-/// Gives each request an id, a span and one record, and passes it on.
+/// Follows each request to its end, and writes one record of it.
 ///
-/// Made by [`RequestLayer`](crate::RequestLayer).
-#[derive(Clone, Copy, Debug)]
+/// Made by [`RequestLayer`](crate::RequestLayer). One inside of another adds nothing but the matched
+/// route: a request has one record.
+#[derive(Clone, Debug)]
 pub struct RequestService<S> {
     inner: S,
+    settings: Settings,
 }
 
 impl<S> RequestService<S> {
-    /// Wraps one service.
-    pub const fn new(inner: S) -> Self {
-        Self { inner }
+    pub(crate) const fn new(inner: S, settings: Settings) -> Self {
+        Self { inner, settings }
     }
 }
 
-impl<S, RequestBody, ResponseBody> Service<Request<RequestBody>> for RequestService<S>
+impl<S, RequestInner, ResponseInner> Service<Request<RequestInner>> for RequestService<S>
 where
-    S: Service<Request<RequestBody>, Response = Response<ResponseBody>>,
+    S: Service<Request<RequestBody<RequestInner>>, Response = Response<ResponseInner>>,
+    S::Error: fmt::Display + 'static,
+    ResponseInner: Body,
 {
-    type Response = S::Response;
+    type Response = Response<ResponseBody<ResponseInner>>;
     type Error = S::Error;
     type Future = RequestFuture<S::Future>;
 
@@ -37,12 +44,16 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, mut request: Request<RequestBody>) -> Self::Future {
-        let id = RequestId::accept_or_make(request.headers());
-        let mut record = RequestRecord::open(&request, id.clone());
-        request.extensions_mut().insert(id);
-        let span = record.span().clone();
-        let inner = record.run(|| span.in_scope(|| self.inner.call(request)));
-        RequestFuture::new(inner.instrument(span), record)
+    fn call(&mut self, mut request: Request<RequestInner>) -> Self::Future {
+        if request.extensions().get::<RequestContext>().is_some() {
+            route::probe(request.extensions());
+            return RequestFuture::untold(self.inner.call(request.map(RequestBody::untold)));
+        }
+        let mut life = Life::begin(&request, &self.settings);
+        let context = life.context().clone();
+        request.extensions_mut().insert(context.clone());
+        let request = request.map(|body| RequestBody::new(body, context));
+        let called = life.run(|| self.inner.call(request));
+        RequestFuture::new(called, life, &self.settings)
     }
 }

@@ -60,6 +60,7 @@ mod ending;
 mod lock;
 mod name;
 mod old_files;
+pub(super) mod old_log_file;
 mod open;
 mod plan;
 mod regular;

@@ -19,7 +19,10 @@
 //! fdatasync on the file would succeed, and lie. So nothing more is written to it. It is set aside
 //! under the name of an old file, and the sink goes on in a new one under its own name. Where files
 //! cannot be renamed, it goes on in the same one: what is written there once more, at another place,
-//! is new to the system, and the next sync tells the truth about it.
+//! is new to the system, and the next sync tells the truth about it. A new file under another name
+//! would be no way out: a directory that refuses the rename refuses new files, too; that of a file which
+//! is mounted on its own is gone with the container, where nobody keeps it; and whoever reads the log
+//! knows of its path alone, as do the other processes that write to it.
 //!
 //! All of that holds for the file, not for a descriptor: one that was left, and opened anew on request,
 //! is the same.

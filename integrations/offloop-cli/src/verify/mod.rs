@@ -1,6 +1,6 @@
 //! `offloop verify`: are all records there?
 //!
-//! Files are put in order of time, and each line is looked at once, so that the size of a log does
+//! Files are put in order, and each line is looked at once, so that the size of a log does
 //! not matter.
 
 mod audit;

@@ -1,8 +1,15 @@
-//! Where lines come from: plain and compressed files, in order of time.
+//! Where lines come from: plain and compressed files, in the order in which they were written.
+//!
+//! The names of old files tell that order. Times do not: a clock may have been set back, and what
+//! was recovered after a crash is older than what was written before. Only where names tell nothing,
+//! as with files that another program renamed, times must do.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
+
+use offloop::OldLogFile;
 
 use super::line::{self, Line};
 
@@ -16,9 +23,11 @@ pub(super) struct Source {
     path: PathBuf,
     /// The time stamp of its first record, as it is written. Those of one log sort as text.
     first_timestamp: Option<String>,
+    /// `None` for the active file of a log, and for files with other names.
+    old: Option<OldLogFile>,
 }
 
-/// Brings files into order of time. Says of those that cannot be read why not.
+/// Brings files into order. Says of those that cannot be read why not.
 pub(super) fn in_order(paths: &[PathBuf]) -> (Vec<Source>, Vec<String>) {
     let mut sources: Vec<Source> = Vec::new();
     let mut troubles = Vec::new();
@@ -29,17 +38,40 @@ pub(super) fn in_order(paths: &[PathBuf]) -> (Vec<Source>, Vec<String>) {
             Err(error) => troubles.push(format!("read {}: {error}", path.display())),
         }
     }
-    // Stable: what carries no time stays where the user put it, behind the others.
-    sources.sort_by(|a, b| {
-        let key = |source: &Source| {
-            (
-                source.first_timestamp.is_none(),
-                source.first_timestamp.clone(),
-            )
-        };
-        key(a).cmp(&key(b))
-    });
+    sort(&mut sources);
     (sources, troubles)
+}
+
+/// Sorts the logs by their first records, and the files of a log by their names, the active one
+/// last. What carries no time stays where the user put it, behind the others.
+fn sort(sources: &mut [Source]) {
+    let mut logs: HashMap<PathBuf, Log> = HashMap::new();
+    for (place, source) in sources.iter().enumerate() {
+        let begins = logs.entry(source.log()).or_insert(Log {
+            place,
+            first_timestamp: None,
+        });
+        let timestamps = [&begins.first_timestamp, &source.first_timestamp];
+        begins.first_timestamp = timestamps.into_iter().flatten().min().cloned();
+    }
+    sources.sort_by_cached_key(|source| {
+        let log = logs.get(&source.log()).cloned().unwrap_or_default();
+        let begins = (
+            log.first_timestamp.is_none(),
+            log.first_timestamp,
+            log.place,
+        );
+        (begins, source.old.is_none(), source.old.clone())
+    });
+}
+
+/// What is known of a log.
+#[derive(Clone, Debug, Default)]
+struct Log {
+    /// The place of the first of its files that the user named.
+    place: usize,
+    /// The earliest that a file of it begins with.
+    first_timestamp: Option<String>,
 }
 
 impl Source {
@@ -47,6 +79,7 @@ impl Source {
         let mut source = Source {
             path: path.to_owned(),
             first_timestamp: None,
+            old: OldLogFile::parse(absolute(path)),
         };
         if !source.is_stdin() {
             source.first_timestamp = source.open()?.first_timestamp()?;
@@ -56,6 +89,12 @@ impl Source {
 
     fn is_stdin(&self) -> bool {
         self.path == Path::new("-")
+    }
+
+    /// The path of the log that it belongs to.
+    fn log(&self) -> PathBuf {
+        let old = self.old.as_ref().map(|old| old.log().to_owned());
+        old.unwrap_or_else(|| absolute(&self.path))
     }
 
     pub(super) fn name(&self) -> String {
@@ -84,6 +123,11 @@ impl Source {
             _ => Box::new(file),
         }))
     }
+}
+
+/// The same file may be named in several ways.
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// The lines of a source.

@@ -131,6 +131,42 @@ fn files_are_read_in_order_of_time_and_uncompressed() {
 }
 
 #[test]
+fn old_files_are_read_in_the_order_of_their_names_whatever_times_their_records_have() {
+    let directory = tempfile::tempdir().unwrap();
+    // Records that were recovered late, and a clock that was set back.
+    let files = [
+        ("app.2026-01-01T0000Z.9.jsonl", numbered(50, 7, 1)),
+        ("app.2026-01-01T0000Z.10.jsonl", numbered(40, 7, 2)),
+        ("app.2026-01-02T0000Z.1.jsonl.zst", numbered(45, 7, 3)),
+        ("app.jsonl", numbered(10, 7, 4)),
+        ("app.jsonl.1", numbered(5, 6, 1)),
+        ("other.jsonl", numbered(20, 9, 1)),
+    ];
+    let paths = files.map(|(name, line)| {
+        let path = directory.path().join(name);
+        let compressed = zstd::encode_all(line.as_bytes(), 0).unwrap();
+        let is_compressed = name.ends_with(".zst");
+        fs::write(
+            &path,
+            if is_compressed {
+                compressed
+            } else {
+                line.into()
+            },
+        )
+        .unwrap();
+        path
+    });
+    for rotation in 0..paths.len() {
+        let mut paths = paths.each_ref().map(PathBuf::as_path);
+        paths.rotate_left(rotation);
+        let (code, answer) = verify_as_json(&paths);
+        assert_eq!((code, kinds(&answer)), (Some(0), vec![]), "{answer}");
+        assert_eq!(answer["totals"]["numbered"], 6);
+    }
+}
+
+#[test]
 fn gaps_and_doubles_are_found_for_each_process_where_they_are() {
     let lines = [(7, 1), (9, 5), (7, 2), (9, 6), (7, 4), (9, 6), (7, 1)];
     let text: String = lines.map(|(pid, seq)| numbered(1, pid, seq)).concat();

@@ -53,5 +53,5 @@ impl Lines {
 }
 
 fn is_ours(target: &str) -> bool {
-    target == "offloop_tower" || target == "demo" || target.starts_with("demo::")
+    target == "offloop::request" || target == "demo" || target.starts_with("demo::")
 }

@@ -15,7 +15,7 @@ use crate::Failure;
 use crate::schedule::PATIENCE;
 
 /// Every event of this program and of the middleware, nothing else.
-const FILTER: &str = "demo=debug,offloop_tower=debug";
+const FILTER: &str = "demo=debug,offloop::request=debug";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Contender {

@@ -35,7 +35,7 @@ async fn the_example_server_has_written_every_record_when_it_ends_by_sigterm() -
     let mut seen = Vec::new();
     for record in records
         .iter()
-        .filter(|record| record["target"] == "offloop_tower")
+        .filter(|record| record["event.name"] == "http.server.request")
     {
         seen.push(record["url.path"].as_str().unwrap_or_default().to_owned());
     }

@@ -5,10 +5,14 @@
 #![expect(clippy::expect_used, reason = "a test that finds no log has failed")]
 
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use offloop::{Guard, Memory};
 use serde_json::Value;
+
+/// Only a hang waits as long as this.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 struct Log {
     memory: Memory,
@@ -19,7 +23,10 @@ fn log() -> &'static Log {
     static LOG: OnceLock<Log> = OnceLock::new();
     LOG.get_or_init(|| {
         let memory = Memory::new();
-        let guard = offloop::builder().memory(&memory).filter("debug").init();
+        let guard = offloop::builder()
+            .memory(&memory)
+            .filter("info,offloop::request=debug")
+            .init();
         Log {
             memory,
             guard: guard.expect("no other subscriber is installed"),
@@ -32,25 +39,64 @@ pub(crate) fn start() {
     log();
 }
 
-/// Everything that was logged during requests to `path`, the requests' own records included.
-pub(crate) fn of_path(path: &str) -> Vec<Value> {
+/// All lines so far that `is_wanted` picks by a first look at their text.
+pub(crate) fn lines(is_wanted: impl Fn(&str) -> bool) -> Vec<String> {
     let log = log();
-    log.guard
-        .flush(Duration::from_secs(20))
-        .expect("the memory takes everything");
-    let lines = log.memory.lines();
-    let records = lines
-        .iter()
-        .map(|line| serde_json::from_str(line).expect("a line is JSON"));
-    records
-        .filter(|record: &Value| record["url.path"] == path)
-        .collect()
+    log.guard.flush(PATIENCE).expect("the memory takes all");
+    let mut lines = log.memory.lines();
+    lines.retain(|line| is_wanted(line));
+    lines
 }
 
-/// The one record that the layer wrote for the one request to `path`.
-pub(crate) fn record_of(path: &str) -> Value {
-    let mut records = of_path(path);
-    records.retain(|record| record["target"] == "offloop_tower");
+fn parse(line: &String) -> Value {
+    serde_json::from_str(line).expect("a line is JSON")
+}
+
+/// The records of the requests themselves to this path, so far.
+pub(crate) fn records_of(path: &str) -> Vec<Value> {
+    let wanted = lines(|line| line.contains("\"http.server.request\"") && line.contains(path));
+    let mut records: Vec<Value> = wanted.iter().map(parse).collect();
+    records.retain(|record| record["url.path"] == path);
+    records
+}
+
+/// The one record of the one request to this path, once it is there: what happens behind a client's
+/// back takes its time.
+pub(crate) async fn record_of(path: &str) -> Value {
+    let mut records = wait_for(|| Some(records_of(path)).filter(|all| !all.is_empty())).await;
     assert_eq!(records.len(), 1, "{records:?}");
     records.remove(0)
+}
+
+/// All records that carry this request's id.
+pub(crate) fn of_request(request_id: &str) -> Vec<Value> {
+    let mut records: Vec<Value> = lines(|line| line.contains(request_id))
+        .iter()
+        .map(parse)
+        .collect();
+    records.retain(|record| record["request_id"] == request_id);
+    records
+}
+
+/// The record of the connection whose client had this port, once it is there.
+pub(crate) async fn connection_of(port: u16) -> Value {
+    let find = || {
+        let wanted = lines(|line| line.contains("\"http.server.connection\""));
+        let mut records = wanted.iter().map(parse);
+        records.find(|record| record["network.peer.port"] == port)
+    };
+    wait_for(find).await
+}
+
+/// What `find` finds, as soon as it does. The tasks of the runtime go on meanwhile.
+pub(crate) async fn wait_for<T>(mut find: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = find() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "it never came");
+        tokio::task::yield_now().await;
+        thread::yield_now();
+    }
 }

@@ -2,8 +2,9 @@
 
 mod client;
 mod log;
+mod server;
+mod table;
+
+mod outcomes;
 
 mod example;
-mod hyper;
-mod id;
-mod record;

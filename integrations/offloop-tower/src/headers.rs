@@ -1,0 +1,61 @@
+//! Headers: read as the vocabulary of requests wants them, and written into responses.
+
+use std::cell::RefCell;
+
+use bytes::{Bytes, BytesMut};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use offloop::request::{Headers, RequestContext};
+
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const TRACERESPONSE: HeaderName = HeaderName::from_static("traceresponse");
+
+/// The headers of a request, of a response, or its trailers.
+pub(crate) struct HeaderLines<'a>(pub(crate) &'a HeaderMap);
+
+impl Headers for HeaderLines<'_> {
+    fn values<'h>(&'h self, name: &'h str) -> impl Iterator<Item = &'h [u8]> {
+        let values = self.0.get_all(name);
+        values.iter().map(HeaderValue::as_bytes)
+    }
+}
+
+/// The declared length of a body.
+pub(crate) fn content_length(headers: &HeaderMap) -> Option<u64> {
+    let value = headers.get(header::CONTENT_LENGTH)?;
+    value.to_str().ok()?.parse().ok()
+}
+
+/// Tells the client the request's id and its place in the trace, unless that is not wanted.
+pub(crate) fn send_back(request: &RequestContext, headers: &mut HeaderMap) {
+    let Some(sent_back) = request.sent_back() else {
+        return;
+    };
+    if let Some(value) = value_of(sent_back.request_id()) {
+        headers.insert(REQUEST_ID, value);
+    }
+    if let Some(value) = value_of(sent_back.traceresponse()) {
+        headers.insert(TRACERESPONSE, value);
+    }
+}
+
+/// So many bytes are taken at once for values.
+const CHUNK_BYTES: usize = 4096;
+
+thread_local! {
+    /// The values of many responses lie one behind the other in one piece of memory, which is used
+    /// again once all of them are gone: a value costs no allocation.
+    static CHUNK: RefCell<BytesMut> = RefCell::new(BytesMut::with_capacity(CHUNK_BYTES));
+}
+
+/// Ids and traces consist of nothing but what a header may hold.
+pub(crate) fn value_of(text: &str) -> Option<HeaderValue> {
+    let shared = CHUNK.try_with(|chunk| {
+        let mut chunk = chunk.try_borrow_mut().ok()?;
+        chunk.extend_from_slice(text.as_bytes());
+        Some(chunk.split().freeze())
+    });
+    // The thread is ending, or its allocator logs.
+    let shared = shared.ok().flatten();
+    let bytes = shared.unwrap_or_else(|| Bytes::copy_from_slice(text.as_bytes()));
+    HeaderValue::from_maybe_shared(bytes).ok()
+}
