@@ -5,6 +5,7 @@ use std::sync::{OnceLock, mpsc};
 use std::thread::JoinHandle;
 
 use actix_web::dev::ServerHandle;
+use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, rt};
 use offloop_actix_web::{RequestLog, on_connect};
 
@@ -73,7 +74,13 @@ fn serve(setup: Setup, listener: TcpListener) -> actix_web::dev::Server {
         answers_half_closed,
         notes_connections,
     } = setup;
-    HttpServer::new(move || App::new().configure(service::configure).wrap(log.clone()))
+    let app = move || {
+        App::new()
+            .configure(service::configure)
+            .wrap(log.clone())
+            .wrap(from_fn(service::replace_errors))
+    };
+    HttpServer::new(app)
         .on_connect(move |stream, data| {
             if notes_connections {
                 on_connect(stream, data);

@@ -3,14 +3,16 @@
 //! The last segment of each path is the test's own, so that it finds its records.
 
 use std::collections::HashMap;
-use std::future::pending;
+use std::future::{Ready, pending};
 use std::io;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use actix_web::body::{BoxBody, SizedStream};
+use actix_web::body::{BoxBody, MessageBody, SizedStream};
 use actix_web::dev::{HttpServiceFactory, ServiceRequest, ServiceResponse};
-use actix_web::error::{ErrorGatewayTimeout, ErrorServiceUnavailable, ErrorUnauthorized};
+use actix_web::error::{
+    ErrorGatewayTimeout, ErrorServiceUnavailable, ErrorUnauthorized, InternalError,
+};
 use actix_web::http::StatusCode;
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, Bytes, Path, ServiceConfig};
@@ -43,17 +45,23 @@ pub(crate) fn configure(service: &mut ServiceConfig) {
         .route("/added/{test}", web::get().to(added))
         .route("/calls/{count}", web::get().to(calls))
         .service(
-            web::scope("/users")
-                .route("/{user}/orders/{test}", web::get().to(async || "orders"))
-                .route(
-                    "/{other}/{test}",
-                    web::get().guard(guard::Header("x-choice", "1")).to(fail),
-                ),
+            web::scope("/users").route("/{user}/orders/{test}", web::get().to(async || "orders")),
         )
+        .route(
+            "/choice/{chosen}",
+            web::get()
+                .guard(guard::Header("x-choice", "1"))
+                .to(async || "chosen"),
+        )
+        .route("/{any:choice}/{other}", web::get().to(async || "other"))
+        .service(web::scope("/panic-in-call").wrap_fn(|_, _| panic_in_call()))
         .service(scope("/refused", async |_, _| {
             Err(ErrorUnauthorized("no ticket"))
         }))
         .service(scope("/overloaded", async |_, _| {
+            Err(ErrorServiceUnavailable("no room"))
+        }))
+        .service(scope("/replaced", async |_, _| {
             Err(ErrorServiceUnavailable("no room"))
         }))
         .service(scope("/timeout", time_out))
@@ -71,6 +79,23 @@ where
             async move { middleware(request, next).await }
         }))
         .route("/{test}", web::get().to(pending::<HttpResponse>))
+}
+
+/// A middleware outside of all others, which does not take an error for an answer.
+pub(crate) async fn replace_errors(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let is_replaced = request.path().starts_with("/replaced");
+    let result = next.call(request).await;
+    if is_replaced && result.is_err() {
+        return Err(InternalError::new("all is well", StatusCode::OK).into());
+    }
+    result
+}
+
+fn panic_in_call() -> Ready<Result<ServiceResponse, Error>> {
+    panic!("struck in the handler")
 }
 
 async fn time_out(request: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse, Error> {
