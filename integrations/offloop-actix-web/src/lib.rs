@@ -12,9 +12,9 @@ mod connection;
 mod extract;
 mod headers;
 
+pub use body::ResponseBody;
 pub use connection::on_connect;
 pub use extract::CurrentRequest;
 pub use future::ResponseFuture;
 pub use layer::RequestLog;
-pub use body::ResponseBody;
 pub use service::RequestLogService;
