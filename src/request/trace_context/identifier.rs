@@ -111,7 +111,23 @@ pub(super) fn digits_of_byte(byte: u8) -> [u8; 2] {
 }
 
 fn digits_of(number: u64) -> [u8; 16] {
-    std::array::from_fn(|index| digit_of((number >> (60 - 4 * index)) as u8 & 0xf))
+    let mut digits = [0; 16];
+    let (left, right) = digits.split_at_mut(8);
+    left.copy_from_slice(&digits_of_half((number >> 32) as u32));
+    right.copy_from_slice(&digits_of_half(number as u32));
+    digits
+}
+
+/// All eight digits at once: each gets a byte of a word, and its letter or its number is added to it.
+fn digits_of_half(number: u32) -> [u8; 8] {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let mut word = u64::from(number);
+    word = (word << 16 | word) & 0x0000_ffff_0000_ffff;
+    word = (word << 8 | word) & 0x00ff_00ff_00ff_00ff;
+    word = (word << 4 | word) & 0x0f0f_0f0f_0f0f_0f0f;
+    // Adding 6 carries into the next four bits for those that are letters.
+    let letters = (word + ONES * 6) >> 4 & ONES;
+    (word + ONES * u64::from(b'0') + letters * u64::from(b'a' - b'0' - 10)).to_be_bytes()
 }
 
 fn is_identifier(digits: &[u8]) -> bool {
