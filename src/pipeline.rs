@@ -90,7 +90,7 @@ impl Pipeline {
     pub(crate) fn start_unregistered(mut plan: Plan) -> Result<Arc<Self>, Error> {
         static IDS: AtomicU64 = AtomicU64::new(0);
         fork::watch();
-        recovery::watch_torn_tails(&plan.arena);
+        recovery::watch_torn_tails(&plan.arena.directories());
         let sinks = plan.sinks.iter_mut().map(|sink| sink.target.open());
         let sinks = sinks
             .map(|sink| sink.map(Some))
@@ -194,7 +194,7 @@ fn leak(parents: Arc<Running>) {
 fn scan(plan: &Plan) -> Arc<Scan> {
     let paths = plan.sinks.iter().filter_map(|sink| sink.target.path());
     let paths = paths.map(Path::to_owned).collect();
-    let directories = plan.arena.directories().cloned().collect();
+    let directories = plan.arena.directories();
     Scan::new(paths, directories, plan.complaints.clone())
 }
 

@@ -1,9 +1,67 @@
 //! A request's life, from its arrival to its true end: the vocabulary that the adapters of all
 //! servers share, so that two of them differ in their framework alone.
 //!
-//! Nothing here knows a framework, or a crate of HTTP types: headers are byte slices, a status is a
-//! number. Whatever a client sends is data that may lie, be of any size and hold any byte; nothing
-//! here panics on it, and nothing that comes from it is believed unasked.
+//! Most programs meet only [`add`], [`InRequest`], [`carry`], [`watch`] and [`Options`]; the rest is for
+//! adapters. Those exist for tower (axum, hyper, tonic, warp), actix-web, poem, salvo and rocket.
+//!
+//! # One record for each request
+//!
+//! Exactly one, whatever happens, at the true end: that is when the response's body has been handed
+//! to the transport, or the request was dropped. Its target is `offloop::request`, its message
+//! `request`. Whether the client has received the response cannot be known.
+//!
+//! | field | value |
+//! |---|---|
+//! | `event.name` | `http.server.request` |
+//! | `http.request.method` | the method; `_OTHER` if it is none of the known ones, which `http.request.method_original` then tells |
+//! | `http.route` | the matched route, such as `/users/{id}`; absent where none matched |
+//! | `url.path`, `url.query`, `url.scheme` | the path as it came, still percent-encoded, at most 1 KiB; the query as far as [`Options::query`] shows it |
+//! | `http.response.status_code` | the status; absent if none was sent |
+//! | `outcome`, `outcome.phase` | an [`Outcome`]; and how far a request had come that did not come to its end, a [`Phase`] |
+//! | `error.type` | the status if it is 5xx, the outcome if that is a failure or the request was cut short, the name of a gRPC status that is not OK |
+//! | `error` | an error's message and those of its sources, as a list: the handler's ([`add_error`]), the service's or the body's |
+//! | `duration_ms`, `ttfb_ms` | from the arrival to the end, and to the response's head: milliseconds, down to microseconds |
+//! | `http.request.body.size`, `http.response.body.size` | the bytes of the bodies that came by |
+//! | `network.protocol.version` | `1.0`, `1.1`, `2` or `3` |
+//! | `server.address` | the host that was asked for |
+//! | `client.address` | the client, see [`Options::trusted_proxies`]; `client.address.invalid` if what the proxies say of it cannot be right |
+//! | `network.peer.address`, `network.peer.port` | the other end of the connection |
+//! | `user_agent.original` | the client's program, at most 256 bytes |
+//! | `rpc.system.name`, `rpc.method`, `rpc.response.status_code` | of a gRPC call: `grpc`, its full name, the name of its status |
+//! | `request_id`, `trace_id`, `span_id`, `parent_span_id` | see below |
+//! | `sample_rate` | if it is not 1, see [`Options::sample`] |
+//! | `http.request.header.<name>`, `http.response.header.<name>` | the headers that [`Options`] list |
+//! | others | what handlers add, by [`add`]; how many were too many says `fields.dropped` |
+//!
+//! These are the names of OpenTelemetry's
+//! [semantic conventions for HTTP](https://opentelemetry.io/docs/specs/semconv/http/http-spans/);
+//! [`Naming::ElasticCommonSchema`] has others, and [`Sink::common_log`](crate::Sink::common_log) writes
+//! web servers' own format. The level follows from the outcome, see [`Ended::level`].
+//!
+//! # Ids on every record
+//!
+//! While an adapter runs a part of a request's work, that is the current request of the thread, and
+//! each record that is logged meanwhile carries `request_id`, `trace_id` and `span_id`, as if a span
+//! named `request` lay around it. Tasks and threads that a handler starts are told by [`InRequest`] and
+//! [`carry`]. Other subscribers and layers do not see these ids, nor what handlers add.
+//!
+//! A client's `x-request-id` is taken over if it is harmless, see [`RequestId`]; a trace is continued
+//! as the W3C's [Trace Context](https://www.w3.org/TR/trace-context-2/) has it, or begun.
+//!
+//! # Detail, in retrospect
+//!
+//! With [`Builder::request_detail`](crate::Builder::request_detail), records that are too fine for
+//! the log are kept in memory while their request lasts, and written if it fails, is cut short or turns
+//! out to be slow; else they are forgotten. Their times are those at which they were logged, so they
+//! are earlier than the lines around them; the thread that a line tells is the one that ended the
+//! request.
+//!
+//! # For adapters
+//!
+//! An adapter calls [`RequestLog::begin`] when a request arrives, and reports to the [`Request`] that
+//! it gets what it sees. Nothing here knows a framework, or a crate of HTTP types: headers are byte
+//! slices, a status is a number. Whatever a client sends is data that may lie, be of any size and hold
+//! any byte; nothing here panics on it, and nothing that comes from it is believed unasked.
 
 mod arrival;
 mod carry;
@@ -14,6 +72,7 @@ mod detail;
 mod fields;
 mod header;
 mod id;
+mod latency;
 mod life;
 mod mark;
 mod options;

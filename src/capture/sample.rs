@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use proptest::prelude::*;
+use proptest::test_runner::RngAlgorithm;
 use tracing::callsite::Identifier;
 use tracing::field::FieldSet;
 use tracing::metadata::Kind;
@@ -275,18 +276,23 @@ impl Error for Chain {
     }
 }
 
-/// How many cases a property is tried with. Under Miri, which takes its time for each byte, a few:
-/// there are many runs of it.
+/// How a property is tried. Under Miri, which takes its time for each step, with a few cases of
+/// cheap chance: there are many runs of it.
 pub(crate) fn cases() -> ProptestConfig {
     let usual = ProptestConfig::default();
     ProptestConfig {
         cases: at_most(usual.cases as usize) as u32,
+        rng_algorithm: if cfg!(miri) {
+            RngAlgorithm::XorShift
+        } else {
+            usual.rng_algorithm
+        },
         ..usual
     }
 }
 
 /// So many, or a few under Miri.
-fn at_most(count: usize) -> usize {
+pub(crate) fn at_most(count: usize) -> usize {
     if cfg!(miri) { count.min(3) } else { count }
 }
 

@@ -11,6 +11,7 @@ use super::ending::{self, Ended};
 use super::leftover::{LeftoverFile, ToldSink};
 use super::report::{Leftover, LeftoverSink, RecoveryReport};
 use super::share::Share;
+use super::torn::watch_torn_tails;
 use crate::channel::arena;
 use crate::drain::batch::Batch;
 use crate::drain::line::{Content, LineWriter};
@@ -82,17 +83,22 @@ pub fn recover(path: impl AsRef<Path>) -> Result<RecoveryReport, Error> {
     fork::watch();
     let path = path.as_ref();
     let mut recovery = Recovery::default();
+    let candidates = arena::candidates();
+    watch_torn_tails(&candidates);
     if path.is_dir() {
         let directory = own_directory(path).map_err(|cause| read_failed(path, cause))?;
+        watch_torn_tails(std::slice::from_ref(&directory));
         for file in files_in(&directory)? {
             recovery.recover(&file, |_| true);
         }
     } else if path.extension().is_some_and(|found| found == "pages") {
         std::fs::symlink_metadata(path).map_err(|cause| read_failed(path, cause))?;
+        // Others that wrote to the same files may have left theirs beside it.
+        watch_torn_tails(&directory_of(path));
         recovery.recover(path, |_| true);
     } else {
         let log = std::path::absolute(path).map_err(|cause| read_failed(path, cause))?;
-        for directory in arena::candidates() {
+        for directory in candidates {
             for file in files_in(&directory)? {
                 recovery.recover(&file, |sink| sink.path == log);
             }
@@ -109,6 +115,12 @@ fn own_directory(path: &Path) -> io::Result<PathBuf> {
     }
     let refused = "it belongs to another user, who alone can recover what is in it";
     Err(io::Error::new(io::ErrorKind::PermissionDenied, refused))
+}
+
+fn directory_of(path: &Path) -> Vec<PathBuf> {
+    let path = std::path::absolute(path).ok();
+    let directory = path.as_deref().and_then(Path::parent);
+    directory.map(Path::to_owned).into_iter().collect()
 }
 
 fn files_in(directory: &Path) -> Result<Vec<PathBuf>, Error> {

@@ -14,7 +14,6 @@ use arc_swap::ArcSwap;
 use super::claim::{self, Sight};
 use super::directory;
 use super::journal::Journal;
-use crate::channel::arena::ArenaPlan;
 use crate::sink::Place;
 use crate::sink::file::{TORN_TAIL, settle_locked};
 
@@ -23,18 +22,14 @@ use crate::sink::file::{TORN_TAIL, settle_locked};
 /// there for ever.
 static DIRECTORIES: LazyLock<ArcSwap<Vec<PathBuf>>> = LazyLock::new(ArcSwap::default);
 
-/// From now on sinks ask here whose a torn line is: that of a process whose pages lie where those of
-/// this pipeline may lie.
-pub(crate) fn watch_torn_tails(plan: &ArenaPlan) {
+/// From now on sinks ask here whose a torn line is: that of a process that left something in one of
+/// these directories, or in one of those that were named before.
+pub(crate) fn watch_torn_tails(directories: &[PathBuf]) {
     claim::prepare();
     DIRECTORIES.rcu(|known| {
-        let mut known = known.as_ref().clone();
-        for directory in plan.directories() {
-            if !known.contains(directory) {
-                known.push(directory.clone());
-            }
-        }
-        known
+        let is_new = |directory: &&PathBuf| !known.contains(directory);
+        let new = directories.iter().filter(is_new);
+        known.iter().chain(new).cloned().collect::<Vec<_>>()
     });
     let _ = TORN_TAIL.set(cut_torn_tail);
 }

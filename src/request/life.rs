@@ -17,9 +17,10 @@ use super::trace_context::TraceContext;
 use super::{record, table};
 
 /// The state of a request's own body.
-/// Zero means that it is open.
+const UPLOAD_OPEN: u8 = 0;
 const UPLOAD_ENDED: u8 = 1;
 const UPLOAD_FAILED: u8 = 2;
+const UPLOAD_WAITS: u8 = 3;
 
 /// What a response by itself does not tell, see [`RequestContext::decide`].
 const DECIDABLE: [Outcome; 4] = [
@@ -332,7 +333,16 @@ impl RequestContext {
 
     /// So many more bytes of the request's own body have come.
     pub fn received(&self, bytes: u64) {
-        self.0.progress.received.fetch_add(bytes, Ordering::Relaxed);
+        let progress = &self.0.progress;
+        progress.received.fetch_add(bytes, Ordering::Relaxed);
+        progress.upload.store(UPLOAD_OPEN, Ordering::Relaxed);
+    }
+
+    /// The handler waits for more of the request's own body. A client that goes away meanwhile has
+    /// broken off the upload.
+    pub fn upload_waits(&self) {
+        let progress = &self.0.progress;
+        progress.upload.store(UPLOAD_WAITS, Ordering::Relaxed);
     }
 
     /// The request's own body has come to its end. If that is short of its declared length, the
@@ -398,18 +408,21 @@ impl RequestContext {
         if outcome == Outcome::Completed || outcome == Outcome::Upgraded {
             return None;
         }
-        let upload = progress.upload.load(Ordering::Relaxed);
+        let is_answered = progress.status.load(Ordering::Relaxed) != 0;
+        let is_in_upload = match progress.upload.load(Ordering::Relaxed) {
+            UPLOAD_FAILED => outcome == Outcome::ClientDisconnect,
+            UPLOAD_WAITS => outcome.is_cut_short() && !is_answered,
+            _ => false,
+        };
         // There is a response, too, but what it was decided for came before.
         let is_decided = self.verdict() == Some(outcome);
-        Some(
-            if outcome == Outcome::ClientDisconnect && upload == UPLOAD_FAILED {
-                Phase::Upload
-            } else if progress.status.load(Ordering::Relaxed) == 0 || is_decided {
-                Phase::Handler
-            } else {
-                Phase::Body
-            },
-        )
+        Some(if is_in_upload {
+            Phase::Upload
+        } else if is_answered && !is_decided {
+            Phase::Body
+        } else {
+            Phase::Handler
+        })
     }
 }
 

@@ -9,7 +9,8 @@ use tracing::Level;
 
 use super::client::TrustedProxies;
 use super::header::is_secret_header;
-use super::outcome::Ended;
+use super::latency::Latencies;
+use super::outcome::{Ended, Outcome};
 use super::privacy::QueryPolicy;
 use super::trace_context::TraceContext;
 
@@ -56,6 +57,7 @@ type ChooseLevel = dyn Fn(&Ended<'_>) -> Level + Send + Sync;
 pub struct Options {
     pub(super) naming: Naming,
     pub(super) slow_after: Duration,
+    pub(super) latencies: Option<Arc<Latencies>>,
     pub(super) level: Option<Arc<ChooseLevel>>,
     pub(super) quiet: Vec<Box<str>>,
     pub(super) incoming: Incoming,
@@ -74,6 +76,7 @@ impl Default for Options {
         Options {
             naming: Naming::default(),
             slow_after: Duration::from_secs(1),
+            latencies: None,
             level: None,
             quiet: Vec::new(),
             incoming: Incoming::default(),
@@ -122,6 +125,23 @@ impl Options {
     #[must_use]
     pub fn slow_after(mut self, duration: Duration) -> Self {
         self.slow_after = duration;
+        self
+    }
+
+    /// Which requests are among the slowest: those that take longer than this share of all, from 0 to
+    /// 1. Their [detail](Options::wants_detail) is wanted, whatever their duration; their level stays
+    /// as it is. By default none. The durations of the last few thousand requests count, and there
+    /// must be 1,024 at first.
+    ///
+    /// ```
+    /// use offloop::request::Options;
+    ///
+    /// let options = Options::new().slowest(0.99);
+    /// # drop(options);
+    /// ```
+    #[must_use]
+    pub fn slowest(mut self, quantile: f64) -> Self {
+        self.latencies = Some(Arc::new(Latencies::new(quantile)));
         self
     }
 
@@ -310,6 +330,12 @@ impl Options {
 
     pub(super) fn is_sampled(&self, trace: &TraceContext) -> bool {
         1.0 <= self.sample_rate || trace.random_share() < self.sample_rate
+    }
+
+    /// Counts a request that has ended. A session that lasts is not slow.
+    pub(super) fn is_among_slowest(&self, outcome: Outcome, duration: Duration) -> bool {
+        let latencies = self.latencies.as_ref();
+        outcome != Outcome::Upgraded && latencies.is_some_and(|latencies| latencies.note(duration))
     }
 
     pub(super) fn shown_rate(&self) -> Option<f64> {

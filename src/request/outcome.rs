@@ -148,6 +148,9 @@ pub struct Ended<'a> {
     pub duration: Duration,
     /// Whether that is longer than [`Options::slow_after`](super::Options::slow_after).
     pub is_slow: bool,
+    /// Whether it is among the slowest, by
+    /// [`Options::slowest`](super::Options::slowest).
+    pub is_among_slowest: bool,
     /// Whether it is one of the requests that are to make no noise.
     pub is_quiet: bool,
 }
@@ -199,10 +202,11 @@ impl Ended<'_> {
     }
 
     /// Whether the request's detail is wanted by default: the server is at fault, a time-out struck,
-    /// the request was cut short, or it was slow.
+    /// the request was cut short, or it was slow, or among the slowest.
     #[must_use]
     pub fn wants_detail(&self) -> bool {
-        let is_slow = self.is_slow && self.outcome != Outcome::Upgraded;
+        let is_slow = self.is_slow || self.is_among_slowest;
+        let is_slow = is_slow && self.outcome != Outcome::Upgraded;
         self.is_error()
             || self.outcome == Outcome::Timeout
             || self.outcome.is_cut_short()

@@ -109,6 +109,7 @@ fn ended(request: &RequestContext, outcome: Outcome) -> Ended<'_> {
         route: request.route(),
         path: shared.text.get(Part::Path).unwrap_or_default(),
         duration,
+        is_among_slowest: shared.options.is_among_slowest(outcome, duration),
         is_slow: shared.options.slow_after <= duration,
         is_quiet: shared.is_quiet,
     }

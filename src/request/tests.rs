@@ -498,3 +498,17 @@ fn an_access_log_has_one_line_for_each_request_and_nothing_forges_one() {
     let expected = format!(r#"200 5 {referrer} {agent}"#);
     assert!(lines[0].ends_with(&expected), "{}", lines[0]);
 }
+
+#[test]
+fn a_request_that_is_dropped_while_its_handler_waits_for_the_upload_says_so() {
+    let waiting = record(|request| {
+        request.context().received(3);
+        request.context().upload_waits();
+    });
+    assert_eq!(waiting["outcome.phase"], "upload");
+    let working = record(|request| {
+        request.context().upload_waits();
+        request.context().received(3);
+    });
+    assert_eq!(working["outcome.phase"], "handler");
+}

@@ -6,7 +6,7 @@ use super::{Encoder, Fields, Name, RECORD_BYTES_MAX, Record, ThreadLabel, Value,
 use crate::capture::buffer::Buffer;
 use crate::capture::callsite::Callsites;
 use crate::capture::sample::{
-    Sample, SampleField, SampleValue, any_damaged_record, any_sample, any_value, cases,
+    Sample, SampleField, SampleValue, any_damaged_record, any_sample, any_value, at_most, cases,
     encoded_fields, field, inline_field, message, str_field,
 };
 
@@ -42,8 +42,8 @@ proptest! {
 
     #[test]
     fn merged_fields_are_those_of_a_list_that_replaces_by_name(
-        old in proptest::collection::vec((0..6_usize, any_value()), 0..8),
-        new in proptest::collection::vec((0..6_usize, any_value()), 0..4),
+        old in proptest::collection::vec((0..6_usize, any_value()), 0..at_most(8)),
+        new in proptest::collection::vec((0..6_usize, any_value()), 0..at_most(4)),
     ) {
         let mut expected = old.clone();
         expected.retain(|(name, _)| !new.iter().any(|(newer, _)| newer == name));

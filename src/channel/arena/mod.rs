@@ -82,8 +82,9 @@ impl ArenaPlan {
     }
 
     /// Where files may lie of processes that had the same plan.
-    pub(crate) fn directories(&self) -> impl Iterator<Item = &PathBuf> {
-        self.directory.iter().chain(&self.candidates)
+    pub(crate) fn directories(&self) -> Vec<PathBuf> {
+        let chosen = self.directory.iter();
+        chosen.chain(&self.candidates).cloned().collect()
     }
 }
 

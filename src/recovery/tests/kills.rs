@@ -123,6 +123,22 @@ impl Killed {
 }
 
 #[test]
+fn a_line_that_another_dead_process_tore_is_cut_off_before_more_is_written() {
+    let made = Made::new();
+    fs::write(&made.log, "{\"number\":0}\n{\"num").unwrap();
+    let batch = b"{\"number\":1}\n{\"number\":2}\n";
+    let mut older = Made::beside(&made);
+    older.page(0, 1, &[3], 0);
+    let mut torn = made;
+    torn.page(0, 1, &[1, 2], 0);
+    torn.under_way(batch, &[torn.end_of(0)], Some(13));
+    assert!(recover(&older.path).unwrap().is_complete());
+    assert_eq!(torn.numbers(), [0, 3]);
+    assert!(recover(&torn.path).unwrap().is_complete());
+    assert_eq!(torn.numbers(), [0, 3, 1, 2]);
+}
+
+#[test]
 fn a_recovery_that_is_killed_is_taken_up_where_it_was() {
     for bytes in [0, 1, 100, 199, 200, 1_000, 30_000, 100_000] {
         let mut made = Made::new();

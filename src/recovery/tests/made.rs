@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use tempfile::TempDir;
@@ -26,7 +27,7 @@ pub(super) const OWNER: Owner = Owner {
 
 /// A leftover and the log file that it is meant for.
 pub(super) struct Made {
-    pub(super) directory: TempDir,
+    pub(super) directory: Arc<TempDir>,
     pub(super) path: PathBuf,
     pub(super) log: PathBuf,
     pub(super) file: File,
@@ -41,8 +42,19 @@ pub(super) type Ranges = Vec<std::ops::Range<u64>>;
 impl Made {
     /// An empty one, for the sink at place 0.
     pub(super) fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("1-000000000000000a.pages");
+        Made::named(
+            "1-000000000000000a.pages",
+            Arc::new(tempfile::tempdir().unwrap()),
+        )
+    }
+
+    /// Another one for the same log.
+    pub(super) fn beside(other: &Made) -> Self {
+        Made::named("2-000000000000000b.pages", Arc::clone(&other.directory))
+    }
+
+    fn named(name: &str, directory: Arc<TempDir>) -> Self {
+        let path = directory.path().join(name);
         let log = directory.path().join("app.jsonl");
         let layout = Layout::new(1 << 10, 1 << 20, 2).unwrap();
         let file = File::options()

@@ -53,7 +53,7 @@ fn a_torn_line_is_cut_off_wherever_the_pipeline_keeps_its_pages() {
     let batch = b"{\"number\":1}\n{\"number\":2}\n";
     made.under_way(batch, &[made.end_of(0)], Some(13));
     let directory = made.directory.path().to_owned();
-    watch_torn_tails(&ArenaPlan::new(None, Some(directory)));
+    watch_torn_tails(&ArenaPlan::new(None, Some(directory)).directories());
     let mut sink = Target::File(FilePlan::new(made.log.clone()))
         .open()
         .unwrap();

@@ -1,15 +1,15 @@
 //! The query string: where tokens, passwords and signatures end up that were never meant for a log.
 
 use std::borrow::Cow;
-use std::fmt::{self, Display, Write};
+use std::fmt::{self, Display};
 use std::str;
 
 use percent_encoding::percent_decode;
 
-use super::cap::{Cap, write_bytes};
+use super::cap::Cap;
 
 /// What stands in place of a value.
-const REDACTED: &str = "REDACTED";
+const REDACTED: &[u8] = b"REDACTED";
 
 /// Keys whose values are never shown: those of OpenTelemetry's conventions, then those that carry
 /// tokens, passwords and the like. Without the hyphens and underscores, which do not count.
@@ -237,14 +237,14 @@ impl<'a> RedactedQuery<'a> {
 
     fn write_part(&self, part: &Part<'_>, cap: &mut Cap<'_>) -> fmt::Result {
         if part.is_empty() || self.policy.shows(part.key) {
-            write_bytes(part.all, cap)
+            cap.write(part.all)
         } else if part.has_value() {
-            write_bytes(part.key, cap)?;
-            cap.write_str("=")?;
-            cap.write_str(REDACTED)
+            cap.write(part.key)?;
+            cap.write(b"=")?;
+            cap.write(REDACTED)
         } else {
             // What stands alone may be a key as well as a token.
-            cap.write_str(REDACTED)
+            cap.write(REDACTED)
         }
     }
 }
@@ -259,7 +259,7 @@ impl Display for RedactedQuery<'_> {
                 continue;
             }
             self.write_part(&part, &mut cap)?;
-            write_bytes(part.separator, &mut cap)?;
+            cap.write(part.separator)?;
         }
         cap.finish()
     }

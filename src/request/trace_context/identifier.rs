@@ -43,6 +43,10 @@ impl TraceId {
         is_identifier(digits).then_some(Self(*digits))
     }
 
+    pub(super) fn digits(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// The identifier as text.
     ///
     /// ```
@@ -84,6 +88,10 @@ impl SpanId {
         is_identifier(digits).then_some(Self(*digits))
     }
 
+    pub(super) fn digits(&self) -> &[u8; 16] {
+        &self.0
+    }
+
     /// The identifier as text.
     ///
     /// ```
@@ -112,26 +120,20 @@ pub(super) fn digits_of_byte(byte: u8) -> [u8; 2] {
 
 fn digits_of(number: u64) -> [u8; 16] {
     let mut digits = [0; 16];
-    let (left, right) = digits.split_at_mut(8);
-    left.copy_from_slice(&digits_of_half((number >> 32) as u32));
-    right.copy_from_slice(&digits_of_half(number as u32));
+    let (pairs, _) = digits.as_chunks_mut();
+    for (pair, byte) in pairs.iter_mut().zip(number.to_be_bytes()) {
+        *pair = digits_of_byte(byte);
+    }
     digits
 }
 
-/// All eight digits at once: each gets a byte of a word, and its letter or its number is added to it.
-fn digits_of_half(number: u32) -> [u8; 8] {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    let mut word = u64::from(number);
-    word = (word << 16 | word) & 0x0000_ffff_0000_ffff;
-    word = (word << 8 | word) & 0x00ff_00ff_00ff_00ff;
-    word = (word << 4 | word) & 0x0f0f_0f0f_0f0f_0f0f;
-    // Adding 6 carries into the next four bits for those that are letters.
-    let letters = (word + ONES * 6) >> 4 & ONES;
-    (word + ONES * u64::from(b'0') + letters * u64::from(b'a' - b'0' - 10)).to_be_bytes()
-}
-
+/// Looks at all digits, whatever the first ones are: so it is vector code.
 fn is_identifier(digits: &[u8]) -> bool {
-    digits.iter().all(|digit| is_digit(*digit)) && digits.iter().any(|digit| *digit != b'0')
+    let are_digits = digits
+        .iter()
+        .fold(true, |all, digit| all & is_digit(*digit));
+    let bits = digits.iter().fold(0, |bits, digit| bits | (digit ^ b'0'));
+    are_digits && bits != 0
 }
 
 /// Uppercase digits are none, by the specification.
@@ -149,10 +151,8 @@ fn value_of(digit: u8) -> u8 {
 
 /// The digit for a value below 16.
 fn digit_of(value: u8) -> u8 {
-    match value {
-        0..=9 => b'0' + value,
-        _ => b'a' + (value & 0xf) - 10,
-    }
+    let behind_nine = b'a' - b'0' - 10;
+    b'0' + value + behind_nine * u8::from(9 < value)
 }
 
 impl fmt::Display for TraceId {

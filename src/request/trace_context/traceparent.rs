@@ -61,16 +61,9 @@ impl Traceparent {
     /// The header, in the version that this is: 00.
     pub(super) fn to_text(self) -> TraceparentText {
         let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
-        let parts: [(usize, &[u8]); 3] = [
-            (TRACE_ID_AT, self.trace_id.as_str().as_bytes()),
-            (SPAN_ID_AT, self.span_id.as_str().as_bytes()),
-            (FLAGS_AT, &digits_of_byte(self.flags)),
-        ];
-        for (at, part) in parts {
-            for (place, digit) in text[at..].iter_mut().zip(part) {
-                *place = *digit;
-            }
-        }
+        text[TRACE_ID_AT..SPAN_ID_AT - 1].copy_from_slice(self.trace_id.digits());
+        text[SPAN_ID_AT..FLAGS_AT - 1].copy_from_slice(self.span_id.digits());
+        text[FLAGS_AT..].copy_from_slice(&digits_of_byte(self.flags));
         TraceparentText(text)
     }
 }

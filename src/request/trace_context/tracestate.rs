@@ -23,6 +23,7 @@ pub(super) fn combine<'a>(lines: impl IntoIterator<Item = &'a [u8]>) -> Option<A
     let mut combined = String::new();
     let mut count = 0;
     for line in lines {
+        combined.reserve(line.len() + 1);
         for member in line.split(|byte| *byte == b',').map(without_whitespace) {
             // Proxies that combine lines leave empty members behind, so these mean nothing.
             if member.is_empty() {

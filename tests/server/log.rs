@@ -1,0 +1,86 @@
+//! The log of a test program: one for all tests, as a program has one for all requests.
+//!
+//! Each test sends requests with ids of its own, and looks only at the records of these.
+
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use offloop::{Guard, Memory};
+use serde_json::Value;
+
+/// Only a request that never ends reaches it.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+struct Log {
+    memory: Memory,
+    guard: Guard,
+}
+
+fn log() -> &'static Log {
+    static LOG: OnceLock<Log> = OnceLock::new();
+    LOG.get_or_init(|| {
+        let memory = Memory::new();
+        let guard = offloop::builder().memory(&memory).filter("debug").init();
+        Log {
+            memory,
+            guard: guard.expect("no other subscriber is installed"),
+        }
+    })
+}
+
+/// Installs the logger. Later calls do nothing.
+pub(crate) fn start() {
+    log();
+}
+
+/// Every line so far.
+pub(crate) fn lines() -> Vec<String> {
+    let log = log();
+    let flushed = log.guard.flush(PATIENCE);
+    flushed.expect("the memory takes everything");
+    log.memory.lines()
+}
+
+/// Everything that was logged within the request of this id, its own record included.
+pub(crate) fn of(id: &str) -> Vec<Value> {
+    let lines = lines();
+    let records = lines.iter();
+    let records = records.map(|line| serde_json::from_str(line).expect("a line is JSON"));
+    let is_of_it = |record: &Value| record["request_id"] == id;
+    records.filter(is_of_it).collect()
+}
+
+/// The record of the request of this id, once it has ended: exactly one.
+pub(crate) async fn record_of(id: &str) -> Value {
+    let records = || {
+        let mut records = of(id);
+        records.retain(|record| record["event.name"] == "http.server.request");
+        records
+    };
+    until(|| !records().is_empty()).await;
+    let mut records = records();
+    assert_eq!(records.len(), 1, "{records:?}");
+    records.remove(0)
+}
+
+/// Waits until the request of this id is under way.
+pub(crate) async fn until_in_flight(id: &str) {
+    let is_it = |request: &offloop::request::InFlight| request.context().id().as_str() == id;
+    until(|| offloop::request::in_flight().iter().any(is_it)).await;
+}
+
+async fn until(condition: impl Fn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !condition() {
+        assert!(Instant::now() < deadline, "it never came to pass");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+/// An expected `null` stands for a field that must not be there.
+#[track_caller]
+pub(crate) fn assert_contains(record: &Value, expected: &Value) {
+    for (name, value) in expected.as_object().into_iter().flatten() {
+        assert_eq!(&record[name], value, "{name} in {record}");
+    }
+}
