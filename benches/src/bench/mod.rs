@@ -5,6 +5,7 @@ mod call;
 mod disabled;
 mod idle;
 mod memory;
+mod middleware;
 mod pages;
 mod request;
 mod stall;
@@ -43,6 +44,7 @@ pub struct Job {
 pub const ALL: &[&Bench] = &[
     &call::BENCH,
     &request::BENCH,
+    &middleware::BENCH,
     &disabled::BENCH,
     &throughput::BENCH,
     &idle::BENCH,

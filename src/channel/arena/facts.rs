@@ -391,7 +391,8 @@ mod tests {
     #[test]
     fn no_byte_that_changes_makes_a_reader_fall() {
         let bytes = written();
-        for place in 0..bytes.len() {
+        let stride = if cfg!(miri) { 13 } else { 1 };
+        for place in (0..bytes.len()).step_by(stride) {
             for value in [0, 1, 0x7F, 0xFF] {
                 let mut damaged = bytes.clone();
                 damaged[place] = value;
