@@ -59,14 +59,14 @@ pub struct LoggedConnection(Arc<Inner>);
 
 struct Inner {
     connection: Arc<Connection>,
-    /// What the connection goes on with, and how much had come and gone before.
+    /// The request that the connection goes on with as something else.
     upgraded: Mutex<Option<Upgraded>>,
 }
 
 struct Upgraded {
     request: request::Request,
+    /// How much had been read by then.
     received_before: u64,
-    sent_before: u64,
 }
 
 impl LoggedConnection {
@@ -96,7 +96,6 @@ impl LoggedConnection {
         let upgraded = Upgraded {
             request,
             received_before: self.seen().received(),
-            sent_before: self.seen().sent(),
         };
         let mut kept = self
             .0
@@ -106,8 +105,9 @@ impl LoggedConnection {
         *kept = Some(upgraded);
     }
 
-    /// The stream is gone, and with it what the request had been upgraded to.
-    fn end_upgraded(&self) {
+    /// The stream is gone, and with it what the request had been upgraded to. So much had been written
+    /// before that began.
+    fn end_upgraded(&self, sent_before: u64) {
         let mut kept = self
             .0
             .upgraded
@@ -121,7 +121,7 @@ impl LoggedConnection {
         let seen = self.seen();
         let context = request.context();
         context.received(seen.received().saturating_sub(upgraded.received_before));
-        request.sent(seen.sent().saturating_sub(upgraded.sent_before));
+        request.sent(seen.sent().saturating_sub(sent_before));
         request.end(Outcome::Upgraded);
     }
 }

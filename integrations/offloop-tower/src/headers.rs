@@ -14,9 +14,32 @@ pub(crate) struct HeaderLines<'a>(pub(crate) &'a HeaderMap);
 
 impl Headers for HeaderLines<'_> {
     fn values<'h>(&'h self, name: &'h str) -> impl Iterator<Item = &'h [u8]> {
-        let values = self.0.get_all(name);
+        let values = match known(name) {
+            Some(name) => self.0.get_all(name),
+            None => self.0.get_all(name),
+        };
         values.iter().map(HeaderValue::as_bytes)
     }
+}
+
+/// The names that each request is asked for. Parsing a name costs more than looking it up.
+fn known(name: &str) -> Option<&'static HeaderName> {
+    static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+    static TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+    static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+    static FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+    Some(match name {
+        "content-length" => &header::CONTENT_LENGTH,
+        "content-type" => &header::CONTENT_TYPE,
+        "forwarded" => &header::FORWARDED,
+        "host" => &header::HOST,
+        "traceparent" => &TRACEPARENT,
+        "tracestate" => &TRACESTATE,
+        "user-agent" => &header::USER_AGENT,
+        "x-forwarded-for" => &FORWARDED_FOR,
+        "x-request-id" => &REQUEST_ID,
+        _ => return None,
+    })
 }
 
 /// The declared length of a body.

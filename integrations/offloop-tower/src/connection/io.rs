@@ -17,12 +17,12 @@ pin_project! {
         #[pin]
         inner: T,
         connection: LoggedConnection,
-        refusals: Refusals,
+        heads: Heads,
     }
 
     impl<T> PinnedDrop for LoggedIo<T> {
         fn drop(this: Pin<&mut Self>) {
-            this.connection.end_upgraded();
+            this.connection.end_upgraded(this.heads.sent);
         }
     }
 }
@@ -34,7 +34,7 @@ impl<T> LoggedIo<T> {
         Self {
             inner,
             connection: LoggedConnection::new(peer),
-            refusals: Refusals::default(),
+            heads: Heads::default(),
         }
     }
 
@@ -67,7 +67,7 @@ impl<T: AsyncRead> AsyncRead for LoggedIo<T> {
                 if bytes == 0 && has_room {
                     connection.close_by_client();
                 }
-                this.refusals.has_read |= bytes != 0;
+                this.heads.has_read |= bytes != 0;
                 Poll::Ready(Ok(()))
             }
             Err(error) => {
@@ -86,7 +86,7 @@ impl<T: AsyncWrite> AsyncWrite for LoggedIo<T> {
     ) -> Poll<io::Result<usize>> {
         let this = self.project();
         let written = ready!(this.inner.poll_write(context, bytes));
-        this.refusals.note(this.connection, bytes, &written);
+        this.heads.note(this.connection, bytes, &written);
         Poll::Ready(written)
     }
 
@@ -99,7 +99,7 @@ impl<T: AsyncWrite> AsyncWrite for LoggedIo<T> {
         let written = ready!(this.inner.poll_write_vectored(context, slices));
         let first = slices.iter().find(|slice| !slice.is_empty());
         let first = first.map_or(&[][..], |slice| slice);
-        this.refusals.note(this.connection, first, &written);
+        this.heads.note(this.connection, first, &written);
         Poll::Ready(written)
     }
 
@@ -131,20 +131,23 @@ impl<T> tonic::transport::server::Connected for LoggedIo<T> {
     }
 }
 
-/// Finds what the server refuses by itself: it answers although no request has begun.
+/// The heads of HTTP/1 that are written. Among them are those by which the server refuses by itself:
+/// it answers although no request has begun.
 ///
-/// With HTTP/1 such an answer has one of three statuses and no body. (A service outside of the layer
-/// that answers just so would be taken for one.) With HTTP/2 the server closes the connection or the
-/// stream without a status.
+/// Such an answer has one of three statuses and no body. (A service outside of the layer that answers
+/// just so would be taken for one.) With HTTP/2 the server closes the connection or the stream
+/// without a status.
 #[derive(Debug, Default)]
-struct Refusals {
-    /// How many requests had begun when the latest head was written.
+struct Heads {
+    /// How many requests had begun when the latest was written.
     answered: u64,
+    /// How much had been written with it.
+    sent: u64,
     /// Whether anything has been read since.
     has_read: bool,
 }
 
-impl Refusals {
+impl Heads {
     /// Notes what has been written.
     fn note(&mut self, connection: &LoggedConnection, bytes: &[u8], written: &io::Result<usize>) {
         let connection = connection.seen();
@@ -159,16 +162,20 @@ impl Refusals {
         if begun == self.answered && matches!(status, 400 | 414 | 431) && is_bodyless(bytes) {
             connection.refuse(status);
         }
-        self.answered = begun;
-        self.has_read = false;
+        *self = Self {
+            answered: begun,
+            sent: connection.sent(),
+            has_read: false,
+        };
     }
 }
 
-/// The status, if these bytes begin with the head of a final response of HTTP/1.
+/// The status, if these bytes begin with the head of HTTP/1 that answers a request for good.
 fn status_of_head(bytes: &[u8]) -> Option<u16> {
     let rest = bytes.strip_prefix(b"HTTP/1.")?;
     let digits = std::str::from_utf8(rest.get(2..5)?).ok()?;
-    digits.parse().ok().filter(|status| 200 <= *status)
+    let status = digits.parse().ok();
+    status.filter(|status| *status == 101 || 200 <= *status)
 }
 
 fn is_bodyless(head: &[u8]) -> bool {
@@ -181,9 +188,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_head_of_a_final_response_has_a_status() {
+    fn only_the_head_that_answers_for_good_has_a_status() {
         assert_eq!(status_of_head(b"HTTP/1.1 431 Too Large\r\n"), Some(431));
         assert_eq!(status_of_head(b"HTTP/1.0 200 OK\r\n"), Some(200));
+        assert_eq!(status_of_head(b"HTTP/1.1 101 Switching\r\n"), Some(101));
         assert_eq!(status_of_head(b"HTTP/1.1 100 Continue\r\n"), None);
         assert_eq!(status_of_head(b"HTTP/1.1 4"), None);
         assert_eq!(status_of_head(b"\0\0\x12\x04"), None);

@@ -48,8 +48,8 @@ pub(crate) fn lines(is_wanted: impl Fn(&str) -> bool) -> Vec<String> {
     lines
 }
 
-fn parse(line: &String) -> Value {
-    serde_json::from_str(line).expect("a line is JSON")
+fn parse(line: impl AsRef<str>) -> Value {
+    serde_json::from_str(line.as_ref()).expect("a line is JSON")
 }
 
 /// The records of the requests themselves to this path, so far.

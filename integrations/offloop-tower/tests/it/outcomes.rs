@@ -22,9 +22,7 @@ use tower::service_fn;
 
 use crate::client::Client;
 use crate::server::{Waiting, http2, serve, serve_blindly, serve_hyper};
-use crate::{log, table};
-
-type Test = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+use crate::{Test, log, table};
 
 /// One route with the layer around it.
 fn app(path: &str, route: routing::MethodRouter) -> Router {

@@ -1,0 +1,71 @@
+//! What has not ended when the time for an orderly end is over.
+
+use std::io;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use axum::{Router, routing};
+use offloop_tower::RequestLayer;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use crate::client::Client;
+use crate::server::Waiting;
+use crate::{Test, table};
+
+const LOG: &str = "OFFLOOP_TEST_LOG";
+
+/// It ends all requests of its process, so it has one of its own: this same program, which runs the
+/// test below.
+#[test]
+fn a_request_that_is_still_running_at_shutdowns_deadline_says_so() -> Test {
+    let directory = tempfile::tempdir()?;
+    let log = directory.path().join("app.jsonl");
+    let child = Command::new(std::env::current_exe()?)
+        .args(["shutdown::child", "--exact", "--ignored"])
+        .env(LOG, &log)
+        .env_remove("RUST_LOG")
+        .stdout(Stdio::null())
+        .status()?;
+    assert!(child.success());
+    let lines = std::fs::read_to_string(&log)?;
+    let records = lines.lines().map(serde_json::from_str);
+    let records: Vec<Value> = records.collect::<Result<_, _>>()?;
+    let mut records = records.iter();
+    let record = records.find(|record| record["event.name"] == "http.server.request");
+    let expected = json!({"level": "WARN", "outcome": "server_shutdown",
+        "outcome.phase": "handler", "url.path": "/waits", "http.response.status_code": null});
+    let record = record.ok_or("no record")?;
+    table::check("still running at shutdown's deadline", record, &expected);
+    assert!(!records.any(|record| record["event.name"] == "http.server.request"));
+    Ok(())
+}
+
+#[test]
+#[ignore = "the child of the test above"]
+fn child() -> Test {
+    let Some(log) = std::env::var_os(LOG) else {
+        return Ok(());
+    };
+    let guard = offloop::builder().file(log).init()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let waiting = Waiting::default();
+        let handler = waiting.clone();
+        let app = Router::new()
+            .route("/waits", routing::get(move || handler.handle()))
+            .layer(RequestLayer::new());
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        let mut client = Client::connect(address).await?;
+        client.send("GET", "/waits", "").await?;
+        waiting.begun().await;
+        let report = guard.shutdown_async(Duration::from_secs(60)).await;
+        assert!(report.is_complete(), "{report:?}");
+        io::Result::Ok(())
+    })?;
+    Ok(())
+}
