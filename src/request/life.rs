@@ -208,7 +208,9 @@ impl Request {
     /// the request, since servers drop a body there without asking it for more.
     pub fn sent(&mut self, bytes: u64) {
         let progress = &self.context.0.progress;
-        let sent = progress.sent.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        // Nobody else adds to it.
+        let sent = progress.sent.load(Ordering::Relaxed) + bytes;
+        progress.sent.store(sent, Ordering::Relaxed);
         let expected = progress.expected.load(Ordering::Relaxed);
         // A gRPC call has its status behind the body.
         if expected != 0 && expected - 1 <= sent && !self.context.0.is_grpc {
