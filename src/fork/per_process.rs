@@ -1,7 +1,6 @@
 //! What each process in a line of forks has for itself.
 
-use std::ops::Deref;
-use std::sync::LazyLock;
+use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 
@@ -9,7 +8,10 @@ use super::generation;
 
 /// A value that a forked child begins anew: its parent's may be locked by a thread that does not
 /// exist there.
-pub(crate) struct PerProcess<T: 'static>(LazyLock<ArcSwapOption<Entry<T>>>);
+///
+/// There is no moment at which a fork could leave it half made: nobody waits for anybody who makes
+/// it.
+pub(crate) struct PerProcess<T: 'static>(ArcSwapOption<Entry<T>>);
 
 struct Entry<T: 'static> {
     generation: u64,
@@ -19,30 +21,27 @@ struct Entry<T: 'static> {
 
 impl<T: Default + Send + Sync> PerProcess<T> {
     pub(crate) const fn new() -> Self {
-        PerProcess(LazyLock::new(ArcSwapOption::empty))
+        PerProcess(ArcSwapOption::const_empty())
     }
-
-    fn begin(&self) -> &'static T {
-        let generation = generation();
-        let value: &'static T = Box::leak(Box::default());
-        let fresh = std::sync::Arc::new(Entry { generation, value });
-        self.0.rcu(|entry| match entry {
-            // Another thread was faster.
-            Some(entry) if entry.generation == generation => Some(std::sync::Arc::clone(entry)),
-            _ => Some(std::sync::Arc::clone(&fresh)),
-        });
-        self.0.load().as_ref().map_or(value, |entry| entry.value)
-    }
-}
-
-impl<T: Default + Send + Sync> Deref for PerProcess<T> {
-    type Target = T;
 
     #[inline]
-    fn deref(&self) -> &T {
+    pub(crate) fn get(&self) -> &'static T {
         match &*self.0.load() {
             Some(entry) if entry.generation == generation() => entry.value,
             _ => self.begin(),
         }
+    }
+
+    #[cold]
+    fn begin(&self) -> &'static T {
+        let generation = generation();
+        let value: &'static T = Box::leak(Box::default());
+        let fresh = Arc::new(Entry { generation, value });
+        self.0.rcu(|entry| match entry {
+            // Another thread was faster.
+            Some(entry) if entry.generation == generation => Some(Arc::clone(entry)),
+            _ => Some(Arc::clone(&fresh)),
+        });
+        self.0.load().as_ref().map_or(value, |entry| entry.value)
     }
 }

@@ -10,11 +10,10 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 use std::path::Path;
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use rustix::fs::{FlockOperation, fcntl_lock};
 use rustix::io::Errno;
 use rustix::process::{Flock, FlockType, fcntl_getlk};
@@ -23,7 +22,7 @@ use super::directory::{self, Identity};
 use super::ending::Foreign;
 use super::leftover::LeftoverFile;
 use crate::channel::arena::is_own;
-use crate::fork;
+use crate::fork::PerProcess;
 
 /// Who merely looks at a leftover is done after a moment.
 const LOOK_PAUSE: Duration = Duration::from_millis(2);
@@ -45,46 +44,12 @@ pub(super) enum Claim {
 /// Files have many paths: they are known by what they are.
 type Open = HashMap<Identity, Weak<LeftoverFile>>;
 
-/// The list of what one process has open.
-#[derive(Clone, Copy)]
-struct List {
-    generation: u64,
-    open: &'static Mutex<Open>,
-}
-
-impl List {
-    /// Never given back: there is one for each process in a line of forks.
-    fn new() -> Self {
-        List {
-            generation: fork::generation(),
-            open: Box::leak(Box::default()),
-        }
-    }
-}
-
-static LIST: LazyLock<ArcSwap<List>> = LazyLock::new(|| ArcSwap::from_pointee(List::new()));
-
-/// Makes the list before there is a thread that may need it: would one make it at the moment of a
-/// fork, the child could wait for it for ever.
-pub(super) fn prepare() {
-    LazyLock::force(&LIST);
-}
-
 /// The list of what this process has open. A forked child begins with an empty one: the locks of
-/// its parent are not its own, and the list may be held by a thread that does not exist there.
+/// its parent are not its own.
+static OPEN: PerProcess<Mutex<Open>> = PerProcess::new();
+
 fn open_ones() -> MutexGuard<'static, Open> {
-    if LIST.load().generation != fork::generation() {
-        let fresh = List::new();
-        LIST.rcu(|list| {
-            if list.generation == fresh.generation {
-                **list
-            } else {
-                fresh
-            }
-        });
-    }
-    let open = LIST.load().open;
-    open.lock().unwrap_or_else(PoisonError::into_inner)
+    OPEN.get().lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Claims a file of pages. Waits a moment for those who merely look at it.

@@ -25,7 +25,6 @@ static DIRECTORIES: LazyLock<ArcSwap<Vec<PathBuf>>> = LazyLock::new(ArcSwap::def
 /// From now on sinks ask here whose a torn line is: that of a process that left something in one of
 /// these directories, or in one of those that were named before.
 pub(crate) fn watch_torn_tails(directories: &[PathBuf]) {
-    claim::prepare();
     DIRECTORIES.rcu(|known| {
         let is_new = |directory: &&PathBuf| !known.contains(directory);
         let new = directories.iter().filter(is_new);

@@ -33,7 +33,7 @@ pub struct Arrival<'a> {
     /// The host that the client asked for, where the request's target says it. Else it is taken from
     /// the header `host`.
     pub host: Option<&'a str>,
-    /// The version of the protocol: `1.0`, `1.1`, `2` or `3`.
+    /// The version of the protocol: `1.0`, `1.1`, `2` or `3`. Empty where it is not known.
     pub protocol: &'static str,
     /// The matched route, such as `/users/{id}`, where it is known already. See
     /// [`Request::set_route`](super::Request::set_route).

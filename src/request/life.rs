@@ -412,7 +412,9 @@ impl RequestContext {
         }
         let is_answered = progress.status.load(Ordering::Relaxed) != 0;
         let is_in_upload = match progress.upload.load(Ordering::Relaxed) {
-            UPLOAD_FAILED => outcome == Outcome::ClientDisconnect,
+            UPLOAD_FAILED => {
+                matches!(outcome, Outcome::ClientDisconnect | Outcome::StreamReset)
+            }
             UPLOAD_WAITS => outcome.is_cut_short() && !is_answered,
             _ => false,
         };

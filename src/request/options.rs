@@ -128,10 +128,10 @@ impl Options {
         self
     }
 
-    /// Which requests are among the slowest: those that take longer than this share of all, from 0 to
-    /// 1. Their [detail](Options::wants_detail) is wanted, whatever their duration; their level stays
-    /// as it is. By default none. The durations of the last few thousand requests count, and there
-    /// must be 1,024 at first.
+    /// Which requests are among the slowest: those that take longer than this share of all, between
+    /// 0 and 1. Their [detail](Options::wants_detail) is wanted, whatever their duration; their
+    /// level stays as it is. By default none. What counts are the durations of the last few
+    /// thousand requests, of which there must be 1,024 at first.
     ///
     /// ```
     /// use offloop::request::Options;

@@ -167,7 +167,7 @@ fn write_opentelemetry(facts: &Facts<'_>, level: Level) {
         ttfb_ms = facts.ttfb.map(milliseconds),
         http.request.body.size = shared.progress.received.load(Ordering::Relaxed),
         http.response.body.size = shared.progress.sent.load(Ordering::Relaxed),
-        network.protocol.version = shared.protocol,
+        network.protocol.version = known(shared.protocol),
         server.address = text(Part::Host),
         client.address = shared.client.map(|client| field::display(client.address())),
         client.address.invalid = client_is_invalid(shared),
@@ -215,7 +215,7 @@ fn write_elastic(facts: &Facts<'_>, level: Level) {
         ttfb_ms = facts.ttfb.map(milliseconds),
         http.request.body.bytes = shared.progress.received.load(Ordering::Relaxed),
         http.response.body.bytes = shared.progress.sent.load(Ordering::Relaxed),
-        http.version = shared.protocol,
+        http.version = known(shared.protocol),
         client.ip = shared.client.map(|client| field::display(client.address())),
         client.address.invalid = client_is_invalid(shared),
         source.ip = shared.peer.map(|peer| field::display(peer.ip())),
@@ -244,6 +244,11 @@ fn method(method: &str) -> &str {
 
 fn method_original(method: &str) -> Option<&str> {
     (!METHODS_KNOWN.contains(&method)).then_some(method)
+}
+
+/// Not every framework says.
+fn known(protocol: &str) -> Option<&str> {
+    (!protocol.is_empty()).then_some(protocol)
 }
 
 /// The path of a gRPC call is its method's full name.

@@ -30,7 +30,7 @@ static IS_SHUTTING_DOWN: AtomicBool = AtomicBool::new(false);
 
 /// Notes a request that has just arrived.
 pub(super) fn enter(request: &RequestContext) {
-    let table = &*TABLE;
+    let table = TABLE.get();
     // Relaxed: only spreads them.
     let part = table.next.fetch_add(1, Ordering::Relaxed) % PARTS;
     let place = lock(&table.parts[part]).insert(Arc::downgrade(&request.0));
@@ -43,7 +43,7 @@ pub(super) fn enter(request: &RequestContext) {
 /// Strikes out a request that has ended.
 pub(super) fn leave(request: &RequestContext) {
     let place = request.0.place.load(Ordering::Relaxed);
-    let mut part = lock(&TABLE.parts[place % PARTS]);
+    let mut part = lock(&TABLE.get().parts[place % PARTS]);
     let place = place / PARTS;
     // In a forked child the table does not have the requests of the parent.
     let is_it = part
@@ -59,12 +59,18 @@ fn lock<T>(part: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 fn all() -> Vec<RequestContext> {
-    collect(TABLE.parts.iter().map(lock))
+    collect(TABLE.get().parts.iter().map(lock))
 }
 
 /// The same, but for those in parts that are locked just now.
 fn available() -> Vec<RequestContext> {
-    collect(TABLE.parts.iter().filter_map(|part| part.try_lock().ok()))
+    collect(
+        TABLE
+            .get()
+            .parts
+            .iter()
+            .filter_map(|part| part.try_lock().ok()),
+    )
 }
 
 fn collect<'t>(parts: impl Iterator<Item = Entries<'t>>) -> Vec<RequestContext> {

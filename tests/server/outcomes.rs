@@ -62,13 +62,13 @@ pub(crate) async fn gone_before_the_head(server: SocketAddr, id: &str, goes: Goe
     log::record_of(id).await
 }
 
-/// The client closes its connection when it has sent 10 of 100 bytes.
+/// The client closes its connection when it has sent 20 of 100 bytes.
 pub(crate) async fn gone_in_the_upload(server: SocketAddr, id: &str) -> Value {
     let mut client = RawClient::connect(server).await;
     client
         .send_head("POST /upload", id, "content-length: 100\r\n")
         .await;
-    client.send(b"0123456789").await;
+    client.send(b"01234567890123456789").await;
     log::until_in_flight(id).await;
     drop(client);
     log::record_of(id).await

@@ -43,7 +43,7 @@ impl Stream for Upload {
             Poll::Ready(Some(Ok(bytes))) => self.context.received(bytes.len() as u64),
             Poll::Ready(Some(Err(_))) => self.context.upload_failed(),
             Poll::Ready(None) => self.context.upload_ended(),
-            Poll::Pending => {}
+            Poll::Pending => self.context.upload_waits(),
         }
         polled
     }

@@ -42,8 +42,10 @@ impl Unanswered {
 impl Drop for Unanswered {
     fn drop(&mut self) {
         if let Some(mut request) = self.0.take() {
-            // A middleware outside has answered something of its own.
-            request.end(Outcome::ServiceError);
+            // A middleware outside has answered something of its own. It may have been more than an
+            // error: what was decided before counts.
+            request.context().decide(Outcome::ServiceError);
+            request.end(Outcome::Completed);
         }
     }
 }

@@ -39,7 +39,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         Server::new_with_acceptor(acceptor).run_with_graceful_shutdown(app, shutdown, None);
     tokio::select! {
         served = server => served?,
-        () = deadline() => {}
+        () = deadline() => {} // (copy)
     }
 
     let report = guard.shutdown_async(Duration::from_secs(5)).await; // (copy)
@@ -53,6 +53,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 async fn deadline() {
     offloop::shutdown_signal().await;
     tokio::time::sleep(Duration::from_secs(1)).await;
+    offloop::request::begin_shutdown(); // (copy)
 }
 
 #[handler]

@@ -79,7 +79,7 @@ async fn without_a_look_at_the_connection_nothing_tells_why_a_request_was_droppe
 async fn a_client_that_goes_away_in_its_upload_is_told_whatever_the_handler_answers() {
     let record = outcomes::gone_in_the_upload(serve().await, "gone-upload").await;
     let expected = json!({"outcome": "client_disconnect", "outcome.phase": "upload",
-        "http.request.body.size": 10, "level": "INFO"});
+        "http.request.body.size": 20, "level": "INFO"});
     table::check("client gone in the upload", &record, &expected);
 }
 
