@@ -16,6 +16,7 @@ use super::outcome::{Outcome, Phase};
 use super::text::Part;
 use super::trace_context::TraceContext;
 use super::{record, table};
+use crate::fork;
 
 /// The state of a request's own body.
 const UPLOAD_OPEN: u8 = 0;
@@ -129,6 +130,7 @@ impl RequestLog {
             is_quiet: options.is_quiet(arrival.path),
             declared_upload: content_length(headers),
             options: Arc::clone(options),
+            generation: fork::generation(),
             progress: Progress {
                 is_kept: AtomicBool::new(is_kept),
                 ..Progress::default()
@@ -375,6 +377,10 @@ impl RequestContext {
     /// Ends the request. Says whether this was the call that did.
     pub(super) fn end(&self, outcome: Outcome) -> bool {
         let progress = &self.0.progress;
+        if self.0.generation != fork::generation() {
+            // It is the parent's to end.
+            return false;
+        }
         // AcqRel: who ends it sees what all others have reported; nobody ends it twice.
         if progress.has_ended.swap(true, Ordering::AcqRel) {
             return false;
