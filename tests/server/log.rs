@@ -63,6 +63,19 @@ pub(crate) async fn record_of(id: &str) -> Value {
     records.remove(0)
 }
 
+/// The record of the connection from this port of the client, once it has ended.
+pub(crate) async fn connection_of(port: u16) -> Value {
+    let record = || {
+        let lines = lines().into_iter();
+        let mut records = lines.map(|line| serde_json::from_str(&line).expect("a line is JSON"));
+        records.find(|record: &Value| {
+            record["event.name"] == "http.server.connection" && record["network.peer.port"] == port
+        })
+    };
+    until(|| record().is_some()).await;
+    record().unwrap()
+}
+
 /// Waits until the request of this id is under way.
 pub(crate) async fn until_in_flight(id: &str) {
     let is_it = |request: &offloop::request::InFlight| request.context().id().as_str() == id;

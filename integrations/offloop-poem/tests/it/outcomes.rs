@@ -201,3 +201,24 @@ async fn a_grpc_call_has_its_status_from_the_trailers() {
     let expected = json!({"error.type": "grpc_status_missing", "level": "ERROR"});
     table::check("gRPC status missing", &record, &expected);
 }
+
+#[tokio::test]
+async fn a_connection_says_how_it_ended_after_its_requests() {
+    let server = serve().await;
+    let mut client = RawClient::connect(server).await;
+    let peer = client.port();
+    for id in ["first-of-two", "second-of-two"] {
+        client.send_head("GET /users/7", id, "").await;
+        client.read_until("ada").await;
+    }
+    client.go(Goes::ByFin);
+    let record = log::connection_of(peer).await;
+    let expected = json!({"connection.requests": 2, "connection.end": "client_close",
+        "level": "DEBUG"});
+    log::assert_contains(&record, &expected);
+    assert_ne!(record["connection.sent.size"], 0);
+    let records = log::lines();
+    let position = |part: &str| records.iter().position(|line| line.contains(part)).unwrap();
+    let of_peer = format!("\"network.peer.port\":{peer},\"connection.end\"");
+    assert!(position("\"second-of-two\"") < position(&of_peer));
+}

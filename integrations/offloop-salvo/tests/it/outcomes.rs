@@ -3,7 +3,7 @@
 use offloop_salvo::RequestHoop;
 use serde_json::json;
 
-use crate::server::client::Goes;
+use crate::server::client::{Goes, RawClient};
 use crate::server::{log, outcomes, table};
 use crate::service::{serve, serve_text_only, serve_unseen, serve_with};
 
@@ -212,4 +212,25 @@ async fn a_body_whose_type_is_not_allowed_gives_way_to_the_page_of_an_error() {
     let expected = json!({"outcome": "completed", "http.response.status_code": 415,
         "http.response.body.size": page.len()});
     log::assert_contains(&seen.record, &expected);
+}
+
+#[tokio::test]
+async fn a_connection_says_how_it_ended_after_its_requests() {
+    let server = serve().await;
+    let mut client = RawClient::connect(server).await;
+    let peer = client.port();
+    for id in ["first-of-two", "second-of-two"] {
+        client.send_head("GET /users/7", id, "").await;
+        client.read_until("ada").await;
+    }
+    client.go(Goes::ByFin);
+    let record = log::connection_of(peer).await;
+    let expected = json!({"connection.requests": 2, "connection.end": "client_close",
+        "level": "DEBUG"});
+    log::assert_contains(&record, &expected);
+    assert_ne!(record["connection.sent.size"], 0);
+    let records = log::lines();
+    let position = |part: &str| records.iter().position(|line| line.contains(part)).unwrap();
+    let of_peer = format!("\"network.peer.port\":{peer},\"connection.end\"");
+    assert!(position("\"second-of-two\"") < position(&of_peer));
 }
