@@ -145,11 +145,7 @@ async fn a_timeout_of_another_layer_is_one_where_the_layer_is_told() -> Test {
     assert_eq!(answer.status, 408);
     let expected = json!({"level": "WARN", "outcome": "timeout",
         "http.response.status_code": 408});
-    table::check(
-        "timeout layer fired",
-        &log::record_of("/timeout/other").await,
-        &expected,
-    );
+    table::contains(&log::record_of("/timeout/other").await, &expected);
     Ok(())
 }
 
