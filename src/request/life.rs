@@ -1,6 +1,7 @@
 //! A request from its arrival to its end: the moments that an adapter reports.
 
 use std::fmt;
+use std::iter;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -101,10 +102,9 @@ impl RequestLog {
     #[must_use]
     pub fn begin<H: Headers>(&self, arrival: Arrival<'_>, headers: &H) -> Request {
         let options = &self.0;
-        let trace = TraceContext::continue_or_start(
-            headers.values("traceparent"),
-            headers.values("tracestate"),
-        );
+        // Looked up only beside a traceparent.
+        let tracestate = iter::once_with(|| headers.values("tracestate")).flatten();
+        let trace = TraceContext::continue_or_start(headers.values("traceparent"), tracestate);
         let id = match options.incoming {
             Incoming::Accept => RequestId::accept(headers.values("x-request-id")),
             Incoming::Ignore => None,
@@ -125,7 +125,7 @@ impl RequestLog {
             peer: arrival.peer,
             connection: arrival.connection,
             started: Instant::now(),
-            is_grpc: is_grpc(headers),
+            is_grpc: arrival.method == "POST" && is_grpc(headers),
             is_quiet: options.is_quiet(arrival.path),
             declared_upload: content_length(headers),
             options: Arc::clone(options),
@@ -208,7 +208,9 @@ impl Request {
     /// the request, since servers drop a body there without asking it for more.
     pub fn sent(&mut self, bytes: u64) {
         let progress = &self.context.0.progress;
-        let sent = progress.sent.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        // Nobody else adds to it.
+        let sent = progress.sent.load(Ordering::Relaxed) + bytes;
+        progress.sent.store(sent, Ordering::Relaxed);
         let expected = progress.expected.load(Ordering::Relaxed);
         // A gRPC call has its status behind the body.
         if expected != 0 && expected - 1 <= sent && !self.context.0.is_grpc {

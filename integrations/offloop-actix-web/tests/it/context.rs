@@ -1,7 +1,9 @@
 //! The ids of a request: where they come from, which records carry them, and who is told.
 
+use actix_web::test::{TestRequest, call_service, init_service};
+use actix_web::{App, web};
 use offloop::request::{Incoming, Options};
-use offloop_actix_web::RequestLog;
+use offloop_actix_web::{CurrentRequest, RequestLog};
 
 use crate::client::Client;
 use crate::log;
@@ -86,8 +88,8 @@ fn what_a_handler_adds_is_in_the_record_whichever_way_it_went() {
     let record = log::record_of("/added/fields");
     for (field, value) in [
         ("by.extractor", 1),
-        ("by.function", 2),
-        ("by.extension", 3),
+        ("by.extension", 2),
+        ("by.function", 3),
         ("by.task", 4),
         ("by.thread", 5),
     ] {
@@ -99,4 +101,14 @@ fn what_a_handler_adds_is_in_the_record_whichever_way_it_went() {
         .find(|other| other["message"] == "within" && other["request_id"] == record["request_id"]);
     assert_eq!(within.unwrap()["trace_id"], record["trace_id"]);
     assert_eq!(within.unwrap()["span_id"], record["span_id"]);
+}
+
+#[actix_web::test]
+async fn a_handler_that_asks_for_its_request_is_not_called_without_the_middleware() {
+    let handler = async |_: CurrentRequest| "called";
+    let app = App::new().route("/", web::get().to(handler));
+    let app = init_service(app).await;
+    let request = TestRequest::get().to_request();
+    let answer = call_service(&app, request).await;
+    assert_eq!(answer.status(), 500);
 }

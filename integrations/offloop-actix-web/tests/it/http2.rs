@@ -131,20 +131,26 @@ async fn an_upload_over_http_2_that_is_reset_is_no_bad_request() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_call_of_grpc_without_a_status_says_so() {
+async fn the_status_of_a_grpc_call_is_read_from_its_head_or_missed() {
     let client = connect().await;
-    let request = Request::post("http://host.test/fixed/Call");
-    let mut sending = client.clone().ready().await.unwrap();
-    let request = request.header("content-type", "application/grpc");
-    let (head, _) = sending
-        .send_request(request.body(()).unwrap(), true)
-        .unwrap();
-    read_to_end(head.await.unwrap().into_body()).await.unwrap();
     let expected = json!({"error.type": "grpc_status_missing", "level": "ERROR"});
     table::check(
         "gRPC status missing",
-        &log::record_of("/fixed/Call"),
+        &call(&client, "/fixed/call").await,
         &expected,
     );
     table::cannot_see("gRPC status in trailers", "actix-web sends no trailers");
+    let expected = json!({"error.type": "NOT_FOUND", "level": "INFO", "rpc.system.name": "grpc"});
+    log::assert_contains(&call(&client, "/refused-call/call").await, &expected);
+}
+
+async fn call(client: &SendRequest<Bytes>, path: &str) -> serde_json::Value {
+    let request = Request::post(format!("http://host.test{path}"));
+    let request = request.header("content-type", "application/grpc");
+    let mut client = client.clone().ready().await.unwrap();
+    let (head, _) = client
+        .send_request(request.body(()).unwrap(), true)
+        .unwrap();
+    read_to_end(head.await.unwrap().into_body()).await.unwrap();
+    log::record_of(path)
 }

@@ -214,6 +214,17 @@ fn without_on_connect_a_request_that_is_dropped_is_only_cancelled() {
 }
 
 #[test]
+fn a_task_that_keeps_the_request_hides_that_the_client_left() {
+    let mut client = Client::connect(usual());
+    client.ask("GET", "/kept/hidden", "");
+    client.read_until("begun");
+    client.reset();
+    let record = log::record_of("/kept/hidden");
+    assert_eq!(record["outcome"], "cancelled");
+    gate("hidden").add_permits(1);
+}
+
+#[test]
 fn what_is_asked_for_behind_a_request_has_a_record_of_its_own() {
     let mut client = Client::connect(usual());
     let ask = |path| format!("GET {path} HTTP/1.1\r\nhost: test\r\n\r\n");

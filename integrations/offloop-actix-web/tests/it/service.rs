@@ -15,10 +15,10 @@ use actix_web::error::{
 };
 use actix_web::http::StatusCode;
 use actix_web::middleware::{Next, from_fn};
-use actix_web::web::{self, Bytes, Path, ServiceConfig};
-use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, guard, rt};
+use actix_web::web::{self, Bytes, Path, ReqData, ServiceConfig};
+use actix_web::{Error, HttpRequest, HttpResponse, guard, rt};
 use futures_util::stream::{self, Stream, StreamExt};
-use offloop::request::{InRequest, Outcome, RequestContext, RequestId};
+use offloop::request::{InRequest, Outcome, RequestContext, RequestId, carry};
 use offloop_actix_web::CurrentRequest;
 use tokio::sync::Semaphore;
 
@@ -43,6 +43,8 @@ pub(crate) fn configure(service: &mut ServiceConfig) {
         .route("/unread/{test}", web::post().to(async || "not asked for"))
         .route("/ws/{test}", web::get().to(echo))
         .route("/added/{test}", web::get().to(added))
+        .route("/kept/{test}", web::get().to(kept))
+        .route("/refused-call/{test}", web::post().to(refused_call))
         .route("/calls/{count}", web::get().to(calls))
         .service(
             web::scope("/users").route("/{user}/orders/{test}", web::get().to(async || "orders")),
@@ -237,23 +239,40 @@ async fn echo(request: HttpRequest, payload: web::Payload) -> Result<HttpRespons
 }
 
 /// Adds fields by every way there is.
-async fn added(request: CurrentRequest, plain: HttpRequest) -> String {
+async fn added(
+    request: CurrentRequest,
+    data: ReqData<RequestContext>,
+    id: ReqData<RequestId>,
+) -> String {
     request.add("by.extractor", 1);
-    offloop::request::add("by.function", 2);
-    let by_extension = plain.extensions().get::<RequestContext>().cloned().unwrap();
-    by_extension.add("by.extension", 3);
+    data.add("by.extension", 2);
+    offloop::request::add("by.function", 3);
     rt::spawn(async { offloop::request::add("by.task", 4) }.in_request())
         .await
         .unwrap();
-    web::block(offloop::request::carry(|| {
-        offloop::request::add("by.thread", 5)
-    }))
-    .await
-    .unwrap();
-    let id = plain.extensions().get::<RequestId>().cloned().unwrap();
-    assert_eq!(id, *request.id());
+    web::block(carry(|| offloop::request::add("by.thread", 5)))
+        .await
+        .unwrap();
+    assert_eq!(*id, *request.id());
     tracing::info!("within");
     id.to_string()
+}
+
+/// Begins a stream without an end, and leaves the request with a task that outlives it.
+async fn kept(request: HttpRequest, test: Path<String>) -> HttpResponse {
+    rt::spawn(async move {
+        let _permit = gate(&test).acquire_owned().await;
+        drop(request);
+    });
+    stalled().await
+}
+
+/// A call of gRPC that fails before its first message: its status is among the headers.
+async fn refused_call() -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header(("content-type", "application/grpc"))
+        .insert_header(("grpc-status", "5"))
+        .finish()
 }
 
 /// Makes so many calls to other services, and answers with the headers that these get.
