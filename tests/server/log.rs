@@ -20,7 +20,9 @@ fn log() -> &'static Log {
     static LOG: OnceLock<Log> = OnceLock::new();
     LOG.get_or_init(|| {
         let memory = Memory::new();
-        let guard = offloop::builder().memory(&memory).filter("debug").init();
+        // Of the rest, what servers themselves say is much.
+        let builder = offloop::builder().filter("info,offloop=debug");
+        let guard = builder.memory(&memory).init();
         Log {
             memory,
             guard: guard.expect("no other subscriber is installed"),
@@ -82,7 +84,14 @@ pub(crate) async fn until_in_flight(id: &str) {
     until(|| offloop::request::in_flight().iter().any(is_it)).await;
 }
 
-async fn until(condition: impl Fn() -> bool) {
+/// Waits until no request is under way whose id begins so.
+pub(crate) async fn until_ended(ids: &str) {
+    let is_one =
+        |request: &offloop::request::InFlight| request.context().id().as_str().starts_with(ids);
+    until(|| !offloop::request::in_flight().iter().any(is_one)).await;
+}
+
+pub(crate) async fn until(condition: impl Fn() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !condition() {
         assert!(Instant::now() < deadline, "it never came to pass");

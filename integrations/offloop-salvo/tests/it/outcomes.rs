@@ -4,6 +4,7 @@ use offloop_salvo::RequestHoop;
 use serde_json::json;
 
 use crate::server::client::{Goes, RawClient};
+use crate::server::mixture::{self, Way};
 use crate::server::{log, outcomes, table};
 use crate::service::{serve, serve_text_only, serve_unseen, serve_with};
 
@@ -233,4 +234,24 @@ async fn a_connection_says_how_it_ended_after_its_requests() {
     let position = |part: &str| records.iter().position(|line| line.contains(part)).unwrap();
     let of_peer = format!("\"network.peer.port\":{peer},\"connection.end\"");
     assert!(position("\"second-of-two\"") < position(&of_peer));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_request_has_one_record_however_it_ends() {
+    let ways = [
+        Way::Ends("GET /users/7"),
+        Way::Ends("HEAD /declared"),
+        Way::Ends("GET /stream"),
+        Way::Ends("GET /panics"),
+        Way::Ends("GET /panics-late"),
+        Way::Ends("GET /fails-late"),
+        Way::Ends("GET /nowhere"),
+        Way::Resets("GET /users/7"),
+        Way::Resets("GET /waits"),
+        Way::Resets("GET /endless"),
+        Way::TakesHead("/endless"),
+        Way::TakesHead("/stream"),
+        Way::GivesUp("/waits"),
+    ];
+    mixture::check(serve().await, &ways).await;
 }
