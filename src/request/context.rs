@@ -47,6 +47,8 @@ pub struct RequestContext(pub(super) Arc<Shared>);
 /// All that is known of a request.
 pub(super) struct Shared {
     pub(super) options: Arc<Options>,
+    /// The process that the request came to: a forked child has but a copy of it.
+    pub(super) generation: u64,
     pub(super) id: RequestId,
     pub(super) trace: TraceContext,
     pub(super) mark: Mark,

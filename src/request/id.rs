@@ -6,6 +6,7 @@ use std::str;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use arrayvec::ArrayString;
 use uuid::Builder;
 
 use super::random;
@@ -38,10 +39,7 @@ pub struct RequestId(Text);
 /// ASCII, in place if it is short.
 #[derive(Clone)]
 enum Text {
-    Short {
-        len: u8,
-        bytes: [u8; SHORT_BYTES_MAX],
-    },
+    Short(ArrayString<SHORT_BYTES_MAX>),
     Long(Arc<str>),
 }
 
@@ -67,7 +65,9 @@ impl RequestId {
         let (Some(value), None) = (values.next(), values.next()) else {
             return None;
         };
-        is_harmless(value).then(|| Self(Text::new(value)))
+        // What is harmless is ASCII, and so always text.
+        let id = str::from_utf8(value).ok().filter(|_| is_harmless(value))?;
+        Some(Self(Text::new(id)))
     }
 
     /// Makes a new id: a UUID of version 7, which sorts by the millisecond in which it was made.
@@ -89,11 +89,7 @@ impl RequestId {
         let age_ms = age.unwrap_or_default().as_millis() as u64;
         let uuid = Builder::from_unix_timestamp_millis(age_ms, &random::bytes()).into_uuid();
         let mut bytes = [0; SHORT_BYTES_MAX];
-        uuid.hyphenated().encode_lower(&mut bytes);
-        Self(Text::Short {
-            len: SHORT_BYTES_MAX as u8,
-            bytes,
-        })
+        Self(Text::new(uuid.hyphenated().encode_lower(&mut bytes)))
     }
 
     /// The id as text.
@@ -106,27 +102,18 @@ impl RequestId {
     #[must_use]
     pub fn as_str(&self) -> &str {
         match &self.0 {
-            // Both constructors let ASCII through only, so this is always text.
-            Text::Short { len, bytes } => bytes
-                .get(..usize::from(*len))
-                .and_then(|bytes| str::from_utf8(bytes).ok())
-                .unwrap_or_default(),
+            Text::Short(text) => text,
             Text::Long(text) => text,
         }
     }
 }
 
 impl Text {
-    /// Keeps what [`is_harmless`].
-    fn new(id: &[u8]) -> Self {
-        let mut bytes = [0; SHORT_BYTES_MAX];
-        match bytes.get_mut(..id.len()) {
-            Some(place) => {
-                place.copy_from_slice(id);
-                let len = id.len() as u8;
-                Text::Short { len, bytes }
-            }
-            None => Text::Long(String::from_utf8_lossy(id).into()),
+    /// Keeps what is harmless.
+    fn new(id: &str) -> Self {
+        match ArrayString::from(id) {
+            Ok(short) => Text::Short(short),
+            Err(_) => Text::Long(id.into()),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A request from its arrival to its end: the moments that an adapter reports.
 
 use std::fmt;
+use std::iter;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -15,6 +16,7 @@ use super::outcome::{Outcome, Phase};
 use super::text::Part;
 use super::trace_context::TraceContext;
 use super::{record, table};
+use crate::fork;
 
 /// The state of a request's own body.
 const UPLOAD_OPEN: u8 = 0;
@@ -101,10 +103,9 @@ impl RequestLog {
     #[must_use]
     pub fn begin<H: Headers>(&self, arrival: Arrival<'_>, headers: &H) -> Request {
         let options = &self.0;
-        let trace = TraceContext::continue_or_start(
-            headers.values("traceparent"),
-            headers.values("tracestate"),
-        );
+        // Looked up only beside a traceparent.
+        let tracestate = iter::once_with(|| headers.values("tracestate")).flatten();
+        let trace = TraceContext::continue_or_start(headers.values("traceparent"), tracestate);
         let id = match options.incoming {
             Incoming::Accept => RequestId::accept(headers.values("x-request-id")),
             Incoming::Ignore => None,
@@ -125,10 +126,11 @@ impl RequestLog {
             peer: arrival.peer,
             connection: arrival.connection,
             started: Instant::now(),
-            is_grpc: is_grpc(headers),
+            is_grpc: arrival.method == "POST" && is_grpc(headers),
             is_quiet: options.is_quiet(arrival.path),
             declared_upload: content_length(headers),
             options: Arc::clone(options),
+            generation: fork::generation(),
             progress: Progress {
                 is_kept: AtomicBool::new(is_kept),
                 ..Progress::default()
@@ -208,7 +210,9 @@ impl Request {
     /// the request, since servers drop a body there without asking it for more.
     pub fn sent(&mut self, bytes: u64) {
         let progress = &self.context.0.progress;
-        let sent = progress.sent.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        // Nobody else adds to it.
+        let sent = progress.sent.load(Ordering::Relaxed) + bytes;
+        progress.sent.store(sent, Ordering::Relaxed);
         let expected = progress.expected.load(Ordering::Relaxed);
         // A gRPC call has its status behind the body.
         if expected != 0 && expected - 1 <= sent && !self.context.0.is_grpc {
@@ -373,6 +377,10 @@ impl RequestContext {
     /// Ends the request. Says whether this was the call that did.
     pub(super) fn end(&self, outcome: Outcome) -> bool {
         let progress = &self.0.progress;
+        if self.0.generation != fork::generation() {
+            // It is the parent's to end.
+            return false;
+        }
         // AcqRel: who ends it sees what all others have reported; nobody ends it twice.
         if progress.has_ended.swap(true, Ordering::AcqRel) {
             return false;

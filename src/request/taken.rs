@@ -45,8 +45,8 @@ impl Options {
             Some(shown.to_cow())
         });
         Text::new([
-            Some(&cow(arrival.method.as_bytes(), METHOD_BYTES_MAX)),
-            Some(&cow(arrival.path.as_bytes(), PATH_BYTES_MAX)),
+            Some(&text(arrival.method, METHOD_BYTES_MAX)),
+            Some(&text(arrival.path, PATH_BYTES_MAX)),
             query.as_deref(),
             arrival.scheme,
             host.as_deref(),
@@ -72,6 +72,14 @@ impl Options {
             headers,
         );
     }
+}
+
+/// Text that fits is taken as it is, without a look at its bytes.
+fn text(text: &str, bytes_max: usize) -> Cow<'_, str> {
+    if text.len() <= bytes_max {
+        return Cow::Borrowed(text);
+    }
+    capped(text.as_bytes(), bytes_max).to_cow()
 }
 
 fn add_headers(request: &RequestContext, prefix: &str, names: &[Box<str>], headers: &impl Headers) {

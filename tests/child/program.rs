@@ -13,6 +13,7 @@ mod compressed;
 mod exits;
 mod forks;
 mod recovery;
+mod requests;
 mod survive;
 mod system;
 
@@ -46,6 +47,9 @@ fn main() {
         ("tend", [files_max]) => compressed::tend(directory, files_max.parse().unwrap()),
         ("restart", []) => recovery::restart(directory),
         ("next-start", []) => recovery::next_start(directory),
+        ("requests-hanging", []) => requests::hanging(directory),
+        ("requests-detail", []) => requests::detail_by_log(directory),
+        ("requests-forked", []) => requests::forked(directory),
         ("task-panics", []) => exits::task_panics(directory),
         ("value-panics", []) => exits::value_panics(directory),
         ("double-panic", []) => exits::double_panic(directory),

@@ -9,7 +9,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::sync::LazyLock;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
@@ -119,7 +119,7 @@ fn start_in(program: &Path, scenario: &[&str], directory: TempDir, runtime: Temp
         .env("RUST_BACKTRACE", "0")
         .env("XDG_RUNTIME_DIR", runtime.path())
         .env_remove("RUST_LOG")
-        .stdin(Stdio::null())
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         // So that its own children can be ended with it.
@@ -178,6 +178,30 @@ impl Child {
     /// Where its log is.
     pub(crate) fn directory(&self) -> &Path {
         self.directory.path()
+    }
+
+    /// Waits until something is so.
+    pub(crate) fn wait_until(&mut self, is_so: impl Fn(&Child) -> bool) {
+        let begun = Instant::now();
+        while !is_so(self) {
+            if HANG < begun.elapsed() {
+                self.fail();
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// The whole lines of its log so far.
+    pub(crate) fn records(&self) -> Vec<Value> {
+        let text = fs::read_to_string(self.directory.path().join("app.jsonl")).unwrap_or_default();
+        let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
+        let parsed = whole.lines().map(serde_json::from_str);
+        parsed.collect::<Result<_, _>>().unwrap()
+    }
+
+    /// Lets a program go on that waits for its stdin to end.
+    pub(crate) fn close_stdin(&mut self) {
+        self.process.stdin = None;
     }
 
     pub(crate) fn signal(&self, signal: Signal) {

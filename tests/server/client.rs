@@ -30,6 +30,11 @@ impl RawClient {
         RawClient { stream }
     }
 
+    /// The port of this end.
+    pub(crate) fn port(&self) -> u16 {
+        self.stream.local_addr().unwrap().port()
+    }
+
     pub(crate) async fn send(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).await.unwrap();
     }

@@ -20,7 +20,9 @@ fn log() -> &'static Log {
     static LOG: OnceLock<Log> = OnceLock::new();
     LOG.get_or_init(|| {
         let memory = Memory::new();
-        let guard = offloop::builder().memory(&memory).filter("debug").init();
+        // Of the rest, what servers themselves say is much.
+        let builder = offloop::builder().filter("info,offloop=debug");
+        let guard = builder.memory(&memory).init();
         Log {
             memory,
             guard: guard.expect("no other subscriber is installed"),
@@ -63,13 +65,33 @@ pub(crate) async fn record_of(id: &str) -> Value {
     records.remove(0)
 }
 
+/// The record of the connection from this port of the client, once it has ended.
+pub(crate) async fn connection_of(port: u16) -> Value {
+    let record = || {
+        let lines = lines().into_iter();
+        let mut records = lines.map(|line| serde_json::from_str(&line).expect("a line is JSON"));
+        records.find(|record: &Value| {
+            record["event.name"] == "http.server.connection" && record["network.peer.port"] == port
+        })
+    };
+    until(|| record().is_some()).await;
+    record().unwrap()
+}
+
 /// Waits until the request of this id is under way.
 pub(crate) async fn until_in_flight(id: &str) {
     let is_it = |request: &offloop::request::InFlight| request.context().id().as_str() == id;
     until(|| offloop::request::in_flight().iter().any(is_it)).await;
 }
 
-async fn until(condition: impl Fn() -> bool) {
+/// Waits until no request is under way whose id begins so.
+pub(crate) async fn until_ended(ids: &str) {
+    let is_one =
+        |request: &offloop::request::InFlight| request.context().id().as_str().starts_with(ids);
+    until(|| !offloop::request::in_flight().iter().any(is_one)).await;
+}
+
+pub(crate) async fn until(condition: impl Fn() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !condition() {
         assert!(Instant::now() < deadline, "it never came to pass");

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -10,6 +11,7 @@ use http_body_util::BodyExt;
 use http_body_util::combinators::BoxBody;
 use offloop::request::{Outcome, Request, RequestContext, Value};
 
+use crate::connection::Seen;
 use crate::headers::Fields;
 
 type Polled = Poll<Option<io::Result<Frame<Bytes>>>>;
@@ -40,7 +42,7 @@ impl Body for Upload {
             }
             Poll::Ready(Some(Err(_))) => self.request.upload_failed(),
             Poll::Ready(None) => self.request.upload_ended(),
-            Poll::Pending => {}
+            Poll::Pending => self.request.upload_waits(),
         }
         polled
     }
@@ -58,11 +60,22 @@ impl Body for Upload {
 pub(crate) struct Download {
     inner: BoxBody<Bytes, io::Error>,
     request: Request,
+    /// Its record comes after the request's.
+    _seen: Option<Arc<Seen>>,
 }
 
 impl Download {
-    pub(crate) fn boxed(inner: BoxBody<Bytes, io::Error>, request: Request) -> poem::Body {
-        BodyExt::boxed(Download { inner, request }).into()
+    pub(crate) fn boxed(
+        inner: BoxBody<Bytes, io::Error>,
+        request: Request,
+        seen: Option<Arc<Seen>>,
+    ) -> poem::Body {
+        let download = Download {
+            inner,
+            request,
+            _seen: seen,
+        };
+        BodyExt::boxed(download).into()
     }
 
     fn note(&mut self, frame: &Frame<Bytes>) {

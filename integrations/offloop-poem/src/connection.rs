@@ -39,6 +39,13 @@ impl Seen {
     }
 }
 
+impl Drop for Seen {
+    fn drop(&mut self) {
+        // Whatever held it on behalf of a request has written that one's record.
+        self.connection.end();
+    }
+}
+
 /// Both are known for connections of IP alone; those of Unix sockets have no name for their client.
 fn ends(local: &LocalAddr, remote: &RemoteAddr) -> Option<Ends> {
     Some((*local.as_socket_addr()?, *remote.as_socket_addr()?))
@@ -145,11 +152,12 @@ impl<I> LoggedIo<I> {
         }
     }
 
-    fn note_failure<T>(&self, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if let Poll::Ready(Err(_)) = &polled {
-            self.note(Connection::fail);
+    fn note_written(&self, polled: &Poll<io::Result<usize>>) {
+        match polled {
+            Poll::Ready(Ok(bytes)) => self.note(|connection| connection.add_sent(*bytes as u64)),
+            Poll::Ready(Err(_)) => self.note(Connection::fail),
+            Poll::Pending => {}
         }
-        polled
     }
 }
 
@@ -161,11 +169,14 @@ impl<I: AsyncRead + Unpin> AsyncRead for LoggedIo<I> {
     ) -> Poll<io::Result<()>> {
         let (filled, has_room) = (buffer.filled().len(), buffer.remaining() != 0);
         let polled = Pin::new(&mut self.inner).poll_read(context, buffer);
-        let is_ok = matches!(polled, Poll::Ready(Ok(())));
-        if is_ok && has_room && buffer.filled().len() == filled {
-            self.note(Connection::close_by_client);
+        let bytes = buffer.filled().len() - filled;
+        match &polled {
+            Poll::Ready(Ok(())) if bytes == 0 && has_room => self.note(Connection::close_by_client),
+            Poll::Ready(Ok(())) => self.note(|connection| connection.add_received(bytes as u64)),
+            Poll::Ready(Err(_)) => self.note(Connection::fail),
+            Poll::Pending => {}
         }
-        self.note_failure(polled)
+        polled
     }
 }
 
@@ -176,12 +187,16 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for LoggedIo<I> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.inner).poll_write(context, bytes);
-        self.note_failure(polled)
+        self.note_written(&polled);
+        polled
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let polled = Pin::new(&mut self.inner).poll_flush(context);
-        self.note_failure(polled)
+        if let Poll::Ready(Err(_)) = &polled {
+            self.note(Connection::fail);
+        }
+        polled
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -194,7 +209,8 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for LoggedIo<I> {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.inner).poll_write_vectored(context, slices);
-        self.note_failure(polled)
+        self.note_written(&polled);
+        polled
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -42,8 +42,12 @@
 //!   request's end, and then its record is written.
 //! - **A handler panics.** The record says so. By default the panic goes on, and closes the connection
 //!   as it does in poem; with [`RequestMiddleware::catch_panics`] it is answered with 500.
+//! - **A connection ends**, of the middleware's [listener]: a record at DEBUG says how, after those of
+//!   its requests; its `event.name` is `http.server.connection`.
 //! - **A time limit or a limit of load answers.** It looks like any other answer, unless its author
 //!   says what it is: `request.decide(Outcome::Timeout)`.
+//!
+//! [listener]: RequestMiddleware::listener
 //!
 //! # What cannot be seen, and why
 //!

@@ -133,7 +133,7 @@ fn finish(mut request: Request, mut response: Response, seen: Option<Arc<Seen>>)
         upgrade(request, seen);
         response.set_body(body);
     } else {
-        response.set_body(Download::boxed(body, request));
+        response.set_body(Download::boxed(body, request, seen));
     }
     response
 }

@@ -54,7 +54,7 @@ impl Body for Upload {
             }
             Poll::Ready(Some(Err(_))) => self.request.upload_failed(),
             Poll::Ready(None) => self.request.upload_ended(),
-            Poll::Pending => {}
+            Poll::Pending => self.request.upload_waits(),
         }
         polled.map_err(BoxedError::from)
     }
@@ -71,7 +71,6 @@ impl Body for Upload {
 /// A response on its way: whoever sees its head has the request, and so has its body.
 pub(crate) struct Answer {
     held: Arc<Mutex<Held>>,
-    seen: Option<Arc<Seen>>,
 }
 
 /// What both share.
@@ -79,6 +78,8 @@ struct Held {
     request: Option<Request>,
     /// Whether the response's body is one that reports its end.
     is_body_watched: bool,
+    /// Its record comes after the request's.
+    seen: Option<Arc<Seen>>,
 }
 
 fn lock(held: &Mutex<Held>) -> MutexGuard<'_, Held> {
@@ -96,6 +97,7 @@ impl Answer {
         let held = Held {
             request: Some(request),
             is_body_watched,
+            seen,
         };
         let held = Arc::new(Mutex::new(held));
         if is_body_watched {
@@ -105,7 +107,7 @@ impl Answer {
             };
             response.body = ResBody::Boxed(Box::pin(download));
         }
-        Answer { held, seen }
+        Answer { held }
     }
 
     /// The head is final, and so is the body.
@@ -124,7 +126,7 @@ impl Answer {
         };
         request.head(head, &Fields(response.headers()));
         if status == StatusCode::SWITCHING_PROTOCOLS {
-            upgrade(request, self.seen);
+            upgrade(request, held.seen.take());
         } else if is_body_watched {
             held.request = Some(request);
         } else {

@@ -44,8 +44,12 @@
 //!   as sent when the head is.
 //! - **A handler panics.** The record says so. By default the panic goes on, and closes the connection
 //!   as it does in salvo; with [`RequestHoop::catch_panics`] it is answered with 500.
+//! - **A connection ends**, of the hoop's [listener]: a record at DEBUG says how, after those of its
+//!   requests; its `event.name` is `http.server.connection`.
 //! - **A time limit or a limit of load answers.** It looks like any other answer, unless its author
 //!   says what it is: `request.decide(Outcome::Timeout)`.
+//!
+//! [listener]: RequestHoop::listener
 //!
 //! # What cannot be seen, and why
 //!

@@ -130,6 +130,13 @@ where
     }
 }
 
+impl<F> fmt::Debug for RequestFuture<F> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut future = formatter.debug_struct("RequestFuture");
+        future.field("life", &self.life).finish_non_exhaustive()
+    }
+}
+
 /// What the inner service answers goes on as it is.
 fn poll_untold<F, B, E>(
     inner: Pin<&mut Option<F>>,

@@ -1,7 +1,8 @@
 //! The identifiers of traces and spans, kept as the text that headers and records show.
 
 use std::fmt;
-use std::str;
+
+use arrayvec::ArrayString;
 
 use crate::request::random;
 
@@ -16,7 +17,7 @@ use crate::request::random;
 /// assert_eq!(trace_id.as_str().len(), 32);
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TraceId([u8; 32]);
+pub struct TraceId(ArrayString<32>);
 
 /// The identifier of a span, one step of a trace: 16 lowercase hexadecimal digits, not all of them 0.
 ///
@@ -27,7 +28,7 @@ pub struct TraceId([u8; 32]);
 /// assert_eq!(span_id.as_str().len(), 16);
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SpanId([u8; 16]);
+pub struct SpanId(ArrayString<16>);
 
 impl TraceId {
     pub(super) fn make() -> Self {
@@ -35,16 +36,16 @@ impl TraceId {
         let (left, right) = digits.split_at_mut(16);
         left.copy_from_slice(&digits_of(random::u64()));
         right.copy_from_slice(&digits_of(random::nonzero_u64()));
-        Self(digits)
+        Self(text_of(&digits))
     }
 
     /// `None` if `digits` is no identifier of a trace.
     pub(super) fn parse(digits: &[u8; 32]) -> Option<Self> {
-        is_identifier(digits).then_some(Self(*digits))
+        is_identifier(digits).then(|| Self(text_of(digits)))
     }
 
-    pub(super) fn digits(&self) -> &[u8; 32] {
-        &self.0
+    pub(super) fn digits(&self) -> &[u8] {
+        self.0.as_bytes()
     }
 
     /// The identifier as text.
@@ -56,8 +57,7 @@ impl TraceId {
     /// ```
     #[must_use]
     pub fn as_str(&self) -> &str {
-        // Digits are ASCII, so this is always text.
-        str::from_utf8(&self.0).unwrap_or_default()
+        &self.0
     }
 
     /// The rightmost 56 bits. They are random if [`TraceContext::is_random`] says so, and the same
@@ -73,23 +73,23 @@ impl TraceId {
     /// [`TraceContext::is_random`]: super::TraceContext::is_random
     #[must_use]
     pub fn rightmost_56_bits(&self) -> u64 {
-        let digits = self.0.iter().skip(32 - 14);
-        digits.fold(0, |bits, digit| bits << 4 | u64::from(value_of(*digit)))
+        let digits = self.0.bytes().skip(32 - 14);
+        digits.fold(0, |bits, digit| bits << 4 | u64::from(value_of(digit)))
     }
 }
 
 impl SpanId {
     pub(super) fn make() -> Self {
-        Self(digits_of(random::nonzero_u64()))
+        Self(text_of(&digits_of(random::nonzero_u64())))
     }
 
     /// `None` if `digits` is no identifier of a span.
     pub(super) fn parse(digits: &[u8; 16]) -> Option<Self> {
-        is_identifier(digits).then_some(Self(*digits))
+        is_identifier(digits).then(|| Self(text_of(digits)))
     }
 
-    pub(super) fn digits(&self) -> &[u8; 16] {
-        &self.0
+    pub(super) fn digits(&self) -> &[u8] {
+        self.0.as_bytes()
     }
 
     /// The identifier as text.
@@ -101,8 +101,7 @@ impl SpanId {
     /// ```
     #[must_use]
     pub fn as_str(&self) -> &str {
-        // Digits are ASCII, so this is always text.
-        str::from_utf8(&self.0).unwrap_or_default()
+        &self.0
     }
 }
 
@@ -118,13 +117,30 @@ pub(super) fn digits_of_byte(byte: u8) -> [u8; 2] {
     [digit_of(byte >> 4), digit_of(byte & 0xf)]
 }
 
+/// Digits are ASCII, so they are always text.
+fn text_of<const LEN: usize>(digits: &[u8; LEN]) -> ArrayString<LEN> {
+    ArrayString::from_byte_string(digits).unwrap_or_default()
+}
+
 fn digits_of(number: u64) -> [u8; 16] {
     let mut digits = [0; 16];
-    let (pairs, _) = digits.as_chunks_mut();
-    for (pair, byte) in pairs.iter_mut().zip(number.to_be_bytes()) {
-        *pair = digits_of_byte(byte);
-    }
+    let (left, right) = digits.split_at_mut(8);
+    left.copy_from_slice(&digits_of_half((number >> 32) as u32));
+    right.copy_from_slice(&digits_of_half(number as u32));
     digits
+}
+
+/// All eight digits at once: each gets a byte of a word.
+fn digits_of_half(number: u32) -> [u8; 8] {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const BEHIND_NINE: u64 = (b'a' - b'0' - 10) as u64;
+    let mut word = u64::from(number);
+    word = (word << 16 | word) & 0x0000_ffff_0000_ffff;
+    word = (word << 8 | word) & 0x00ff_00ff_00ff_00ff;
+    word = (word << 4 | word) & 0x0f0f_0f0f_0f0f_0f0f;
+    // With 6 more, those that are letters carry into the upper half of their byte.
+    let letters = (word + ONES * 6) >> 4 & ONES;
+    (word + ONES * u64::from(b'0') + letters * BEHIND_NINE).to_be_bytes()
 }
 
 /// Looks at all digits, whatever the first ones are: so it is vector code.

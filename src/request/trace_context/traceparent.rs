@@ -3,6 +3,8 @@
 //! `{ version: 2 digits } - { trace_id: 32 } - { span_id: 16 } - { flags: 2 }`, 55 bytes in all. A
 //! version above 00 may go on behind a further `-`; what follows there is not looked at.
 
+use arrayvec::ArrayString;
+
 use super::identifier::{SpanId, TraceId, byte_of, digits_of_byte};
 use crate::request::header::without_whitespace;
 
@@ -64,18 +66,18 @@ impl Traceparent {
         text[TRACE_ID_AT..SPAN_ID_AT - 1].copy_from_slice(self.trace_id.digits());
         text[SPAN_ID_AT..FLAGS_AT - 1].copy_from_slice(self.span_id.digits());
         text[FLAGS_AT..].copy_from_slice(&digits_of_byte(self.flags));
-        TraceparentText(text)
+        // Digits and dashes are ASCII, so this is always text.
+        TraceparentText(ArrayString::from_byte_string(&text).unwrap_or_default())
     }
 }
 
 /// The header as text, without memory of its own.
 #[derive(Clone, Copy)]
-pub(in crate::request) struct TraceparentText([u8; BYTES]);
+pub(in crate::request) struct TraceparentText(ArrayString<BYTES>);
 
 impl TraceparentText {
     pub(in crate::request) fn as_str(&self) -> &str {
-        // Digits and dashes are ASCII, so this is always text.
-        std::str::from_utf8(&self.0).unwrap_or_default()
+        &self.0
     }
 }
 

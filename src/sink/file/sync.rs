@@ -269,7 +269,7 @@ mod tests {
                 let id = id(&file);
                 unsynced.leave(Arc::new(OwnFile::new(file)), id);
             }
-            assert!(unsynced.left.len() <= LEFT_MAX);
+            assert_eq!(unsynced.left.len(), files.min(LEFT_MAX));
             let active = File::create(directory.path().join("active")).unwrap();
             unsynced.wrote();
             let id = id(&active);

@@ -6,6 +6,7 @@ use hyper::Method;
 use serde_json::json;
 
 use crate::server::client::{self, Goes, RawClient};
+use crate::server::mixture::{self, Way};
 use crate::server::{log, outcomes, table};
 use crate::service::{PATIENCE, serve, serve_outside};
 
@@ -189,4 +190,23 @@ async fn a_page_of_a_catcher_is_a_part_of_the_request() {
         "http.response.body.size": page.len(), "http.route": null});
     log::assert_contains(&seen.record, &expected);
     assert_ne!(page, "");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_request_has_one_record_however_it_ends() {
+    let ways = [
+        Way::Ends("GET /users/7"),
+        Way::Ends("HEAD /declared"),
+        Way::Ends("GET /stream"),
+        Way::Ends("GET /panics"),
+        Way::Ends("GET /panics-late"),
+        Way::Ends("GET /fails-late"),
+        Way::Ends("GET /nowhere"),
+        Way::Resets("GET /users/7"),
+        Way::Resets("GET /endless"),
+        Way::TakesHead("/endless"),
+        Way::TakesHead("/stream"),
+        Way::GivesUp("/endless"),
+    ];
+    mixture::check(serve().await, &ways).await;
 }

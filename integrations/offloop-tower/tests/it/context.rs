@@ -18,6 +18,7 @@ use crate::client::Client;
 use crate::server::{serve, serve_blindly};
 use crate::{Test, log, table};
 
+#[expect(clippy::unwrap_used, reason = "the table is part of the test")]
 #[path = "../../../../tests/trace_context/mod.rs"]
 mod cases;
 

@@ -1,5 +1,6 @@
 //! tonic, server and client.
 
+use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
 
@@ -72,9 +73,9 @@ async fn serve() -> io::Result<SocketAddr> {
     Ok(address)
 }
 
-async fn connect(server: SocketAddr) -> Result<Channel, tonic::transport::Error> {
-    let endpoint = Channel::from_shared(format!("http://{server}"));
-    endpoint.expect("an address is a URI").connect().await
+async fn connect(server: SocketAddr) -> Result<Channel, Box<dyn Error + Send + Sync>> {
+    let endpoint = Channel::from_shared(format!("http://{server}"))?;
+    Ok(endpoint.connect().await?)
 }
 
 fn ask(service: &str, request_id: &'static str) -> tonic::Request<HealthCheckRequest> {

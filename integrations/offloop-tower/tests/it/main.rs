@@ -7,6 +7,7 @@ mod server;
 mod table;
 
 mod context;
+mod failures;
 mod hostile;
 mod outcomes;
 

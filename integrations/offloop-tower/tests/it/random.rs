@@ -28,7 +28,7 @@ use tracing_subscriber::layer::SubscriberExt;
 
 use crate::Test;
 
-const CLIENTS: u64 = 8;
+const CLIENTS: u64 = 32;
 
 /// How many requests the clients send together; a million in the long proof.
 fn requests() -> u64 {

@@ -4,7 +4,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::Router;
+use axum::body::Body as AxumBody;
+use axum::{Router, routing};
 use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
@@ -17,6 +18,21 @@ use tokio::sync::Notify;
 use tower::{Layer, Service};
 
 use crate::log;
+
+/// One route with the layer around it.
+pub(crate) fn app(path: &str, route: routing::MethodRouter) -> Router {
+    app_with(path, route, RequestLayer::new())
+}
+
+pub(crate) fn app_with(path: &str, route: routing::MethodRouter, layer: RequestLayer) -> Router {
+    Router::new().route(path, route).layer(layer)
+}
+
+/// A body of these chunks, without a declared length.
+pub(crate) fn chunks(chunks: &'static [&'static str]) -> AxumBody {
+    let chunks = chunks.iter().map(|chunk| io::Result::Ok(*chunk));
+    AxumBody::from_stream(tokio_stream::iter(chunks))
+}
 
 /// An axum server whose connections are looked after, too.
 pub(crate) async fn serve(app: Router) -> io::Result<SocketAddr> {

@@ -1,7 +1,6 @@
 //! The table of outcomes: what became of each, written where the README's table is made of it.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
@@ -51,20 +50,11 @@ pub(crate) fn contains(record: &Value, expected: &Value) {
 }
 
 fn seen(record: &Value) -> String {
-    let mut seen = record["outcome"].as_str().unwrap_or_default().to_owned();
-    if let Some(phase) = record["outcome.phase"].as_str() {
-        _ = write!(seen, " in the {phase}");
+    let outcome = record["outcome"].as_str().unwrap_or_default();
+    match record["outcome.phase"].as_str() {
+        Some(phase) => format!("{outcome} ({phase})"),
+        None => outcome.to_owned(),
     }
-    if let Some(status) = record["http.response.status_code"].as_u64() {
-        _ = write!(seen, ", {status}");
-    }
-    if let Some(status) = record["rpc.response.status_code"].as_str() {
-        _ = write!(seen, ", {status}");
-    }
-    if let Some(error) = record["error.type"].as_str() {
-        _ = write!(seen, ", error {error}");
-    }
-    seen
 }
 
 /// One test writes one row; the others' are kept.
@@ -94,5 +84,5 @@ fn path() -> PathBuf {
         .map_or_else(PathBuf::new, Into::into);
     let directory = target.join("outcomes");
     _ = std::fs::create_dir_all(&directory);
-    directory.join("tower.tsv")
+    directory.join("offloop-tower.tsv")
 }

@@ -4,9 +4,10 @@ use std::time::{Duration, SystemTime};
 
 use tempfile::{TempDir, tempdir};
 
+use super::Ending;
 use crate::config::Rotation;
-use crate::sink::file::FilePlan;
 use crate::sink::file::tests::write_all;
+use crate::sink::file::{FilePlan, rotation};
 use crate::sink::{Sink, Target};
 
 struct Scene {
@@ -148,6 +149,25 @@ fn a_file_whose_period_is_over_ends_with_the_next_line_or_without_one() {
         write_all(&mut *sink, b"new\n");
         assert_eq!(scene.files(), ["old\n", "new\n"]);
     }
+}
+
+/// By the clock of the file system, its last line came before the hour was over.
+#[test]
+fn a_file_whose_time_is_late_by_a_tick_is_of_the_period_that_has_just_begun() {
+    let hour = SystemTime::UNIX_EPOCH + Duration::from_secs(500_000 * 3600);
+    let scene = Scene::new(&Rotation::hourly(), "of this hour\n");
+    let file = File::options().append(true).open(&scene.path).unwrap();
+    file.set_modified(hour - Duration::from_millis(5)).unwrap();
+    let file = file.metadata().unwrap();
+    let mut ending = Ending::new(Rotation::hourly().rules().unwrap());
+    let mut is_over_after = |seconds| {
+        ending.is_over(
+            &file,
+            rotation::instant(hour + Duration::from_secs(seconds)),
+        )
+    };
+    assert!(!is_over_after(1));
+    assert!(is_over_after(3600));
 }
 
 #[test]
