@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use actix_web::Error;
 use actix_web::body::MessageBody;
@@ -53,19 +53,19 @@ where
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let Some(life) = this.life else {
+        let polled = match (
+            this.failure.take(),
+            this.inner.as_pin_mut(),
+            &mut *this.life,
+        ) {
+            (Some(failure), ..) => Poll::Ready(Err(failure)),
+            (None, Some(inner), Some(life)) => life
+                .run(|| inner.poll(context))
+                .unwrap_or_else(|failure| Poll::Ready(Err(failure))),
             // It was ready before.
-            return Poll::Pending;
+            _ => Poll::Pending,
         };
-        let polled = match this.inner.as_pin_mut() {
-            Some(inner) => life.run(|| inner.poll(context)),
-            None => Ok(Poll::Pending),
-        };
-        let result = match (polled, this.failure.take()) {
-            (_, Some(failure)) | (Err(failure), None) => Err(failure),
-            (Ok(Poll::Ready(result)), None) => result,
-            (Ok(Poll::Pending), None) => return Poll::Pending,
-        };
+        let result = ready!(polled);
         let Some(life) = this.life.take() else {
             return Poll::Pending;
         };
