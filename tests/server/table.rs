@@ -44,11 +44,22 @@ static SEEN: Mutex<BTreeMap<usize, String>> = Mutex::new(BTreeMap::new());
 #[track_caller]
 pub(crate) fn check(outcome: &str, record: &Value, expected: &Value) {
     log::assert_contains(record, expected);
+    note(outcome, seen(record));
+}
+
+fn seen(record: &Value) -> String {
     let mut seen = record["outcome"].as_str().unwrap_or_default().to_owned();
     if let Some(phase) = record["outcome.phase"].as_str() {
         write!(seen, " ({phase})").unwrap();
     }
-    note(outcome, seen);
+    seen
+}
+
+/// As [`check`], with what else there is to know of it.
+#[track_caller]
+pub(crate) fn check_with(outcome: &str, record: &Value, expected: &Value, remark: &str) {
+    log::assert_contains(record, expected);
+    note(outcome, format!("{}: {remark}", seen(record)));
 }
 
 /// Notes why an outcome cannot be seen.

@@ -51,7 +51,8 @@ async fn a_client_that_resets_its_connection_while_the_handler_works_is_told() {
     let record = outcomes::gone_before_the_head(serve().await, id, Goes::ByReset).await;
     let expected = json!({"outcome": "client_disconnect", "outcome.phase": "handler",
         "level": "INFO", "http.response.status_code": null, "error.type": "client_disconnect"});
-    table::check("client gone before the head", &record, &expected);
+    let remark = "by an RST; after a FIN poem lets the handler go on";
+    table::check_with("client gone before the head", &record, &expected, remark);
     let records = log::of(id);
     let messages: Vec<_> = records.iter().map(|record| &record["message"]).collect();
     assert_eq!(messages, ["handler dropped", "request"]);
@@ -89,7 +90,8 @@ async fn a_client_that_goes_away_in_the_body_is_told() {
     let record = outcomes::gone_in_the_body(serve().await, "gone-body", Goes::ByReset).await;
     let expected = json!({"outcome": "client_disconnect", "outcome.phase": "body",
         "http.response.status_code": 200, "http.response.body.size": 3});
-    table::check("client gone in the body", &record, &expected);
+    let remark = "by an RST; after a FIN when the body next sends";
+    table::check_with("client gone in the body", &record, &expected, remark);
 }
 
 #[tokio::test]

@@ -76,9 +76,10 @@ async fn a_handler_goes_on_without_its_client_and_its_answer_is_dropped() {
     let expected = json!({"outcome": "cancelled", "outcome.phase": "body", "level": "INFO",
         "http.route": "/patient"});
     let gone = log::record_of("gone-head").await;
-    table::check("client gone before the head", &gone, &expected);
+    let remark = "once the handler, which goes on, has its answer dropped";
+    table::check_with("client gone before the head", &gone, &expected, remark);
     let reset = log::record_of("reset-head").await;
-    table::check("HTTP/2 reset before the head", &reset, &expected);
+    table::check_with("HTTP/2 reset before the head", &reset, &expected, remark);
 }
 
 #[tokio::test]
