@@ -69,6 +69,7 @@ mod client;
 mod connection;
 mod context;
 mod detail;
+mod ending;
 mod fields;
 mod header;
 mod id;
@@ -85,6 +86,7 @@ mod table;
 mod taken;
 mod text;
 mod trace_context;
+mod upload;
 mod watch;
 
 pub use self::arrival::{Arrival, Headers};

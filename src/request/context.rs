@@ -20,6 +20,7 @@ use super::mark::Mark;
 use super::options::Options;
 use super::text::{Part, Text};
 use super::trace_context::TraceContext;
+use super::upload::UploadState;
 use crate::audit;
 use crate::capture::buffer::Buffer;
 use crate::capture::thread;
@@ -76,7 +77,7 @@ pub(super) struct Progress {
     pub(super) status: AtomicU16,
     pub(super) head_us: AtomicU64,
     pub(super) received: AtomicU64,
-    pub(super) upload: AtomicU8,
+    pub(super) upload: UploadState,
     pub(super) sent: AtomicU64,
     /// The declared length of the response's body, plus one; zero where there is none.
     pub(super) expected: AtomicU64,

@@ -12,25 +12,11 @@ use super::fields::Value;
 use super::id::RequestId;
 use super::mark::Mark;
 use super::options::{Incoming, Options};
-use super::outcome::{Outcome, Phase};
+use super::outcome::Outcome;
+use super::table;
 use super::text::Part;
 use super::trace_context::TraceContext;
-use super::{record, table};
 use crate::fork;
-
-/// The state of a request's own body.
-const UPLOAD_OPEN: u8 = 0;
-const UPLOAD_ENDED: u8 = 1;
-const UPLOAD_FAILED: u8 = 2;
-const UPLOAD_WAITS: u8 = 3;
-
-/// What a response by itself does not tell, see [`RequestContext::decide`].
-const DECIDABLE: [Outcome; 4] = [
-    Outcome::Timeout,
-    Outcome::Rejected,
-    Outcome::Panic,
-    Outcome::ServiceError,
-];
 
 /// One request, from its arrival to its end, and the duty to write one record of it.
 ///
@@ -312,127 +298,6 @@ impl RequestContext {
         if self.route() != Some(route) {
             let _ = self.0.route.set(route.into());
         }
-    }
-
-    /// Says what the outcome of the request is, should it come to its end: what a time-out or a limit
-    /// inside of the adapter answers looks like any other response, and so does what is answered after
-    /// a panic. It may be `Timeout`, `Rejected`, `Panic` or `ServiceError`, others change nothing. The
-    /// first one counts.
-    ///
-    /// ```
-    /// use offloop::request::{Outcome, RequestContext};
-    ///
-    /// if let Some(request) = RequestContext::current() {
-    ///     request.decide(Outcome::Rejected);
-    /// }
-    /// ```
-    pub fn decide(&self, outcome: Outcome) {
-        if !DECIDABLE.contains(&outcome) {
-            return;
-        }
-        let (set, fetch) = (Ordering::Relaxed, Ordering::Relaxed);
-        let verdict = &self.0.progress.verdict;
-        let _ = verdict.compare_exchange(0, 1 + outcome as u8, set, fetch);
-    }
-
-    /// So many more bytes of the request's own body have come.
-    pub fn received(&self, bytes: u64) {
-        let progress = &self.0.progress;
-        progress.received.fetch_add(bytes, Ordering::Relaxed);
-        progress.upload.store(UPLOAD_OPEN, Ordering::Relaxed);
-    }
-
-    /// The handler waits for more of the request's own body. A client that goes away meanwhile has
-    /// broken off the upload.
-    pub fn upload_waits(&self) {
-        let progress = &self.0.progress;
-        progress.upload.store(UPLOAD_WAITS, Ordering::Relaxed);
-    }
-
-    /// The request's own body has come to its end. If that is short of its declared length, the
-    /// client has given up.
-    pub fn upload_ended(&self) {
-        let progress = &self.0.progress;
-        let received = progress.received.load(Ordering::Relaxed);
-        let is_whole = self
-            .0
-            .declared_upload
-            .is_none_or(|declared| declared <= received);
-        let upload = if is_whole {
-            UPLOAD_ENDED
-        } else {
-            UPLOAD_FAILED
-        };
-        progress.upload.store(upload, Ordering::Relaxed);
-    }
-
-    /// The request's own body has failed: the client went away, or broke the protocol.
-    pub fn upload_failed(&self) {
-        self.0
-            .progress
-            .upload
-            .store(UPLOAD_FAILED, Ordering::Relaxed);
-    }
-
-    /// Ends the request. Says whether this was the call that did.
-    pub(super) fn end(&self, outcome: Outcome) -> bool {
-        let progress = &self.0.progress;
-        if self.0.generation != fork::generation() {
-            // It is the parent's to end.
-            return false;
-        }
-        // AcqRel: who ends it sees what all others have reported; nobody ends it twice.
-        if progress.has_ended.swap(true, Ordering::AcqRel) {
-            return false;
-        }
-        table::leave(self);
-        let outcome = self.final_outcome(outcome);
-        record::write(self, outcome, self.phase(outcome));
-        true
-    }
-
-    fn final_outcome(&self, outcome: Outcome) -> Outcome {
-        let progress = &self.0.progress;
-        let is_upload_failed = progress.upload.load(Ordering::Relaxed) == UPLOAD_FAILED;
-        match outcome {
-            // Whatever was answered, nobody reads it.
-            Outcome::Completed | Outcome::Cancelled if is_upload_failed => {
-                Outcome::ClientDisconnect
-            }
-            Outcome::Completed => self.verdict().unwrap_or(outcome),
-            _ => outcome,
-        }
-    }
-
-    fn verdict(&self) -> Option<Outcome> {
-        let verdict = self.0.progress.verdict.load(Ordering::Relaxed);
-        DECIDABLE
-            .into_iter()
-            .find(|outcome| 1 + *outcome as u8 == verdict)
-    }
-
-    fn phase(&self, outcome: Outcome) -> Option<Phase> {
-        let progress = &self.0.progress;
-        if outcome == Outcome::Completed || outcome == Outcome::Upgraded {
-            return None;
-        }
-        let is_answered = progress.status.load(Ordering::Relaxed) != 0;
-        let is_in_upload = match progress.upload.load(Ordering::Relaxed) {
-            UPLOAD_FAILED => {
-                matches!(outcome, Outcome::ClientDisconnect | Outcome::StreamReset)
-            }
-            UPLOAD_WAITS => outcome.is_cut_short() && !is_answered,
-            _ => false,
-        };
-        // There is a response, too, but what it was decided for came before.
-        let is_decided = self.verdict() == Some(outcome);
-        Some(if is_in_upload {
-            Phase::Upload
-        } else if is_answered && !is_decided {
-            Phase::Body
-        } else {
-            Phase::Handler
-        })
     }
 }
 
