@@ -31,7 +31,7 @@
 //! | `request_id`, `trace_id`, `span_id`, `parent_span_id` | see below |
 //! | `sample_rate` | if it is not 1, see [`Options::sample`] |
 //! | `http.request.header.<name>`, `http.response.header.<name>` | the headers that [`Options`] list |
-//! | others | what handlers add, by [`add`]; how many were too many says `fields.dropped` |
+//! | others | what handlers add, by [`add`]; how many were too many says `dropped_fields` |
 //!
 //! These are the names of OpenTelemetry's
 //! [semantic conventions for HTTP](https://opentelemetry.io/docs/specs/semconv/http/http-spans/);
@@ -81,7 +81,6 @@ mod outcome;
 mod privacy;
 mod random;
 mod record;
-mod sent_back;
 mod table;
 mod taken;
 mod text;
@@ -102,7 +101,6 @@ pub use self::life::{Request, RequestLog, ResponseHead};
 pub use self::options::{Incoming, Naming, Options};
 pub use self::outcome::{Ended, Outcome, Phase};
 pub use self::privacy::{Capped, QueryPolicy, RedactedQuery, capped};
-pub use self::sent_back::SentBack;
 pub(crate) use self::table::log_available;
 pub use self::table::{InFlight, begin_shutdown, end_in_flight, in_flight, log_in_flight};
 pub use self::trace_context::{Outgoing, SpanId, TraceContext, TraceId};

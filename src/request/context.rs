@@ -165,7 +165,7 @@ impl RequestContext {
 
     /// Adds a field to the request's record, or replaces its former value. A name that the record
     /// has itself gets the prefix `x.`; at most 64 fields of 16 KiB in all are kept, and others are
-    /// counted in `fields.dropped`.
+    /// counted in `dropped_fields`.
     ///
     /// ```
     /// if let Some(request) = offloop::request::RequestContext::current() {

@@ -22,7 +22,7 @@ const METHODS_KNOWN: [&str; 10] = [
 ];
 
 /// Prefixes of the names that the record has itself.
-const OWN_PREFIXES: [&str; 11] = [
+const OWN_PREFIXES: [&str; 10] = [
     "http.",
     "url.",
     "network.",
@@ -33,11 +33,10 @@ const OWN_PREFIXES: [&str; 11] = [
     "error.",
     "outcome.",
     "event.",
-    "fields.",
 ];
 
 /// The rest of these names.
-const OWN_NAMES: [&str; 10] = [
+const OWN_NAMES: [&str; 11] = [
     "message",
     "error",
     "outcome",
@@ -48,6 +47,7 @@ const OWN_NAMES: [&str; 10] = [
     "duration_ms",
     "ttfb_ms",
     "sample_rate",
+    "dropped_fields",
 ];
 
 /// Whether a handler may not give this name to a field.
@@ -182,7 +182,7 @@ fn write_opentelemetry(facts: &Facts<'_>, level: Level) {
         span_id = shared.trace.span_id().as_str(),
         parent_span_id = shared.trace.parent_span_id().map(|id| id.as_str()),
         sample_rate = facts.request.0.options.shown_rate(),
-        fields.dropped = added,
+        dropped_fields = added,
         "request"
     );
 }
@@ -229,7 +229,7 @@ fn write_elastic(facts: &Facts<'_>, level: Level) {
         span.id = shared.trace.span_id().as_str(),
         parent.id = shared.trace.parent_span_id().map(|id| id.as_str()),
         sample_rate = facts.request.0.options.shown_rate(),
-        fields.dropped = added,
+        dropped_fields = added,
         "request"
     );
 }

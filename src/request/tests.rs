@@ -130,7 +130,7 @@ fn what_a_handler_adds_is_in_the_record_and_takes_the_place_of_nothing() {
     assert_eq!(record["outcome"], "completed");
     assert_eq!(record["plan"], "gold\n");
     assert_eq!(record["error"], serde_json::json!(["no database"]));
-    assert_eq!(record["fields.dropped"], 40);
+    assert_eq!(record["dropped_fields"], 40);
 }
 
 #[test]

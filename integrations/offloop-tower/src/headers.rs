@@ -7,7 +7,6 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use offloop::request::{Headers, RequestContext};
 
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const TRACERESPONSE: HeaderName = HeaderName::from_static("traceresponse");
 
 /// The headers of a request, of a response, or its trailers.
 pub(crate) struct HeaderLines<'a>(pub(crate) &'a HeaderMap);
@@ -22,11 +21,12 @@ impl Headers for HeaderLines<'_> {
     }
 }
 
-/// The names that each request is asked for. Parsing a name costs more than looking it up.
+/// The names that each request is asked for, and each response tells. Parsing a name costs more than looking it up.
 fn known(name: &str) -> Option<&'static HeaderName> {
     static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
     static TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
     static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+    static TRACERESPONSE: HeaderName = HeaderName::from_static("traceresponse");
     static FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
     Some(match name {
         "content-length" => &header::CONTENT_LENGTH,
@@ -34,6 +34,7 @@ fn known(name: &str) -> Option<&'static HeaderName> {
         "forwarded" => &header::FORWARDED,
         "host" => &header::HOST,
         "traceparent" => &TRACEPARENT,
+        "traceresponse" => &TRACERESPONSE,
         "tracestate" => &TRACESTATE,
         "user-agent" => &header::USER_AGENT,
         "x-forwarded-for" => &FORWARDED_FOR,
@@ -50,15 +51,11 @@ pub(crate) fn content_length(headers: &HeaderMap) -> Option<u64> {
 
 /// Tells the client the request's id and its place in the trace, unless that is not wanted.
 pub(crate) fn send_back(request: &RequestContext, headers: &mut HeaderMap) {
-    let Some(sent_back) = request.sent_back() else {
-        return;
-    };
-    if let Some(value) = value_of(sent_back.request_id()) {
-        headers.insert(REQUEST_ID, value);
-    }
-    if let Some(value) = value_of(sent_back.traceresponse()) {
-        headers.insert(TRACERESPONSE, value);
-    }
+    request.send_back(|name, value| {
+        if let (Some(name), Some(value)) = (known(name), value_of(value)) {
+            headers.insert(name, value);
+        }
+    });
 }
 
 /// So many bytes are taken at once for values.

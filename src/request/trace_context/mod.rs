@@ -250,17 +250,6 @@ impl TraceContext {
             tracestate: self.tracestate.clone(),
         }
     }
-
-    /// The header `traceresponse`, which has the form of `traceparent`: it names the span of the
-    /// server.
-    pub(super) fn response(&self) -> TraceparentText {
-        let header = Traceparent {
-            trace_id: self.trace_id,
-            span_id: self.span_id,
-            flags: self.flags,
-        };
-        header.to_text()
-    }
 }
 
 /// The headers that carry a trace to another service. See [`TraceContext::outgoing`].
