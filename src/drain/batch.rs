@@ -153,7 +153,7 @@ mod tests {
         let mut batch = batch(&[("one\n", Some(1)), ("two\n", Some(2)), ("notice\n", None)]);
         assert_eq!(batch.accept(3), [0, 0, 0, 0, 0]);
         assert_eq!(batch.accept(1), [0, 1, 0, 0, 0]);
-        assert_eq!(batch.rest(), b"two\nnotice\n");
+        assert_eq!((batch.accepted(), batch.rest()), (4, &b"two\nnotice\n"[..]));
         assert_eq!(batch.accept(11), [0, 0, 1, 0, 0]);
         assert!(batch.is_empty());
     }
