@@ -159,6 +159,14 @@ mod tests {
     }
 
     #[test]
+    fn a_batch_is_full_once_it_has_its_bytes_and_not_before() {
+        let mut batch = batch(&[(&"x".repeat(BATCH_BYTES - 1), None)]);
+        assert!(!batch.is_full());
+        batch.push(None, 1, |bytes| bytes.push(b'\n'));
+        assert!(batch.is_full());
+    }
+
+    #[test]
     fn what_is_abandoned_is_lost_except_for_lines_that_were_accepted_whole() {
         let mut batch = batch(&[("one\n", Some(1)), ("two\n", Some(2)), ("notice\n", None)]);
         assert_eq!(batch.accept(5), [0, 1, 0, 0, 0]);
