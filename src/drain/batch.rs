@@ -153,9 +153,17 @@ mod tests {
         let mut batch = batch(&[("one\n", Some(1)), ("two\n", Some(2)), ("notice\n", None)]);
         assert_eq!(batch.accept(3), [0, 0, 0, 0, 0]);
         assert_eq!(batch.accept(1), [0, 1, 0, 0, 0]);
-        assert_eq!(batch.rest(), b"two\nnotice\n");
+        assert_eq!((batch.accepted(), batch.rest()), (4, &b"two\nnotice\n"[..]));
         assert_eq!(batch.accept(11), [0, 0, 1, 0, 0]);
         assert!(batch.is_empty());
+    }
+
+    #[test]
+    fn a_batch_is_full_once_it_has_its_bytes_and_not_before() {
+        let mut batch = batch(&[(&"x".repeat(BATCH_BYTES - 1), None)]);
+        assert!(!batch.is_full());
+        batch.push(None, 1, |bytes| bytes.push(b'\n'));
+        assert!(batch.is_full());
     }
 
     #[test]

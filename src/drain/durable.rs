@@ -271,6 +271,7 @@ mod tests {
     fn what_went_wrong_since_a_record_was_handed_over_is_a_no() {
         let sink = Arc::<Durable>::default();
         let mark = |failures, lost| Some(Mark { failures, lost });
+        assert_eq!(sink.failures(), 0);
         sink.fail();
         let mut failed_since = Synced::new(1, vec![(Arc::clone(&sink), mark(0, 0))]);
         let mut lost_since = Synced::new(1, vec![(Arc::clone(&sink), mark(1, 0))]);

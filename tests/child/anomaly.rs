@@ -127,7 +127,9 @@ pub(crate) fn recover(directory: &Path, kind: &str) {
 pub(crate) fn fork_without_thread(directory: &Path, kind: &str) {
     let refused = thread::Builder::new().spawn(|| {});
     assert!(refused.is_err(), "that thread was to be refused");
-    let guard = builder(directory, kind).init().unwrap();
+    // The child's callers write by themselves, for as long as it takes.
+    let builder = builder(directory, kind).exit_timeout(PATIENCE);
+    let guard = builder.init().unwrap();
     crate::log_all(0..100);
     guard.flush(PATIENCE).unwrap();
     match system::fork() {
