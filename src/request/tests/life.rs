@@ -1,0 +1,190 @@
+//! Each way in which a request may end.
+
+use super::*;
+
+#[test]
+fn a_response_is_complete_when_its_declared_length_is_sent() {
+    let record = record(|mut request| {
+        request.head(ok(Some(5)), &());
+        request.sent(2);
+        assert!(!request.has_ended());
+        request.sent(3);
+        assert!(request.has_ended());
+        request.end(Outcome::BodyError);
+    });
+    assert_eq!(record["outcome"], "completed");
+    assert_eq!(record["level"], "INFO");
+    assert_eq!(record["http.request.method"], "GET");
+    assert_eq!(record["http.route"], "/users/{id}");
+    assert_eq!(record["url.path"], "/users/42");
+    assert_eq!(record["http.response.status_code"], 200);
+    assert_eq!(record["http.response.body.size"], 5);
+    assert_eq!(record["trace_id"].as_str().unwrap().len(), 32);
+    assert_eq!(record.get("error.type"), None);
+    assert_eq!(record.get("spans"), None);
+}
+
+#[test]
+fn a_request_that_is_dropped_says_how_far_it_had_come() {
+    let before = record(drop);
+    assert_eq!(before["outcome"], "cancelled");
+    assert_eq!(before["outcome.phase"], "handler");
+    assert_eq!(before.get("http.response.status_code"), None);
+    let within = record(|mut request| request.head(ok(None), &()));
+    assert_eq!(within["outcome"], "cancelled");
+    assert_eq!(within["outcome.phase"], "body");
+    assert_eq!(within["http.response.status_code"], 200);
+}
+
+#[test]
+fn a_request_that_is_dropped_while_its_handler_waits_for_the_upload_says_so() {
+    let waiting = record(|request| {
+        request.context().received(3);
+        request.context().upload_waits();
+    });
+    assert_eq!(waiting["outcome.phase"], "upload");
+    let working = record(|request| {
+        request.context().upload_waits();
+        request.context().received(3);
+    });
+    assert_eq!(working["outcome.phase"], "handler");
+}
+
+#[test]
+fn a_panic_is_told_from_a_request_that_is_dropped_while_a_thread_panics() {
+    let struck = record(|mut request| {
+        let work = std::panic::AssertUnwindSafe(move || {
+            request.run(|| std::panic::resume_unwind(Box::new("struck")))
+        });
+        std::panic::catch_unwind(work).unwrap_err();
+    });
+    assert_eq!(struck["outcome"], "panic");
+    assert_eq!(struck["level"], "ERROR");
+    let bystander = record(|request| {
+        let work = std::panic::AssertUnwindSafe(move || {
+            let _bystander = request;
+            std::panic::resume_unwind(Box::new("struck"));
+        });
+        std::panic::catch_unwind(work).unwrap_err();
+    });
+    assert_eq!(bystander["outcome"], "cancelled");
+}
+
+#[test]
+fn a_panic_that_was_answered_is_a_panic_with_a_status() {
+    let record = record(|mut request| {
+        request.context().decide(Outcome::Panic);
+        request.context().decide(Outcome::Timeout);
+        let head = ResponseHead {
+            status: 500,
+            is_body_ended: true,
+            ..ResponseHead::default()
+        };
+        request.head(head, &());
+    });
+    assert_eq!(record["outcome"], "panic");
+    assert_eq!(record["http.response.status_code"], 500);
+}
+
+#[test]
+fn an_answer_without_a_body_ends_the_request_with_its_head() {
+    for (method, status) in [("HEAD", 200), ("GET", 204), ("GET", 304)] {
+        let lines = logged(|| {
+            let arrival = Arrival {
+                method,
+                ..arrival()
+            };
+            let mut request = RequestLog::default().begin(arrival, &());
+            let head = ResponseHead {
+                status,
+                ..ok(Some(100))
+            };
+            request.head(head, &());
+            assert!(request.has_ended(), "{method} {status}");
+        });
+        assert_eq!(lines[0]["outcome"], "completed");
+    }
+}
+
+#[test]
+fn a_body_that_ends_early_is_truncated() {
+    let record = record(|mut request| {
+        request.head(ok(Some(5)), &());
+        request.sent(4);
+        request.body_ended();
+    });
+    assert_eq!(record["outcome"], "truncated");
+    assert_eq!(record["level"], "ERROR");
+}
+
+#[test]
+fn what_was_answered_after_a_panic_or_a_time_out_bears_its_outcome_and_says_that_it_came_before() {
+    for outcome in [Outcome::Panic, Outcome::ServiceError, Outcome::Timeout] {
+        let record = record(|mut request| {
+            request.context().decide(Outcome::Completed);
+            request.context().decide(outcome);
+            request.context().decide(Outcome::Rejected);
+            request.head(ok(Some(5)), &());
+            request.sent(5);
+        });
+        assert_eq!(record["outcome"], outcome.as_str());
+        assert_eq!(record["outcome.phase"], "handler");
+    }
+}
+
+#[test]
+fn an_error_that_the_handler_added_is_kept() {
+    let record = record(|mut request| {
+        request.run(|| add_error(&std::io::Error::other("no database")));
+        let flat = std::io::Error::other("something failed");
+        request.context().add_error_if_none(&flat);
+        request.end(Outcome::Completed);
+    });
+    assert_eq!(record["error"], serde_json::json!(["no database"]));
+}
+
+#[test]
+fn requests_in_flight_are_listed_until_they_end() {
+    logged(|| {
+        let mut request = begin();
+        let id = request.context().id().clone();
+        let is_listed = || {
+            let all = in_flight();
+            all.iter().any(|other| *other.context().id() == id)
+        };
+        assert!(is_listed());
+        request.end(Outcome::Completed);
+        assert!(!is_listed());
+    });
+}
+
+#[test]
+fn a_connection_says_once_how_it_ended() {
+    let peer = "192.0.2.7:52123".parse().unwrap();
+    let lines = logged(|| {
+        let connection = Connection::new(Some(peer));
+        connection.add_received(10);
+        connection.close_by_client();
+        connection.end();
+        connection.end();
+    });
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert_eq!(lines[0]["level"], "DEBUG");
+    assert_eq!(lines[0]["event.name"], "http.server.connection");
+    assert_eq!(lines[0]["network.peer.address"], "192.0.2.7");
+    assert_eq!(lines[0]["connection.end"], "client_close");
+    assert_eq!(lines[0]["connection.received.size"], 10);
+}
+
+#[test]
+fn a_malformed_request_is_a_warning_of_its_connection() {
+    let lines = logged(|| {
+        let connection = Connection::new(None);
+        connection.refuse(431);
+        connection.end();
+    });
+    assert_eq!(lines[0]["level"], "WARN");
+    assert_eq!(lines[0]["connection.end"], "malformed_request");
+    assert_eq!(lines[0]["http.response.status_code"], 431);
+    assert_eq!(lines[0].get("network.peer.address"), None);
+}

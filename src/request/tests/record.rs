@@ -1,0 +1,274 @@
+//! What stands in the record: of the client, the handler and the operator.
+
+use super::*;
+
+#[test]
+fn records_of_a_request_carry_its_ids_wherever_they_are_logged() {
+    let mut id = String::new();
+    let lines = logged(|| {
+        let mut request = begin();
+        id = request.context().id().to_string();
+        request.run(|| {
+            tracing::info_span!("inner", depth = 1).in_scope(|| tracing::info!("handler"));
+            let dispatch = tracing::dispatcher::get_default(Clone::clone);
+            let work = carry(move || {
+                tracing::dispatcher::with_default(&dispatch, || tracing::info!("thread"));
+            });
+            std::thread::spawn(work).join().unwrap();
+        });
+        tracing::info!("outside");
+        request.end(Outcome::Completed);
+    });
+    assert_eq!(lines.len(), 4);
+    assert_eq!(lines[0]["request_id"], id.as_str());
+    assert_eq!(lines[0]["spans"], serde_json::json!(["request", "inner"]));
+    assert_eq!(lines[1]["request_id"], id.as_str());
+    assert_eq!(lines[1]["trace_id"], lines[3]["trace_id"]);
+    assert_eq!(lines[2].get("request_id"), None);
+    assert_eq!(lines[3]["request_id"], id.as_str());
+}
+
+#[test]
+fn what_a_handler_adds_is_in_the_record_and_takes_the_place_of_nothing() {
+    let record = record(|mut request| {
+        request.run(|| {
+            add("user.id", 41);
+            add("user.id", 42);
+            add("outcome", "forged");
+            add("plan", "gold\n");
+            add_error(&std::io::Error::other("no database"));
+            for number in 0..100 {
+                add(&format!("field {number}"), number);
+            }
+        });
+        request.end(Outcome::Completed);
+    });
+    assert_eq!(record["user.id"], 42);
+    assert_eq!(record["x.outcome"], "forged");
+    assert_eq!(record["outcome"], "completed");
+    assert_eq!(record["plan"], "gold\n");
+    assert_eq!(record["error"], serde_json::json!(["no database"]));
+    assert_eq!(record["dropped_fields"], 40);
+}
+
+#[test]
+fn the_route_that_was_taken_replaces_the_one_of_the_arrival() {
+    let record = record(|mut request| {
+        request.set_route("/users/{name}");
+        request.set_route("/users/{other}");
+        request.end(Outcome::Completed);
+    });
+    assert_eq!(record["http.route"], "/users/{name}");
+}
+
+#[test]
+fn what_a_client_sends_is_in_the_record_as_far_as_it_is_asked_for() {
+    let headers = List(&[
+        ("user-agent", b"curl/8 \xff\n\x1b[31m"),
+        ("host", b"example.org"),
+        ("accept-language", b"de"),
+        ("accept-language", b"en"),
+        ("authorization", b"Bearer secret"),
+        ("x-forwarded-for", b"203.0.113.9, 192.0.2.1"),
+        ("content-length", b"10"),
+    ]);
+    let proxies = TrustedProxies::new(ForwardingHeader::XForwardedFor, ["10.0.0.0/8", "192.0.2.1"]);
+    let options = Options::new()
+        .query(QueryPolicy::values_of(["page"]))
+        .request_header("Accept-Language")
+        .request_header("authorization")
+        .trusted_proxies(proxies.unwrap());
+    let lines = logged(|| {
+        let arrival = Arrival {
+            path: &"/long".repeat(1000),
+            query: Some("page=2&token=abc"),
+            peer: Some("10.1.2.3:4567".parse().unwrap()),
+            ..arrival()
+        };
+        drop(RequestLog::new(options).begin(arrival, &headers));
+    });
+    let record = &lines[0];
+    assert_eq!(record["url.query"], "page=2&token=REDACTED");
+    assert_eq!(record["user_agent.original"], "curl/8 \\xff\n\u{1b}[31m");
+    assert_eq!(record["server.address"], "example.org");
+    assert_eq!(record["http.request.header.accept-language"], "de, en");
+    assert_eq!(record.get("http.request.header.authorization"), None);
+    assert_eq!(record["client.address"], "203.0.113.9");
+    assert_eq!(record["network.peer.address"], "10.1.2.3");
+    assert_eq!(record["network.peer.port"], 4567);
+    let path = record["url.path"].as_str().unwrap();
+    assert!(
+        path.starts_with("/long/long") && path.ends_with("…(+3976)"),
+        "{path}"
+    );
+}
+
+#[test]
+fn an_access_log_has_one_line_for_each_request_and_nothing_forges_one() {
+    let (common, combined) = (Memory::new(), Memory::new());
+    let sinks = [
+        crate::Sink::memory(&common).common_log(),
+        crate::Sink::memory(&combined).combined_log(),
+    ];
+    let builder = sinks
+        .into_iter()
+        .fold(crate::builder(), crate::Builder::sink);
+    let (layer, guard) = builder.build().unwrap();
+    let subscriber = tracing_subscriber::registry().with(layer);
+    tracing::subscriber::with_default(subscriber, || {
+        tracing::info!("no request");
+        let headers = List(&[
+            ("user-agent", b"\" 200 0 \"-\" \"forged\n\xff\xc3\xa9"),
+            ("referer", b"https://example.org/"),
+        ]);
+        let options = Options::new().request_header("referer");
+        let arrival = Arrival {
+            peer: Some("[2001:db8::1]:80".parse().unwrap()),
+            ..arrival()
+        };
+        let mut request = RequestLog::new(options).begin(arrival, &headers);
+        request.head(ok(Some(5)), &());
+        request.sent(5);
+        drop(begin());
+        log_in_flight();
+    });
+    guard.flush(Duration::from_secs(10)).unwrap();
+    let lines = common.lines();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    let (client, rest) = lines[0].split_once(" - - [").unwrap();
+    assert_eq!(client, "2001:db8::1");
+    let (time, rest) = rest.split_once("] ").unwrap();
+    assert!(chrono::DateTime::parse_from_str(time, "%d/%b/%Y:%H:%M:%S %z").is_ok());
+    assert_eq!(rest, r#""GET /users/42 HTTP/1.1" 200 5"#);
+    assert!(lines[1].ends_with(r#""GET /users/42 HTTP/1.1" 499 -"#));
+    let referrer = r#""https://example.org/""#;
+    let agent = r#""\x22 200 0 \x22-\x22 \x22forged\x0A\x5Cxffé""#;
+    let lines = combined.lines();
+    let expected = format!(r#"200 5 {referrer} {agent}"#);
+    assert!(lines[0].ends_with(&expected), "{}", lines[0]);
+}
+
+#[test]
+fn the_level_follows_from_the_outcome_as_documented() {
+    let ended = Ended {
+        outcome: Outcome::Completed,
+        status: Some(200),
+        grpc_status: None,
+        is_grpc: false,
+        method: "GET",
+        route: None,
+        path: "/",
+        duration: Duration::from_millis(5),
+        is_slow: false,
+        is_among_slowest: false,
+        is_quiet: false,
+    };
+    let level = |change: &dyn Fn(&mut Ended<'_>)| {
+        let mut ended = ended;
+        change(&mut ended);
+        ended.level().as_str()
+    };
+    assert_eq!(level(&|_| {}), "INFO");
+    assert_eq!(level(&|ended| ended.status = Some(404)), "INFO");
+    assert_eq!(level(&|ended| ended.status = Some(503)), "ERROR");
+    assert_eq!(level(&|ended| ended.is_slow = true), "WARN");
+    assert_eq!(level(&|ended| ended.is_among_slowest = true), "INFO");
+    assert_eq!(level(&|ended| ended.is_quiet = true), "DEBUG");
+    let failing_probe = |ended: &mut Ended<'_>| (ended.is_quiet, ended.status) = (true, Some(500));
+    assert_eq!(level(&failing_probe), "ERROR");
+    for (outcome, expected) in [
+        (Outcome::Panic, "ERROR"),
+        (Outcome::ServiceError, "ERROR"),
+        (Outcome::BodyError, "ERROR"),
+        (Outcome::Truncated, "ERROR"),
+        (Outcome::Timeout, "ERROR"),
+        (Outcome::ServerShutdown, "WARN"),
+        (Outcome::ClientDisconnect, "INFO"),
+        (Outcome::StreamReset, "INFO"),
+        (Outcome::Cancelled, "INFO"),
+        (Outcome::Rejected, "INFO"),
+        (Outcome::Upgraded, "INFO"),
+    ] {
+        assert_eq!(
+            level(&|ended| ended.outcome = outcome),
+            expected,
+            "{outcome:?}"
+        );
+    }
+    let slow_client = |ended: &mut Ended<'_>| {
+        (ended.outcome, ended.duration) = (Outcome::ClientDisconnect, Duration::from_secs(2));
+    };
+    assert_eq!(level(&slow_client), "WARN");
+    let upload = |ended: &mut Ended<'_>| {
+        (ended.outcome, ended.status) = (Outcome::Timeout, Some(408));
+    };
+    assert_eq!(level(&upload), "WARN");
+    let session = |ended: &mut Ended<'_>| {
+        (ended.outcome, ended.is_slow) = (Outcome::Upgraded, true);
+    };
+    assert_eq!(level(&session), "INFO");
+    for (status, expected) in [
+        (Some(0), "INFO"),
+        (Some(5), "INFO"),
+        (Some(13), "ERROR"),
+        (Some(99), "ERROR"),
+        (None, "ERROR"),
+    ] {
+        let call = |ended: &mut Ended<'_>| (ended.is_grpc, ended.grpc_status) = (true, status);
+        assert_eq!(level(&call), expected, "{status:?}");
+    }
+}
+
+#[test]
+fn a_level_may_be_chosen_and_a_choice_that_panics_is_none() {
+    let chosen = |choose: fn(&Ended<'_>) -> tracing::Level| {
+        let lines = logged(|| {
+            let log = RequestLog::new(Options::new().level(choose));
+            log.begin(arrival(), &()).end(Outcome::Completed);
+        });
+        lines[0]["level"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(chosen(|_| tracing::Level::TRACE), "TRACE");
+    assert_eq!(chosen(|_| panic!("no choice")), "INFO");
+}
+
+#[test]
+fn paths_that_are_quiet_stay_so_as_long_as_they_go_well() {
+    let log = RequestLog::new(Options::new().quiet("/health").quiet("/internal/*"));
+    let level = |path, status| {
+        let lines = logged(|| {
+            let mut request = log.begin(Arrival { path, ..arrival() }, &());
+            let head = ResponseHead {
+                status,
+                ..ok(Some(0))
+            };
+            request.head(head, &());
+            request.body_ended();
+        });
+        lines[0]["level"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(level("/health", 200), "DEBUG");
+    assert_eq!(level("/internal/metrics", 200), "DEBUG");
+    assert_eq!(level("/health/deep", 200), "INFO");
+    assert_eq!(level("/health", 503), "ERROR");
+}
+
+#[test]
+fn fields_are_named_as_elastic_has_them_where_that_is_wanted() {
+    let lines = logged(|| {
+        let options = Options::new().naming(Naming::ElasticCommonSchema);
+        let mut request = RequestLog::new(options).begin(arrival(), &());
+        request.head(ok(Some(2)), &());
+        request.sent(2);
+    });
+    let record = &lines[0];
+    assert_eq!(record["event.action"], "http.server.request");
+    assert_eq!(record["event.outcome"], "success");
+    assert_eq!(record["event.reason"], "completed");
+    assert!(record["event.duration"].is_u64());
+    assert_eq!(record["http.request.method"], "GET");
+    assert_eq!(record["http.response.body.bytes"], 2);
+    assert_eq!(record["http.version"], "1.1");
+    assert_eq!(record["trace.id"].as_str().unwrap().len(), 32);
+    assert_eq!(record.get("http.response.body.size"), None);
+}
