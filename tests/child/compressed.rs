@@ -40,6 +40,8 @@ pub(crate) fn log_on(directory: &Path, first: u64) {
 pub(crate) fn tend(directory: &Path, files_max: usize) {
     let retention = Retention::all().files_max(files_max);
     let guard = builder(directory, retention).init().unwrap();
+    // What the killed one left is written first, and fills files, too.
+    guard.flush(PATIENCE).unwrap();
     let mut left = usize::MAX;
     while let due @ 1.. = plain_files(directory) + old_files(directory).saturating_sub(files_max) {
         if due != left {
