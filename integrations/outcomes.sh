@@ -13,14 +13,21 @@ for adapter in "${adapters[@]}"; do
   [ -e "$seen/$adapter.tsv" ] || { echo "$seen/$adapter.tsv is missing: run cargo test --workspace first" >&2; exit 1; }
 done
 
-# Cells are `outcome (phase)`; reasons for what is not seen become notes, each written once.
+# Cells are `outcome (phase)`, `outcome (phase): remark` or `not seen: reason`; remarks and reasons become
+# notes, each written once.
 table() {
   awk -F'\t' -v names="${adapters[*]}" '
-    function cell(text,   reason) {
-      if (text !~ /^not seen: /) { if (!sub(/ \(/, "` (", text)) text = text "`"; return "`" text }
-      reason = substr(text, length("not seen: ") + 1)
-      if (!(reason in number)) { number[reason] = ++notes; note[notes] = reason }
-      return "– (" number[reason] ")"
+    function cell(text,   parts, outcome) {
+      split(text, parts, ": ")
+      outcome = parts[1]
+      if (outcome == "not seen") outcome = "–"
+      else { if (!sub(/ \(/, "` (", outcome)) outcome = outcome "`"; outcome = "`" outcome }
+      if (outcome == "–" || length(text) > length(parts[1])) outcome = outcome " [" noted(substr(text, length(parts[1]) + 3)) "]"
+      return outcome
+    }
+    function noted(remark) {
+      if (!(remark in number)) { number[remark] = ++notes; note[notes] = remark }
+      return number[remark]
     }
     FNR == 1 { adapter++ }
     adapter == 1 { rows[++count] = $1 }
