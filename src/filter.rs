@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tracing::field::Field;
 use tracing::level_filters::LevelFilter;
@@ -43,6 +44,37 @@ pub(crate) enum Filter {
 pub(crate) struct Wanted {
     targets: WithAudits<Targets>,
     detail: Option<Targets>,
+    /// What was answered last, for events alone, and only if there is detail: each of them asks.
+    answers: Answers,
+}
+
+/// Answers for callsites, each at the place that the hash of its address says.
+#[derive(Debug)]
+struct Answers([AtomicUsize; 256]);
+
+impl Default for Answers {
+    fn default() -> Self {
+        Answers([const { AtomicUsize::new(0) }; 256])
+    }
+}
+
+impl Answers {
+    /// What is known of a callsite, else what `ask` says. Its two lowest bits an address does not
+    /// need: they hold the answer.
+    #[inline]
+    fn find(&self, metadata: &'static Metadata<'static>, ask: impl FnOnce() -> Wish) -> Wish {
+        let address = std::ptr::from_ref(metadata).addr();
+        let hash = (address as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56;
+        let answer = &self.0[hash as usize];
+        // Relaxed: one word holds the question and its answer.
+        let known = answer.load(Ordering::Relaxed);
+        if known & !3 == address {
+            return [Wish::Now, Wish::Detail, Wish::Never][(known & 3) % 3];
+        }
+        let wish = ask();
+        answer.store(address | wish as usize, Ordering::Relaxed);
+        wish
+    }
 }
 
 /// For what a record is wanted.
@@ -88,7 +120,12 @@ impl Filter {
         let targets = WithAudits::new(parse_targets(source, directives)?, directives);
         let detail = detail.map(|detail| parse_targets("request detail", detail));
         let detail = detail.transpose()?;
-        Ok(Filter::Static(Arc::new(Wanted { targets, detail })))
+        let answers = Answers::default();
+        Ok(Filter::Static(Arc::new(Wanted {
+            targets,
+            detail,
+            answers,
+        })))
     }
 }
 
@@ -116,7 +153,7 @@ impl Wanted {
         if is_log_bridge(metadata) {
             return self.wish_of_log(event);
         }
-        self.wish(metadata)
+        self.answers.find(metadata, || self.wish(metadata))
     }
 
     #[cold]

@@ -4,7 +4,6 @@
 //! A request that ends well forgets them; one that ends badly writes them before its own record.
 //! They are encoded already, so to write them is to copy them, and to forget them costs nothing.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,13 +19,16 @@ const ALL_BYTES_MAX: usize = 64 << 20;
 /// What they take now.
 static ALL_BYTES: AtomicUsize = AtomicUsize::new(0);
 
+/// The first room that a request takes for them.
+const STEP_BYTES_MIN: usize = 4 * 1024;
+
 /// Length, level, pipeline, time.
 const HEAD_BYTES: usize = 4 + 1 + 1 + 8;
 
 /// Records of one request, the oldest first.
 #[derive(Default)]
 pub(super) struct Detail {
-    frames: VecDeque<u8>,
+    frames: Vec<u8>,
     /// What of [`ALL_BYTES`] is ours.
     charged: usize,
     count: u64,
@@ -43,21 +45,24 @@ pub(super) struct Kept<'r> {
 }
 
 impl Detail {
-    /// Keeps a record, in the place of older ones where they would take more than `bytes_max`.
+    /// Keeps a record. Where all of them would take more than `bytes_max`, the older half makes room.
     pub(super) fn keep(&mut self, pipeline: &Arc<Pipeline>, kept: Kept<'_>, bytes_max: usize) {
         let needed = HEAD_BYTES + kept.record.len();
-        while !self.frames.is_empty() && bytes_max < self.frames.len() + needed {
-            self.drop_oldest();
+        if bytes_max < self.frames.len() + needed {
+            self.drop_oldest((bytes_max / 2).min(bytes_max.saturating_sub(needed)));
         }
         let place = self.place_of(pipeline);
-        let Some(place) = place.filter(|_| needed <= bytes_max && self.make_room(needed)) else {
+        let fits = |_: &u8| needed <= bytes_max && self.make_room(needed, bytes_max);
+        let Some(place) = place.filter(fits) else {
             self.dropped += 1;
             return;
         };
-        self.frames.extend((kept.record.len() as u32).to_le_bytes());
-        self.frames.extend([kept.level, place]);
-        self.frames.extend(kept.ticks.to_le_bytes());
-        self.frames.extend(kept.record);
+        let mut head = [0; HEAD_BYTES];
+        head[..4].copy_from_slice(&(kept.record.len() as u32).to_le_bytes());
+        (head[4], head[5]) = (kept.level, place);
+        head[6..].copy_from_slice(&kept.ticks.to_le_bytes());
+        self.frames.extend_from_slice(&head);
+        self.frames.extend_from_slice(kept.record);
         self.count += 1;
     }
 
@@ -72,12 +77,14 @@ impl Detail {
         u8::try_from(place).ok()
     }
 
-    /// Sees to it that there is room for a frame, if the limit for all allows it.
-    fn make_room(&mut self, needed: usize) -> bool {
+    /// Sees to it that there is room for a frame within `bytes_max`, if the limit for all allows it.
+    fn make_room(&mut self, needed: usize, bytes_max: usize) -> bool {
         if needed <= self.frames.capacity() - self.frames.len() {
             return true;
         }
-        let wanted = (self.frames.len() + needed).next_power_of_two().max(1024);
+        // Few steps: what is there is copied with each.
+        let wanted = (4 * self.charged).max(STEP_BYTES_MIN);
+        let wanted = wanted.max(self.frames.len() + needed).min(bytes_max);
         let more = wanted - self.charged;
         // Relaxed, here and below: only the sum matters.
         if ALL_BYTES_MAX < ALL_BYTES.fetch_add(more, Ordering::Relaxed) + more {
@@ -89,17 +96,22 @@ impl Detail {
         true
     }
 
-    fn drop_oldest(&mut self) {
-        let head = self.frames.iter().take(4).copied();
-        let len = head.rev().fold(0, |len, byte| len << 8 | usize::from(byte));
-        self.frames
-            .drain(..(HEAD_BYTES + len).min(self.frames.len()));
-        self.count -= 1;
-        self.dropped += 1;
+    /// Drops the oldest records until all others take no more than `bytes_kept`.
+    fn drop_oldest(&mut self, bytes_kept: usize) {
+        let mut dropped_bytes = 0;
+        while let Some(head) = self.frames.get(dropped_bytes..)
+            && bytes_kept < head.len()
+            && let Some(len) = head.first_chunk()
+        {
+            dropped_bytes += HEAD_BYTES + u32::from_le_bytes(*len) as usize;
+            self.count -= 1;
+            self.dropped += 1;
+        }
+        self.frames.drain(..dropped_bytes.min(self.frames.len()));
     }
 
-    fn each(&mut self, mut take: impl FnMut(&Arc<Pipeline>, Kept<'_>)) {
-        let mut rest: &[u8] = self.frames.make_contiguous();
+    fn each(&self, mut take: impl FnMut(&Arc<Pipeline>, Kept<'_>)) {
+        let mut rest = &self.frames[..];
         while let Some((head, behind)) = rest.split_first_chunk::<HEAD_BYTES>() {
             let [len @ .., level, place] = *head.first_chunk::<6>().unwrap_or(&[0; 6]);
             let ticks = *head.last_chunk().unwrap_or(&[0; 8]);
@@ -138,7 +150,7 @@ impl RequestContext {
     /// logged.
     pub(super) fn write_detail(&self) -> (u64, u64) {
         // Not under the lock: a thread that waits for room may log.
-        let mut detail = std::mem::take(&mut *self.lock_detail());
+        let detail = std::mem::take(&mut *self.lock_detail());
         let mut dated = Vec::new();
         detail.each(|pipeline, kept| {
             record::date(kept.record, kept.ticks, &mut dated);
