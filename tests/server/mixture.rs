@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use hyper::Method;
-use hyper::http::Response;
 
 use super::client::{self, Goes, RawClient};
 use super::log;
@@ -35,6 +34,8 @@ pub(crate) async fn check(server: SocketAddr, ways: &[Way]) {
     for request in requests {
         sent.extend(request.await.unwrap());
     }
+    // Two of three are sure to be read, in any mixture; few of those come to nothing.
+    assert!(REQUESTS / 2 < sent.len(), "{} of {REQUESTS}", sent.len());
     let are_all_there = || {
         let records = records();
         sent.iter().all(|id| records.contains_key(id))
@@ -84,8 +85,8 @@ async fn send(server: SocketAddr, way: Way, id: String) -> Option<String> {
         Way::TakesHead(path) => {
             let mut client = client::http2(server).await;
             let request = client::request(Method::GET, server, path, &id);
-            let answer = client.send_request(request).await;
-            answer.as_ref().map(Response::status).unwrap();
+            // A busy server may reset a connection before it has read anything.
+            client.send_request(request).await.ok()?;
         }
         Way::GivesUp(path) => {
             let mut client = client::http2(server).await;
