@@ -10,7 +10,9 @@ mod server;
 
 mod service;
 
+#[path = "../../../../tests/server/tests_of_context.rs"]
 mod context;
 mod example;
+#[path = "../../../../tests/server/tests_of_hostile.rs"]
 mod hostile;
 mod outcomes;

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::client::Client;
 use crate::server::serve;
-use crate::{Test, log, table};
+use crate::{Test, log};
 
 fn app() -> Router {
     Router::new()
@@ -25,7 +25,7 @@ async fn a_connection_tells_its_requests_and_bytes_at_its_end() -> Test {
     let expected = json!({"level": "DEBUG", "message": "connection closed",
         "connection.end": "client_close", "connection.requests": 2,
         "network.peer.address": "127.0.0.1"});
-    table::contains(&record, &expected);
+    log::assert_contains(&record, &expected);
     assert!(record["connection.sent.size"].as_u64() > record["connection.received.size"].as_u64());
     Ok(())
 }
@@ -65,7 +65,7 @@ async fn the_server_closes_a_connection_where_it_was_asked_to() -> Test {
         .await?;
     client.receive_all().await?;
     let record = log::connection_of(port).await;
-    table::contains(
+    log::assert_contains(
         &record,
         &json!({"level": "DEBUG", "connection.end": "server_close"}),
     );
@@ -94,7 +94,7 @@ async fn a_malformed_request_is_a_warning_although_it_never_became_one() -> Test
         let record = log::connection_of(port).await;
         let expected = json!({"level": "WARN", "connection.end": "malformed_request",
             "connection.requests": 0, "http.response.status_code": status});
-        table::contains(&record, &expected);
+        log::assert_contains(&record, &expected);
     }
     Ok(())
 }
@@ -109,7 +109,7 @@ async fn a_malformed_request_behind_good_ones_is_a_warning_too() -> Test {
     drop(client.receive_all().await);
     let expected = json!({"level": "WARN", "connection.end": "malformed_request",
         "connection.requests": 2, "http.response.status_code": 400});
-    table::contains(&log::connection_of(port).await, &expected);
+    log::assert_contains(&log::connection_of(port).await, &expected);
     Ok(())
 }
 
@@ -125,6 +125,6 @@ async fn a_handlers_own_bad_request_is_none_of_the_connections() -> Test {
         assert_eq!(client.get("/connections/refuses").await?.status, 400);
     }
     drop(client);
-    table::contains(&log::connection_of(port).await, &json!({"level": "DEBUG"}));
+    log::assert_contains(&log::connection_of(port).await, &json!({"level": "DEBUG"}));
     Ok(())
 }

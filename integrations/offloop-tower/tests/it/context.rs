@@ -16,7 +16,7 @@ use tracing::info;
 
 use crate::client::Client;
 use crate::server::{serve, serve_blindly};
-use crate::{Test, log, table};
+use crate::{Test, log};
 
 #[expect(clippy::unwrap_used, reason = "the table is part of the test")]
 #[path = "../../../../tests/trace_context/mod.rs"]
@@ -106,7 +106,7 @@ async fn a_made_id_is_the_same_for_client_and_handler_and_record() -> Test {
     assert_eq!(answer.request_id(), answer.body);
     assert_eq!(uuid::Uuid::parse_str(&answer.body)?.get_version_num(), 7);
     let expected = json!({"request_id": answer.body, "plan": "gold"});
-    table::contains(&log::record_of("/id/made").await, &expected);
+    log::assert_contains(&log::record_of("/id/made").await, &expected);
     Ok(())
 }
 
@@ -168,7 +168,7 @@ async fn around_the_whole_router_the_route_comes_from_a_probe() -> Test {
         .get("/probe/1")
         .await?;
     let expected = json!({"http.route": "/probe/{id}"});
-    table::contains(&log::record_of("/probe/1").await, &expected);
+    log::assert_contains(&log::record_of("/probe/1").await, &expected);
     Ok(())
 }
 

@@ -145,7 +145,7 @@ async fn a_timeout_of_another_layer_is_one_where_the_layer_is_told() -> Test {
     assert_eq!(answer.status, 408);
     let expected = json!({"level": "WARN", "outcome": "timeout",
         "http.response.status_code": 408});
-    table::contains(&log::record_of("/timeout/other").await, &expected);
+    log::assert_contains(&log::record_of("/timeout/other").await, &expected);
     Ok(())
 }
 
@@ -178,7 +178,7 @@ async fn towers_own_time_out_is_recognised() -> Test {
     assert_eq!(answer.status, 503);
     let expected = json!({"level": "ERROR", "outcome": "timeout",
         "error": ["request timed out"], "http.response.status_code": 503});
-    table::contains(&log::record_of("/timeout/tower").await, &expected);
+    log::assert_contains(&log::record_of("/timeout/tower").await, &expected);
     Ok(())
 }
 

@@ -100,3 +100,11 @@ pub(crate) async fn wait_for<T>(mut find: impl FnMut() -> Option<T>) -> T {
         thread::yield_now();
     }
 }
+
+/// An expected `null` stands for a field that must not be there.
+#[track_caller]
+pub(crate) fn assert_contains(record: &Value, expected: &Value) {
+    for (name, value) in expected.as_object().into_iter().flatten() {
+        assert_eq!(&record[name], value, "{name} in {record}");
+    }
+}

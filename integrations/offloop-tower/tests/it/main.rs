@@ -1,9 +1,17 @@
 //! The layer, seen from outside: real requests over loopback, and the records they leave.
 
+#[path = "../../../../tests/it/allocator.rs"]
 mod allocator;
 mod client;
 mod log;
 mod server;
+#[allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "all adapters share it, and there is nothing here that remarks are needed for"
+)]
+#[path = "../../../../tests/server/table.rs"]
 mod table;
 
 mod context;

@@ -190,7 +190,7 @@ async fn without_a_look_at_the_connection_a_request_that_is_dropped_is_cancelled
     let record = log::record_of("/blind").await;
     let expected = json!({"outcome": "cancelled", "outcome.phase": "handler",
         "network.peer.address": null});
-    table::contains(&record, &expected);
+    log::assert_contains(&record, &expected);
     Ok(())
 }
 
@@ -230,7 +230,7 @@ async fn a_reset_of_http2_is_told_from_a_disconnect() -> Test {
     let response = client.send_request(get("/h2/after")?).await?;
     assert_eq!(response.collect().await?.to_bytes(), "still there");
     let record = log::record_of("/h2/after").await;
-    table::contains(&record, &json!({"outcome": "completed"}));
+    log::assert_contains(&record, &json!({"outcome": "completed"}));
     Ok(())
 }
 
@@ -310,7 +310,7 @@ async fn a_layer_within_another_adds_no_record_but_the_route() -> Test {
     let server = serve(outer).await?;
     Client::connect(server).await?.get("/twice/1").await?;
     let record = log::record_of("/twice/1").await;
-    table::contains(
+    log::assert_contains(
         &record,
         &json!({"http.route": "/twice/{id}", "outcome": "completed"}),
     );
@@ -331,6 +331,6 @@ async fn files_are_no_early_drops() -> Test {
     assert_eq!(answer.body.len(), 100_000);
     let expected = json!({"level": "INFO", "outcome": "completed",
         "http.response.body.size": 100_000});
-    table::contains(&log::record_of("/file").await, &expected);
+    log::assert_contains(&log::record_of("/file").await, &expected);
     Ok(())
 }

@@ -13,7 +13,7 @@ use tower::{Layer, ServiceExt};
 
 use crate::client::Client;
 use crate::server::serve;
-use crate::{Test, log, table};
+use crate::{Test, log};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -67,7 +67,7 @@ async fn the_record_of_a_called_service_joins_that_of_its_caller() -> Test {
         let called = log::record_of(&path.replace("caller", "called")).await;
         let expected = json!({"request_id": caller["request_id"],
             "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736"});
-        table::contains(&called, &expected);
+        log::assert_contains(&called, &expected);
         assert_eq!(caller["parent_span_id"], "00f067aa0ba902b7");
         // Each call has a span of its own, which is not the server's.
         assert_ne!(called["parent_span_id"], caller["span_id"]);

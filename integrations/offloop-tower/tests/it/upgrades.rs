@@ -65,7 +65,7 @@ async fn without_a_look_at_the_connection_an_upgrade_ends_with_its_head() -> Tes
     let url = format!("ws://{server}/ws/2");
     let (client, _) = tokio_tungstenite::connect_async(url).await?;
     let record = log::record_of("/ws/2").await;
-    table::contains(
+    log::assert_contains(
         &record,
         &json!({"outcome": "upgraded", "http.response.status_code": 101}),
     );
@@ -95,6 +95,6 @@ async fn a_tunnel_is_an_upgrade_too() -> Test {
     let expected = json!({"outcome": "upgraded", "http.request.method": "CONNECT",
         "http.response.status_code": 200, "http.response.body.size": 7,
         "server.address": "other.example"});
-    table::contains(&log::wait_for(find).await, &expected);
+    log::assert_contains(&log::wait_for(find).await, &expected);
     Ok(())
 }

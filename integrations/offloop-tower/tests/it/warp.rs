@@ -10,7 +10,7 @@ use tower::ServiceBuilder;
 use warp::Filter;
 
 use crate::client::Client;
-use crate::{Test, log, table};
+use crate::{Test, log};
 
 #[tokio::test]
 async fn warp_gets_the_same_without_a_route() -> Test {
@@ -35,9 +35,9 @@ async fn warp_gets_the_same_without_a_route() -> Test {
     let expected = json!({"level": "INFO", "outcome": "completed", "http.route": null,
         "http.response.status_code": 200, "http.response.body.size": 11,
         "network.peer.port": client.port()?});
-    table::contains(&log::record_of("/warp/ada").await, &expected);
+    log::assert_contains(&log::record_of("/warp/ada").await, &expected);
     assert_eq!(client.get("/warp/no/such").await?.status, 404);
     let expected = json!({"level": "INFO", "http.response.status_code": 404});
-    table::contains(&log::record_of("/warp/no/such").await, &expected);
+    log::assert_contains(&log::record_of("/warp/no/such").await, &expected);
     Ok(())
 }
