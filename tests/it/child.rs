@@ -15,6 +15,8 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::support::runtime_directory;
+
 /// A program that takes longer hangs, and so does one whose descendants do.
 const HANG: Duration = Duration::from_secs(60);
 
@@ -101,14 +103,8 @@ pub(crate) fn begin_next(before: Ended, scenario: &[&str]) -> Child {
 }
 
 fn start(program: &Path, scenario: &[&str]) -> Child {
-    let shared = Path::new("/dev/shm");
-    let runtime = if shared.is_dir() {
-        tempfile::tempdir_in(shared)
-    } else {
-        tempfile::tempdir()
-    };
     let directory = tempfile::tempdir().unwrap();
-    start_in(program, scenario, directory, runtime.unwrap())
+    start_in(program, scenario, directory, runtime_directory())
 }
 
 fn start_in(program: &Path, scenario: &[&str], directory: TempDir, runtime: TempDir) -> Child {

@@ -15,8 +15,8 @@ use serde_json::Value;
 use tempfile::tempdir;
 
 use crate::support::{
-    PATIENCE, Program, check_numbers, in_child_with, json_lines, log_numbers, say_unchecked,
-    wait_until, wrap,
+    PATIENCE, Program, check_numbers, in_child, in_child_with, json_lines, log_numbers,
+    say_unchecked, wait_until, wrap,
 };
 
 fn is_failing(guard: &Guard) -> bool {
@@ -393,21 +393,23 @@ fn a_new_file_has_the_mode_that_the_sink_was_given() {
 
 #[test]
 fn a_directory_where_everybody_may_replace_the_file_is_complained_of() {
-    let directory = tempdir().unwrap();
-    fs::set_permissions(directory.path(), PermissionsExt::from_mode(0o777)).unwrap();
-    let said = Arc::new(Mutex::new(Vec::new()));
-    let heard = Arc::clone(&said);
-    let builder = offloop::builder().file(directory.path().join("app.jsonl"));
-    let builder =
-        builder.on_error(move |complaint| heard.lock().unwrap().push(complaint.to_owned()));
-    let program = Program::start(builder);
-    for round in 0..3 {
-        program.run(|| log_numbers(round..round + 1));
-        program.guard.reopen();
-        program.guard.flush(PATIENCE).unwrap();
-    }
-    program.end();
-    let said = said.lock().unwrap();
-    assert_eq!(said.len(), 1, "{said:?}");
-    assert!(said[0].contains("everybody may replace the file"));
+    in_child(|| {
+        let directory = tempdir().unwrap();
+        fs::set_permissions(directory.path(), PermissionsExt::from_mode(0o777)).unwrap();
+        let said = Arc::new(Mutex::new(Vec::new()));
+        let heard = Arc::clone(&said);
+        let builder = offloop::builder().file(directory.path().join("app.jsonl"));
+        let builder =
+            builder.on_error(move |complaint| heard.lock().unwrap().push(complaint.to_owned()));
+        let program = Program::start(builder);
+        for round in 0..3 {
+            program.run(|| log_numbers(round..round + 1));
+            program.guard.reopen();
+            program.guard.flush(PATIENCE).unwrap();
+        }
+        program.end();
+        let said = said.lock().unwrap();
+        assert_eq!(said.len(), 1, "{said:?}");
+        assert!(said[0].contains("everybody may replace the file"));
+    });
 }

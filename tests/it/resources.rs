@@ -26,20 +26,10 @@ fn memory(figure: &str) -> u64 {
     kib.trim().parse::<u64>().unwrap() << 10
 }
 
-/// Runs a scenario whose memory is measured: with a place of its own for its pages, since a start
-/// looks at whatever others have left beside them.
 fn in_child_with_log<F: FnOnce()>(path: &Path, scenario: F) {
-    let shared = Path::new("/dev/shm");
-    let runtime = if shared.is_dir() {
-        tempfile::tempdir_in(shared)
-    } else {
-        tempdir()
-    };
-    let runtime = runtime.unwrap();
     in_child_with(
         |command: &mut Command| {
             command.env(LOG_PATH, path);
-            command.env("XDG_RUNTIME_DIR", runtime.path());
         },
         scenario,
     );

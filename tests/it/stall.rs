@@ -396,20 +396,22 @@ fn a_sink_that_buffers_has_recovered_when_it_was_flushed() {
 #[cfg(target_os = "linux")]
 #[test]
 fn records_wait_while_a_device_is_full() {
-    let complaints = Arc::new(Mutex::new(Vec::new()));
-    let heard = Arc::clone(&complaints);
-    let builder = offloop::builder().sink(Sink::file("/dev/full"));
-    let builder = builder.exit_timeout(Duration::ZERO);
-    let program = Program::start(builder.on_error(move |complaint| {
-        heard.lock().unwrap().push(complaint.to_owned());
-    }));
-    program.run(|| log_numbers(0..100));
-    wait_until(|| program.guard.stats().sinks[0].is_failing);
-    let report = program.guard.shutdown(Duration::from_millis(1));
-    assert_eq!((report.written, report.lost, report.pending), (0, 0, 100));
-    let complaints = complaints.lock().unwrap();
-    assert_eq!(complaints.len(), 1, "{complaints:?}");
-    assert!(complaints[0].starts_with("write to file /dev/full: No space left on device"));
+    in_child(|| {
+        let complaints = Arc::new(Mutex::new(Vec::new()));
+        let heard = Arc::clone(&complaints);
+        let builder = offloop::builder().sink(Sink::file("/dev/full"));
+        let builder = builder.exit_timeout(Duration::ZERO);
+        let program = Program::start(builder.on_error(move |complaint| {
+            heard.lock().unwrap().push(complaint.to_owned());
+        }));
+        program.run(|| log_numbers(0..100));
+        wait_until(|| program.guard.stats().sinks[0].is_failing);
+        let report = program.guard.shutdown(Duration::from_millis(1));
+        assert_eq!((report.written, report.lost, report.pending), (0, 0, 100));
+        let complaints = complaints.lock().unwrap();
+        assert_eq!(complaints.len(), 1, "{complaints:?}");
+        assert!(complaints[0].starts_with("write to file /dev/full: No space left on device"));
+    });
 }
 
 fn limit_file_size(bytes: Option<u64>) {

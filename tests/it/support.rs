@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use offloop::{Builder, Guard, Memory};
 use serde_json::Value;
+use tempfile::TempDir;
 use tracing::Dispatch;
 use tracing_subscriber::layer::SubscriberExt;
 
@@ -162,11 +164,16 @@ pub(crate) fn in_child<F: FnOnce()>(scenario: F) -> Output {
 }
 
 /// The same, with a say in how the child starts.
+///
+/// It has a place of its own for its pages, since a start looks at what others have left beside them.
 pub(crate) fn in_child_with<F: FnOnce()>(
     prepare: impl FnOnce(&mut Command),
     scenario: F,
 ) -> Output {
+    let mut runtime = None;
     let prepare = |command: &mut Command| {
+        let runtime: &TempDir = runtime.insert(runtime_directory());
+        command.env("XDG_RUNTIME_DIR", runtime.path());
         command.stdin(Stdio::null());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         prepare(command);
@@ -175,6 +182,17 @@ pub(crate) fn in_child_with<F: FnOnce()>(
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(has_played(output.status), "{}: {errors}", output.status);
     output
+}
+
+/// In the system's memory where it can be.
+pub(crate) fn runtime_directory() -> TempDir {
+    let shared = Path::new("/dev/shm");
+    let directory = if shared.is_dir() {
+        tempfile::tempdir_in(shared)
+    } else {
+        tempfile::tempdir()
+    };
+    directory.unwrap()
 }
 
 /// Whether a child has played its scenario to the end.
