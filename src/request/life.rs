@@ -13,6 +13,7 @@ use super::id::RequestId;
 use super::mark::Mark;
 use super::options::{Incoming, Options};
 use super::outcome::Outcome;
+use super::record;
 use super::table;
 use super::text::Part;
 use super::trace_context::TraceContext;
@@ -36,9 +37,6 @@ use crate::fork;
 /// ```
 pub struct Request {
     context: RequestContext,
-    /// Whether a part of its work runs: who is dropped meanwhile was struck by a panic. The thread
-    /// may be panicking for other reasons, so asking that would not do.
-    is_running: bool,
 }
 
 /// The head of a response.
@@ -109,7 +107,7 @@ impl RequestLog {
             protocol: arrival.protocol,
             route: Default::default(),
             client: options.client_of(&arrival, headers),
-            peer: arrival.peer,
+            peer: options.peer_of(&arrival),
             connection: arrival.connection,
             started: Instant::now(),
             is_grpc: arrival.method == "POST" && is_grpc(headers),
@@ -127,10 +125,10 @@ impl RequestLog {
         }));
         options.add_request_headers(&context, headers);
         table::enter(&context);
-        Request {
-            context,
-            is_running: false,
+        if options.announces {
+            record::announce(&context);
         }
+        Request { context }
     }
 }
 
@@ -149,16 +147,6 @@ impl Request {
     #[must_use]
     pub fn context(&self) -> &RequestContext {
         &self.context
-    }
-
-    /// Runs a part of its work: a poll of the handler or of the response's body. It is the thread's
-    /// current request meanwhile. Should the part panic, the request's outcome is
-    /// [`Outcome::Panic`].
-    pub fn run<T>(&mut self, part: impl FnOnce() -> T) -> T {
-        self.is_running = true;
-        let result = self.context.run(part);
-        self.is_running = false;
-        result
     }
 
     /// Notes the matched route, where it is known only after the arrival. The first one counts; it
@@ -255,9 +243,6 @@ impl Request {
 
     /// Why it is dropped before its end.
     fn outcome_of_drop(&self) -> Outcome {
-        if self.is_running {
-            return Outcome::Panic;
-        }
         if table::is_shutting_down() {
             return Outcome::ServerShutdown;
         }

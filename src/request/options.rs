@@ -1,7 +1,6 @@
 //! What an operator may choose about the records of requests.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,9 +9,8 @@ use tracing::Level;
 use super::client::TrustedProxies;
 use super::header::is_secret_header;
 use super::latency::Latencies;
-use super::outcome::{Ended, Outcome};
+use super::outcome::Ended;
 use super::privacy::QueryPolicy;
-use super::trace_context::TraceContext;
 
 /// How the fields of a request's record are named.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,10 +63,13 @@ pub struct Options {
     pub(super) request_headers: Vec<Box<str>>,
     pub(super) response_headers: Vec<Box<str>>,
     pub(super) proxies: Option<TrustedProxies>,
+    pub(super) shortens_addresses: bool,
     pub(super) query: QueryPolicy,
     pub(super) sample_rate: f64,
     pub(super) detail_bytes: usize,
     pub(super) wants_detail: Option<Arc<WantsDetail>>,
+    pub(super) announces: bool,
+    pub(super) stall_after: Option<Duration>,
 }
 
 impl Default for Options {
@@ -84,10 +85,13 @@ impl Default for Options {
             request_headers: Vec::new(),
             response_headers: Vec::new(),
             proxies: None,
+            shortens_addresses: false,
             query: QueryPolicy::off(),
             sample_rate: 1.0,
             detail_bytes: 64 * 1024,
             wants_detail: None,
+            announces: false,
+            stall_after: None,
         }
     }
 }
@@ -257,6 +261,55 @@ impl Options {
         self
     }
 
+    /// Shows of the client's address, and of the connection's other end, only the network: the first
+    /// 24 bits of an IPv4 address, the first 48 of an IPv6 address. By default they are shown whole.
+    /// The records of connections, which are at DEBUG, show them whole all the same.
+    ///
+    /// ```
+    /// use offloop::request::Options;
+    ///
+    /// let options = Options::new().shorten_addresses(true);
+    /// # drop(options);
+    /// ```
+    #[must_use]
+    pub fn shorten_addresses(mut self, is_wanted: bool) -> Self {
+        self.shortens_addresses = is_wanted;
+        self
+    }
+
+    /// Writes a record of each request when it arrives, too, at INFO: its `event.name` is
+    /// `http.server.request.start`. By default only the end is written.
+    ///
+    /// ```
+    /// use offloop::request::Options;
+    ///
+    /// let options = Options::new().announce(true);
+    /// # drop(options);
+    /// ```
+    #[must_use]
+    pub fn announce(mut self, is_wanted: bool) -> Self {
+        self.announces = is_wanted;
+        self
+    }
+
+    /// Writes a warning where a request holds up its thread for this time or longer: in one poll of
+    /// its handler or of its response's body. On an event loop all other requests of that thread wait
+    /// meanwhile. Its `event.name` is `http.server.stall`, and `duration_ms` is how long the poll
+    /// took. By default nobody looks, which saves two readings of the clock a poll.
+    ///
+    /// ```
+    /// use offloop::request::Options;
+    /// use std::time::Duration;
+    ///
+    /// let options = Options::new().stall_after(Duration::from_millis(20));
+    /// # drop(options);
+    /// ```
+    #[must_use]
+    pub fn stall_after(mut self, duration: Duration) -> Self {
+        self.stall_after = Some(duration);
+        self
+    }
+
     /// What the record shows of the query string, as `url.query`. By default nothing.
     ///
     /// ```
@@ -326,45 +379,6 @@ impl Options {
     ) -> Self {
         self.wants_detail = Some(Arc::new(wants));
         self
-    }
-
-    pub(super) fn is_sampled(&self, trace: &TraceContext) -> bool {
-        1.0 <= self.sample_rate || trace.random_share() < self.sample_rate
-    }
-
-    /// Counts a request that has ended. A session that lasts is not slow.
-    pub(super) fn is_among_slowest(&self, outcome: Outcome, duration: Duration) -> bool {
-        let latencies = self.latencies.as_ref();
-        outcome != Outcome::Upgraded && latencies.is_some_and(|latencies| latencies.note(duration))
-    }
-
-    pub(super) fn shown_rate(&self) -> Option<f64> {
-        (self.sample_rate < 1.0).then_some(self.sample_rate)
-    }
-
-    pub(super) fn wants_detail_of(&self, ended: &Ended<'_>) -> bool {
-        let chosen = self
-            .wants_detail
-            .as_ref()
-            .and_then(|wants| catch_unwind(AssertUnwindSafe(|| wants(ended))).ok());
-        chosen.unwrap_or_else(|| ended.wants_detail())
-    }
-
-    pub(super) fn level_of(&self, ended: &Ended<'_>) -> Level {
-        let chosen = self.level.as_ref().and_then(|choose| {
-            // A request may end in a destructor, during a panic: one more would abort the process.
-            catch_unwind(AssertUnwindSafe(|| choose(ended))).ok()
-        });
-        chosen.unwrap_or_else(|| ended.level())
-    }
-
-    pub(super) fn is_quiet(&self, path: &str) -> bool {
-        self.quiet
-            .iter()
-            .any(|quiet| match quiet.strip_suffix('*') {
-                Some(start) => path.starts_with(start),
-                None => path == &**quiet,
-            })
     }
 }
 

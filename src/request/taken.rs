@@ -1,9 +1,10 @@
 //! What the record takes from a request and its response: texts, headers, the client's address.
 
 use std::borrow::Cow;
+use std::net::SocketAddr;
 
 use super::arrival::{Arrival, Headers};
-use super::client::Client;
+use super::client::{Client, shortened};
 use super::context::RequestContext;
 use super::fields::Value;
 use super::options::Options;
@@ -26,10 +27,23 @@ impl Options {
         headers: &impl Headers,
     ) -> Option<Client> {
         let peer = arrival.peer?.ip();
-        Some(match &self.proxies {
+        let client = match &self.proxies {
             Some(proxies) => proxies.client(peer, headers.values(proxies.header().name())),
             None => Client::from_peer(peer),
+        };
+        Some(match self.shortens_addresses {
+            true => client.shortened(),
+            false => client,
         })
+    }
+
+    /// The other end of a request's connection, as the record shows it.
+    pub(super) fn peer_of(&self, arrival: &Arrival<'_>) -> Option<SocketAddr> {
+        let mut peer = arrival.peer?;
+        if self.shortens_addresses {
+            peer.set_ip(shortened(peer.ip()));
+        }
+        Some(peer)
     }
 
     /// The texts that the record needs at the end.

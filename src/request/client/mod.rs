@@ -8,7 +8,7 @@
 mod address;
 mod forwarded;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 
@@ -298,6 +298,14 @@ impl Client {
         self.address
     }
 
+    /// The network that the client is in, in place of its address.
+    pub(super) fn shortened(self) -> Self {
+        Self {
+            address: shortened(self.address),
+            ..self
+        }
+    }
+
     /// Whether the address is the client's. It is not if a trusted proxy has sent a header that
     /// cannot be read; then it is the proxy's.
     ///
@@ -308,6 +316,15 @@ impl Client {
     #[must_use]
     pub fn is_valid(&self) -> bool {
         self.is_valid
+    }
+}
+
+/// The first 24 bits of an IPv4 address, the first 48 of an IPv6 address: what a provider gives to a
+/// site. The others are zero.
+pub(super) fn shortened(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => Ipv4Addr::from_bits(address.to_bits() & (!0 << 8)).into(),
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (!0 << 80)).into(),
     }
 }
 
