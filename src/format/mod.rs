@@ -80,7 +80,7 @@ fn has_word(words: &str, word: &str) -> bool {
 }
 
 /// What a line tells beside the record's own content.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Details {
     /// The name of the thread that logged, or its number where it has none.
     pub(crate) thread: bool,
