@@ -1,6 +1,7 @@
 //! How a pipeline is described: the builder, and the sinks that it is given.
 
 mod builder;
+pub(crate) mod format;
 mod rotation;
 mod sink;
 mod start;
@@ -8,5 +9,6 @@ mod start;
 mod tests;
 
 pub use self::builder::Builder;
+pub use self::format::{Colour, Format};
 pub use self::rotation::Rotation;
 pub use self::sink::Sink;
