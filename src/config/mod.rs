@@ -9,6 +9,7 @@
 //! skipped by serde: a program's own writer or memory in its [`Sink`], and who hears of troubles.
 
 mod builder;
+pub(crate) mod format;
 mod hangup;
 mod overflow;
 mod rotation;
@@ -29,6 +30,7 @@ use crate::channel::overflow::Overflow;
 use crate::filter::DEFAULT_DIRECTIVES;
 
 pub use self::builder::Builder;
+pub use self::format::{Colour, Format};
 pub use self::hangup::OnHangup;
 pub use self::rotation::Rotation;
 pub use self::sink::Sink;
