@@ -97,7 +97,7 @@ mod work;
 pub use self::arrival::{Arrival, Headers};
 pub use self::carry::{Carried, InRequest, carry};
 pub use self::client::{Client, ForwardingHeader, TrustedProxies};
-pub use self::connection::Connection;
+pub use self::connection::{Connection, Tls};
 pub(crate) use self::context::Held;
 pub use self::context::{RequestContext, add, add_error};
 pub use self::fields::Value;
