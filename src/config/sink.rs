@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use self::file::Mode;
 use self::live::Live;
-use super::{Format, Rotation, units};
+use super::{Format, Rotation, is_default, units};
 use crate::drain::sync::SyncPolicy;
 use crate::sink::{Compression, Memory, Retention};
 
@@ -71,10 +71,6 @@ pub(crate) enum Kind {
     Stderr,
     Writer,
     Memory,
-}
-
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
 }
 
 impl Kind {
