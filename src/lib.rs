@@ -73,7 +73,7 @@ mod stats;
 
 pub use audit::{AuditError, Receipt};
 pub use channel::overflow::{LossReason, Overflow};
-pub use config::{Builder, Config, OnHangup, Rotation, Sink};
+pub use config::{Builder, Colour, Config, Format, OnHangup, Rotation, Sink};
 #[cfg(feature = "config")]
 pub use config::{
     ConfigError, ConfigLoader, ConfigProblem, ConfigSetting, ConfigSource, LoadedConfig,

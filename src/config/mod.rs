@@ -10,6 +10,7 @@
 
 mod builder;
 mod environment;
+pub(crate) mod format;
 mod hangup;
 #[cfg(feature = "config")]
 mod load;
@@ -32,8 +33,10 @@ use crate::channel::overflow::Overflow;
 #[cfg(feature = "config")]
 use crate::error::Error;
 use crate::filter::DEFAULT_DIRECTIVES;
+use crate::request;
 
 pub use self::builder::Builder;
+pub use self::format::{Colour, Format};
 pub use self::hangup::OnHangup;
 #[cfg(feature = "config")]
 pub use self::load::{
@@ -102,6 +105,9 @@ pub struct Config {
     pub(crate) crash_directory: Option<PathBuf>,
     /// See [`Builder::on_hangup`].
     pub(crate) on_hangup: OnHangup,
+    /// See [`Builder::requests`].
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) requests: request::Options,
     /// See [`Builder::sink`]. In the order in which they were added.
     #[serde(skip_serializing_if = "IndexMap::is_empty")]
     pub(crate) sinks: IndexMap<String, Sink>,
@@ -136,6 +142,10 @@ impl Fallback {
     }
 }
 
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
 impl Default for Config {
     fn default() -> Self {
         Config {
@@ -149,6 +159,7 @@ impl Default for Config {
             crash_safe: None,
             crash_directory: None,
             on_hangup: OnHangup::default(),
+            requests: request::Options::default(),
             sinks: IndexMap::new(),
             fallback: Fallback::default(),
         }

@@ -168,6 +168,9 @@ impl Checker<'_> {
         {
             self.complain(path.with("level"), message);
         }
+        for problem in sink.format.problems() {
+            self.complain(path.with("format"), problem.to_string());
+        }
         if sink.kind() == Kind::File {
             return self.check_file(path, sink);
         }
