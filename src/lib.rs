@@ -63,6 +63,7 @@ mod filter;
 mod fork;
 mod guard;
 mod install;
+mod json;
 mod non_blocking;
 mod pipeline;
 mod recovery;
@@ -73,11 +74,12 @@ mod stats;
 
 pub use audit::{AuditError, Receipt};
 pub use channel::overflow::{LossReason, Overflow};
-pub use config::{Builder, Colour, Format, Rotation, Sink};
+pub use config::{Builder, Colour, FieldValue, Format, Part, Precision, Rotation, Sink, SpanStyle};
 pub use drain::sync::SyncPolicy;
 pub use error::Error;
 pub use guard::{FlushError, Guard, Report};
 pub use install::stats;
+pub use json::Json;
 pub use non_blocking::{NonBlocking, non_blocking};
 pub use recovery::{Leftover, LeftoverSink, RecoveryReport, leftovers, recover};
 #[cfg(feature = "tokio")]

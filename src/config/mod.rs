@@ -9,6 +9,6 @@ mod start;
 mod tests;
 
 pub use self::builder::Builder;
-pub use self::format::{Colour, Format};
+pub use self::format::{Colour, FieldValue, Format, Part, Precision, SpanStyle};
 pub use self::rotation::Rotation;
 pub use self::sink::Sink;
