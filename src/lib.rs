@@ -74,7 +74,10 @@ mod stats;
 
 pub use audit::{AuditError, Receipt};
 pub use channel::overflow::{LossReason, Overflow};
-pub use config::{Builder, Colour, FieldValue, Format, Part, Precision, Rotation, Sink, SpanStyle};
+pub use config::{
+    Builder, Colour, Config, FieldValue, Format, OnHangup, Part, Precision, Rotation, Sink,
+    SpanStyle,
+};
 pub use drain::sync::SyncPolicy;
 pub use error::Error;
 pub use guard::{FlushError, Guard, Report};
