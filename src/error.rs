@@ -93,6 +93,15 @@ pub enum Error {
         /// What it was called.
         name: String,
     },
+    /// An option of a format does not go with its shape.
+    FormatOption {
+        /// The name of the shape.
+        shape: String,
+        /// The option.
+        option: &'static str,
+        /// What to do.
+        remedy: &'static str,
+    },
     /// A network of trusted proxies is none.
     TrustedProxy {
         /// What was given for it.
@@ -166,6 +175,11 @@ impl fmt::Display for Error {
                     "find time zone {name:?}: not in the IANA database"
                 )
             }
+            Error::FormatOption {
+                shape,
+                option,
+                remedy,
+            } => write!(formatter, "set {option} of format {shape:?}: {remedy}"),
             Error::TrustedProxy { network } => write!(
                 formatter,
                 "trust proxies in {network:?}: neither a network (10.0.0.0/8) nor an address"
@@ -196,6 +210,7 @@ impl std::error::Error for Error {
             Error::Filter { cause, .. } => cause.source(),
             Error::TimeOfDay { .. }
             | Error::TimeZone { .. }
+            | Error::FormatOption { .. }
             | Error::TrustedProxy { .. }
             | Error::IncompleteSink { .. }
             | Error::WriterTaken

@@ -63,6 +63,7 @@ mod filter;
 mod fork;
 mod guard;
 mod install;
+mod json;
 mod non_blocking;
 mod pipeline;
 mod recovery;
@@ -73,7 +74,10 @@ mod stats;
 
 pub use audit::{AuditError, Receipt};
 pub use channel::overflow::{LossReason, Overflow};
-pub use config::{Builder, Colour, Config, Format, OnHangup, Rotation, Sink};
+pub use config::{
+    Builder, Colour, Config, FieldValue, Format, OnHangup, Part, Precision, Rotation, Sink,
+    SpanStyle,
+};
 #[cfg(feature = "config")]
 pub use config::{
     ConfigError, ConfigLoader, ConfigProblem, ConfigSetting, ConfigSource, LoadedConfig,
@@ -82,6 +86,7 @@ pub use drain::sync::SyncPolicy;
 pub use error::Error;
 pub use guard::{FlushError, Guard, Report};
 pub use install::stats;
+pub use json::Json;
 pub use non_blocking::{NonBlocking, non_blocking};
 pub use recovery::{Leftover, LeftoverSink, RecoveryReport, leftovers, recover};
 #[cfg(feature = "tokio")]

@@ -23,6 +23,7 @@ mod sync;
 mod tests;
 pub(crate) mod units;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -36,7 +37,7 @@ use crate::filter::DEFAULT_DIRECTIVES;
 use crate::request;
 
 pub use self::builder::Builder;
-pub use self::format::{Colour, Format};
+pub use self::format::{Colour, FieldValue, Format, Part, Precision, SpanStyle};
 pub use self::hangup::OnHangup;
 #[cfg(feature = "config")]
 pub use self::load::{
@@ -108,6 +109,9 @@ pub struct Config {
     /// See [`Builder::requests`].
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) requests: request::Options,
+    /// See [`Builder::field`].
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) fields: BTreeMap<String, FieldValue>,
     /// See [`Builder::sink`]. In the order in which they were added.
     #[serde(skip_serializing_if = "IndexMap::is_empty")]
     pub(crate) sinks: IndexMap<String, Sink>,
@@ -160,6 +164,7 @@ impl Default for Config {
             crash_directory: None,
             on_hangup: OnHangup::default(),
             requests: request::Options::default(),
+            fields: BTreeMap::new(),
             sinks: IndexMap::new(),
             fallback: Fallback::default(),
         }

@@ -128,7 +128,7 @@ impl Builder {
         let delays = self.config.delays();
         let config = self.config;
         let sinks = config.sinks.into_iter();
-        let sinks = sinks.map(|(name, sink)| sink.plan(&name));
+        let sinks = sinks.map(|(name, sink)| sink.plan(&name, &config.fields));
         let sinks = sinks.collect::<Result<Vec<_>, _>>()?;
         if config.on_hangup == OnHangup::Reopen {
             let files = sinks.iter().filter_map(|sink| sink.target.control());

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::{
-    Builder, Compression, Config, ConfigLoader, Format, OnHangup, Overflow, Retention, Rotation,
-    Sink, SyncPolicy,
+    Builder, Colour, Compression, Config, ConfigLoader, Format, OnHangup, Overflow, Part,
+    Precision, Retention, Rotation, Sink, SpanStyle, SyncPolicy,
 };
 
 fn read(text: &str) -> Config {
@@ -14,13 +14,13 @@ fn read(text: &str) -> Config {
     loader.variables(none).load().unwrap().into_config()
 }
 
-/// What the builder does, what the file says, and the key that is tested by it.
-type Case = (&'static str, &'static str, fn(Builder) -> Builder);
+/// A key, what the file says, and what a program does to say the same.
+type Case<F> = (&'static str, &'static str, F);
 
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// Keys at the top.
-const KEYS: &[Case] = &[
+const KEYS: &[Case<fn(Builder) -> Builder>] = &[
     ("level", r#"level = "info,hyper=warn""#, |builder| {
         builder.filter("info,hyper=warn")
     }),
@@ -59,13 +59,18 @@ const KEYS: &[Case] = &[
         r#"requests = { quiet = ["/health"] }"#,
         |builder| builder.requests(crate::request::Options::new().quiet("/health")),
     ),
+    (
+        "fields",
+        r#"fields = { service = "api", replica = 3 }"#,
+        |builder| builder.field("service", "api").field("replica", 3),
+    ),
     ("sinks", r#"sinks.main.kind = "stdout""#, |builder| {
         builder.sink(Sink::stdout().named("main"))
     }),
 ];
 
 /// Keys of a sink that is a file, and the sink that they describe.
-const KEYS_OF_SINKS: &[(&str, &str, fn(Sink) -> Sink)] = &[
+const KEYS_OF_SINKS: &[Case<fn(Sink) -> Sink>] = &[
     ("kind", "", |sink| sink),
     ("path", "", |sink| sink),
     ("level", r#"level = "warn""#, |sink| sink.filter("warn")),
@@ -87,7 +92,7 @@ const KEYS_OF_SINKS: &[(&str, &str, fn(Sink) -> Sink)] = &[
     }),
 ];
 
-const KEYS_OF_ROTATION: &[(&str, &str, fn() -> Rotation)] = &[
+const KEYS_OF_ROTATION: &[Case<fn() -> Rotation>] = &[
     ("every", r#"every = "minute""#, Rotation::every_minute),
     ("every", r#"every = "week""#, Rotation::weekly),
     ("time", r#"every = "day", time = "03:30""#, || {
@@ -104,7 +109,7 @@ const KEYS_OF_ROTATION: &[(&str, &str, fn() -> Rotation)] = &[
     }),
 ];
 
-const KEYS_OF_RETENTION: &[(&str, &str, fn(Retention) -> Retention)] = &[
+const KEYS_OF_RETENTION: &[Case<fn(Retention) -> Retention>] = &[
     ("files_max", "files_max = 3", |retention| {
         retention.files_max(3)
     }),
@@ -119,6 +124,41 @@ const KEYS_OF_RETENTION: &[(&str, &str, fn(Retention) -> Retention)] = &[
         r#"free_bytes_min = "1 GiB""#,
         |retention| retention.free_bytes_min(1 << 30),
     ),
+];
+
+const KEYS_OF_FORMAT: &[Case<fn() -> Format>] = &[
+    ("shape", r#"shape = "ecs""#, Format::ecs),
+    ("keys", r#"keys = { message = "msg" }"#, || {
+        Format::json().key("message", "msg")
+    }),
+    ("order", r#"order = ["level", "message"]"#, || {
+        Format::json().order([Part::Level, Part::Message])
+    }),
+    ("spans", r#"spans = "nested""#, || {
+        Format::json().spans(SpanStyle::Nested)
+    }),
+    ("precision", r#"precision = "ms""#, || {
+        Format::json().precision(Precision::Milliseconds)
+    }),
+    ("zone", r#"zone = "+02:00""#, || {
+        Format::json().zone("+02:00")
+    }),
+    ("fields", "fields = { canary = true }", || {
+        Format::json().field("canary", true)
+    }),
+    ("colour", r#"colour = "never""#, || {
+        Format::json().colour(Colour::Never)
+    }),
+    ("thread", "thread = true", || Format::json().with_thread()),
+    ("location", "location = true", || {
+        Format::json().with_location()
+    }),
+    ("process", "process = true", || {
+        Format::json().with_process()
+    }),
+    ("sequence", "sequence = true", || {
+        Format::json().with_sequence()
+    }),
 ];
 
 fn check_file(keys: &str, sink: Sink) {
@@ -141,6 +181,9 @@ fn every_key_of_a_file_arrives() {
             &format!("rotation = {{ {text} }}"),
             file().rotation(rotation()),
         );
+    }
+    for (_, text, format) in KEYS_OF_FORMAT {
+        check_file(&format!("format = {{ {text} }}"), file().format(format()));
     }
     for (_, text, retain) in KEYS_OF_RETENTION {
         let retention = retain(Retention::all());
@@ -173,6 +216,13 @@ fn no_key_was_forgotten_above() {
     check(
         r#"{"sinks": {"a": {"rotation": {"?": 1}}}}"#,
         of_rotation.collect(),
+    );
+    let of_format = KEYS_OF_FORMAT.iter().map(|case| case.0);
+    // The same in another spelling.
+    let of_format = of_format.chain(["color"]);
+    check(
+        r#"{"sinks": {"a": {"format": {"?": 1}}}}"#,
+        of_format.collect(),
     );
     let of_retention = KEYS_OF_RETENTION.iter().map(|case| case.0);
     check(
@@ -215,9 +265,11 @@ fn setters() -> BTreeSet<&'static str> {
 
 #[test]
 fn what_the_builder_can_set_the_file_can() {
-    let keys = KEYS
-        .iter()
-        .map(|case| if case.0 == "level" { "filter" } else { case.0 });
+    let keys = KEYS.iter().map(|case| match case.0 {
+        "level" => "filter",
+        "fields" => "field",
+        key => key,
+    });
     let known: BTreeSet<_> = keys
         .filter(|key| *key != "sinks")
         .chain(NOT_FOR_FILES)

@@ -2,22 +2,24 @@
 
 use super::super::escape;
 use super::super::line::Line;
-use crate::capture::record::{Messages, RawText, Value};
+use super::errors::ErrorStyle;
+use super::nested;
+use crate::capture::record::{RawText, Value};
 
 /// Appends a value behind its key, of which the last byte is the quote of a string.
 #[inline(always)]
-pub(super) fn push_behind_key(value: &Value<'_>, line: &mut Line) {
+pub(super) fn push_behind_key(value: &Value<'_>, errors: ErrorStyle, line: &mut Line) {
     if let Value::Str(text) | Value::Text(text) = value {
         escape::push_json(*text, line);
         line.push(b'"');
     } else {
         line.take_back(1);
-        push_value(value, line);
+        push_value(value, errors, line);
     }
 }
 
 #[inline(always)]
-fn push_value(value: &Value<'_>, line: &mut Line) {
+fn push_value(value: &Value<'_>, errors: ErrorStyle, line: &mut Line) {
     match value {
         Value::I64(number) => push_integer(*number, line),
         Value::U64(number) => push_integer(*number, line),
@@ -28,7 +30,8 @@ fn push_value(value: &Value<'_>, line: &mut Line) {
         Value::Bool(false) => line.push_array(b"false"),
         Value::Str(text) | Value::Text(text) => push_string(*text, line),
         Value::Bytes(bytes) => push_hexadecimal(bytes, line),
-        Value::Error(messages) => push_messages(messages.clone(), line),
+        Value::Json(text) => nested::push(*text, line),
+        Value::Error(messages) => errors.push(messages.clone(), line),
     }
 }
 
@@ -44,7 +47,7 @@ pub(super) fn push_integer(number: impl itoa::Integer, line: &mut Line) {
 }
 
 /// A number as a string: no reader rounds it.
-pub(super) fn push_digits(number: impl itoa::Integer, line: &mut Line) {
+fn push_digits(number: impl itoa::Integer, line: &mut Line) {
     line.push(b'"');
     push_integer(number, line);
     line.push(b'"');
@@ -68,7 +71,7 @@ fn push_u128(number: u128, line: &mut Line) {
 }
 
 #[inline(never)]
-fn push_float(number: f64, line: &mut Line) {
+pub(super) fn push_float(number: f64, line: &mut Line) {
     if number.is_finite() {
         line.push_slice(zmij::Buffer::new().format_finite(number).as_bytes());
     } else if number.is_nan() {
@@ -81,20 +84,8 @@ fn push_float(number: f64, line: &mut Line) {
 }
 
 #[inline(never)]
-fn push_hexadecimal(bytes: &[u8], line: &mut Line) {
+pub(super) fn push_hexadecimal(bytes: &[u8], line: &mut Line) {
     line.push(b'"');
     escape::push_hexadecimal(bytes, line);
     line.push(b'"');
-}
-
-#[inline(never)]
-fn push_messages(messages: Messages<'_>, line: &mut Line) {
-    line.push(b'[');
-    for (index, message) in messages.enumerate() {
-        if index != 0 {
-            line.push(b',');
-        }
-        push_string(message, line);
-    }
-    line.push(b']');
 }

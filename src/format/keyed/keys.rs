@@ -1,43 +1,20 @@
-//! What the JSON format prepares once per callsite, and how it sees that a key comes twice.
+//! What is prepared once per callsite, and how it is seen that a key comes twice.
 
 use std::collections::{HashMap, HashSet};
 
+use super::super::line::Piece;
+use super::layout::Makes;
+use super::names::{Names, Role};
+use super::syntax::Syntax;
 use crate::capture::callsite::Callsite;
 use crate::capture::record::is_log_origin;
+use crate::request;
 
-use super::escape;
-use super::line::{Line, Piece};
-
-/// Stands before a field's name where the name itself is taken.
-pub(super) const PREFIX: &str = "fields.";
-
-/// The keys that the format itself writes. They mean the same in every line, so they are reserved
-/// also in lines that do not show them.
-const RESERVED: [&str; 12] = [
-    "timestamp",
-    "level",
-    "target",
-    "message",
-    "spans",
-    "thread",
-    "file",
-    "line",
-    "pid",
-    "seq",
-    "cut",
-    "recovered",
-];
-
-pub(super) fn is_reserved(name: &str) -> bool {
-    RESERVED.contains(&name)
-}
-
-/// A callsite as the JSON format writes it.
+/// A callsite as it is written.
 #[derive(Debug)]
 pub(super) struct Prepared {
-    /// `","level":"INFO","target":"app::module"`, where the quote ends the time stamp.
-    pub(super) head: Piece,
-    /// `"request",`
+    /// What the layout makes of it.
+    pub(super) made: Box<[Piece]>,
     pub(super) span_name: Piece,
     /// One for each declared field.
     pub(super) keys: Box<[Key]>,
@@ -45,43 +22,48 @@ pub(super) struct Prepared {
     pub(super) message: Option<usize>,
     /// Whether its names may collide in ways that a look at single keys does not show.
     pub(super) is_ambiguous: bool,
+    /// Whether its events are the records of requests.
+    pub(super) is_request: bool,
 }
 
 #[derive(Debug)]
 pub(super) struct Key {
-    /// `,"name":"`, as [`key`] makes it.
+    /// As [`Syntax::key`] makes it.
     pub(super) piece: Piece,
     /// The same for equal keys of all callsites.
     pub(super) number: usize,
     pub(super) role: Role,
 }
 
-/// Where a field's value stands in the line.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Role {
-    /// Among the fields.
-    Field,
-    /// Before them.
-    Message,
-    /// It is the true target or place of a record of the `log` crate, and no field.
-    Origin,
-}
-
 /// The prepared callsites, by the callsite's index.
-#[derive(Debug, Default)]
-pub(super) struct Keys {
+pub(super) struct Keys<S> {
+    syntax: S,
+    pub(super) names: Names,
+    pub(super) makes: Makes,
     prepared: Vec<Option<Box<Prepared>>>,
     numbers: HashMap<Box<str>, usize>,
 }
 
-impl Keys {
+impl<S: Syntax> Keys<S> {
+    pub(super) fn new(syntax: S, names: Names, makes: Makes) -> Self {
+        Keys {
+            syntax,
+            names,
+            makes,
+            prepared: Vec::new(),
+            numbers: HashMap::new(),
+        }
+    }
+
     #[inline]
     pub(super) fn of(&mut self, callsite: &Callsite) -> &Prepared {
         if self.prepared.len() <= callsite.index {
             self.prepared.resize_with(callsite.index + 1, || None);
         }
+        let (syntax, names, makes) = (self.syntax, &self.names, &self.makes);
         let numbers = &mut self.numbers;
-        self.prepared[callsite.index].get_or_insert_with(|| Box::new(prepare(callsite, numbers)))
+        self.prepared[callsite.index]
+            .get_or_insert_with(|| Box::new(prepare(callsite, syntax, names, makes, numbers)))
     }
 
     /// The numbers of the keys of a callsite, of that index, that was prepared.
@@ -100,75 +82,63 @@ impl Keys {
 }
 
 #[cold]
-fn prepare(callsite: &Callsite, numbers: &mut HashMap<Box<str>, usize>) -> Prepared {
-    let names = &callsite.facts.fields;
-    let is_event = callsite.facts.is_event;
-    let message = names
+fn prepare<S: Syntax>(
+    callsite: &Callsite,
+    syntax: S,
+    names: &Names,
+    makes: &Makes,
+    numbers: &mut HashMap<Box<str>, usize>,
+) -> Prepared {
+    let facts = &callsite.facts;
+    let fields = &facts.fields;
+    let message = fields
         .iter()
-        .position(|name| is_event && &**name == "message");
-    let mut number_of = |key: String| {
+        .position(|name| facts.is_event && &**name == "message");
+    let mut number_of = |key: &str| {
         let next = numbers.len();
         *numbers.entry(key.into()).or_insert(next)
     };
     let role_of = |place, name: &str| match message {
         Some(message) if message == place => Role::Message,
         _ if callsite.is_log && is_log_origin(name) => Role::Origin,
-        _ => Role::Field,
+        _ => names.role(name),
     };
     let mut key_of = |(place, name): (usize, &str)| {
-        let is_renamed = is_reserved(name) && message != Some(place);
-        let name = if is_renamed {
-            format!("{PREFIX}{name}")
-        } else {
-            name.to_owned()
+        let role = role_of(place, name);
+        let name = match role {
+            Role::Message => name.to_owned(),
+            _ => names.shown(name),
         };
         Key {
-            piece: Piece::new(&key(&name)),
-            role: role_of(place, &name),
-            number: number_of(name),
+            piece: Piece::new(&syntax.key(&name)),
+            number: number_of(&name),
+            role,
         }
     };
-    let keys = names.iter().map(|name| &**name);
-    let keys = keys.enumerate().map(&mut key_of).collect();
+    let keys: Vec<Key> = { fields.iter() }
+        .map(|name| &**name)
+        .enumerate()
+        .map(&mut key_of)
+        .collect();
+    let origin = callsite.origin();
+    let made = (0..makes.len()).map(|number| makes.make(number, facts.level, &origin));
     Prepared {
-        head: Piece::new(&head(callsite.facts.level.as_str(), &callsite.facts.target)),
-        span_name: Piece::new(&[quoted(&callsite.facts.name), b",".to_vec()].concat()),
-        keys,
+        made: made.map(|made| Piece::new(&made)).collect(),
+        span_name: Piece::new(&syntax.span_name(&facts.name)),
         message,
-        is_ambiguous: is_ambiguous(names),
+        is_ambiguous: is_ambiguous(fields, names, &keys),
+        is_request: request::is_record(facts),
+        keys: keys.into(),
     }
 }
 
 /// Whether a name looks like a renamed one, which it may meet, or is declared twice.
-fn is_ambiguous(names: &[Box<str>]) -> bool {
-    let distinct: HashSet<_> = names.iter().collect();
-    distinct.len() < names.len() || names.iter().any(|name| name.starts_with(PREFIX))
-}
-
-/// `","level":"INFO","target":"app::module"`
-pub(super) fn head(level: &str, target: &str) -> Vec<u8> {
-    let mut head = Vec::from(b"\"");
-    for (name, text) in [("level", level), ("target", target)] {
-        head.extend([b",", &*quoted(name), b":", &*quoted(text)].concat());
-    }
-    head
-}
-
-/// `,"name":"`, with the quote of a string: most values are strings, and one append is quicker than
-/// two. Other values leave it out.
-pub(super) fn key(name: &str) -> Vec<u8> {
-    let mut key = Vec::from(b",");
-    key.extend(quoted(name));
-    key.extend(b":\"");
-    key
-}
-
-fn quoted(text: &str) -> Vec<u8> {
-    let mut quoted = Line::default();
-    quoted.push(b'"');
-    escape::push_json(text.into(), &mut quoted);
-    quoted.push(b'"');
-    quoted.as_bytes().to_vec()
+fn is_ambiguous(fields: &[Box<str>], names: &Names, keys: &[Key]) -> bool {
+    let distinct: HashSet<_> = fields.iter().collect();
+    let shown: HashSet<_> = keys.iter().map(|key| key.number).collect();
+    distinct.len() < keys.len()
+        || shown.len() < keys.len()
+        || fields.iter().any(|name| name.starts_with(names.prefix))
 }
 
 /// Which keys the current record has so far.

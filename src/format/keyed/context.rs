@@ -4,7 +4,7 @@
 //! the bytes of their spans are equal. What was made of these bytes is kept for each thread, and
 //! copied for as long as they stay the same and no field of the event takes the place of a span's.
 
-use super::super::keys::Seen;
+use super::keys::Seen;
 use crate::capture::record::Record;
 
 /// For how many threads contexts are kept. Threads beyond that share them.
@@ -25,16 +25,18 @@ struct Context {
     keys: Vec<usize>,
     /// What a line has of them.
     text: Vec<u8>,
+    /// What it has of them outside of the fields.
+    outside: Vec<u8>,
 }
 
 impl Contexts {
     /// What a line has of the record's spans, if that is known. `seen` has the keys of the event.
     #[inline]
-    pub(super) fn find(&self, record: &Record<'_>, seen: &Seen) -> Option<&[u8]> {
+    pub(super) fn find(&self, record: &Record<'_>, seen: &Seen) -> Option<(&[u8], &[u8])> {
         let context = self.0.get(place(record))?;
         let is_same = context.source == record.span_bytes();
         let is_alone = || context.keys.iter().all(|key| seen.is_new(*key));
-        (is_same && is_alone()).then_some(&context.text)
+        (is_same && is_alone()).then_some((&context.text, &context.outside))
     }
 
     /// Keeps what a line has of the record's spans, of which none hid a field of another.
@@ -43,6 +45,7 @@ impl Contexts {
         record: &Record<'_>,
         keys: impl Iterator<Item = usize>,
         text: &[u8],
+        outside: &[u8],
     ) {
         if SOURCE_BYTES_MAX < record.span_bytes().len() {
             return;
@@ -57,6 +60,8 @@ impl Contexts {
         context.keys.extend(keys);
         context.text.clear();
         context.text.extend_from_slice(text);
+        context.outside.clear();
+        context.outside.extend_from_slice(outside);
     }
 }
 
