@@ -15,12 +15,15 @@ fn read(text: &str) -> Config {
 }
 
 /// A key, what the file says, and what a program does to say the same.
-type Case<F> = (&'static str, &'static str, F);
+type Cases<F> = &'static [(&'static str, &'static str, F)];
+
+type Change<T> = fn(T) -> T;
+type Make<T> = fn() -> T;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// Keys at the top.
-const KEYS: &[Case<fn(Builder) -> Builder>] = &[
+const KEYS: Cases<Change<Builder>> = &[
     ("level", r#"level = "info,hyper=warn""#, |builder| {
         builder.filter("info,hyper=warn")
     }),
@@ -70,7 +73,7 @@ const KEYS: &[Case<fn(Builder) -> Builder>] = &[
 ];
 
 /// Keys of a sink that is a file, and the sink that they describe.
-const KEYS_OF_SINKS: &[Case<fn(Sink) -> Sink>] = &[
+const KEYS_OF_SINKS: Cases<Change<Sink>> = &[
     ("kind", "", |sink| sink),
     ("path", "", |sink| sink),
     ("level", r#"level = "warn""#, |sink| sink.filter("warn")),
@@ -92,7 +95,7 @@ const KEYS_OF_SINKS: &[Case<fn(Sink) -> Sink>] = &[
     }),
 ];
 
-const KEYS_OF_ROTATION: &[Case<fn() -> Rotation>] = &[
+const KEYS_OF_ROTATION: Cases<Make<Rotation>> = &[
     ("every", r#"every = "minute""#, Rotation::every_minute),
     ("every", r#"every = "week""#, Rotation::weekly),
     ("time", r#"every = "day", time = "03:30""#, || {
@@ -109,7 +112,7 @@ const KEYS_OF_ROTATION: &[Case<fn() -> Rotation>] = &[
     }),
 ];
 
-const KEYS_OF_RETENTION: &[Case<fn(Retention) -> Retention>] = &[
+const KEYS_OF_RETENTION: Cases<Change<Retention>> = &[
     ("files_max", "files_max = 3", |retention| {
         retention.files_max(3)
     }),
@@ -126,7 +129,7 @@ const KEYS_OF_RETENTION: &[Case<fn(Retention) -> Retention>] = &[
     ),
 ];
 
-const KEYS_OF_FORMAT: &[Case<fn() -> Format>] = &[
+const KEYS_OF_FORMAT: Cases<Make<Format>> = &[
     ("shape", r#"shape = "ecs""#, Format::ecs),
     ("keys", r#"keys = { message = "msg" }"#, || {
         Format::json().key("message", "msg")
