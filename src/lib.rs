@@ -73,10 +73,10 @@ mod stats;
 
 pub use audit::{AuditError, Receipt};
 pub use channel::overflow::{LossReason, Overflow};
-pub use config::{Builder, Config, OnHangup, Rotation, Sink};
+pub use config::{Builder, Change, Changes, Config, OnHangup, Rotation, Sink};
 pub use drain::sync::SyncPolicy;
 pub use error::Error;
-pub use guard::{FlushError, Guard, Report};
+pub use guard::{FlushError, Guard, Raise, Report};
 pub use install::stats;
 pub use non_blocking::{NonBlocking, non_blocking};
 pub use recovery::{Leftover, LeftoverSink, RecoveryReport, leftovers, recover};

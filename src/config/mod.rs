@@ -9,6 +9,7 @@
 //! skipped by serde: a program's own writer or memory in its [`Sink`], and who hears of troubles.
 
 mod builder;
+mod changes;
 mod hangup;
 mod overflow;
 mod rotation;
@@ -29,6 +30,7 @@ use crate::channel::overflow::Overflow;
 use crate::filter::DEFAULT_DIRECTIVES;
 
 pub use self::builder::Builder;
+pub use self::changes::{Change, Changes};
 pub use self::hangup::OnHangup;
 pub use self::rotation::Rotation;
 pub use self::sink::Sink;
@@ -131,6 +133,15 @@ impl Config {
     /// ```
     pub fn builder(self) -> Builder {
         Builder::from(self)
+    }
+
+    /// Whether the sinks at two places have the same writer or memory, or both none.
+    pub(crate) fn shares_live(&self, place: usize, other: &Config, other_place: usize) -> bool {
+        let sinks = self
+            .sinks
+            .get_index(place)
+            .zip(other.sinks.get_index(other_place));
+        sinks.is_some_and(|((_, own), (_, other))| own.shares_live(other))
     }
 
     /// Adds a sink under its own name, where it takes the place of another one, or else under the

@@ -57,6 +57,23 @@ impl LineWriter {
         }
     }
 
+    /// Writes otherwise from now on. Lines that are numbered go on with the next number.
+    pub(super) fn change(&mut self, mut format: Box<dyn Format>, filter: SinkFilter) {
+        format.go_on_after(self.format.lines());
+        self.format = format;
+        self.filter = filter;
+    }
+
+    /// How many lines were numbered so far.
+    pub(super) fn lines(&self) -> u64 {
+        self.format.lines()
+    }
+
+    /// Lines are numbered from the next one on.
+    pub(super) fn go_on_after(&mut self, lines: u64) {
+        self.format.go_on_after(lines);
+    }
+
     /// Appends the line of a record to `batch`, if the sink wants it. Says whether to go on.
     #[inline]
     pub(crate) fn write(

@@ -20,7 +20,7 @@ use crate::channel::arena::ArenaPlan;
 use crate::channel::lane::Lane;
 use crate::channel::overflow::Overflow;
 use crate::complaint::Complaints;
-use crate::filter::SinkFilter;
+use crate::filter::{Directives, Gate, SinkFilter};
 use crate::format::Details;
 use crate::format::json::JsonFormat;
 use crate::guard::Guard;
@@ -71,7 +71,11 @@ impl Program {
     fn start(settings: Settings) -> Self {
         let memory = Memory::new();
         // The process ends after the schedule, where none of shuttle's types can be used.
-        let pipeline = Pipeline::start_unregistered(plan(settings, &memory)).unwrap();
+        let pipeline = Pipeline::start_unregistered(
+            plan(settings, &memory),
+            Gate::new(Directives::everything()).unwrap(),
+        )
+        .unwrap();
         Program { pipeline, memory }
     }
 

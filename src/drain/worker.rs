@@ -1,5 +1,6 @@
 //! The writer's loop: receive, format, write. The one place that sees all three.
 
+mod change;
 mod failure;
 mod sync;
 
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::batch::{BATCH_BYTES, Batch};
+use super::change::{Change, Predecessor};
 use super::journal::BatchJournal;
 use super::line::LineWriter;
 use super::notice::LossReport;
@@ -49,6 +51,9 @@ pub(crate) struct Worker {
     losses: LossReport,
     /// What processes that died left for this sink, until it is written.
     replay: Option<Replay>,
+    /// Whose sink it is to go on with, and how, until that has been left to it.
+    predecessor: Option<(Predecessor, Change)>,
+    delays: Delays,
     /// Until when to try, where the thread is not the writer's own.
     patience: Option<Instant>,
 }
@@ -76,6 +81,8 @@ impl Worker {
             unsynced: Unsynced::default(),
             losses: LossReport::default(),
             replay: None,
+            predecessor: None,
+            delays: Delays::default(),
             patience: None,
         }
     }
@@ -98,20 +105,21 @@ impl Worker {
 
     /// Writes records until it is told to stop and everything is written.
     pub(crate) fn run(&mut self, delays: Delays) {
+        self.delays = delays;
         let sinks = Arc::clone(&self.sinks);
         let state = &sinks[self.place];
-        let mut delay = delays.busy;
+        let mut delay = self.delays.busy;
         let mut busy_at = Instant::now();
         loop {
             let written = self.round();
-            if state.may_end() {
+            if state.may_end() || (state.is_retiring() && self.hand_over()) {
                 return;
             }
             if written != 0 {
                 busy_at = Instant::now();
-                delay = delays.busy;
+                delay = self.delays.busy;
             } else if QUIET_AFTER < busy_at.elapsed() {
-                delay = (delay * 2).min(delays.idle);
+                delay = (delay * 2).min(self.delays.idle);
             }
             if written < BATCH_BYTES {
                 self.sleep(delay);
@@ -135,6 +143,9 @@ impl Worker {
 
     /// Writes every record that was pushed before now. Returns how many bytes.
     pub(super) fn round(&mut self) -> usize {
+        if !self.has_taken_over() {
+            return 0;
+        }
         let horizon = ticks::now().saturating_sub(TICKS_MARGIN);
         self.lines.clock.observe();
         if self.place == 0 {
@@ -231,6 +242,7 @@ impl Worker {
             // Left over from a call that ran out of patience.
             return true;
         }
+        self.take_up_change();
         let sinks = Arc::clone(&self.sinks);
         let state = &sinks[self.place];
         let mut merge = state.lock_merge();

@@ -27,6 +27,15 @@ use crate::capture::record::Record;
 pub(crate) trait Format: Send {
     /// Appends the line of `record`, its line break included, to `lines`.
     fn format(&mut self, record: &Record<'_>, callsites: &Callsites, lines: &mut Vec<u8>);
+
+    /// The number of the latest line. 0 where lines have none.
+    fn lines(&self) -> u64 {
+        0
+    }
+
+    /// Has the next line be the one after so many: a format that another one makes way for has
+    /// numbered these.
+    fn go_on_after(&mut self, _lines: u64) {}
 }
 
 /// The format that these words describe, as far as they are known: `json`, `text`, `common` or

@@ -64,6 +64,14 @@ impl Format for TextFormat {
         lines.extend_from_slice(line.as_bytes());
         self.line = line;
     }
+
+    fn lines(&self) -> u64 {
+        self.sequence
+    }
+
+    fn go_on_after(&mut self, lines: u64) {
+        self.sequence = lines;
+    }
 }
 
 impl TextFormat {

@@ -39,6 +39,8 @@ mod overflow;
 mod random;
 #[cfg(target_os = "linux")]
 mod recovery;
+#[cfg(target_os = "linux")]
+mod reload;
 mod requests;
 #[cfg(target_os = "linux")]
 mod resources;

@@ -90,6 +90,14 @@ impl Format for JsonFormat {
         }
         lines.extend_from_slice(self.line.as_bytes());
     }
+
+    fn lines(&self) -> u64 {
+        self.sequence
+    }
+
+    fn go_on_after(&mut self, lines: u64) {
+        self.sequence = lines;
+    }
 }
 
 impl JsonFormat {
