@@ -86,7 +86,7 @@ fn tell_of(arena: &Arena, sink: &SinkPlan, path: &Path, place: usize) {
     arena.tell(&Fact::Sink(SinkFact {
         place: place as u32,
         path: path.as_os_str().as_bytes(),
-        format: &sink.description,
+        format: &sink.format.told(),
         filter: sink.directives.as_deref(),
     }));
 }

@@ -18,13 +18,12 @@ use crate::capture::thread::{self as local, Pushed};
 use crate::channel::arena::ArenaPlan;
 use crate::channel::overflow::Overflow;
 use crate::complaint::Complaints;
-use crate::config::{Config, OnHangup};
+use crate::config::{Config, Format, OnHangup};
 use crate::drain::Delays;
 use crate::drain::line::Content;
 use crate::drain::sync::SyncPolicy;
 use crate::error::Error;
 use crate::filter::{Gate, SinkFilter};
-use crate::format::Format;
 use crate::recovery::scan::Scan;
 use crate::sink::{Control, Target};
 use crate::{audit, exit, fork, recovery};
@@ -47,11 +46,10 @@ pub(crate) struct Plan {
 /// What one sink is made from.
 pub(crate) struct SinkPlan {
     pub(crate) target: Target,
-    pub(crate) format: Box<dyn Fn() -> Box<dyn Format> + Send + Sync>,
+    pub(crate) format: Format,
     pub(crate) filter: SinkFilter,
     pub(crate) sync: SyncPolicy,
-    /// Format and filter in words, for who writes to the sink after a crash.
-    pub(crate) description: String,
+    /// The filter in words, for who writes to the sink after a crash.
     pub(crate) directives: Option<String>,
 }
 

@@ -10,6 +10,7 @@
 
 mod builder;
 mod changes;
+pub(crate) mod format;
 mod hangup;
 mod overflow;
 mod rotation;
@@ -28,9 +29,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::channel::overflow::Overflow;
 use crate::filter::DEFAULT_DIRECTIVES;
+use crate::request;
 
 pub use self::builder::Builder;
 pub use self::changes::{Change, Changes};
+pub use self::format::{Colour, Format};
 pub use self::hangup::OnHangup;
 pub use self::rotation::Rotation;
 pub use self::sink::Sink;
@@ -96,9 +99,16 @@ pub struct Config {
     pub(crate) crash_directory: Option<PathBuf>,
     /// See [`Builder::on_hangup`].
     pub(crate) on_hangup: OnHangup,
+    /// See [`Builder::requests`].
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) requests: request::Options,
     /// See [`Builder::sink`]. In the order in which they were added.
     #[serde(skip_serializing_if = "IndexMap::is_empty")]
     pub(crate) sinks: IndexMap<String, Sink>,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl Default for Config {
@@ -114,6 +124,7 @@ impl Default for Config {
             crash_safe: None,
             crash_directory: None,
             on_hangup: OnHangup::default(),
+            requests: request::Options::default(),
             sinks: IndexMap::new(),
         }
     }

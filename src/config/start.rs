@@ -20,6 +20,7 @@ use crate::filter::{Directives, Gate, LayerGate};
 use crate::guard::Guard;
 use crate::install;
 use crate::pipeline::{Pipeline, Plan};
+use crate::request;
 
 /// How long the writers leave records alone while they come.
 const WRITE_DELAY_BUSY: Duration = Duration::from_millis(5);
@@ -92,7 +93,12 @@ impl Builder {
     pub(crate) fn start(self, content: Content) -> Result<Arc<Pipeline>, Error> {
         let (plan, directives) = self.plan(content)?;
         let gate = Gate::new(directives)?;
-        Pipeline::start(plan, gate)
+        let requests = plan.settings.requests.clone();
+        let pipeline = Pipeline::start(plan, gate)?;
+        if requests != request::Options::default() {
+            request::configure(requests);
+        }
+        Ok(pipeline)
     }
 
     /// What the pipeline is made from, and what passes into it. Nothing is opened yet.

@@ -9,12 +9,12 @@ use super::sync::{SyncPolicy, Unsynced};
 use super::{Delays, SinkState};
 use crate::channel::sync::{AtomicBool, Mutex, MutexGuard, Ordering};
 use crate::filter::SinkFilter;
-use crate::format::Format;
+use crate::format::LineFormat;
 use crate::sink::{FilePlan, Sink};
 
 /// How a sink is to be written to from now on.
 pub(crate) struct Change {
-    pub(crate) format: Box<dyn Format>,
+    pub(crate) format: Box<dyn LineFormat>,
     pub(crate) filter: SinkFilter,
     pub(crate) sync: SyncPolicy,
     /// For files: their mode, when they end, and what becomes of them then.

@@ -5,8 +5,9 @@ use tracing_subscriber::filter::Targets;
 
 use super::parse_targets;
 use crate::capture::record::Record;
+use crate::config::Format;
 use crate::error::Error;
-use crate::{format, request};
+use crate::request;
 
 /// What one sink wants. Asked on its writer thread.
 #[derive(Clone, Debug, Default)]
@@ -28,8 +29,8 @@ impl SinkFilter {
     }
 
     /// The same for a format that has lines for nothing but the records of requests.
-    pub(crate) fn for_format(mut self, words: &str) -> Self {
-        self.requests_alone = format::is_access_log(words);
+    pub(crate) fn for_format(mut self, format: &Format) -> Self {
+        self.requests_alone = format.is_access_log();
         self
     }
 

@@ -26,7 +26,7 @@ use crate::crash;
 use crate::error::Error;
 use crate::filter::{self, Directives};
 use crate::sink::Target;
-use crate::{deadline, exit};
+use crate::{deadline, exit, request};
 
 /// How long the former writers may take to write what they were given, before they are left to
 /// themselves.
@@ -66,6 +66,10 @@ impl Pipeline {
             return Err(error);
         }
         self.gate.set(prepared);
+        let requests = &self.plan.load().settings.requests;
+        if *requests != before.settings.requests {
+            request::configure(requests.clone());
+        }
         Ok(before)
     }
 

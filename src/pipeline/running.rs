@@ -25,7 +25,7 @@ use crate::recovery::replay::Replay;
 use crate::recovery::scan::Scan;
 use crate::sink::{Sink, Target};
 use crate::stats::{self, Stats};
-use crate::{exit, fork};
+use crate::{exit, fork, format};
 
 /// Channel and writers, as they run.
 #[derive(Debug)]
@@ -305,7 +305,11 @@ struct Making<'p> {
 impl Making<'_> {
     fn worker(&self, place: usize, source: Source, journal: Option<Journal>) -> Worker {
         let (plan, sink_plan) = (self.plan, &self.plan.sinks[place]);
-        let lines = LineWriter::new(plan.content, (sink_plan.format)(), sink_plan.filter.clone());
+        let lines = LineWriter::new(
+            plan.content,
+            format::make(&sink_plan.format),
+            sink_plan.filter.clone(),
+        );
         let (channel, states) = (Arc::clone(self.channel), Arc::clone(self.states));
         let complaints = plan.complaints.clone();
         let mut worker = match source {
@@ -345,7 +349,7 @@ impl SinkPlan {
     /// How the sink is to be written to, for a writer that has it already or will be left it.
     pub(super) fn change(&self, delays: Delays) -> Change {
         Change {
-            format: (self.format)(),
+            format: format::make(&self.format),
             filter: self.filter.clone(),
             sync: self.sync,
             file: match &self.target {
