@@ -7,6 +7,7 @@
 mod answers;
 mod by_span;
 mod gate;
+mod limiter;
 mod sink;
 mod wanted;
 
@@ -17,6 +18,7 @@ use tracing_subscriber::filter::Targets;
 
 use self::by_span::BySpan;
 pub(crate) use self::gate::{Gate, LayerGate, change};
+pub(crate) use self::limiter::{LimitedOrigin, Limiter};
 pub(crate) use self::sink::SinkFilter;
 use self::wanted::Wanted;
 pub(crate) use self::wanted::Wish;

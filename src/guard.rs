@@ -290,7 +290,7 @@ impl Guard {
     /// ```
     #[must_use]
     pub fn stats(&self) -> Stats {
-        self.pipeline.running().stats()
+        self.pipeline.stats()
     }
 
     fn report(&self) -> Report {

@@ -92,7 +92,7 @@ pub(crate) fn is_installed(pipeline: &Arc<Pipeline>) -> bool {
 pub fn stats() -> Stats {
     PIPELINE
         .get()
-        .map(|pipeline| pipeline.running().stats())
+        .map(|pipeline| pipeline.stats())
         .unwrap_or_default()
 }
 

@@ -73,7 +73,9 @@ mod stats;
 
 pub use audit::{AuditError, Receipt};
 pub use channel::overflow::{LossReason, Overflow};
-pub use config::{Builder, Change, Changes, Colour, Config, Format, OnHangup, Rotation, Sink};
+pub use config::{
+    Builder, Change, Changes, Colour, Config, Format, OnHangup, Rates, Rotation, Sink,
+};
 pub use drain::sync::SyncPolicy;
 pub use error::Error;
 pub use guard::{FlushError, Guard, Raise, Report};

@@ -23,9 +23,10 @@ use crate::drain::Delays;
 use crate::drain::line::Content;
 use crate::drain::sync::SyncPolicy;
 use crate::error::Error;
-use crate::filter::{Gate, SinkFilter};
+use crate::filter::{Gate, Limiter, SinkFilter};
 use crate::recovery::scan::Scan;
 use crate::sink::{Control, Target};
+use crate::stats::Stats;
 use crate::{audit, exit, fork, recovery};
 
 /// Everything that a pipeline is made from. Kept, since a forked child makes its own.
@@ -39,6 +40,8 @@ pub(crate) struct Plan {
     pub(crate) arena: ArenaPlan,
     pub(crate) on_hangup: OnHangup,
     pub(crate) complaints: Complaints,
+    /// What is left out although the filter wants it.
+    pub(crate) limiter: Arc<Limiter>,
     /// What all of it was made from.
     pub(crate) settings: Config,
 }
@@ -112,6 +115,12 @@ impl Pipeline {
         self.plan.load().settings.clone()
     }
 
+    /// What became of all records.
+    pub(crate) fn stats(&self) -> Stats {
+        let stats = self.running().stats();
+        stats.beside(self.gate.limiter().suppressed())
+    }
+
     /// What passes into it.
     #[inline]
     pub(crate) fn gate(&self) -> &Gate {
@@ -154,6 +163,7 @@ impl Pipeline {
             return;
         }
         let plan = self.plan.load();
+        plan.limiter.begin_anew();
         let sinks = plan.sinks.iter();
         let sinks = sinks.map(|sink| Source::Opened(sink.target.open_in_child()));
         // What others left behind is seen to by the parent.

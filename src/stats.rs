@@ -99,6 +99,9 @@ impl Lost {
 pub struct Stats {
     /// What log calls handed over, whatever became of it.
     pub accepted: Counts,
+    /// What limits and samples left out although the filter wanted it: see [`Rates`](crate::Rates). It is
+    /// not among what was accepted. Requests that are left out as a whole are not counted here.
+    pub suppressed: Counts,
     /// One for each sink, in the order in which the builder got them; then those that a reload has
     /// removed and for which records still wait.
     pub sinks: Vec<SinkStats>,
@@ -148,6 +151,12 @@ impl Stats {
 
     fn all(&self) -> impl Iterator<Item = &SinkStats> {
         self.sinks.iter().chain([&self.removed])
+    }
+
+    /// These figures, and what was left out.
+    pub(crate) fn beside(mut self, suppressed: [u64; LEVELS]) -> Stats {
+        self.suppressed = Counts(suppressed);
+        self
     }
 
     /// These figures with those of what ran before, some of whose sinks go on here.
@@ -385,6 +394,7 @@ pub(crate) fn take(channel: &Channel, sinks: &[SinkState]) -> Stats {
     }
     Stats {
         accepted,
+        suppressed: Counts::default(),
         sinks,
         removed: SinkStats::default(),
         used_bytes: channel.pool.used_bytes(),

@@ -10,6 +10,7 @@ use tracing_subscriber::registry::{LookupSpan, SpanRef};
 use super::event::{self, Context};
 use super::span::Span;
 use super::thread::{self, Entered};
+use crate::filter::Wish;
 use crate::pipeline::Pipeline;
 
 /// Captures events and spans. The spans are the registry's; what a record needs of them is kept
@@ -84,6 +85,9 @@ where
 
     fn on_event(&self, event: &Event<'_>, context: layer::Context<'_, S>) {
         let wish = self.pipeline.gate().wish_of(event);
+        if wish == Wish::Never {
+            return;
+        }
         if event.is_contextual() {
             return event::capture(&self.pipeline, event, &Context::Current, wish);
         }

@@ -118,6 +118,9 @@ impl Subscriber for OffloopSubscriber {
     #[inline]
     fn event(&self, event: &Event<'_>) {
         let wish = self.gate().wish_of(event);
+        if wish == Wish::Never {
+            return;
+        }
         if event.is_contextual() {
             return event::capture(&self.pipeline, event, &Context::Current, wish);
         }

@@ -251,6 +251,15 @@ pub(crate) fn keeps_detail() -> bool {
     with_local(Local::keeps_detail).unwrap_or(false)
 }
 
+/// Where in the unit interval the trace's random part lies of the request that the thread works for.
+pub(crate) fn random_share() -> Option<f64> {
+    with_local(|local| match &*local.request.try_borrow().ok()? {
+        Work::OfNone => None,
+        Work::Of(request) | Work::AtEndOf(request) => Some(request.random_share()),
+    })
+    .flatten()
+}
+
 /// Undoes [`within`] and [`at_end_of`] when it is dropped.
 pub(crate) struct Within {
     before: Work,

@@ -13,6 +13,7 @@ mod changes;
 pub(crate) mod format;
 mod hangup;
 mod overflow;
+mod rates;
 mod rotation;
 mod sink;
 mod start;
@@ -35,6 +36,7 @@ pub use self::builder::Builder;
 pub use self::changes::{Change, Changes};
 pub use self::format::{Colour, Format};
 pub use self::hangup::OnHangup;
+pub use self::rates::Rates;
 pub use self::rotation::Rotation;
 pub use self::sink::Sink;
 
@@ -102,6 +104,9 @@ pub struct Config {
     /// See [`Builder::requests`].
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) requests: request::Options,
+    /// See [`Builder::rates`].
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) rates: Rates,
     /// See [`Builder::sink`]. In the order in which they were added.
     #[serde(skip_serializing_if = "IndexMap::is_empty")]
     pub(crate) sinks: IndexMap<String, Sink>,
@@ -125,6 +130,7 @@ impl Default for Config {
             crash_directory: None,
             on_hangup: OnHangup::default(),
             requests: request::Options::default(),
+            rates: Rates::default(),
             sinks: IndexMap::new(),
         }
     }

@@ -92,7 +92,8 @@ impl Builder {
 
     pub(crate) fn start(self, content: Content) -> Result<Arc<Pipeline>, Error> {
         let (plan, directives) = self.plan(content)?;
-        let gate = Gate::new(directives)?;
+        let (rates, limiter) = (plan.settings.rates.clone(), Arc::clone(&plan.limiter));
+        let gate = Gate::new(directives, rates, limiter)?;
         let requests = plan.settings.requests.clone();
         let pipeline = Pipeline::start(plan, gate)?;
         if requests != request::Options::default() {
@@ -129,6 +130,7 @@ impl Builder {
             on_hangup: config.on_hangup,
             complaints: self.complaints,
             settings,
+            limiter: Arc::default(),
         };
         Ok((plan, directives))
     }

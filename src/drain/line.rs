@@ -3,6 +3,8 @@
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use tracing::Level;
+
 use super::batch::Batch;
 use super::clock::Clock;
 use super::merge::Source;
@@ -62,6 +64,11 @@ impl LineWriter {
         format.go_on_after(self.format.lines());
         self.format = format;
         self.filter = filter;
+    }
+
+    /// Whether the sink wants records of this target and level.
+    pub(super) fn wants_of(&self, target: &str, level: Level) -> bool {
+        self.filter.would_want(target, level)
     }
 
     /// How many lines were numbered so far.

@@ -18,6 +18,7 @@ use crate::channel::overflow::{LossCounters, LossReason, LossTable, level_index}
 use crate::channel::sync::Instant;
 use crate::config::Changes;
 use crate::drain::line::Content;
+use crate::filter::LimitedOrigin;
 use crate::pipeline::Pipeline;
 
 /// Losses that go on are reported at most this often.
@@ -130,6 +131,23 @@ pub(crate) fn lost(record: &mut Buffer, table: &LossTable, first: &str, last: &s
     }
     encoder.str(Name::Inline("first"), first);
     encoder.str(Name::Inline("last"), last);
+    encoder.finish();
+}
+
+/// Encodes: limits left out so many records of a callsite since the last report.
+pub(crate) fn suppressed(record: &mut Buffer, count: u64, origin: &LimitedOrigin) {
+    let mut encoder = Encoder::record(record, &WARNING, |_| true);
+    encoder.str(Name::Index(0), "records suppressed");
+    encoder.u64(Name::Inline("suppressed"), count);
+    let level = LEVEL_NAMES[usize::from(level_index(origin.level))];
+    encoder.str(Name::Inline("callsite.level"), level);
+    encoder.str(Name::Inline("callsite.target"), &origin.target);
+    if let Some(file) = &origin.file {
+        encoder.str(Name::Inline("callsite.file"), file);
+    }
+    if let Some(line) = origin.line {
+        encoder.u64(Name::Inline("callsite.line"), line.into());
+    }
     encoder.finish();
 }
 

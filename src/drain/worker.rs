@@ -2,6 +2,7 @@
 
 mod change;
 mod failure;
+mod suppressed;
 mod sync;
 
 use std::io;
@@ -22,9 +23,11 @@ use crate::channel::overflow::LossReason;
 use crate::channel::sync::Instant;
 use crate::channel::ticks::{self, TICKS_MARGIN};
 use crate::complaint::Complaints;
+use crate::filter::Limiter;
 use crate::recovery::replay::{Next, Replay};
 use crate::sink::Sink;
 use failure::Failure;
+use suppressed::SuppressionReport;
 
 /// How long to leave alone what cannot be recovered just now.
 const REPLAY_PAUSE: Duration = Duration::from_millis(100);
@@ -49,6 +52,8 @@ pub(crate) struct Worker {
     must_flush: bool,
     unsynced: Unsynced,
     losses: LossReport,
+    limiter: Arc<Limiter>,
+    suppressed: SuppressionReport,
     /// What processes that died left for this sink, until it is written.
     replay: Option<Replay>,
     /// Whose sink it is to go on with, and how, until that has been left to it.
@@ -80,6 +85,8 @@ impl Worker {
             must_flush: false,
             unsynced: Unsynced::default(),
             losses: LossReport::default(),
+            limiter: Arc::default(),
+            suppressed: SuppressionReport::default(),
             replay: None,
             predecessor: None,
             delays: Delays::default(),
@@ -96,6 +103,12 @@ impl Worker {
     pub(crate) fn syncing(mut self, policy: SyncPolicy) -> Self {
         self.unsynced = Unsynced::new(policy);
         self
+    }
+
+    /// Reports what this one leaves out from now on.
+    pub(crate) fn report_of(&mut self, limiter: &Arc<Limiter>) {
+        self.suppressed = SuppressionReport::from_now(limiter);
+        self.limiter = Arc::clone(limiter);
     }
 
     /// Notes what is on its way into the sink in this journal.
@@ -169,6 +182,7 @@ impl Worker {
             }
         }
         self.report_losses();
+        self.report_suppressed();
         self.relieve_pool();
         if self.place == 0 {
             self.channel.pool.tend();

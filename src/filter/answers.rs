@@ -4,7 +4,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tracing::Metadata;
 
-use super::wanted::Wish;
+/// What becomes of the events of a callsite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// They are handed over as they come.
+    Now,
+    /// They are detail of a request.
+    Detail,
+    Never,
+    /// They are handed over as far as limits and samples allow.
+    Limited,
+}
 
 /// Answers for callsites, each at the place that the hash of its address says.
 #[derive(Debug)]
@@ -31,8 +41,8 @@ impl Answers {
         &self,
         metadata: &'static Metadata<'static>,
         number: u64,
-        ask: impl FnOnce() -> Wish,
-    ) -> Wish {
+        ask: impl FnOnce() -> Answer,
+    ) -> Answer {
         let address = std::ptr::from_ref(metadata).addr() as u64;
         let hash = address.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56;
         let answer = &self.0[hash as usize];
@@ -40,10 +50,15 @@ impl Answers {
         // Relaxed: one word holds the question and its answer.
         let known = answer.load(Ordering::Relaxed);
         if known & !3 == question {
-            return [Wish::Now, Wish::Detail, Wish::Never][(known & 3) as usize % 3];
+            return match known & 3 {
+                0 => Answer::Now,
+                1 => Answer::Detail,
+                2 => Answer::Never,
+                _ => Answer::Limited,
+            };
         }
-        let wish = ask();
-        answer.store(question | wish as u64, Ordering::Relaxed);
-        wish
+        let fresh = ask();
+        answer.store(question | fresh as u64, Ordering::Relaxed);
+        fresh
     }
 }

@@ -17,11 +17,13 @@ use tracing::subscriber::Interest;
 use tracing::{Event, Metadata, Subscriber};
 use tracing_subscriber::layer::{self, Context};
 
-use super::answers::Answers;
+use super::answers::{Answer, Answers};
 use super::by_span::BySpan;
+use super::limiter::Limiter;
 use super::wanted::Wish;
 use super::{Directives, Filter};
 use crate::capture::callsite::is_log_bridge;
+use crate::config::Rates;
 use crate::error::Error;
 use crate::fork::PerProcess;
 use crate::pipeline::Pipeline;
@@ -41,6 +43,7 @@ pub(crate) fn change() -> MutexGuard<'static, ()> {
 #[derive(Clone, Debug)]
 struct Asked {
     directives: Directives,
+    rates: Rates,
     /// What lies on top for a time, each with its number.
     raises: Vec<(u64, String)>,
 }
@@ -65,6 +68,7 @@ pub(crate) struct Gate {
     /// How many filters there were.
     filters: AtomicU64,
     answers: Answers,
+    limiter: Arc<Limiter>,
 }
 
 impl Asked {
@@ -81,9 +85,14 @@ impl Gate {
     /// # Errors
     ///
     /// If the directives cannot be read.
-    pub(crate) fn new(directives: Directives) -> Result<Self, Error> {
+    pub(crate) fn new(
+        directives: Directives,
+        rates: Rates,
+        limiter: Arc<Limiter>,
+    ) -> Result<Self, Error> {
         let asked = Asked {
             directives,
+            rates,
             raises: Vec::new(),
         };
         let prepared = asked.prepare()?;
@@ -94,19 +103,25 @@ impl Gate {
             follows_spans: AtomicBool::new(false),
             filters: AtomicU64::new(0),
             answers: Answers::default(),
+            limiter,
         };
         gate.set(prepared);
         Ok(gate)
     }
 
-    /// Reads other directives, under what is raised for a time.
+    /// Reads other directives, under what is raised for a time. Other rates hold with them.
     ///
     /// # Errors
     ///
     /// If they cannot be read.
-    pub(crate) fn prepare(&self, directives: Directives) -> Result<Prepared, Error> {
+    pub(crate) fn prepare(&self, directives: Directives, rates: Rates) -> Result<Prepared, Error> {
         let raises = self.asked.load().raises.clone();
-        Asked { directives, raises }.prepare()
+        let asked = Asked {
+            directives,
+            rates,
+            raises,
+        };
+        asked.prepare()
     }
 
     /// Puts directives on top of the others. Returns their number.
@@ -144,7 +159,8 @@ impl Gate {
     /// calls it has [the right to](change).
     pub(crate) fn set(&self, prepared: Prepared) {
         let Prepared { filter, asked } = prepared;
-        let is_second = matches!(&filter, Filter::Static(wanted) if wanted.has_detail());
+        let has_detail = matches!(&filter, Filter::Static(wanted) if wanted.has_detail());
+        let is_second = self.limiter.set(&asked.rates) || has_detail;
         let number = 1 + self.filters.fetch_add(1, Ordering::Relaxed);
         let follows_spans = matches!(filter, Filter::BySpan(_));
         self.filter.store(Arc::new(filter));
@@ -173,17 +189,49 @@ impl Gate {
             return Wish::Now;
         }
         let metadata = event.metadata();
-        if is_log_bridge(metadata) {
-            return match &**self.filter.load() {
-                Filter::Static(wanted) if wanted.has_detail() => wanted.wish_of_log(event),
-                _ => Wish::Now,
-            };
+        let answer = if is_log_bridge(metadata) {
+            self.answer_to_log(event)
+        } else {
+            let ask = || self.answer(metadata);
+            self.answers.find(metadata, number, ask)
+        };
+        match answer {
+            Answer::Now => Wish::Now,
+            Answer::Detail => Wish::Detail,
+            Answer::Never => Wish::Never,
+            Answer::Limited => self.limiter.wish(event),
         }
-        self.answers
-            .find(metadata, number, || match &**self.filter.load() {
-                Filter::Static(wanted) => wanted.wish(metadata),
-                Filter::BySpan(_) => Wish::Now,
-            })
+    }
+
+    fn answer(&self, metadata: &Metadata<'_>) -> Answer {
+        let wish = match &**self.filter.load() {
+            Filter::Static(wanted) => wanted.wish(metadata),
+            Filter::BySpan(_) => Wish::Now,
+        };
+        self.limited(wish, metadata)
+    }
+
+    #[cold]
+    fn answer_to_log(&self, event: &Event<'_>) -> Answer {
+        let wish = match &**self.filter.load() {
+            Filter::Static(wanted) if wanted.has_detail() => wanted.wish_of_log(event),
+            _ => Wish::Now,
+        };
+        self.limited(wish, event.metadata())
+    }
+
+    fn limited(&self, wish: Wish, metadata: &Metadata<'_>) -> Answer {
+        match wish {
+            Wish::Now | Wish::Sampled if self.limiter.is_concerned(metadata) => Answer::Limited,
+            Wish::Now | Wish::Sampled => Answer::Now,
+            Wish::Detail => Answer::Detail,
+            Wish::Never => Answer::Never,
+        }
+    }
+
+    /// What is left out although the filter wants it.
+    pub(crate) fn limiter(&self) -> &Limiter {
+        &self.limiter
     }
 
     /// What `tracing` is to ask about a callsite.

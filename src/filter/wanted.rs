@@ -17,6 +17,8 @@ use crate::capture::thread;
 pub(crate) enum Wish {
     /// To be handed over as it comes.
     Now,
+    /// The same, as one of those that were drawn for a sample.
+    Sampled,
     /// Should the request go wrong within which it is logged.
     Detail,
     /// For nothing.
@@ -64,7 +66,7 @@ impl Wanted {
     pub(super) fn interest(&self, metadata: &'static Metadata<'static>) -> Interest {
         match self.wish(metadata) {
             Wish::Now if self.has_detail() && is_log_bridge(metadata) => Interest::sometimes(),
-            Wish::Now => Interest::always(),
+            Wish::Now | Wish::Sampled => Interest::always(),
             Wish::Detail => Interest::sometimes(),
             Wish::Never => Interest::never(),
         }
@@ -73,7 +75,7 @@ impl Wanted {
     /// Whether an event of a callsite, logged now, is wanted.
     pub(super) fn is_enabled(&self, metadata: &Metadata<'_>) -> bool {
         match self.wish(metadata) {
-            Wish::Now => true,
+            Wish::Now | Wish::Sampled => true,
             Wish::Detail => thread::keeps_detail(),
             Wish::Never => false,
         }

@@ -45,13 +45,14 @@ impl Pipeline {
         directives: Directives,
     ) -> Result<Arc<Plan>, Error> {
         let _changing = filter::change();
-        let prepared = self.gate.prepare(directives)?;
+        let prepared = self.gate.prepare(directives, plan.settings.rates.clone())?;
         let running = Arc::clone(&self.running());
         if running.channel().is_closed() {
             return Err(Error::Reload("the log has been shut down"));
         }
         let before = self.plan.load_full();
         plan.complaints = before.complaints.clone();
+        plan.limiter = Arc::clone(&before.limiter);
         let origins = plan.inherit(&before)?;
         plan.handle_hangup()?;
         let changed = if plan.is_as_of(&before, &origins) {

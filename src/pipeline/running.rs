@@ -333,6 +333,7 @@ impl Making<'_> {
             }
         };
         worker.keep_journal(journal);
+        worker.report_of(&plan.limiter);
         worker
     }
 

@@ -37,6 +37,7 @@ mod order;
 mod overflow;
 #[cfg(target_os = "linux")]
 mod random;
+mod rates;
 #[cfg(target_os = "linux")]
 mod recovery;
 #[cfg(target_os = "linux")]
