@@ -8,7 +8,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::registry::LookupSpan;
 
 use super::{
-    BUDGET_BYTES_MAX, BUDGET_BYTES_MIN, Builder, Config, Sink, WRITE_DELAY_MAX, WRITE_DELAY_MIN,
+    BUDGET_BYTES_MAX, BUDGET_BYTES_MIN, Builder, Config, WRITE_DELAY_MAX, WRITE_DELAY_MIN,
 };
 use crate::capture::layer::OffloopLayer;
 use crate::capture::subscriber::OffloopSubscriber;
@@ -112,13 +112,14 @@ impl Builder {
             Content::Lines => Directives::everything(),
         };
         if self.config.sinks.is_empty() {
-            self.config.add(Sink::stdout());
+            let fallback = self.config.fallback.sink();
+            self.config.add(fallback);
         }
         let delays = self.config.delays();
         let settings = self.config.clone();
         let config = self.config;
         let sinks = config.sinks.into_iter();
-        let sinks = sinks.map(|(name, sink)| sink.plan(&name));
+        let sinks = sinks.map(|(name, sink)| sink.plan(&name, &config.fields));
         let plan = Plan {
             sinks: sinks.collect::<Result<Vec<_>, _>>()?,
             content,
