@@ -9,12 +9,14 @@
 //! skipped by serde: a program's own writer or memory in its [`Sink`], and who hears of troubles.
 
 mod builder;
+mod changes;
 mod environment;
 pub(crate) mod format;
 mod hangup;
 #[cfg(feature = "config")]
 mod load;
 mod overflow;
+mod rates;
 mod rotation;
 mod sink;
 mod start;
@@ -37,12 +39,14 @@ use crate::filter::DEFAULT_DIRECTIVES;
 use crate::request;
 
 pub use self::builder::Builder;
+pub use self::changes::{Change, Changes};
 pub use self::format::{Colour, FieldValue, Format, Part, Precision, SpanStyle};
 pub use self::hangup::OnHangup;
 #[cfg(feature = "config")]
 pub use self::load::{
     ConfigError, ConfigLoader, ConfigProblem, ConfigSetting, ConfigSource, LoadedConfig,
 };
+pub use self::rates::Rates;
 pub use self::rotation::Rotation;
 pub use self::sink::Sink;
 
@@ -109,6 +113,9 @@ pub struct Config {
     /// See [`Builder::requests`].
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) requests: request::Options,
+    /// See [`Builder::rates`].
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) rates: Rates,
     /// See [`Builder::field`].
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) fields: BTreeMap<String, FieldValue>,
@@ -164,6 +171,7 @@ impl Default for Config {
             crash_directory: None,
             on_hangup: OnHangup::default(),
             requests: request::Options::default(),
+            rates: Rates::default(),
             fields: BTreeMap::new(),
             sinks: IndexMap::new(),
             fallback: Fallback::default(),
@@ -253,6 +261,15 @@ impl Config {
     /// ```
     pub fn builder(self) -> Builder {
         Builder::from(self)
+    }
+
+    /// Whether the sinks at two places have the same writer or memory, or both none.
+    pub(crate) fn shares_live(&self, place: usize, other: &Config, other_place: usize) -> bool {
+        let sinks = self
+            .sinks
+            .get_index(place)
+            .zip(other.sinks.get_index(other_place));
+        sinks.is_some_and(|((_, own), (_, other))| own.shares_live(other))
     }
 
     /// Adds a sink under its own name, where it takes the place of another one, or else under the

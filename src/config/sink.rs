@@ -215,6 +215,10 @@ impl Sink {
         self.kind
     }
 
+    pub(super) fn shares_live(&self, other: &Sink) -> bool {
+        self.live == other.live
+    }
+
     /// The name that it was given, which is kept beside it from now on.
     pub(super) fn take_name(&mut self) -> Option<String> {
         self.name.take()
