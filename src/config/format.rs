@@ -185,7 +185,10 @@ impl Part {
 /// assert_eq!(FieldValue::from("api"), FieldValue::Text("api".to_owned()));
 /// ```
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "found a list or a table. Allowed: a text, a number, true, false"
+)]
 pub enum FieldValue {
     /// A truth value.
     Bool(bool),

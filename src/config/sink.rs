@@ -38,7 +38,7 @@ pub struct Sink {
     pub(super) level: Option<String>,
     /// See [`Sink::format`].
     #[serde(default, skip_serializing_if = "is_default")]
-    format: Format,
+    pub(super) format: Format,
     /// See [`Sink::mode`].
     #[serde(with = "units", default, skip_serializing_if = "Mode::is_default")]
     mode: Mode,

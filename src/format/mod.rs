@@ -10,6 +10,7 @@
 
 mod access;
 pub(crate) mod colour;
+mod context;
 mod escape;
 mod keyed;
 mod line;

@@ -13,7 +13,10 @@ use super::zone;
 use crate::config::rotation::{Rotation, Unit};
 use crate::config::sink::{Kind, Sink};
 use crate::config::units::Written;
-use crate::config::{BUDGET_BYTES_MAX, BUDGET_BYTES_MIN, Config, WRITE_DELAY_MAX, WRITE_DELAY_MIN};
+use crate::config::{
+    BUDGET_BYTES_MAX, BUDGET_BYTES_MIN, Config, Format, WRITE_DELAY_MAX, WRITE_DELAY_MIN,
+};
+use crate::error::Error;
 
 /// The budget from which on records may outlive the process.
 const CRASH_SAFE_BUDGET_BYTES_MIN: usize = 1 << 20;
@@ -168,6 +171,7 @@ impl Checker<'_> {
         {
             self.complain(path.with("level"), message);
         }
+        self.check_format(&path.with("format"), &sink.format);
         if sink.kind() == Kind::File {
             return self.check_file(path, sink);
         }
@@ -177,6 +181,26 @@ impl Checker<'_> {
                 let kind = sink.kind().as_str();
                 let message = format!("goes with kind = \"file\" alone, and this is {kind:?}");
                 self.complain(path, message);
+            }
+        }
+    }
+
+    fn check_format(&mut self, path: &KeyPath, format: &Format) {
+        for problem in format.problems() {
+            match problem {
+                Error::TimeZone { name } => {
+                    let message = zone::complaint(&name).unwrap_or_default();
+                    self.complain(path.with("zone"), message);
+                }
+                Error::FormatOption {
+                    shape,
+                    option,
+                    remedy,
+                } => {
+                    let message = format!("does not go with the shape {shape:?}: {remedy}");
+                    self.complain_with(path.with(option), [path.with("shape")], message);
+                }
+                other => self.complain(path.clone(), other.to_string()),
             }
         }
     }

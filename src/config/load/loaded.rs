@@ -66,7 +66,8 @@ impl LoadedConfig {
     /// # fn main() -> Result<(), offloop::Error> {
     /// let loader = offloop::ConfigLoader::new().text(r#"level = "debug""#);
     /// let loaded = loader.variables([("OFFLOOP__BUDGET", "1 MiB")]).load()?;
-    /// let said: Vec<_> = { loaded.settings().iter().take(3) }
+    /// let settings = loaded.settings();
+    /// let said: Vec<_> = { settings.iter().take(3) }
     ///     .map(|setting| format!("{} = {} ({})", setting.key, setting.value, setting.source))
     ///     .collect();
     /// assert_eq!(said, [
