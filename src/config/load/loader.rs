@@ -13,6 +13,7 @@ use super::problem::{ConfigError, ConfigProblem};
 use super::read::{self, Read};
 use super::text::Text;
 use super::variables;
+use crate::config::origin::Origin;
 use crate::config::{Fallback, environment};
 use crate::error::Error;
 use crate::filter;
@@ -171,6 +172,7 @@ impl ConfigLoader {
         }
         let mut config = read.config;
         config.fallback = Fallback::of(&environment);
+        config.origin = Origin::new(self.clone(), path.as_deref());
         Ok(LoadedConfig {
             config,
             environment,
