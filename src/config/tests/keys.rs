@@ -71,6 +71,7 @@ const KEYS: Cases<Change<Builder>> = &[
         r#"fields = { service = "api", replica = 3 }"#,
         |builder| builder.field("service", "api").field("replica", 3),
     ),
+    ("watch", "watch = true", |builder| builder.watch(true)),
     (
         "rates",
         "rates.limit = { burst = 100, per_second = 10 }",
