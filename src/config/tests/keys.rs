@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::{
     Builder, Colour, Compression, Config, ConfigLoader, Format, OnHangup, Overflow, Part,
-    Precision, Retention, Rotation, Sink, SpanStyle, SyncPolicy,
+    Precision, Rates, Retention, Rotation, Sink, SpanStyle, SyncPolicy,
 };
 
 fn read(text: &str) -> Config {
@@ -54,6 +54,15 @@ const KEYS: &[Case<fn(Builder) -> Builder>] = &[
     ("on_hangup", r#"on_hangup = "reopen""#, |builder| {
         builder.on_hangup(OnHangup::Reopen)
     }),
+    ("watch", "watch = true", |builder| builder.watch(true)),
+    (
+        "rates",
+        "[rates]\nlimit = { burst = 100, per_second = 10 }\n[rates.debug]\nsample = 0.5",
+        |builder| {
+            let rates = Rates::new().limit(100, 10.0);
+            builder.rates(rates.sample_at(tracing::Level::DEBUG, 0.5))
+        },
+    ),
     (
         "requests",
         r#"requests = { quiet = ["/health"] }"#,
@@ -253,6 +262,7 @@ fn setters() -> BTreeSet<&'static str> {
     let sources = [
         include_str!("../builder.rs"),
         include_str!("../builder/process.rs"),
+        include_str!("../builder/rates.rs"),
         include_str!("../builder/requests.rs"),
         include_str!("../builder/waiting.rs"),
     ];
