@@ -176,6 +176,7 @@ impl ConfigLoader {
         Ok(LoadedConfig {
             config,
             environment,
+            environments: reading.document.overlays.into_keys().collect(),
             path,
             layers,
             values: read.values,
