@@ -117,19 +117,39 @@ impl Filter {
             let filter = WithAudits::new(filter, directives);
             return Ok(Filter::Dynamic(Box::new(filter)));
         }
-        let targets = WithAudits::new(parse_targets(source, directives)?, directives);
-        let detail = detail.map(|detail| parse_targets("request detail", detail));
-        let detail = detail.transpose()?;
-        let answers = Answers::default();
-        Ok(Filter::Static(Arc::new(Wanted {
-            targets,
-            detail,
-            answers,
-        })))
+        let wanted = Wanted::parse(source, directives, detail)?;
+        Ok(Filter::Static(Arc::new(wanted)))
     }
 }
 
 impl Wanted {
+    fn parse(source: &'static str, directives: &str, detail: Option<&str>) -> Result<Self, Error> {
+        let detail = detail.map(|detail| parse_targets("request detail", detail));
+        Ok(Wanted {
+            targets: WithAudits::new(parse_targets(source, directives)?, directives),
+            detail: detail.transpose()?,
+            answers: Answers::default(),
+        })
+    }
+
+    /// What [`Filter::from_environment`] would have, for who has no spans: what is said of these is
+    /// left out.
+    pub(crate) fn from_environment(
+        directives: Option<&str>,
+        detail: Option<&str>,
+    ) -> Result<Self, Error> {
+        let environment = std::env::var(ENVIRONMENT_VARIABLE).ok();
+        let environment = environment.filter(|directives| !directives.trim().is_empty());
+        let (source, directives) = match &environment {
+            Some(directives) => (ENVIRONMENT_VARIABLE, &**directives),
+            None => ("filter", directives.unwrap_or(DEFAULT_DIRECTIVES)),
+        };
+        // A comma may stand within the braces of a span's fields, too.
+        let is_plain = |directive: &&str| !directive.contains(['[', ']', '{', '}']);
+        let plain: Vec<_> = directives.split(',').filter(is_plain).collect();
+        Self::parse(source, &plain.join(","), detail)
+    }
+
     /// For what the events of a callsite are wanted. Those of the bridge from `log` stand for all
     /// targets.
     #[inline]
@@ -139,6 +159,23 @@ impl Wanted {
         }
         match &self.detail {
             Some(detail) if metadata.is_event() && wants(detail, metadata) => Wish::Detail,
+            _ => Wish::Never,
+        }
+    }
+
+    /// The same for a callsite that is asked about each time that it logs.
+    #[inline]
+    pub(crate) fn wish_at(&self, metadata: &'static Metadata<'static>) -> Wish {
+        self.answers.find(metadata, || self.wish(metadata))
+    }
+
+    /// For what records of a target are wanted that has no callsite of its own.
+    pub(crate) fn wish_of_target(&self, target: &str, level: Level) -> Wish {
+        if self.targets.filter.would_enable(target, &level) {
+            return Wish::Now;
+        }
+        match &self.detail {
+            Some(detail) if detail.would_enable(target, &level) => Wish::Detail,
             _ => Wish::Never,
         }
     }

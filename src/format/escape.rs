@@ -24,6 +24,11 @@ pub(super) fn push_json(text: RawText<'_>, line: &mut Line) {
     }
 }
 
+/// Appends what is JSON already, with the hostile characters of its strings made harmless.
+pub(super) fn push_nested_json(text: &str, line: &mut Line) {
+    push_with(text, line, is_hostile, push_json_escape);
+}
+
 /// Appends `text` as it stands between quotes in a line for people.
 #[inline]
 pub(super) fn push_quoted(text: RawText<'_>, line: &mut Line) {

@@ -205,7 +205,7 @@ fn push_value(value: Value<'_>, line: &mut Line) {
         Value::Bool(true) => line.push_array(b"true"),
         Value::Bool(false) => line.push_array(b"false"),
         Value::Str(text) => push_string(text, line),
-        Value::Text(text) => escape::push_bare(text, line),
+        Value::Text(text) | Value::Json(text) => escape::push_bare(text, line),
         Value::Bytes(bytes) => {
             line.push_array(b"0x");
             escape::push_hexadecimal(bytes, line);

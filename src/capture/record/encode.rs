@@ -8,7 +8,7 @@ use tracing::Metadata;
 
 use super::{
     FLAG_CUT, FLAG_DATED, NAME_INLINE, Name, RECORD_BYTES_MAX, TAG_BYTES, TAG_ERROR, TAG_F64,
-    TAG_FALSE, TAG_I64, TAG_I128, TAG_STR, TAG_TEXT, TAG_TRUE, TAG_U64, TAG_U128,
+    TAG_FALSE, TAG_I64, TAG_I128, TAG_JSON, TAG_STR, TAG_TEXT, TAG_TRUE, TAG_U64, TAG_U128,
 };
 use crate::capture::buffer::Buffer;
 
@@ -131,6 +131,22 @@ impl<'b> Encoder<'b> {
             self.bytes.put(value.as_bytes());
         } else if let Some(start) = self.begin_block(TAG_STR, name) {
             self.put_cut(value);
+            self.end_block(start);
+        }
+    }
+
+    /// Encodes what is JSON already. Where it does not fit, a part of it is kept as a string.
+    pub(crate) fn json(&mut self, name: Name<'_>, text: &str) {
+        // Room for the name, too, lest it be begun in vain.
+        let name_len = match name {
+            Name::Index(_) => 0,
+            Name::Inline(name) => name.len(),
+        };
+        if !self.bytes.reserve(NAME_ROOM + name_len + text.len()) {
+            return self.str(name, text);
+        }
+        if let Some(start) = self.begin_block(TAG_JSON, name) {
+            self.bytes.put(text.as_bytes());
             self.end_block(start);
         }
     }

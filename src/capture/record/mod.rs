@@ -44,6 +44,7 @@ const TAG_STR: u8 = 8;
 const TAG_TEXT: u8 = 9;
 const TAG_BYTES: u8 = 10;
 const TAG_ERROR: u8 = 11;
+const TAG_JSON: u8 = 12;
 
 /// The name of a field, as the caller knows it.
 #[derive(Clone, Copy, Debug)]
@@ -70,6 +71,8 @@ pub(crate) enum Value<'a> {
     Bytes(&'a [u8]),
     /// An error's message, then the messages of its sources, outermost first.
     Error(Messages<'a>),
+    /// What is JSON already, if whoever wrote it is to be believed.
+    Json(RawText<'a>),
 }
 
 /// The thread that logged a record.

@@ -1,5 +1,7 @@
 //! Values as JSON has them.
 
+use serde::de::IgnoredAny;
+
 use super::super::escape;
 use super::super::line::Line;
 use crate::capture::record::{Messages, RawText, Value};
@@ -29,7 +31,24 @@ fn push_value(value: &Value<'_>, line: &mut Line) {
         Value::Str(text) | Value::Text(text) => push_string(*text, line),
         Value::Bytes(bytes) => push_hexadecimal(bytes, line),
         Value::Error(messages) => push_messages(messages.clone(), line),
+        Value::Json(text) => push_nested(*text, line),
     }
+}
+
+/// What claims to be JSON goes into the line as it is, if that is true; else as a string.
+#[inline(never)]
+fn push_nested(text: RawText<'_>, line: &mut Line) {
+    if is_json_of_one_line(text.as_str()) {
+        escape::push_nested_json(text.as_str(), line);
+    } else {
+        push_string(text, line);
+    }
+}
+
+fn is_json_of_one_line(text: &str) -> bool {
+    // Strings in JSON have no control characters; between its tokens there might be line breaks.
+    let has_controls = || text.bytes().any(|byte| byte < b' ');
+    serde_json::from_str::<IgnoredAny>(text).is_ok() && !has_controls()
 }
 
 pub(super) fn push_string(text: RawText<'_>, line: &mut Line) {

@@ -1,0 +1,83 @@
+"""One record for each request of an ASGI application, at its true end."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from . import _offloop
+from ._pipelines import flush
+
+Message = MutableMapping[str, Any]
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+#: Where an application finds the request in its scope.
+KEY = "offloop.request"
+
+#: How long the end of a server waits for the sink.
+_SHUTDOWN_PATIENCE_S = 2.0
+
+
+class RequestLog:
+    """Writes one record for each request, and gives all records below it the request's ids.
+
+    Put it around the whole application, `app = RequestLog(app)`, rather than `add_middleware`: then
+    the server's own error about an exception has the id, too.
+
+    - `slow_after`: seconds from which on a request is slow (by default 1).
+    - `quiet`: paths whose good requests are at DEBUG; one that ends with `*` is a prefix.
+    - `incoming_ids`: whether a client's `x-request-id` is taken over, if harmless (by default it is).
+    - `send_back`: whether responses have `x-request-id` and `traceresponse` (by default they have).
+    - `request_headers`, `response_headers`: headers to take into the record.
+    - `query`: keys of the query string whose values are shown; without it, none of it is.
+    - `trusted_proxies`, `forwarding_header`: networks that are believed about the client's address, and
+      where they tell it: `"x-forwarded-for"` (the default) or `"forwarded"`.
+    - `sample`: the share of requests that are logged, from 0 to 1.
+    - `detail_bytes`, `slowest`: how much detail is kept for those that go wrong, and from which
+      quantile on a request is among the slowest.
+    - `naming`: `"opentelemetry"` (the default) or `"ecs"`.
+    """
+
+    def __init__(self, app: Application, **options: Any) -> None:
+        self.app = app
+        self._log = _offloop.RequestLog(options)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        kind = scope["type"]
+        if kind == "lifespan":
+            return await self.app(scope, receive, _flushing(send))
+        if KEY in scope or kind not in ("http", "websocket"):
+            return await self.app(scope, receive, send)
+        # The context stays set when this returns: what the server itself logs about the request
+        # comes after that, in the same task, and belongs to it.
+        request = self._log.begin_asgi(scope)
+        scope[KEY] = request.context
+
+        async def receive_noted() -> Message:
+            message = await receive()
+            request.received(message)
+            return message
+
+        async def send_noted(message: Message) -> None:
+            await send(request.sending(scope, message))
+            request.sent()
+
+        try:
+            await self.app(scope, receive_noted, send_noted)
+        except BaseException as error:
+            request.failed(error)
+            raise
+        finally:
+            request.returned()
+
+
+def _flushing(send: Send) -> Send:
+    async def send_flushing(message: Message) -> None:
+        if message["type"] in ("lifespan.shutdown.complete", "lifespan.shutdown.failed"):
+            flush(_SHUTDOWN_PATIENCE_S)
+        await send(message)
+
+    return send_flushing

@@ -1,0 +1,197 @@
+//! The door from other languages' loggers, whose targets, places and fields are known only as the
+//! program runs.
+//!
+//! Behind it, their records are like those of `tracing`: [`place`] makes a callsite of each place
+//! that records come from, once, so filters decide once and formats prepare keys once. The request
+//! that a record belongs to is passed along, since other languages' tasks have their own ways to
+//! carry it, and threads know nothing of those.
+
+mod place;
+mod values;
+
+use std::fmt;
+use std::sync::Arc;
+
+use tracing::{Level, Metadata};
+
+pub use self::place::Place;
+pub use self::values::Values;
+
+use self::place::Callsite;
+use super::buffer::Buffer;
+use super::known;
+use super::record::Encoder;
+use super::thread::{self, Pushed};
+use crate::channel;
+use crate::channel::overflow::level_index;
+use crate::filter::{Wanted, Wish};
+use crate::pipeline::Pipeline;
+use crate::request::{Held, RequestContext};
+
+/// Takes the records of another language's loggers. Cloning it costs next to nothing.
+///
+/// Made by [`Builder::init_frontend`](crate::Builder::init_frontend) and
+/// [`Builder::build_frontend`](crate::Builder::build_frontend).
+///
+/// ```
+/// use offloop::frontend::{Place, Taken};
+/// use tracing::Level;
+///
+/// # fn main() -> Result<(), offloop::Error> {
+/// # let memory = offloop::Memory::new();
+/// let (frontend, guard) = offloop::builder().memory(&memory).build_frontend()?;
+/// let place = Place { fields: &["user"], ..Place::of("app.views", Level::INFO) };
+/// let taken = frontend.record(&place, None, |values| {
+///     values.str("signed in");
+///     values.i64(42);
+/// });
+/// assert_eq!(taken, Taken::InTime);
+/// # guard.flush(std::time::Duration::from_secs(10)).unwrap();
+/// # let text = memory.text();
+/// # assert!(text.contains(r#""target":"app.views","message":"signed in","user":42"#), "{text}");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Frontend {
+    pipeline: Arc<Pipeline>,
+    wanted: Arc<Wanted>,
+}
+
+/// What became of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "late records are written by their callers, see `Frontend::write_late`"]
+pub enum Taken {
+    /// It is on its way, or it is counted as lost.
+    InTime,
+    /// The writers have ended: [`Frontend::write_late`] writes it.
+    Late,
+    /// No filter wants it.
+    Unwanted,
+}
+
+impl Frontend {
+    pub(crate) fn new(pipeline: Arc<Pipeline>, wanted: Arc<Wanted>) -> Self {
+        Frontend { pipeline, wanted }
+    }
+
+    /// Whether records of this target and level are wanted, at once or as a request's detail.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), offloop::Error> {
+    /// # let memory = offloop::Memory::new();
+    /// let (frontend, _guard) = offloop::builder().memory(&memory).filter("warn").build_frontend()?;
+    /// assert!(!frontend.wants("app.views", tracing::Level::INFO));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn wants(&self, target: &str, level: Level) -> bool {
+        self.wanted.wish_of_target(target, level) != Wish::Never
+    }
+
+    /// Takes a record: `write` writes the message, then the value of each field of `place`, in their
+    /// order. It is not called where no filter wants the record.
+    ///
+    /// Never waits, whatever the [`Overflow`](crate::Overflow): who calls it may hold what others
+    /// wait for. What `write` itself logs meanwhile is taken, too.
+    pub fn record(
+        &self,
+        place: &Place<'_>,
+        request: Option<&RequestContext>,
+        write: impl FnOnce(&mut Values<'_, '_>),
+    ) -> Taken {
+        let callsite = Callsite::of(place);
+        let wish = self.wish(&callsite, place);
+        let keeps_detail = || request.is_some_and(RequestContext::keeps_detail);
+        if wish == Wish::Never || (wish == Wish::Detail && !keeps_detail()) {
+            return Taken::Unwanted;
+        }
+        let metadata = callsite.metadata();
+        let held = Held {
+            pipeline: &self.pipeline,
+            metadata,
+            level: level_index(place.level),
+            is_detail: wish == Wish::Detail,
+        };
+        let encode = |bytes: &mut Buffer| {
+            known::note(metadata);
+            let write_request = |bytes: &mut Buffer| request.is_none_or(|own| own.write(bytes));
+            let mut encoder = Encoder::record(bytes, metadata, write_request);
+            write(&mut Values::new(&mut encoder, &callsite, place));
+            encoder.finish();
+        };
+        match channel::without_waiting(|| self.hand_over(&held, request, encode)) {
+            Pushed::InTime => Taken::InTime,
+            Pushed::Late => Taken::Late,
+        }
+    }
+
+    /// Writes records that came after the writers had ended, on the caller's thread; waits for that
+    /// no longer than the exit time-out, all such calls together.
+    ///
+    /// Not to be called while holding what other threads wait for, such as an interpreter's lock.
+    pub fn write_late(&self) {
+        self.pipeline.running().write_if_late();
+    }
+
+    fn wish(&self, callsite: &Callsite, place: &Place<'_>) -> Wish {
+        match callsite {
+            Callsite::Own(metadata) => self.wanted.wish_at(metadata),
+            Callsite::Shared(_) => self.wanted.wish_of_target(place.target, place.level),
+        }
+    }
+
+    fn hand_over(
+        &self,
+        held: &Held<'_>,
+        request: Option<&RequestContext>,
+        encode: impl FnOnce(&mut Buffer),
+    ) -> Pushed {
+        let hold_back = |record: &[u8]| match request {
+            Some(request) => request.hold_back(held, record),
+            None => held.is_detail,
+        };
+        let mut encode = Some(encode);
+        let mut encode = |bytes: &mut Buffer| {
+            if let Some(encode) = encode.take() {
+                encode(bytes);
+            }
+        };
+        let pushed = thread::with_local(|local| {
+            local.with_scratch(|bytes| {
+                encode(bytes);
+                if hold_back(bytes.as_slice()) {
+                    return Pushed::InTime;
+                }
+                local.push(&self.pipeline, held.level, bytes.as_slice())
+            })
+        });
+        pushed.unwrap_or_else(|| {
+            // The thread is ending, its storage is gone.
+            let mut bytes = Buffer::new();
+            encode(&mut bytes);
+            thread::push_alone(&self.pipeline, held.level, bytes.as_slice())
+        })
+    }
+}
+
+impl fmt::Debug for Frontend {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Frontend")
+            .field("pipeline", &self.pipeline)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Callsite {
+    fn metadata(&self) -> &'static Metadata<'static> {
+        match self {
+            Callsite::Own(metadata) | Callsite::Shared(metadata) => metadata,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
