@@ -44,6 +44,14 @@ pub enum Error {
         /// What the system answered.
         cause: io::Error,
     },
+    /// A sink was described without what it writes to. It was read from a text that tells only
+    /// its kind, or says nothing of its path.
+    IncompleteSink {
+        /// The name of the sink.
+        name: String,
+        /// What it lacks.
+        what: &'static str,
+    },
     /// A writer serves one pipeline, and this one has been given to another.
     WriterTaken,
     /// The directives of a filter could not be read.
@@ -115,6 +123,9 @@ impl fmt::Display for Error {
             Error::ReadLeftovers { path, cause } => {
                 write!(formatter, "read leftovers {path:?}: {cause}")
             }
+            Error::IncompleteSink { name, what } => {
+                write!(formatter, "open sink {name:?}: it lacks {what}")
+            }
             Error::WriterTaken => formatter.write_str("open writer: another pipeline has it"),
             Error::Filter {
                 source,
@@ -162,6 +173,7 @@ impl std::error::Error for Error {
             Error::TimeOfDay { .. }
             | Error::TimeZone { .. }
             | Error::TrustedProxy { .. }
+            | Error::IncompleteSink { .. }
             | Error::WriterTaken
             | Error::AlreadyInstalled
             | Error::LoggerInstalled => None,

@@ -33,6 +33,10 @@
 //! | `http.request.header.<name>`, `http.response.header.<name>` | the headers that [`Options`] list |
 //! | others | what handlers add, by [`add`]; how many were too many says `dropped_fields` |
 //!
+//! By choice there are more records than this one, with other values of `event.name`: of each request
+//! when it arrives ([`Options::announce`]), of those that last long ([`watch`]), and of those that
+//! hold up their thread ([`Options::stall_after`]).
+//!
 //! These are the names of OpenTelemetry's
 //! [semantic conventions for HTTP](https://opentelemetry.io/docs/specs/semconv/http/http-spans/);
 //! [`Naming::ElasticCommonSchema`] has others, and [`Sink::common_log`](crate::Sink::common_log) writes
@@ -65,7 +69,9 @@
 
 mod arrival;
 mod carry;
+mod choices;
 mod client;
+mod configured;
 mod connection;
 mod context;
 mod detail;
@@ -87,11 +93,13 @@ mod text;
 mod trace_context;
 mod upload;
 mod watch;
+mod work;
 
 pub use self::arrival::{Arrival, Headers};
 pub use self::carry::{Carried, InRequest, carry};
 pub use self::client::{Client, ForwardingHeader, TrustedProxies};
-pub use self::connection::Connection;
+pub(crate) use self::configured::configure;
+pub use self::connection::{Connection, Tls};
 pub(crate) use self::context::Held;
 pub use self::context::{RequestContext, add, add_error};
 pub use self::fields::Value;
@@ -105,6 +113,7 @@ pub(crate) use self::table::log_available;
 pub use self::table::{InFlight, begin_shutdown, end_in_flight, in_flight, log_in_flight};
 pub use self::trace_context::{Outgoing, SpanId, TraceContext, TraceId};
 pub use self::watch::watch;
+pub use self::work::Handling;
 
 use crate::capture::callsite::Facts;
 

@@ -1,31 +1,17 @@
-//! The builder: what is captured, how much may wait, where it goes.
+//! The builder: what is captured, and where it goes.
+
+mod process;
+mod requests;
+mod waiting;
 
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::Sink;
-use crate::channel::overflow::Overflow;
+use super::{Config, Sink};
 use crate::complaint::Complaints;
-use crate::drain::Delays;
 use crate::sink::Memory;
-
-const BUDGET_BYTES: usize = 64 << 20;
-const BUDGET_BYTES_MIN: usize = 64 << 10;
-/// As much as a program can address, where that is less.
-const BUDGET_BYTES_MAX: usize = {
-    let bytes_max = 64 << 30;
-    if (isize::MAX as u64) < bytes_max {
-        isize::MAX as usize
-    } else {
-        bytes_max as usize
-    }
-};
-const WRITE_DELAY_BUSY: Duration = Duration::from_millis(5);
-const WRITE_DELAY_IDLE: Duration = Duration::from_millis(50);
-const EXIT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Describes a pipeline: what is captured, how much may wait, where it goes.
 ///
@@ -48,48 +34,38 @@ const EXIT_TIMEOUT: Duration = Duration::from_secs(5);
 /// # }
 /// ```
 #[must_use = "a builder does nothing before `init` or `build`"]
+#[derive(Default)]
 pub struct Builder {
-    pub(super) sinks: Vec<Sink>,
-    pub(super) directives: Option<String>,
-    pub(super) request_detail: Option<String>,
-    pub(super) overflow: Overflow,
-    pub(super) budget_bytes: usize,
-    pub(super) delays: Delays,
-    pub(super) exit_timeout: Duration,
-    pub(super) panic_hook: bool,
-    pub(super) reopen_on_hangup: bool,
-    pub(super) crash_safe: Option<bool>,
-    pub(super) crash_directory: Option<PathBuf>,
+    pub(super) config: Config,
     pub(super) complaints: Complaints,
 }
 
-impl Default for Builder {
-    fn default() -> Self {
+impl From<Config> for Builder {
+    fn from(config: Config) -> Self {
         Builder {
-            sinks: Vec::new(),
-            directives: None,
-            request_detail: None,
-            overflow: Overflow::default(),
-            budget_bytes: BUDGET_BYTES,
-            delays: Delays {
-                busy: WRITE_DELAY_BUSY,
-                idle: WRITE_DELAY_IDLE,
-            },
-            exit_timeout: EXIT_TIMEOUT,
-            panic_hook: true,
-            reopen_on_hangup: false,
-            crash_safe: None,
-            crash_directory: None,
+            config,
             complaints: Complaints::default(),
         }
     }
 }
 
 impl Builder {
+    /// What has been set so far.
+    ///
+    /// ```
+    /// let builder = offloop::builder().stdout();
+    /// assert_ne!(builder.config(), &offloop::Config::default());
+    /// ```
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
     /// Adds a sink. Without any, records go to stdout as JSON lines.
     ///
     /// Each sink has a format and a filter of its own, and a writer thread of its own: one that
-    /// stalls holds up no other.
+    /// stalls holds up no other. It is known by [its name](Sink::named), and takes the place of an
+    /// earlier one of the same name.
     ///
     /// ```
     /// # let memory = offloop::Memory::new();
@@ -99,7 +75,7 @@ impl Builder {
     /// # drop(builder);
     /// ```
     pub fn sink(mut self, sink: Sink) -> Self {
-        self.sinks.push(sink);
+        self.config.add(sink);
         self
     }
 
@@ -185,7 +161,7 @@ impl Builder {
     /// # drop(builder);
     /// ```
     pub fn filter(mut self, directives: impl Into<String>) -> Self {
-        self.directives = Some(directives.into());
+        self.config.level = directives.into();
         self
     }
 
@@ -207,146 +183,7 @@ impl Builder {
     /// # drop(builder);
     /// ```
     pub fn request_detail(mut self, directives: impl Into<String>) -> Self {
-        self.request_detail = Some(directives.into());
-        self
-    }
-
-    /// Sets what happens to a record that finds the memory budget used up.
-    ///
-    /// Defaults to [`Overflow::DropNewest`]: the caller never waits, and what is dropped is counted
-    /// and reported in the log.
-    ///
-    /// ```
-    /// let at_most = std::time::Duration::from_secs(1);
-    /// let builder = offloop::builder().overflow(offloop::Overflow::Block { at_most });
-    /// # drop(builder);
-    /// ```
-    pub fn overflow(mut self, overflow: Overflow) -> Self {
-        self.overflow = overflow;
-        self
-    }
-
-    /// Sets how much memory records may take while they wait to be written, in bytes.
-    ///
-    /// Memory is taken on demand and reused; a program that keeps up with its log never touches
-    /// most of it. The last eighth is kept for `WARN` and `ERROR`. When the budget is used up,
-    /// [`Overflow`] decides. Defaults to 64 MiB; at least 64 KiB, at most 64 GiB. Each thread that
-    /// logs holds one page of the budget (1/128 of it, at most 32 KiB while the budget is below 4
-    /// GiB), so a budget below a few hundred KiB suits only programs with few threads.
-    ///
-    /// ```
-    /// let builder = offloop::builder().budget(16 << 20);
-    /// # drop(builder);
-    /// ```
-    pub fn budget(mut self, bytes: usize) -> Self {
-        self.budget_bytes = bytes.clamp(BUDGET_BYTES_MIN, BUDGET_BYTES_MAX);
-        self
-    }
-
-    /// Sets how long the writer may leave a record alone while the program is quiet.
-    ///
-    /// Log calls never wake the writer for a record; it looks by itself, every 5 ms while records
-    /// come, and after a while without any at this interval. Shorter means sooner in the file, and
-    /// more wake-ups of an idle program. Defaults to 50 ms, which is 20 wake-ups a second at most;
-    /// between 100 µs and 10 s.
-    ///
-    /// ```
-    /// let builder = offloop::builder().write_delay(std::time::Duration::from_millis(1));
-    /// # drop(builder);
-    /// ```
-    pub fn write_delay(mut self, delay: Duration) -> Self {
-        let idle = delay.clamp(Duration::from_micros(100), Duration::from_secs(10));
-        self.delays = Delays {
-            busy: idle.min(WRITE_DELAY_BUSY),
-            idle,
-        };
-        self
-    }
-
-    /// Sets how long the end of the process may wait for records to be written, after `main` has
-    /// returned, `std::process::exit` was called, or a panic that aborts was logged.
-    ///
-    /// That time is only used if a sink stalls or fails. Defaults to 5 s.
-    ///
-    /// ```
-    /// let builder = offloop::builder().exit_timeout(std::time::Duration::from_secs(1));
-    /// # drop(builder);
-    /// ```
-    pub fn exit_timeout(mut self, timeout: Duration) -> Self {
-        self.exit_timeout = timeout;
-        self
-    }
-
-    /// Sets whether [`init`](Builder::init) makes panics records of the log: level `ERROR`, target
-    /// `panic`, with message, location, thread, and the backtrace if `RUST_BACKTRACE` asks for one.
-    ///
-    /// The hook that was set before is called after that. Defaults to `true`.
-    ///
-    /// ```
-    /// let builder = offloop::builder().panic_hook(false);
-    /// # drop(builder);
-    /// ```
-    pub fn panic_hook(mut self, is_wanted: bool) -> Self {
-        self.panic_hook = is_wanted;
-        self
-    }
-
-    /// Sets whether a SIGHUP has every log file closed and opened anew before the next record is
-    /// written to it, as [`Guard::reopen`](crate::Guard::reopen) does.
-    ///
-    /// For the `postrotate` script of logrotate. A file that was renamed is noticed without it. The
-    /// handler stays until the process ends, and so SIGHUP does not end it any more; handlers
-    /// that the program has installed by then are called, too. Defaults to `false`.
-    ///
-    /// ```no_run
-    /// # fn main() -> Result<(), offloop::Error> {
-    /// offloop::builder().file("logs/app.jsonl").reopen_on_hangup(true).init()?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn reopen_on_hangup(mut self, is_wanted: bool) -> Self {
-        self.reopen_on_hangup = is_wanted;
-        self
-    }
-
-    /// Sets whether records that wait for a file outlive the process, should that be killed: by
-    /// SIGKILL, by the system for want of memory, by `abort`, by a fault.
-    ///
-    /// They wait in memory either way. If this is on, it is that of a file on a tmpfs, which costs a
-    /// log call nothing and takes no more than the [budget](Builder::budget). The next start with
-    /// the same sink writes what is found there. It does not outlive the machine, and nothing is left
-    /// of it after an orderly end. What other programs left, and have not taken up for an hour, is
-    /// [said](Builder::on_error) once by each start: it keeps its memory until they start again, or
-    /// [`recover`](crate::recover) is called.
-    ///
-    /// Defaults to on if there is a file among the sinks, the budget is at least 1 MiB, and the
-    /// system has a tmpfs. Where it is asked for and cannot be, or where the tmpfs has no room (now or
-    /// later), records wait on the heap instead, and that is [said](Builder::on_error);
-    /// [`SinkStats::crash_safety`](crate::SinkStats) tells for each sink.
-    ///
-    /// ```
-    /// let builder = offloop::builder().file("logs/app.jsonl").crash_safe(false);
-    /// # drop(builder);
-    /// ```
-    pub fn crash_safe(mut self, is_wanted: bool) -> Self {
-        self.crash_safe = Some(is_wanted);
-        self
-    }
-
-    /// Sets in which directory records wait that are to outlive the process: see
-    /// [`crash_safe`](Builder::crash_safe).
-    ///
-    /// It must be on a tmpfs, belong to this user, and be open to nobody else (mode 0700); it is
-    /// created if its parent exists. The next start must be told the same directory. Defaults to
-    /// `$XDG_RUNTIME_DIR/offloop`, or to `/dev/shm/offloop-<user number>` where that is not set or
-    /// not on a tmpfs.
-    ///
-    /// ```
-    /// let builder = offloop::builder().file("logs/app.jsonl").crash_directory("/run/app/log");
-    /// # drop(builder);
-    /// ```
-    pub fn crash_directory(mut self, directory: impl Into<PathBuf>) -> Self {
-        self.crash_directory = Some(directory.into());
+        self.config.request_detail = Some(directives.into());
         self
     }
 
@@ -370,8 +207,8 @@ impl Builder {
 
     /// With this sink in place of all others.
     pub(crate) fn only(mut self, sink: Sink) -> Self {
-        self.sinks = vec![sink];
-        self
+        self.config.sinks.clear();
+        self.sink(sink)
     }
 }
 
@@ -379,16 +216,7 @@ impl fmt::Debug for Builder {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("Builder")
-            .field("sinks", &self.sinks)
-            .field("directives", &self.directives)
-            .field("overflow", &self.overflow)
-            .field("budget_bytes", &self.budget_bytes)
-            .field("delays", &self.delays)
-            .field("exit_timeout", &self.exit_timeout)
-            .field("panic_hook", &self.panic_hook)
-            .field("reopen_on_hangup", &self.reopen_on_hangup)
-            .field("crash_safe", &self.crash_safe)
-            .field("crash_directory", &self.crash_directory)
+            .field("config", &self.config)
             .finish_non_exhaustive()
     }
 }

@@ -1,12 +1,159 @@
-//! How a pipeline is described: the builder, and the sinks that it is given.
+//! How a pipeline is described: one [`Config`], which programs fill in by the builder and files by
+//! their keys.
+//!
+//! - In: calls of [`Builder`] and [`Sink`], or what serde reads.
+//! - Out: a plan for the pipeline (`start`).
+//! - Never: opens, starts or installs anything before it is asked to start.
+//!
+//! The builder is a thin shell around a `Config`. What no file can hold lies beside it, and is
+//! skipped by serde: a program's own writer or memory in its [`Sink`], and who hears of troubles.
 
 mod builder;
+pub(crate) mod format;
+mod hangup;
+mod overflow;
 mod rotation;
 mod sink;
 mod start;
+mod sync;
 #[cfg(test)]
 mod tests;
+pub(crate) mod units;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+use crate::channel::overflow::Overflow;
+use crate::filter::DEFAULT_DIRECTIVES;
+use crate::request;
 
 pub use self::builder::Builder;
+pub use self::format::{Colour, Format};
+pub use self::hangup::OnHangup;
 pub use self::rotation::Rotation;
 pub use self::sink::Sink;
+
+const BUDGET_BYTES: usize = 64 << 20;
+const BUDGET_BYTES_MIN: usize = 64 << 10;
+/// As much as a program can address, where that is less.
+const BUDGET_BYTES_MAX: usize = {
+    let bytes_max = 64 << 30;
+    if (isize::MAX as u64) < bytes_max {
+        isize::MAX as usize
+    } else {
+        bytes_max as usize
+    }
+};
+const WRITE_DELAY: Duration = Duration::from_millis(50);
+const WRITE_DELAY_MIN: Duration = Duration::from_micros(100);
+const WRITE_DELAY_MAX: Duration = Duration::from_secs(10);
+const EXIT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// All that can be set, as values: what the [`Builder`] sets, and what a configuration file holds.
+///
+/// It can be written and read by any format of serde. Keys that are left out have their defaults,
+/// others than these are refused. A program's own writer or memory is no value: of such a
+/// [sink](Sink) there is nothing in the written form but its `kind`, and a pipeline cannot be built from
+/// what is read back.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let text = r#"{ "level": "info,hyper=warn", "budget": "16 MiB" }"#;
+/// let config: offloop::Config = serde_json::from_str(text)?;
+/// let builder = offloop::builder().filter("info,hyper=warn").budget(16 << 20);
+/// assert_eq!(builder.config(), &config);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "snake_case")]
+pub struct Config {
+    /// See [`Builder::filter`].
+    pub(crate) level: String,
+    /// See [`Builder::request_detail`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) request_detail: Option<String>,
+    /// See [`Builder::overflow`].
+    pub(crate) overflow: Overflow,
+    /// See [`Builder::budget`].
+    #[serde(with = "units")]
+    pub(crate) budget: usize,
+    /// See [`Builder::write_delay`].
+    #[serde(with = "units")]
+    pub(crate) write_delay: Duration,
+    /// See [`Builder::exit_timeout`].
+    #[serde(with = "units")]
+    pub(crate) exit_timeout: Duration,
+    /// See [`Builder::panic_hook`].
+    pub(crate) panic_hook: bool,
+    /// See [`Builder::crash_safe`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) crash_safe: Option<bool>,
+    /// See [`Builder::crash_directory`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) crash_directory: Option<PathBuf>,
+    /// See [`Builder::on_hangup`].
+    pub(crate) on_hangup: OnHangup,
+    /// See [`Builder::requests`].
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) requests: request::Options,
+    /// See [`Builder::sink`]. In the order in which they were added.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub(crate) sinks: IndexMap<String, Sink>,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            level: DEFAULT_DIRECTIVES.to_owned(),
+            request_detail: None,
+            overflow: Overflow::default(),
+            budget: BUDGET_BYTES,
+            write_delay: WRITE_DELAY,
+            exit_timeout: EXIT_TIMEOUT,
+            panic_hook: true,
+            crash_safe: None,
+            crash_directory: None,
+            on_hangup: OnHangup::default(),
+            requests: request::Options::default(),
+            sinks: IndexMap::new(),
+        }
+    }
+}
+
+impl Config {
+    /// Goes on with a builder: to add what no file can hold, or to start.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), offloop::Error> {
+    /// let memory = offloop::Memory::new();
+    /// let config = offloop::Config::default();
+    /// let guard = config.builder().memory(&memory).init()?;
+    /// # drop(guard);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn builder(self) -> Builder {
+        Builder::from(self)
+    }
+
+    /// Adds a sink under its own name, where it takes the place of another one, or else under the
+    /// first that is free.
+    fn add(&mut self, mut sink: Sink) {
+        let name = sink.take_name().unwrap_or_else(|| {
+            let kind = sink.kind().as_str();
+            let numbered = (2..).map(|number| format!("{kind}-{number}"));
+            let mut names = [kind.to_owned()].into_iter().chain(numbered);
+            let free = names.find(|name| !self.sinks.contains_key(name));
+            free.unwrap_or_default()
+        });
+        self.sinks.insert(name, sink);
+    }
+}

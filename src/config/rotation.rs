@@ -1,7 +1,9 @@
 //! When a file ends, as the user says it.
 
 use chrono::NaiveTime;
+use serde::{Deserialize, Serialize};
 
+use super::units::{self, Written};
 use crate::error::Error;
 use crate::sink::{Every, RotationRules, Schedule, Zone};
 
@@ -30,23 +32,72 @@ use crate::sink::{Every, RotationRules, Schedule, Zone};
 /// let rotation = Rotation::daily().in_zone("Europe/Berlin").at_bytes(256 << 20);
 /// # drop(rotation);
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "snake_case")]
 #[must_use = "a rotation does nothing before it is given to a sink"]
 pub struct Rotation {
+    /// How often a file ends: with the minute, the hour, the day or the week.
+    #[serde(skip_serializing_if = "Option::is_none")]
     every: Option<Unit>,
-    /// Hour and minute.
-    time: Option<(u32, u32)>,
+    /// At which time of day, with `every = "day"` or `"week"`.
+    #[serde(with = "units", skip_serializing_if = "Option::is_none")]
+    time: Option<TimeOfDay>,
+    /// In which zone of the IANA database that is.
+    #[serde(skip_serializing_if = "Option::is_none")]
     zone: Option<String>,
+    /// A file ends before it becomes longer than so many bytes.
+    #[serde(
+        rename = "at_bytes",
+        with = "units",
+        skip_serializing_if = "Option::is_none"
+    )]
     bytes_max: Option<u64>,
+    /// Whether a file that is there already ends when the program starts.
     at_start: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 enum Unit {
     Minute,
     Hour,
     Day,
     Week,
+}
+
+/// Hour and minute, which need not be right before the pipeline is built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct TimeOfDay {
+    hour: u32,
+    minute: u32,
+}
+
+impl Written for TimeOfDay {
+    const ALLOWED: &'static str = "a time of day from \"00:00\" to \"23:59\"";
+
+    fn from_text(text: &str) -> Option<Self> {
+        let (hour, minute) = text.split_once(':')?;
+        let number = |digits: &str| {
+            let are_digits = digits.bytes().all(|byte| byte.is_ascii_digit());
+            digits.parse().ok().filter(|_| are_digits)
+        };
+        let time = TimeOfDay {
+            hour: number(hour)?,
+            minute: number(minute)?,
+        };
+        time.checked().ok().map(|_| time)
+    }
+
+    fn to_text(&self) -> String {
+        format!("{:02}:{:02}", self.hour, self.minute)
+    }
+}
+
+impl TimeOfDay {
+    fn checked(self) -> Result<NaiveTime, Error> {
+        let TimeOfDay { hour, minute } = self;
+        NaiveTime::from_hms_opt(hour, minute, 0).ok_or(Error::TimeOfDay { hour, minute })
+    }
 }
 
 impl Rotation {
@@ -103,7 +154,7 @@ impl Rotation {
     /// ```
     pub fn daily_at(hour: u32, minute: u32) -> Self {
         Rotation {
-            time: Some((hour, minute)),
+            time: Some(TimeOfDay { hour, minute }),
             ..Rotation::daily()
         }
     }
@@ -167,7 +218,8 @@ impl Rotation {
 
     pub(crate) fn rules(&self) -> Result<RotationRules, Error> {
         let zone = self.zone.as_deref().map(Zone::named).transpose()?;
-        let time = self.time.map(time_of_day).transpose()?.unwrap_or_default();
+        let time = self.time.map(TimeOfDay::checked).transpose()?;
+        let time = time.unwrap_or_default();
         let schedule = self.every.map(|unit| Schedule {
             every: match unit {
                 Unit::Minute => Every::Minute,
@@ -183,10 +235,6 @@ impl Rotation {
             at_start: self.at_start,
         })
     }
-}
-
-fn time_of_day((hour, minute): (u32, u32)) -> Result<NaiveTime, Error> {
-    NaiveTime::from_hms_opt(hour, minute, 0).ok_or(Error::TimeOfDay { hour, minute })
 }
 
 #[cfg(test)]

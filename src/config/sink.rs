@@ -1,30 +1,21 @@
 //! A sink as the builder is given it: where records go, in which format, and which of them.
 
+mod file;
+mod lines;
+mod live;
+mod plan;
+
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
-use std::sync::Mutex;
 
-use super::Rotation;
+use serde::{Deserialize, Serialize};
+
+use self::file::Mode;
+use self::live::Live;
+use super::{Format, Rotation, is_default, units};
 use crate::drain::sync::SyncPolicy;
-use crate::error::Error;
-use crate::filter::SinkFilter;
-use crate::format::access::AccessFormat;
-use crate::format::json::JsonFormat;
-use crate::format::text::TextFormat;
-use crate::format::{Details, Format, colour};
-use crate::pipeline::SinkPlan;
-use crate::sink::{Compression, FilePlan, Memory, Retention, Target};
-
-/// How records are written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Shape {
-    #[default]
-    Json,
-    Text,
-    CommonLog,
-    CombinedLog,
-}
+use crate::sink::{Compression, Memory, Retention};
 
 /// Where records go, in which format, and which of them.
 ///
@@ -33,14 +24,66 @@ enum Shape {
 /// let sink = offloop::Sink::memory(&memory).text().filter("warn,my_crate=info").with_location();
 /// # drop(sink);
 /// ```
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
 #[must_use = "a sink does nothing before it is given to a builder"]
 pub struct Sink {
-    target: Target,
-    shape: Shape,
-    details: Details,
-    directives: Option<String>,
+    /// What it is.
+    kind: Kind,
+    /// Of a file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    path: Option<PathBuf>,
+    /// See [`Sink::filter`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    level: Option<String>,
+    /// See [`Sink::format`].
+    #[serde(default, skip_serializing_if = "is_default")]
+    format: Format,
+    /// See [`Sink::mode`].
+    #[serde(with = "units", default, skip_serializing_if = "Mode::is_default")]
+    mode: Mode,
+    /// See [`Sink::rotation`].
+    #[serde(default, skip_serializing_if = "is_default")]
     rotation: Rotation,
+    /// See [`Sink::retention`].
+    #[serde(default, skip_serializing_if = "is_default")]
+    retention: Retention,
+    /// See [`Sink::compression`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    compression: Option<Compression>,
+    /// See [`Sink::sync`].
+    #[serde(default, skip_serializing_if = "is_default")]
     sync: SyncPolicy,
+    /// A writer, or memory: the thing itself.
+    #[serde(skip)]
+    live: Option<Live>,
+    /// Until it is among the other sinks.
+    #[serde(skip)]
+    name: Option<String>,
+}
+
+/// What a sink is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Kind {
+    File,
+    Stdout,
+    Stderr,
+    Writer,
+    Memory,
+}
+
+impl Kind {
+    /// As a configuration file calls it.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Kind::File => "file",
+            Kind::Stdout => "stdout",
+            Kind::Stderr => "stderr",
+            Kind::Writer => "writer",
+            Kind::Memory => "memory",
+        }
+    }
 }
 
 impl Sink {
@@ -70,7 +113,10 @@ impl Sink {
     /// # drop(sink);
     /// ```
     pub fn file(path: impl Into<PathBuf>) -> Self {
-        Sink::new(Target::File(FilePlan::new(path.into())))
+        Sink {
+            path: Some(path.into()),
+            ..Sink::new(Kind::File)
+        }
     }
 
     /// Standard output.
@@ -85,7 +131,7 @@ impl Sink {
     /// # drop(sink);
     /// ```
     pub fn stdout() -> Self {
-        Sink::new(Target::Stdout)
+        Sink::new(Kind::Stdout)
     }
 
     /// Standard error. As [`stdout`](Sink::stdout) otherwise.
@@ -95,7 +141,7 @@ impl Sink {
     /// # drop(sink);
     /// ```
     pub fn stderr() -> Self {
-        Sink::new(Target::Stderr)
+        Sink::new(Kind::Stderr)
     }
 
     /// Any writer, such as an appender of tracing-appender. It is called on one thread at a
@@ -111,7 +157,10 @@ impl Sink {
     /// # drop(sink);
     /// ```
     pub fn writer(writer: impl io::Write + Send + 'static) -> Self {
-        Sink::new(Target::Writer(Mutex::new(Some(Box::new(writer)))))
+        Sink {
+            live: Some(Live::writer(Box::new(writer))),
+            ..Sink::new(Kind::Writer)
+        }
     }
 
     /// Memory, for tests. See [`Memory`].
@@ -122,139 +171,10 @@ impl Sink {
     /// # drop(sink);
     /// ```
     pub fn memory(memory: &Memory) -> Self {
-        Sink::new(Target::Memory(memory.clone()))
-    }
-
-    /// Writes one JSON object a line. This is the default.
-    ///
-    /// The object is flat: `timestamp` (RFC 3339, UTC, microseconds), `level`, `target`, `message`,
-    /// the event's fields with their types, `spans` (names, outermost first), the fields of the
-    /// spans (the event's own win, then the innermost span's), and on request `thread`, `file`,
-    /// `line`, `pid` and `seq`. No key comes twice: a field that is called like one of these is kept
-    /// as `fields.<name>`. 128-bit numbers that do not fit 64 bits are strings of digits, NaN and
-    /// infinities are strings, bytes are hexadecimal, an error is the list of its messages,
-    /// outermost first. A record of which something was cut has `"cut":true`, one that a process
-    /// left behind when it died `"recovered":true`.
-    ///
-    /// ```
-    /// let sink = offloop::Sink::stdout().json();
-    /// # drop(sink);
-    /// ```
-    pub fn json(mut self) -> Self {
-        self.shape = Shape::Json;
-        self
-    }
-
-    /// Writes one line of text for people. In colour if the sink is a terminal that is not
-    /// `dumb`; the environment variables `NO_COLOR` and `CLICOLOR_FORCE` overrule that.
-    ///
-    /// Line breaks, control characters and direction marks in data are escaped.
-    ///
-    /// ```
-    /// let sink = offloop::Sink::stderr().text();
-    /// # drop(sink);
-    /// ```
-    pub fn text(mut self) -> Self {
-        self.shape = Shape::Text;
-        self
-    }
-
-    /// Writes an access log as web servers do, in Apache's
-    /// [common format](https://httpd.apache.org/docs/2.4/logs.html#common): one line for each
-    /// request that a middleware follows (see [`request`](crate::request)), and nothing else.
-    ///
-    /// The time is that of the request's arrival, in UTC. The status of a request without a response
-    /// is 499 where the client went away, 503 at a shutdown and 500 otherwise. Characters that would
-    /// break a field or the line are written as `\xHH`. What is lost or recovered is not said in such
-    /// a log, and recovered lines have no mark.
-    ///
-    /// ```
-    /// let sink = offloop::Sink::file("logs/access.log").common_log();
-    /// # drop(sink);
-    /// ```
-    pub fn common_log(mut self) -> Self {
-        self.shape = Shape::CommonLog;
-        self
-    }
-
-    /// The same in the [combined format](https://httpd.apache.org/docs/2.4/logs.html#combined): with
-    /// the client's program, and the page that led here if
-    /// [`request_header("referer")`](crate::request::Options::request_header) is taken.
-    ///
-    /// ```
-    /// let sink = offloop::Sink::file("logs/access.log").combined_log();
-    /// # drop(sink);
-    /// ```
-    pub fn combined_log(mut self) -> Self {
-        self.shape = Shape::CombinedLog;
-        self
-    }
-
-    /// Sets the mode of files that this sink creates, less what the umask takes away. Defaults to
-    /// 0640: read and write for the owner, read for the group. A file that exists keeps its mode.
-    /// Without effect on sinks that are no files.
-    ///
-    /// ```
-    /// let sink = offloop::Sink::file("logs/app.jsonl").mode(0o600);
-    /// # drop(sink);
-    /// ```
-    pub fn mode(mut self, mode: u32) -> Self {
-        if let Target::File(plan) = &mut self.target {
-            plan.mode = mode & 0o777;
+        Sink {
+            live: Some(Live::Memory(memory.clone())),
+            ..Sink::new(Kind::Memory)
         }
-        self
-    }
-
-    /// Adds the thread's name to each record, or its number where it has none.
-    ///
-    /// ```
-    /// let sink = offloop::Sink::stdout().with_thread();
-    /// # drop(sink);
-    /// ```
-    pub fn with_thread(mut self) -> Self {
-        self.details.thread = true;
-        self
-    }
-
-    /// Adds file and line of the macro to each record.
-    ///
-    /// ```
-    /// let sink = offloop::Sink::stdout().with_location();
-    /// # drop(sink);
-    /// ```
-    pub fn with_location(mut self) -> Self {
-        self.details.location = true;
-        self
-    }
-
-    /// Adds the number of the process that wrote the line (`pid`), so that processes which write to
-    /// one file can be told apart. A forked child writes its own.
-    ///
-    /// ```
-    /// let sink = offloop::Sink::file("logs/app.jsonl").with_process();
-    /// # drop(sink);
-    /// ```
-    pub fn with_process(mut self) -> Self {
-        self.details.process = true;
-        self
-    }
-
-    /// Numbers the lines (`seq`), so that a reader can prove that none is missing between two.
-    ///
-    /// The numbers of a sink begin at 1 whenever the pipeline starts, in a forked child too, and
-    /// grow by one with each line, the pipeline's own notices among them. A line that is written
-    /// again after an error keeps its number. One that is given up on leaves a gap. Records that
-    /// the sink's filter keeps away, or that find no room, are no lines and have no number. Where
-    /// several processes write to one file, [`with_process`](Sink::with_process) says whose number
-    /// it is.
-    ///
-    /// ```
-    /// let sink = offloop::Sink::file("logs/app.jsonl").with_sequence().with_process();
-    /// # drop(sink);
-    /// ```
-    pub fn with_sequence(mut self) -> Self {
-        self.details.sequence = true;
-        self
     }
 
     /// Sets which of the captured records this sink takes, by level and target: `warn`,
@@ -265,161 +185,63 @@ impl Sink {
     /// # drop(sink);
     /// ```
     pub fn filter(mut self, directives: impl Into<String>) -> Self {
-        self.directives = Some(directives.into());
+        self.level = Some(directives.into());
         self
     }
 
-    /// Sets when a file ends and the next begins. By default only on demand. Without effect on sinks
-    /// that are no files.
+    /// Names the sink, as the table of a configuration file does: `[sinks.main]`. Of two sinks with
+    /// one name, the one that was added last takes the place of the other.
+    ///
+    /// By default it is called after its kind: `file`, `stdout`, `stderr`, `writer` or `memory`, and
+    /// the second of a kind `file-2`.
     ///
     /// ```
-    /// use offloop::{Rotation, Sink};
-    ///
-    /// let sink = Sink::file("logs/app.jsonl").rotation(Rotation::daily().at_bytes(256 << 20));
+    /// let sink = offloop::Sink::file("logs/app.jsonl").named("main");
     /// # drop(sink);
     /// ```
-    pub fn rotation(mut self, rotation: Rotation) -> Self {
-        self.rotation = rotation;
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
         self
     }
 
-    /// Sets which old files are kept. By default all. Without effect on sinks that are no files.
-    ///
-    /// ```
-    /// use offloop::{Retention, Rotation, Sink};
-    ///
-    /// let sink = Sink::file("logs/app.jsonl")
-    ///     .rotation(Rotation::daily())
-    ///     .retention(Retention::all().files_max(30));
-    /// # drop(sink);
-    /// ```
-    pub fn retention(mut self, retention: Retention) -> Self {
-        if let Target::File(plan) = &mut self.target {
-            plan.care.retention = retention;
-        }
-        self
+    pub(super) fn kind(&self) -> Kind {
+        self.kind
     }
 
-    /// Has old files compressed. By default they stay as they are. Without effect on sinks that
-    /// are no files.
-    ///
-    /// ```
-    /// use offloop::{Compression, Rotation, Sink};
-    ///
-    /// let sink = Sink::file("logs/app.jsonl")
-    ///     .rotation(Rotation::daily())
-    ///     .compression(Compression::Gzip);
-    /// # drop(sink);
-    /// ```
-    pub fn compression(mut self, compression: Compression) -> Self {
-        if let Target::File(plan) = &mut self.target {
-            plan.care.compression = Some(compression);
-        }
-        self
+    /// The name that it was given, which is kept beside it from now on.
+    pub(super) fn take_name(&mut self) -> Option<String> {
+        self.name.take()
     }
 
-    /// Sets when lines are forced to the disk. Defaults to [`SyncPolicy::Never`]: only on request.
-    ///
-    /// If a sync fails, the system may have lost any of the lines since the last one, and would not
-    /// say so a second time. So the file is not written to any more: it is set aside under the name
-    /// of an old file (`app.2026-11-22T0330Z.1.jsonl`), and a new one begins with a record
-    /// (target `offloop`, message `sync failed`, with the error and the number of `lines`), the
-    /// lines since the last sync once more, and another record (`end of lines written again`).
-    /// Between these two, and nowhere else, a line may stand that another file has as well.
-    /// With `Never`, lines are not kept, so there are none to write again. Whoever waits for
-    /// one of these lines to be on the disk is given an error. Where files cannot be renamed, since
-    /// the directory is read-only or the file is mounted on its own, all of that is written to the
-    /// same file after a second, and is [said](crate::Builder::on_error): a directory that refuses
-    /// the one refuses new files as well, or keeps them where nobody looks. What was written before
-    /// the failed sync is not believed even then.
-    ///
-    /// A sink without a disk of its own does not care: standard output, a FIFO, a writer, memory.
-    ///
-    /// ```
-    /// use std::time::Duration;
-    ///
-    /// let every_second = offloop::SyncPolicy::Every(Duration::from_secs(1));
-    /// let sink = offloop::Sink::file("logs/app.jsonl").sync(every_second);
-    /// # drop(sink);
-    /// ```
-    pub fn sync(mut self, policy: SyncPolicy) -> Self {
-        self.sync = policy;
-        self
-    }
-
-    fn new(target: Target) -> Self {
+    fn new(kind: Kind) -> Self {
         Sink {
-            target,
-            shape: Shape::Json,
-            details: Details::default(),
-            directives: None,
+            kind,
+            path: None,
+            level: None,
+            format: Format::default(),
+            mode: Mode::default(),
             rotation: Rotation::default(),
+            retention: Retention::default(),
+            compression: None,
             sync: SyncPolicy::Never,
+            live: None,
+            name: None,
         }
     }
-
-    pub(super) fn plan(mut self) -> Result<SinkPlan, Error> {
-        let is_coloured =
-            colour::is_wanted(self.target.is_terminal(), |name| std::env::var_os(name));
-        let (shape, details) = (self.shape, self.details);
-        let rotation = self.rotation.rules()?;
-        match &mut self.target {
-            Target::File(plan) => plan.rotation = rotation,
-            // There is nothing that lines would have to be kept for.
-            _ => self.sync = SyncPolicy::Never,
-        }
-        let filter = self
-            .directives
-            .as_deref()
-            .map(SinkFilter::parse)
-            .transpose()?;
-        let format = move || -> Box<dyn Format> {
-            match shape {
-                Shape::Json => Box::new(JsonFormat::new(details)),
-                Shape::Text => Box::new(TextFormat::new(is_coloured, details)),
-                Shape::CommonLog => Box::new(AccessFormat::new(false)),
-                Shape::CombinedLog => Box::new(AccessFormat::new(true)),
-            }
-        };
-        let description = description(shape, details);
-        Ok(SinkPlan {
-            target: self.target,
-            format: Box::new(format),
-            filter: filter.unwrap_or_default().for_format(&description),
-            sync: self.sync,
-            description,
-            directives: self.directives,
-        })
-    }
-}
-
-/// How lines look, in words.
-fn description(shape: Shape, details: Details) -> String {
-    let shape = match shape {
-        Shape::Json => "json",
-        Shape::Text => "text",
-        Shape::CommonLog => "common",
-        Shape::CombinedLog => "combined",
-    };
-    let details = [
-        (details.thread, "thread"),
-        (details.location, "location"),
-        (details.process, "process"),
-        (details.sequence, "sequence"),
-    ];
-    let details = details.iter().filter(|(is_wanted, _)| *is_wanted);
-    let words = [shape].into_iter().chain(details.map(|(_, word)| *word));
-    words.collect::<Vec<_>>().join(" ")
 }
 
 impl fmt::Debug for Sink {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("Sink")
-            .field("shape", &self.shape)
-            .field("details", &self.details)
-            .field("directives", &self.directives)
+            .field("kind", &self.kind)
+            .field("path", &self.path)
+            .field("level", &self.level)
+            .field("format", &self.format)
+            .field("mode", &self.mode)
             .field("rotation", &self.rotation)
+            .field("retention", &self.retention)
+            .field("compression", &self.compression)
             .field("sync", &self.sync)
             .finish_non_exhaustive()
     }

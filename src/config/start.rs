@@ -1,6 +1,7 @@
 //! How a builder becomes a pipeline, and what of the program it is installed as.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tracing::Subscriber;
 use tracing::level_filters::LevelFilter;
@@ -8,10 +9,14 @@ use tracing_subscriber::layer::{self, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{Layer, Registry};
 
-use super::{Builder, Sink};
+use super::{
+    BUDGET_BYTES_MAX, BUDGET_BYTES_MIN, Builder, Config, OnHangup, Sink, WRITE_DELAY_MAX,
+    WRITE_DELAY_MIN,
+};
 use crate::capture::layer::OffloopLayer;
 use crate::capture::subscriber::OffloopSubscriber;
 use crate::channel::arena::ArenaPlan;
+use crate::drain::Delays;
 use crate::drain::line::Content;
 use crate::error::Error;
 use crate::filter::{ByTarget, Filter, Wanted};
@@ -19,7 +24,11 @@ use crate::frontend::Frontend;
 use crate::guard::Guard;
 use crate::install;
 use crate::pipeline::{Pipeline, Plan};
+use crate::request;
 use crate::sink::Control;
+
+/// How long the writers leave records alone while they come.
+const WRITE_DELAY_BUSY: Duration = Duration::from_millis(5);
 
 impl Builder {
     /// Starts the pipeline and installs it as the program's global subscriber. Records of the
@@ -45,7 +54,7 @@ impl Builder {
     /// ```
     pub fn init(self) -> Result<Guard, Error> {
         install::check()?;
-        let panic_hook = self.panic_hook;
+        let panic_hook = self.config.panic_hook;
         let filter = self.filter_of_environment()?;
         let pipeline = self.start(Content::Records)?;
         match filter {
@@ -149,30 +158,48 @@ impl Builder {
 
     /// What is wanted, by the environment or by this builder.
     fn filter_of_environment(&self) -> Result<Filter, Error> {
-        Filter::from_environment(self.directives.as_deref(), self.request_detail.as_deref())
+        let config = &self.config;
+        Filter::from_environment(Some(&config.level), config.request_detail.as_deref())
     }
 
     pub(crate) fn start(mut self, content: Content) -> Result<Arc<Pipeline>, Error> {
-        if self.sinks.is_empty() {
-            self.sinks.push(Sink::stdout());
+        if self.config.sinks.is_empty() {
+            self.config.add(Sink::stdout());
         }
-        let sinks = self.sinks.into_iter().map(Sink::plan);
+        let delays = self.config.delays();
+        let config = self.config;
+        let sinks = config.sinks.into_iter();
+        let sinks = sinks.map(|(name, sink)| sink.plan(&name));
         let sinks = sinks.collect::<Result<Vec<_>, _>>()?;
-        if self.reopen_on_hangup {
+        if config.on_hangup == OnHangup::Reopen {
             let files = sinks.iter().filter_map(|sink| sink.target.control());
             { files }
                 .try_for_each(Control::reopen_on_hangup)
                 .map_err(Error::HandleHangup)?;
         }
-        Pipeline::start(Plan {
+        let pipeline = Pipeline::start(Plan {
             sinks,
             content,
-            budget_bytes: self.budget_bytes,
-            overflow: self.overflow,
-            delays: self.delays,
-            exit_timeout: self.exit_timeout,
-            arena: ArenaPlan::new(self.crash_safe, self.crash_directory),
+            budget_bytes: config.budget.clamp(BUDGET_BYTES_MIN, BUDGET_BYTES_MAX),
+            overflow: config.overflow,
+            delays,
+            exit_timeout: config.exit_timeout,
+            arena: ArenaPlan::new(config.crash_safe, config.crash_directory),
             complaints: self.complaints,
-        })
+        })?;
+        if config.requests != request::Options::default() {
+            request::configure(config.requests);
+        }
+        Ok(pipeline)
+    }
+}
+
+impl Config {
+    fn delays(&self) -> Delays {
+        let idle = self.write_delay.clamp(WRITE_DELAY_MIN, WRITE_DELAY_MAX);
+        Delays {
+            busy: idle.min(WRITE_DELAY_BUSY),
+            idle,
+        }
     }
 }

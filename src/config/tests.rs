@@ -1,3 +1,5 @@
+mod round_trip;
+
 use std::time::Duration;
 
 use super::Builder;

@@ -7,12 +7,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use super::arrival::{Arrival, Headers, only};
+use super::configured;
 use super::context::{Progress, RequestContext, Shared};
 use super::fields::Value;
 use super::id::RequestId;
 use super::mark::Mark;
 use super::options::{Incoming, Options};
 use super::outcome::Outcome;
+use super::record;
 use super::table;
 use super::text::Part;
 use super::trace_context::TraceContext;
@@ -36,9 +38,6 @@ use crate::fork;
 /// ```
 pub struct Request {
     context: RequestContext,
-    /// Whether a part of its work runs: who is dropped meanwhile was struck by a panic. The thread
-    /// may be panicking for other reasons, so asking that would not do.
-    is_running: bool,
 }
 
 /// The head of a response.
@@ -59,7 +58,8 @@ pub struct ResponseHead {
     pub is_body_ended: bool,
 }
 
-/// Begins requests by one set of options. Cloning it costs next to nothing.
+/// Begins requests by one set of options; by default by those that the program is configured with at
+/// that time. Cloning it costs next to nothing.
 ///
 /// ```
 /// use offloop::request::{Options, RequestLog};
@@ -68,13 +68,13 @@ pub struct ResponseHead {
 /// # drop(log);
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct RequestLog(Arc<Options>);
+pub struct RequestLog(Option<Arc<Options>>);
 
 impl RequestLog {
     /// By these options.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        RequestLog(Arc::new(options))
+        RequestLog(Some(Arc::new(options)))
     }
 
     /// A request has arrived.
@@ -88,7 +88,7 @@ impl RequestLog {
     /// ```
     #[must_use]
     pub fn begin<H: Headers>(&self, arrival: Arrival<'_>, headers: &H) -> Request {
-        let options = &self.0;
+        let options = self.0.clone().unwrap_or_else(configured::options);
         // Looked up only beside a traceparent.
         let tracestate = iter::once_with(|| headers.values("tracestate")).flatten();
         let trace = TraceContext::continue_or_start(headers.values("traceparent"), tracestate);
@@ -109,13 +109,13 @@ impl RequestLog {
             protocol: arrival.protocol,
             route: Default::default(),
             client: options.client_of(&arrival, headers),
-            peer: arrival.peer,
+            peer: options.peer_of(&arrival),
             connection: arrival.connection,
             started: Instant::now(),
             is_grpc: arrival.method == "POST" && is_grpc(headers),
             is_quiet: options.is_quiet(arrival.path),
             declared_upload: content_length(headers),
-            options: Arc::clone(options),
+            options,
             generation: fork::generation(),
             progress: Progress {
                 is_kept: AtomicBool::new(is_kept),
@@ -125,12 +125,13 @@ impl RequestLog {
             detail: Default::default(),
             place: Default::default(),
         }));
+        let options = &context.0.options;
         options.add_request_headers(&context, headers);
         table::enter(&context);
-        Request {
-            context,
-            is_running: false,
+        if options.announces {
+            record::announce(&context);
         }
+        Request { context }
     }
 }
 
@@ -149,16 +150,6 @@ impl Request {
     #[must_use]
     pub fn context(&self) -> &RequestContext {
         &self.context
-    }
-
-    /// Runs a part of its work: a poll of the handler or of the response's body. It is the thread's
-    /// current request meanwhile. Should the part panic, the request's outcome is
-    /// [`Outcome::Panic`].
-    pub fn run<T>(&mut self, part: impl FnOnce() -> T) -> T {
-        self.is_running = true;
-        let result = self.context.run(part);
-        self.is_running = false;
-        result
     }
 
     /// Notes the matched route, where it is known only after the arrival. The first one counts; it
@@ -255,9 +246,6 @@ impl Request {
 
     /// Why it is dropped before its end.
     fn outcome_of_drop(&self) -> Outcome {
-        if self.is_running {
-            return Outcome::Panic;
-        }
         if table::is_shutting_down() {
             return Outcome::ServerShutdown;
         }

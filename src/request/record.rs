@@ -95,6 +95,26 @@ pub(super) fn write(request: &RequestContext, outcome: Outcome, phase: Option<Ph
     }
 }
 
+/// Writes that a request has arrived.
+pub(super) fn announce(request: &RequestContext) {
+    let shared = &*request.0;
+    let text = |part| shared.text.get(part);
+    request.run(|| {
+        tracing::event!(
+            name: "request arrived",
+            target: TARGET,
+            parent: None,
+            Level::INFO,
+            event.name = "http.server.request.start",
+            http.request.method = method(text(Part::Method).unwrap_or_default()),
+            http.route = request.route(),
+            url.path = text(Part::Path),
+            client.address = shared.client.map(|client| field::display(client.address())),
+            "request arrived"
+        );
+    });
+}
+
 fn ended(request: &RequestContext, outcome: Outcome) -> Ended<'_> {
     let shared = &*request.0;
     let duration = request.age();

@@ -1,12 +1,13 @@
 //! What the record takes from a request and its response: texts, headers, the client's address.
 
 use std::borrow::Cow;
+use std::net::SocketAddr;
 
 use super::arrival::{Arrival, Headers};
-use super::client::Client;
+use super::client::{Client, shortened};
 use super::context::RequestContext;
 use super::fields::Value;
-use super::options::Options;
+use super::options::{Header, Options};
 use super::privacy::capped;
 use super::text::Text;
 
@@ -26,10 +27,23 @@ impl Options {
         headers: &impl Headers,
     ) -> Option<Client> {
         let peer = arrival.peer?.ip();
-        Some(match &self.proxies {
+        let client = match &self.proxies {
             Some(proxies) => proxies.client(peer, headers.values(proxies.header().name())),
             None => Client::from_peer(peer),
+        };
+        Some(match self.shortens_addresses {
+            true => client.shortened(),
+            false => client,
         })
+    }
+
+    /// The other end of a request's connection, as the record shows it.
+    pub(super) fn peer_of(&self, arrival: &Arrival<'_>) -> Option<SocketAddr> {
+        let mut peer = arrival.peer?;
+        if self.shortens_addresses {
+            peer.set_ip(shortened(peer.ip()));
+        }
+        Some(peer)
     }
 
     /// The texts that the record needs at the end.
@@ -82,8 +96,8 @@ fn text(text: &str, bytes_max: usize) -> Cow<'_, str> {
     capped(text.as_bytes(), bytes_max).to_cow()
 }
 
-fn add_headers(request: &RequestContext, prefix: &str, names: &[Box<str>], headers: &impl Headers) {
-    for name in names {
+fn add_headers(request: &RequestContext, prefix: &str, names: &[Header], headers: &impl Headers) {
+    for Header(name) in names {
         let mut values = headers
             .values(name)
             .map(|value| capped(value, HEADER_BYTES_MAX).to_cow());

@@ -63,6 +63,11 @@ impl Memory {
         self.lock().clear();
     }
 
+    /// Whether these are the very same lines, not only like ones.
+    pub(crate) fn is(&self, other: &Memory) -> bool {
+        Arc::ptr_eq(&self.bytes, &other.bytes)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Vec<u8>> {
         // No panic can leave bytes half changed, so a poisoned lock means nothing.
         self.bytes.lock().unwrap_or_else(PoisonError::into_inner)

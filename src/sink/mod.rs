@@ -28,7 +28,7 @@ pub use file::compression::Compression;
 pub use file::old_log_file::OldLogFile;
 pub use file::retention::Retention;
 pub(crate) use file::rotation::{Every, RotationRules, Schedule, Zone};
-pub(crate) use file::{Control, FilePlan};
+pub(crate) use file::{Control, FILE_MODE, FilePlan};
 pub use memory::Memory;
 use memory::MemorySink;
 use stdio::StdioSink;

@@ -41,7 +41,10 @@ pub(crate) fn run(directory: &Path, logger: &str, ending: &str, disk: &str) {
             std::process::abort();
         }
         "SIGTERM" => end_by(Signal::TERM, Duration::ZERO),
-        "SIGINT" => end_by(Signal::INT, Duration::ZERO),
+        "SIGINT" => {
+            system::mind_interrupts();
+            end_by(Signal::INT, Duration::ZERO);
+        }
         "SIGSEGV" => end_by(Signal::SEGV, Duration::ZERO),
         "SIGKILL at once" => end_by(Signal::KILL, Duration::ZERO),
         "SIGKILL after 0.3 s" => end_by(Signal::KILL, Duration::from_millis(300)),

@@ -68,6 +68,14 @@ pub(crate) fn leave(status: i32) -> ! {
     unsafe { libc::_exit(status) }
 }
 
+/// Has SIGINT end the process. Shells have what they run in the background ignore it, and that is
+/// passed on.
+pub(crate) fn mind_interrupts() {
+    // SAFETY: the default action is no handler, so there is nothing that it must uphold.
+    let before = unsafe { libc::signal(libc::SIGINT, libc::SIG_DFL) };
+    assert_ne!(before, libc::SIG_ERR, "signal");
+}
+
 /// Registers what is to be called at the end of the process: the latest first.
 pub(crate) fn at_exit(handler: extern "C" fn()) {
     // SAFETY: the handlers here are functions of this program, which is never unloaded.

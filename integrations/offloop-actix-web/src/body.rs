@@ -14,7 +14,6 @@ use offloop::request::{Outcome, Request, RequestContext, ResponseHead, Value};
 use pin_project_lite::pin_project;
 
 use crate::headers::ActixHeaders;
-use crate::life;
 
 /// Has the bytes that the client sends counted as the handler reads them.
 pub(crate) fn follow_upload(request: &mut ServiceRequest, context: &RequestContext) {
@@ -115,7 +114,7 @@ impl<B: MessageBody> MessageBody for ResponseBody<B> {
     ) -> Poll<Option<Result<Bytes, Self::Error>>> {
         let this = self.project();
         let sending = this.sending;
-        match life::run(&mut sending.request, || this.inner.poll_next(context)) {
+        match sending.request.run(|| this.inner.poll_next(context)) {
             Poll::Ready(Some(Ok(bytes))) => {
                 sending.request.sent(bytes.len() as u64);
                 Poll::Ready(Some(Ok(bytes)))

@@ -67,7 +67,6 @@
 
 mod body;
 mod connection;
-mod future;
 mod headers;
 mod layer;
 mod service;

@@ -1,6 +1,7 @@
 //! The endpoint that begins each request, and hands it over to the response's body.
 
 use std::error::Error;
+use std::panic::resume_unwind;
 use std::sync::Arc;
 
 use http_body::Body;
@@ -12,7 +13,6 @@ use poem::{Endpoint, IntoResponse, PathPattern, Response};
 
 use crate::body::{Download, Upload};
 use crate::connection::Seen;
-use crate::future::{Handling, Panicked};
 use crate::headers::Fields;
 use crate::layer::RequestMiddleware;
 
@@ -43,10 +43,13 @@ impl<E: Endpoint> Endpoint for RequestEndpoint<E> {
         http.set_body(Upload::boxed(upload, context.clone()));
         http.set_data(context.clone());
         let handler = self.inner.call(http);
-        let handling = Handling::new(&mut request, handler, self.middleware.catches_panics);
-        let response = match handling.await {
+        let response = match request.handle(handler).await {
             Ok(answer) => respond(&context, answer),
-            Err(panic) => respond_to_panic(&context, &panic),
+            Err(_) if self.middleware.catches_panics => StatusCode::INTERNAL_SERVER_ERROR.into(),
+            Err(payload) => {
+                request.end(Outcome::Panic);
+                resume_unwind(payload)
+            }
         };
         Ok(finish(request, response, seen))
     }
@@ -106,12 +109,6 @@ fn respond_to_error(context: &RequestContext, error: poem::Error) -> Response {
         context.add_error(cause);
     }
     error.into_response()
-}
-
-fn respond_to_panic(context: &RequestContext, panic: &Panicked) -> Response {
-    context.add_error(panic);
-    context.decide(Outcome::Panic);
-    StatusCode::INTERNAL_SERVER_ERROR.into()
 }
 
 /// From here on, the response's body has the request.

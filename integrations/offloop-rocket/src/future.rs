@@ -1,13 +1,9 @@
 //! The work of a handler.
 
-use std::any::Any;
-use std::fmt;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use offloop::request::Outcome;
 use pin_project_lite::pin_project;
 
 use crate::held::Held;
@@ -47,39 +43,6 @@ impl<F: Future> Future for Handling<'_, F> {
             // Only this future's own destructor takes the handler away.
             return Poll::Pending;
         };
-        let poll = AssertUnwindSafe(|| handler.poll(context));
-        match this.held.run(|| catch_unwind(poll)) {
-            Ok(polled) => polled,
-            Err(payload) => {
-                note(this.held, &*payload);
-                // Rocket catches it, and answers with 500.
-                resume_unwind(payload)
-            }
-        }
+        this.held.run(|| handler.poll(context))
     }
 }
-
-fn note(held: &Held, payload: &(dyn Any + Send)) {
-    held.context().add_error(&Panicked::of(payload));
-    held.context().decide(Outcome::Panic);
-}
-
-/// What a handler said when it panicked.
-#[derive(Debug)]
-struct Panicked(String);
-
-impl Panicked {
-    fn of(payload: &(dyn Any + Send)) -> Self {
-        let text = payload.downcast_ref::<String>().map(String::as_str);
-        let text = text.or_else(|| payload.downcast_ref::<&str>().copied());
-        Panicked(text.unwrap_or("a panic without a text").to_owned())
-    }
-}
-
-impl fmt::Display for Panicked {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Panicked {}

@@ -1,6 +1,7 @@
 //! A request while Rocket has it: in the cache of Rocket's own request.
 
 use std::mem;
+use std::panic::resume_unwind;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use offloop::request::{Outcome, Request, RequestContext};
@@ -38,12 +39,14 @@ impl Held {
         &self.context
     }
 
-    /// Runs a part of the request's work.
+    /// Runs a part of the request's work. A panic of it is in the record, and goes on: Rocket catches
+    /// it, and answers with 500.
     pub(crate) fn run<T>(&self, part: impl FnOnce() -> T) -> T {
-        match &mut *self.lock() {
-            State::Working(request) => request.run(part),
-            State::Upgraded(_) | State::HandedOver => self.context.run(part),
-        }
+        let result = match &mut *self.lock() {
+            State::Working(request) => request.try_run(part),
+            State::Upgraded(_) | State::HandedOver => Ok(self.context.run(part)),
+        };
+        result.unwrap_or_else(|payload| resume_unwind(payload))
     }
 
     /// Hands the request over to who sees its end.

@@ -66,7 +66,6 @@
 
 mod body;
 mod connection;
-mod future;
 mod headers;
 mod layer;
 mod service;

@@ -1,5 +1,6 @@
 //! The hoop that begins each request, and hands it over to the response's body.
 
+use std::panic::resume_unwind;
 use std::sync::Arc;
 
 use offloop::request::{Arrival, Outcome, RequestContext};
@@ -9,7 +10,6 @@ use salvo_core::{Depot, FlowCtrl, Handler, Request, Response, async_trait};
 
 use crate::body::{Answer, watch_upload};
 use crate::connection::Seen;
-use crate::future::{Handling, Panicked};
 use crate::headers::Fields;
 use crate::layer::RequestHoop;
 
@@ -28,11 +28,14 @@ impl Handler for RequestHoop {
         depot.insert_typed(context.clone());
         watch_upload(http, &context);
         let handler = flow.call_next(http, depot, response);
-        let handled = Handling::new(&mut request, handler, self.catches_panics).await;
-        if let Err(panic) = handled {
+        if let Err(payload) = request.handle(handler).await {
+            if !self.catches_panics {
+                request.end(Outcome::Panic);
+                resume_unwind(payload);
+            }
             // Whoever stood behind the one that panicked does not get the request.
             flow.skip_rest();
-            respond_to_panic(&context, response, &panic);
+            respond_to_panic(response);
         }
         note_error(&context, response);
         send_back(&context, response);
@@ -87,9 +90,7 @@ fn protocol(version: Version) -> &'static str {
     }
 }
 
-fn respond_to_panic(context: &RequestContext, response: &mut Response, panic: &Panicked) {
-    context.add_error(panic);
-    context.decide(Outcome::Panic);
+fn respond_to_panic(response: &mut Response) {
     response.status_code(StatusCode::INTERNAL_SERVER_ERROR);
     // A catcher writes the page, as it does for other errors.
     response.replace_body(ResBody::None);

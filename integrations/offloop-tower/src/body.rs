@@ -95,7 +95,7 @@ pin_project! {
             if let Some(life) = this.life
                 && let Err(payload) = life.run(|| this.inner.set(None))
             {
-                life.panicked(&payload);
+                life.panicked();
                 resume_unwind(payload);
             }
         }
@@ -151,7 +151,7 @@ where
         let polled = match life.run(|| inner.as_mut().poll_frame(context)) {
             Ok(polled) => polled,
             Err(payload) => {
-                life.panicked(&payload);
+                life.panicked();
                 resume_unwind(payload)
             }
         };

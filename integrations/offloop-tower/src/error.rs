@@ -1,4 +1,4 @@
-//! What errors and panics say in the record.
+//! What errors say in the record.
 
 use std::any::Any;
 use std::error::Error;
@@ -96,18 +96,9 @@ fn outcome_of(_: &(dyn Error + 'static)) -> Option<Outcome> {
     None
 }
 
-/// The text of an error, or of a panic, that has no sources.
+/// The text of an error that has no sources.
 #[derive(Debug)]
-pub(crate) struct Told(String);
-
-impl Told {
-    /// What a panic said.
-    pub(crate) fn by_panic(payload: &(dyn Any + Send)) -> Self {
-        let text = payload.downcast_ref::<&str>().copied();
-        let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-        Told(text.unwrap_or("a panic that said nothing").to_owned())
-    }
-}
+struct Told(String);
 
 impl fmt::Display for Told {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -39,7 +39,7 @@ pin_project! {
             if let Some(life) = this.life
                 && let Err(payload) = life.run(|| this.inner.set(None))
             {
-                life.panicked(&payload);
+                life.panicked();
                 resume_unwind(payload);
             }
         }
@@ -69,7 +69,7 @@ impl<F> RequestFuture<F> {
             Ok(inner) => (Some(inner), None),
             Err(payload) if settings.catches_panics => (None, Some(payload)),
             Err(payload) => {
-                life.panicked(&payload);
+                life.panicked();
                 resume_unwind(payload)
             }
         };
@@ -120,9 +120,9 @@ where
         let response = match polled {
             Ok(Ok(response)) => ResponseBody::of(response, this.life.take()),
             Ok(Err(status)) => ResponseBody::none(life.answer(status, Outcome::Timeout)),
-            Err(payload) if *this.catches_panics => ResponseBody::none(life.answer_panic(&payload)),
+            Err(_) if *this.catches_panics => ResponseBody::none(life.answer_panic()),
             Err(payload) => {
-                life.panicked(&payload);
+                life.panicked();
                 resume_unwind(payload)
             }
         };

@@ -2,14 +2,13 @@
 
 use std::any::Any;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use http::{Method, Response, StatusCode, Version};
 use http_body::{Body, Frame};
-use offloop::request::{Arrival, Outcome, Request, RequestContext, ResponseHead, Value};
+use offloop::request::{Arrival, Outcome, Request, RequestContext, ResponseHead};
 
 use crate::connection::LoggedConnection;
-use crate::error::{self, Told};
+use crate::error;
 use crate::headers::{self, HeaderLines};
 use crate::layer::Settings;
 use crate::{peer, route};
@@ -58,14 +57,12 @@ impl Life {
     /// Runs a part of the request's work. If that panics, the request is over, and what the panic
     /// left behind is passed on.
     pub(crate) fn run<T>(&mut self, part: impl FnOnce() -> T) -> Result<T, Payload> {
-        let request = &mut self.request;
-        catch_unwind(AssertUnwindSafe(|| request.run(part)))
+        self.request.try_run(part)
     }
 
     /// Ends it by a panic that nobody answers.
-    pub(crate) fn panicked(&mut self, payload: &Payload) {
-        let told = Told::by_panic(&**payload);
-        self.request.fail(Outcome::Panic, Value::Error(&told));
+    pub(crate) fn panicked(&mut self) {
+        self.request.end(Outcome::Panic);
     }
 
     /// Ends it by an error that came instead of a response.
@@ -124,9 +121,7 @@ impl Life {
     }
 
     /// Answers after a panic.
-    pub(crate) fn answer_panic(&mut self, payload: &Payload) -> Response<()> {
-        let told = Told::by_panic(&**payload);
-        self.request.context().add_error(&told);
+    pub(crate) fn answer_panic(&mut self) -> Response<()> {
         self.answer(StatusCode::INTERNAL_SERVER_ERROR, Outcome::Panic)
     }
 

@@ -71,6 +71,29 @@ fn a_panic_is_told_from_a_request_that_is_dropped_while_a_thread_panics() {
 }
 
 #[test]
+fn a_panic_says_in_the_record_what_it_said() {
+    let by_text = record(|mut request| {
+        let work = || -> () { std::panic::resume_unwind(Box::new("no such table")) };
+        request.try_run(work).unwrap_err();
+        request.head(ok(Some(0)), &());
+        request.body_ended();
+    });
+    assert_eq!(by_text["outcome"], "panic");
+    assert_eq!(by_text["outcome.phase"], "handler");
+    assert_eq!(by_text["error"], serde_json::json!(["no such table"]));
+    let in_body = record(|mut request| {
+        request.head(ok(None), &());
+        let work = || request.run(|| std::panic::resume_unwind(Box::new(7)));
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_err();
+    });
+    assert_eq!(in_body["outcome.phase"], "body");
+    assert_eq!(
+        in_body["error"],
+        serde_json::json!(["a panic without a text"])
+    );
+}
+
+#[test]
 fn a_panic_that_was_answered_is_a_panic_with_a_status() {
     let record = record(|mut request| {
         request.context().decide(Outcome::Panic);

@@ -272,3 +272,67 @@ fn fields_are_named_as_elastic_has_them_where_that_is_wanted() {
     assert_eq!(record["trace.id"].as_str().unwrap().len(), 32);
     assert_eq!(record.get("http.response.body.size"), None);
 }
+
+/// The records of one request with these options that `life` makes.
+fn records_by(options: Options, life: impl FnOnce(Request)) -> Vec<Json> {
+    let arrival = Arrival {
+        peer: Some("[2001:db8:1:2::3]:1234".parse().unwrap()),
+        ..arrival()
+    };
+    logged(|| life(RequestLog::new(options).begin(arrival, &())))
+}
+
+#[test]
+fn a_request_that_is_announced_has_a_record_at_its_arrival_too() {
+    let records = records_by(Options::new().announce(true), drop);
+    assert_eq!(records.len(), 2);
+    assert_eq!(records[0]["event.name"], "http.server.request.start");
+    assert_eq!(records[0]["url.path"], "/users/42");
+    assert_eq!(records[0]["request_id"], records[1]["request_id"]);
+    assert_eq!(records[1]["event.name"], "http.server.request");
+}
+
+#[test]
+fn a_request_that_holds_up_its_thread_is_warned_of() {
+    let options = Options::new().stall_after(Duration::ZERO);
+    let records = records_by(options, |mut request| request.run(|| ()));
+    assert_eq!(records[0]["event.name"], "http.server.stall");
+    assert_eq!(records[0]["level"], "WARN");
+    assert_eq!(records[0]["http.route"], "/users/{id}");
+    assert!(records[0]["duration_ms"].is_f64());
+    let options = Options::new().stall_after(Duration::MAX);
+    let records = records_by(options, |mut request| request.run(|| ()));
+    assert_eq!(records.len(), 1);
+}
+
+#[test]
+fn shortened_addresses_tell_the_network_alone() {
+    let records = records_by(Options::new().shorten_addresses(true), drop);
+    assert_eq!(records[0]["client.address"], "2001:db8:1::");
+    assert_eq!(records[0]["network.peer.address"], "2001:db8:1::");
+    assert_eq!(records[0]["network.peer.port"], 1234);
+    let shown = |address: &str| {
+        let client = Client::from_peer(address.parse().unwrap());
+        client.shortened().address().to_string()
+    };
+    assert_eq!(shown("192.0.2.77"), "192.0.2.0");
+    assert_eq!(shown("::ffff:192.0.2.77"), "192.0.2.0");
+}
+
+#[test]
+fn the_record_of_a_connection_tells_what_it_was_encrypted_by() {
+    let records = logged(|| {
+        let connection = Connection::new(None);
+        connection.encrypted(Tls {
+            version: Some("1.3".into()),
+            next_protocol: Some("h2".into()),
+            server_name: None,
+        });
+        connection.end();
+        Connection::new(None).end();
+    });
+    assert_eq!(records[0]["tls.protocol.version"], "1.3");
+    assert_eq!(records[0]["tls.next_protocol"], "h2");
+    assert_eq!(records[0].get("tls.client.server_name"), None);
+    assert_eq!(records[1].get("tls.protocol.version"), None);
+}

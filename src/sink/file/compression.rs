@@ -24,6 +24,7 @@ use std::os::unix::fs::MetadataExt;
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use rustix::fs::Mode;
+use serde::{Deserialize, Serialize};
 
 use super::name::{Form, OldName, Suffix};
 use super::old_files::{OldFile, OldFiles};
@@ -38,7 +39,8 @@ const BUFFER_BYTES: usize = 64 << 10;
 /// memory however long the file is: below a megabyte, with zstd a few. The compressed file keeps
 /// the mode and the times of the old one, which is removed once the other is on the disk. A kill at
 /// any moment loses nothing: the next start goes on from there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Compression {
     /// To `.gz`, which everything can read.

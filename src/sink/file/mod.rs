@@ -73,7 +73,7 @@ mod system;
 mod warnings;
 
 pub(crate) use control::Control;
-pub(crate) use plan::FilePlan;
+pub(crate) use plan::{FILE_MODE, FilePlan};
 pub(crate) use regular::TORN_TAIL;
 pub(crate) use settle::{settle, settle_locked};
 pub(super) use sink::FileSink;

@@ -7,7 +7,7 @@ use super::control::Control;
 use super::rotation::RotationRules;
 
 /// Owner: read and write. Group: read. Logs tell about users, so others get nothing.
-const MODE: u32 = 0o640;
+pub(crate) const FILE_MODE: u32 = 0o640;
 
 /// A file, and everything that the user has said of it.
 #[derive(Clone, Debug)]
@@ -27,7 +27,7 @@ impl FilePlan {
     pub(crate) fn new(path: PathBuf) -> FilePlan {
         FilePlan {
             path,
-            mode: MODE,
+            mode: FILE_MODE,
             rotation: RotationRules::default(),
             care: Care::default(),
             control: Control::default(),

@@ -12,9 +12,11 @@ use std::io;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
 
 use super::name::Form;
 use super::old_files::{OldFile, OldFiles};
+use crate::config::units;
 
 /// A name that is further ahead than this was made by a clock that was wrong.
 const AHEAD_MAX: TimeDelta = TimeDelta::days(1);
@@ -35,12 +37,21 @@ const AHEAD_MAX: TimeDelta = TimeDelta::days(1);
 /// let retention = Retention::all().age_max(week).bytes_max(10 << 30);
 /// # drop(retention);
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "snake_case")]
 #[must_use = "a retention does nothing before it is given to a sink"]
 pub struct Retention {
+    /// At most so many old files are kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
     files_max: Option<usize>,
+    /// No old file is kept that ended longer ago than this.
+    #[serde(with = "units", skip_serializing_if = "Option::is_none")]
     age_max: Option<Duration>,
+    /// At most so many bytes of files are kept, the active one included.
+    #[serde(with = "units", skip_serializing_if = "Option::is_none")]
     bytes_max: Option<u64>,
+    /// Old files go while the file system has less free space than this.
+    #[serde(with = "units", skip_serializing_if = "Option::is_none")]
     free_bytes_min: Option<u64>,
 }
 

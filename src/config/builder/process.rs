@@ -1,0 +1,68 @@
+//! The builder: what happens to the process, and what the pipeline does then.
+
+use std::time::Duration;
+
+use super::Builder;
+use crate::config::OnHangup;
+
+impl Builder {
+    /// Sets how long the end of the process may wait for records to be written, after `main` has
+    /// returned, `std::process::exit` was called, or a panic that aborts was logged.
+    ///
+    /// That time is only used if a sink stalls or fails. Defaults to 5 s.
+    ///
+    /// ```
+    /// let builder = offloop::builder().exit_timeout(std::time::Duration::from_secs(1));
+    /// # drop(builder);
+    /// ```
+    pub fn exit_timeout(mut self, timeout: Duration) -> Self {
+        self.config.exit_timeout = timeout;
+        self
+    }
+
+    /// Sets whether [`init`](Builder::init) makes panics records of the log: level `ERROR`, target
+    /// `panic`, with message, location, thread, and the backtrace if `RUST_BACKTRACE` asks for one.
+    ///
+    /// The hook that was set before is called after that. Defaults to `true`.
+    ///
+    /// ```
+    /// let builder = offloop::builder().panic_hook(false);
+    /// # drop(builder);
+    /// ```
+    pub fn panic_hook(mut self, is_wanted: bool) -> Self {
+        self.config.panic_hook = is_wanted;
+        self
+    }
+
+    /// Sets what a SIGHUP does. Defaults to [`OnHangup::Ignore`].
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), offloop::Error> {
+    /// use offloop::OnHangup;
+    ///
+    /// offloop::builder().file("logs/app.jsonl").on_hangup(OnHangup::Reopen).init()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn on_hangup(mut self, reaction: OnHangup) -> Self {
+        self.config.on_hangup = reaction;
+        self
+    }
+
+    /// Sets whether a SIGHUP has every log file opened anew: [`OnHangup::Reopen`], or else
+    /// [`OnHangup::Ignore`].
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), offloop::Error> {
+    /// offloop::builder().file("logs/app.jsonl").reopen_on_hangup(true).init()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn reopen_on_hangup(self, is_wanted: bool) -> Self {
+        self.on_hangup(if is_wanted {
+            OnHangup::Reopen
+        } else {
+            OnHangup::Ignore
+        })
+    }
+}

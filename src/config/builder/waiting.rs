@@ -1,0 +1,99 @@
+//! The builder: how records wait for their writers.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::Builder;
+use crate::channel::overflow::Overflow;
+use crate::config::{BUDGET_BYTES_MAX, BUDGET_BYTES_MIN, WRITE_DELAY_MAX, WRITE_DELAY_MIN};
+
+impl Builder {
+    /// Sets what happens to a record that finds the memory budget used up.
+    ///
+    /// Defaults to [`Overflow::DropNewest`]: the caller never waits, and what is dropped is counted
+    /// and reported in the log.
+    ///
+    /// ```
+    /// let at_most = std::time::Duration::from_secs(1);
+    /// let builder = offloop::builder().overflow(offloop::Overflow::Block { at_most });
+    /// # drop(builder);
+    /// ```
+    pub fn overflow(mut self, overflow: Overflow) -> Self {
+        self.config.overflow = overflow;
+        self
+    }
+
+    /// Sets how much memory records may take while they wait to be written, in bytes.
+    ///
+    /// Memory is taken on demand and reused; a program that keeps up with its log never touches
+    /// most of it. The last eighth is kept for `WARN` and `ERROR`. When the budget is used up,
+    /// [`Overflow`] decides. Defaults to 64 MiB; at least 64 KiB, at most 64 GiB. Each thread that
+    /// logs holds one page of the budget (1/128 of it, at most 32 KiB while the budget is below 4
+    /// GiB), so a budget below a few hundred KiB suits only programs with few threads.
+    ///
+    /// ```
+    /// let builder = offloop::builder().budget(16 << 20);
+    /// # drop(builder);
+    /// ```
+    pub fn budget(mut self, bytes: usize) -> Self {
+        self.config.budget = bytes.clamp(BUDGET_BYTES_MIN, BUDGET_BYTES_MAX);
+        self
+    }
+
+    /// Sets how long the writer may leave a record alone while the program is quiet.
+    ///
+    /// Log calls never wake the writer for a record; it looks by itself, every 5 ms while records
+    /// come, and after a while without any at this interval. Shorter means sooner in the file, and
+    /// more wake-ups of an idle program. Defaults to 50 ms, which is 20 wake-ups a second at most;
+    /// between 100 µs and 10 s.
+    ///
+    /// ```
+    /// let builder = offloop::builder().write_delay(std::time::Duration::from_millis(1));
+    /// # drop(builder);
+    /// ```
+    pub fn write_delay(mut self, delay: Duration) -> Self {
+        self.config.write_delay = delay.clamp(WRITE_DELAY_MIN, WRITE_DELAY_MAX);
+        self
+    }
+
+    /// Sets whether records that wait for a file outlive the process, should that be killed: by
+    /// SIGKILL, by the system for want of memory, by `abort`, by a fault.
+    ///
+    /// They wait in memory either way. If this is on, it is that of a file on a tmpfs, which costs a
+    /// log call nothing and takes no more than the [budget](Builder::budget). The next start with
+    /// the same sink writes what is found there. It does not outlive the machine, and nothing is left
+    /// of it after an orderly end. What other programs left, and have not taken up for an hour, is
+    /// [said](Builder::on_error) once by each start: it keeps its memory until they start again, or
+    /// [`recover`](crate::recover) is called.
+    ///
+    /// Defaults to on if there is a file among the sinks, the budget is at least 1 MiB, and the
+    /// system has a tmpfs. Where it is asked for and cannot be, or where the tmpfs has no room (now or
+    /// later), records wait on the heap instead, and that is [said](Builder::on_error);
+    /// [`SinkStats::crash_safety`](crate::SinkStats) tells for each sink.
+    ///
+    /// ```
+    /// let builder = offloop::builder().file("logs/app.jsonl").crash_safe(false);
+    /// # drop(builder);
+    /// ```
+    pub fn crash_safe(mut self, is_wanted: bool) -> Self {
+        self.config.crash_safe = Some(is_wanted);
+        self
+    }
+
+    /// Sets in which directory records wait that are to outlive the process: see
+    /// [`crash_safe`](Builder::crash_safe).
+    ///
+    /// It must be on a tmpfs, belong to this user, and be open to nobody else (mode 0700); it is
+    /// created if its parent exists. The next start must be told the same directory. Defaults to
+    /// `$XDG_RUNTIME_DIR/offloop`, or to `/dev/shm/offloop-<user number>` where that is not set or
+    /// not on a tmpfs.
+    ///
+    /// ```
+    /// let builder = offloop::builder().file("logs/app.jsonl").crash_directory("/run/app/log");
+    /// # drop(builder);
+    /// ```
+    pub fn crash_directory(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.config.crash_directory = Some(directory.into());
+        self
+    }
+}
