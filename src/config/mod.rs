@@ -10,6 +10,7 @@
 
 mod builder;
 pub(crate) mod format;
+mod frontend;
 mod hangup;
 mod overflow;
 mod rotation;

@@ -25,7 +25,7 @@ impl Pipeline {
     /// Starts one. `is_main`: whether it gets the records of requests, and what Rust libraries log;
     /// of those there is one.
     #[new]
-    fn start(py: Python<'_>, settings: &Bound<'_, PyDict>, is_main: bool) -> PyResult<Self> {
+    fn start(py: Python<'_>, settings: &str, is_main: bool) -> PyResult<Self> {
         let builder = options::builder(settings)?;
         // Opening files may take long.
         let started = py.detach(|| {

@@ -27,9 +27,13 @@ pub(crate) struct RequestLog(request::RequestLog);
 impl RequestLog {
     #[new]
     #[pyo3(signature = (options=None))]
-    fn new(options: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
-        let options = options::request_options(options)?;
-        Ok(RequestLog(request::RequestLog::new(options)))
+    fn new(options: Option<&str>) -> PyResult<Self> {
+        let log = match options {
+            Some(options) => request::RequestLog::new(options::request_options(options)?),
+            // What the program's configuration says.
+            None => request::RequestLog::default(),
+        };
+        Ok(RequestLog(log))
     }
 
     /// A request has arrived. From now on the current context works for it.

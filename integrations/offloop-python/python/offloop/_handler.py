@@ -8,6 +8,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
+from . import _settings
 from ._offloop import Emitter, FastLogger
 from ._pipelines import flush_one, pipeline_for
 
@@ -23,18 +24,20 @@ class Handler(logging.Handler):
 
     - `filename`: the log file. Without one, lines go to `stream`: `"stdout"` (the default) or
       `"stderr"`.
-    - `format`: `"json"` (the default), `"text"`, `"common_log"` or `"combined_log"`; the latter two
-      have lines for requests alone.
+    - `format`: `"json"` (the default), `"text"`, or another shape of the configuration file; also a
+      dict with its options.
     - `location`: whether lines tell file, line and function (by default they do); `process`, `thread`:
       whether they tell these (by default not).
-    - `rotate`: `"minutely"`, `"hourly"`, `"daily"` or `"weekly"`; `rotate_bytes`: a file ends at that
-      size; `keep`: how many old files stay; `compress`: old files are gzipped.
+    - `rotation`, `retention`, `compression`, `mode`, `sync`: as in the configuration file, such as
+      `rotation={"every": "day", "at_bytes": "100 MiB"}`, `retention={"files_max": 7}`,
+      `compression="gzip"`.
     - `filter`: directives such as `"info,sqlalchemy=warn"`, beside the levels of `logging`; the
       environment's `RUST_LOG` comes first.
     - `budget`: how many bytes may wait to be written (by default 64 MiB); what finds no room is
       counted, see `offloop.stats()`.
     - `exit_timeout`: how many seconds the end of the process waits for the sink (by default 5).
     - `crash_safe`: whether records survive a kill (by default they do, for files).
+    - `config`: all of it, as the configuration file has it, in place of the others.
     """
 
     def __init__(
@@ -46,10 +49,8 @@ class Handler(logging.Handler):
         **settings: Any,
     ) -> None:
         super().__init__(level)
-        settings["filename"] = filename
-        settings["location"] = location
         self._location = location
-        self._pipeline = pipeline_for(settings)
+        self._pipeline = pipeline_for(_settings.pipeline(filename, location, settings))
         self._connect()
 
     def _connect(self) -> None:

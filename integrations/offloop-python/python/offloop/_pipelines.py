@@ -6,6 +6,7 @@ library, so also after the interpreter has gone; the ends that pass it by are se
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import threading
@@ -17,7 +18,7 @@ from ._offloop import Pipeline
 #: How long the end of the process, or a flush without a time-out, waits for what is not written yet.
 PATIENCE_S = 5.0
 
-_pipelines: dict[tuple[Any, ...], Pipeline] = {}
+_pipelines: dict[str, Pipeline] = {}
 _lock = threading.Lock()
 #: What was written when the latest flush without a time-out gave up: until that advances, others
 #: need not wait for the same.
@@ -26,14 +27,11 @@ _given_up_at: dict[int, int] = {}
 
 def pipeline_for(settings: dict[str, Any]) -> Pipeline:
     """The pipeline of these settings. The first of the process gets the records of requests, too."""
-    settings = {name: value for name, value in settings.items() if value is not None}
-    if "filename" in settings:
-        settings["filename"] = os.path.abspath(os.fspath(settings["filename"]))
-    key = tuple(sorted(settings.items()))
+    written = json.dumps(settings, sort_keys=True)
     with _lock:
-        known = _pipelines.get(key)
+        known = _pipelines.get(written)
         if known is None:
-            known = _pipelines[key] = Pipeline(settings, not _pipelines)
+            known = _pipelines[written] = Pipeline(written, not _pipelines)
             _watch_ends()
     return known
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from . import _offloop
+from . import _settings
 from ._pipelines import flush
 
 Message = MutableMapping[str, Any]
@@ -29,21 +29,24 @@ class RequestLog:
 
     - `slow_after`: seconds from which on a request is slow (by default 1).
     - `quiet`: paths whose good requests are at DEBUG; one that ends with `*` is a prefix.
-    - `incoming_ids`: whether a client's `x-request-id` is taken over, if harmless (by default it is).
+    - `incoming_ids`: `"accept"` (the default) or `"ignore"` what clients send as `x-request-id`.
     - `send_back`: whether responses have `x-request-id` and `traceresponse` (by default they have).
     - `request_headers`, `response_headers`: headers to take into the record.
-    - `query`: keys of the query string whose values are shown; without it, none of it is.
-    - `trusted_proxies`, `forwarding_header`: networks that are believed about the client's address, and
-      where they tell it: `"x-forwarded-for"` (the default) or `"forwarded"`.
+    - `query`: what is shown of the query string: `"off"` (the default), `{"values_of": ["page"]}` or
+      `{"all_except": ["token"]}`.
+    - `trusted_proxies`: who is believed about the client's address, such as
+      `{"header": "x-forwarded-for", "networks": ["10.0.0.0/8"]}`.
     - `sample`: the share of requests that are logged, from 0 to 1.
     - `detail_bytes`, `slowest`: how much detail is kept for those that go wrong, and from which
       quantile on a request is among the slowest.
     - `naming`: `"opentelemetry"` (the default) or `"ecs"`.
+
+    Without any, those of the program's configuration hold.
     """
 
     def __init__(self, app: Application, **options: Any) -> None:
         self.app = app
-        self._log = _offloop.RequestLog(options)
+        self._log = _settings.request_log(options)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
