@@ -5,4 +5,4 @@
 //! [`Place`] and the values of its fields. What `tracing` offers at compile time is found out here at
 //! the first record of each place, so later ones cost no more than those of `tracing`.
 
-pub use crate::capture::frontend::{Frontend, Place, Taken, Values};
+pub use crate::capture::frontend::{Callsite, Frontend, Place, Taken, Values};

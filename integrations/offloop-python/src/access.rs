@@ -15,6 +15,9 @@ pub(crate) fn of(
     arguments: &Bound<'_, PyAny>,
     fields: &mut Fields<'_>,
 ) -> Option<String> {
+    if !target.ends_with("access") {
+        return None;
+    }
     match target {
         "uvicorn.access" => of_uvicorn(arguments.cast::<PyTuple>().ok()?, fields),
         "gunicorn.access" | "hypercorn.access" => {

@@ -4,63 +4,17 @@ use offloop::frontend::{Frontend, Place, Values};
 use pyo3::exceptions::PyBaseException;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
 use crate::access;
+use crate::attributes::{self, Record};
 use crate::context::current_request;
 use crate::exception::{self, Chain};
 use crate::fields::{Field, Fields};
 use crate::level;
 use crate::pipeline::{self, Pipeline};
+use crate::site::Key;
 use crate::value;
-
-/// The attributes of a `LogRecord`, in the order in which it sets them; behind them, those that other
-/// formatters leave there.
-const ATTRIBUTES: [&str; 24] = [
-    "name",
-    "msg",
-    "args",
-    "levelname",
-    "levelno",
-    "pathname",
-    "filename",
-    "module",
-    "exc_info",
-    "exc_text",
-    "stack_info",
-    "lineno",
-    "funcName",
-    "created",
-    "msecs",
-    "relativeCreated",
-    "thread",
-    "threadName",
-    "processName",
-    "process",
-    "taskName",
-    "message",
-    "asctime",
-    "color_message",
-];
-
-const NAME: usize = 0;
-const MESSAGE: usize = 1;
-const ARGUMENTS: usize = 2;
-const LEVEL_NAME: usize = 3;
-const LEVEL: usize = 4;
-const FILE: usize = 5;
-const EXCEPTION: usize = 8;
-const EXCEPTION_TEXT: usize = 9;
-const STACK: usize = 10;
-const LINE: usize = 11;
-const FUNCTION: usize = 12;
-const TASK: usize = 20;
-
-/// Whether a field may not have this name, since a `LogRecord` has an attribute of it.
-pub(crate) fn is_attribute(name: &str) -> bool {
-    ATTRIBUTES[..ATTRIBUTES.len() - 1].contains(&name)
-}
 
 /// Hands records over to a pipeline.
 #[pyclass(frozen, module = "offloop", weakref)]
@@ -134,51 +88,48 @@ impl Emitter {
     }
 }
 
-/// A `LogRecord`, taken apart.
-struct Record<'py> {
-    attributes: [Option<Bound<'py, PyAny>>; ATTRIBUTES.len()],
-    extra: Fields<'py>,
-}
-
 impl<'py> Record<'py> {
-    /// Nothing of the program's own code runs here: the attributes stay as they are.
-    fn read(attributes: &Bound<'py, PyDict>) -> Self {
-        let names = attribute_names(attributes.py());
-        let mut record = Record {
-            attributes: [const { None }; ATTRIBUTES.len()],
-            extra: Fields::default(),
-        };
-        let mut expected = 0;
-        for (name, value) in attributes.iter() {
-            match place_of(&name, expected, names) {
-                Some(place) => {
-                    record.attributes[place] = Some(value);
-                    expected = place + 1;
-                }
-                None => {
-                    if let Ok(name) = name.cast_into::<PyString>() {
-                        record.extra.add(name, value);
-                    }
-                }
-            }
-        }
-        record
-    }
-
     fn hand_over(mut self, py: Python<'py>, emitter: &Emitter) {
-        let number = self.integer(LEVEL).unwrap_or(0);
-        let name = self.string(NAME);
-        let file = self.string(FILE).filter(|_| emitter.with_location);
-        let function = self.string(FUNCTION).filter(|_| emitter.with_location);
-        let line = self.integer(LINE).filter(|_| emitter.with_location);
+        let number = self.integer(attributes::LEVEL).unwrap_or(0);
+        let name = self.string(attributes::NAME);
+        let file = self
+            .string(attributes::FILE)
+            .filter(|_| emitter.with_location);
+        let function = self
+            .string(attributes::FUNCTION)
+            .filter(|_| emitter.with_location);
+        let line = self
+            .integer(attributes::LINE)
+            .filter(|_| emitter.with_location);
         let target = name.as_ref().and_then(|name| name.to_str().ok());
         let target = target.unwrap_or("root");
-        let arguments = self.take(ARGUMENTS);
+        let arguments = self.take(attributes::ARGUMENTS);
         let access = arguments
             .as_ref()
             .and_then(|arguments| access::of(target, arguments, &mut self.extra));
         self.add_own(number);
-        let names = self.extra.names();
+        let request = current_request(py);
+        let request = request.as_ref().map(|context| &context.get().0);
+        let message = self.get(attributes::MESSAGE);
+        let extra = &self.extra;
+        let write = |values: &mut Values<'_, '_>| {
+            match &access {
+                Some(message) => values.str(message),
+                None => write_message(message, arguments.as_ref(), values),
+            }
+            extra.write(values);
+        };
+        let key = name.as_ref().map(|logger| Key {
+            place: file.as_ref().map(Bound::as_any),
+            at: line.unwrap_or(0),
+            function: function.as_ref(),
+            logger,
+            level: number,
+        });
+        if let Some(callsite) = key.and_then(|key| key.find(extra)) {
+            return pipeline::record_at(py, &emitter.frontend, callsite, request, write);
+        }
+        let names = extra.names();
         let place = Place {
             target,
             level: level::of_number(number),
@@ -189,50 +140,34 @@ impl<'py> Record<'py> {
                 .and_then(|function| function.to_str().ok()),
             fields: &names,
         };
-        let message = self.attributes[MESSAGE].as_ref();
-        let request = current_request(py);
-        let request = request.as_ref().map(|context| &context.get().0);
-        pipeline::record(py, &emitter.frontend, &place, request, |values| {
-            match access {
-                Some(message) => values.str(&message),
-                None => write_message(message, arguments.as_ref(), values),
-            }
-            self.extra.write(values);
-        });
+        if let Some((key, callsite)) = key.zip(place.callsite()) {
+            key.keep(extra, callsite);
+        }
+        pipeline::record(py, &emitter.frontend, &place, request, write);
     }
 
     /// Adds what a record has besides its message and its extra fields.
     fn add_own(&mut self, number: i64) {
         if !level::is_plain(number)
-            && let Some(name) = self.take(LEVEL_NAME)
+            && let Some(name) = self.take(attributes::LEVEL_NAME)
         {
             self.extra.add_own("level_name", Field::Python(name));
         }
-        if let Some(task) = self.take(TASK) {
+        if let Some(task) = self.take(attributes::TASK) {
             self.extra.add_own("task", Field::Python(task));
         }
-        if let Some(exception) = self.take(EXCEPTION).as_ref().and_then(exception_of) {
+        if let Some(exception) = self
+            .take(attributes::EXCEPTION)
+            .as_ref()
+            .and_then(exception_of)
+        {
             add_exception(&exception, &mut self.extra);
-        } else if let Some(text) = self.take(EXCEPTION_TEXT) {
+        } else if let Some(text) = self.take(attributes::EXCEPTION_TEXT) {
             self.extra.add_own("exception", Field::Python(text));
         }
-        if let Some(stack) = self.take(STACK) {
+        if let Some(stack) = self.take(attributes::STACK) {
             self.extra.add_own("stack", Field::Python(stack));
         }
-    }
-
-    fn take(&mut self, place: usize) -> Option<Bound<'py, PyAny>> {
-        self.attributes[place]
-            .take()
-            .filter(|value| !value.is_none())
-    }
-
-    fn string(&self, place: usize) -> Option<Bound<'py, PyString>> {
-        self.attributes[place].clone()?.cast_into().ok()
-    }
-
-    fn integer(&self, place: usize) -> Option<i64> {
-        self.attributes[place].as_ref()?.extract().ok()
     }
 }
 
@@ -290,27 +225,4 @@ fn write_formatted(
             values.str(&format!("{message} [arguments do not fit: {arguments}]"));
         }
     }
-}
-
-fn place_of(name: &Bound<'_, PyAny>, expected: usize, names: &[Py<PyString>]) -> Option<usize> {
-    if names.get(expected).is_some_and(|next| name.is(next)) {
-        return Some(expected);
-    }
-    if let Some(place) = names.iter().position(|known| name.is(known)) {
-        return Some(place);
-    }
-    // One that came by pickle or JSON has names of its own.
-    let name = name.cast::<PyString>().ok()?.to_str().ok()?;
-    ATTRIBUTES.iter().position(|known| *known == name)
-}
-
-/// The names as the interpreter has them: each only once, so that looking at the address will do.
-fn attribute_names(py: Python<'_>) -> &'static [Py<PyString>] {
-    static NAMES: PyOnceLock<Vec<Py<PyString>>> = PyOnceLock::new();
-    NAMES.get_or_init(py, || {
-        let names = ATTRIBUTES.iter();
-        names
-            .map(|name| PyString::intern(py, name).unbind())
-            .collect()
-    })
 }

@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 use smallvec::SmallVec;
 
+use crate::attributes::is_attribute;
 use crate::value;
 
 /// A value that a field has.
@@ -19,14 +20,45 @@ pub(crate) enum Field<'py> {
 
 /// The name of a field.
 #[derive(Debug)]
-pub(crate) enum Name<'py> {
-    Python(Bound<'py, PyString>),
+pub(crate) enum Name<T> {
+    Python(T),
     Own(&'static str),
+}
+
+impl Name<Bound<'_, PyString>> {
+    /// The name to be kept beyond the log call.
+    pub(crate) fn kept(&self) -> Name<Py<PyString>> {
+        match self {
+            Name::Python(name) => Name::Python(name.clone().unbind()),
+            Name::Own(name) => Name::Own(name),
+        }
+    }
+
+    /// Whether it is the very same object.
+    pub(crate) fn is(&self, kept: &Name<Py<PyString>>) -> bool {
+        match (self, kept) {
+            (Name::Python(name), Name::Python(kept)) => name.is(kept),
+            (Name::Own(name), Name::Own(kept)) => std::ptr::eq(*name, *kept),
+            _ => false,
+        }
+    }
+
+    fn as_str(&self) -> &str {
+        match self {
+            // The message has a place of its own.
+            Name::Python(name) => match name.to_str() {
+                Ok("message") => "fields.message",
+                Ok(name) => name,
+                Err(_) => "[name is no text]",
+            },
+            Name::Own(name) => name,
+        }
+    }
 }
 
 /// Names and values in their order.
 #[derive(Debug, Default)]
-pub(crate) struct Fields<'py>(SmallVec<[(Name<'py>, Field<'py>); 8]>);
+pub(crate) struct Fields<'py>(SmallVec<[(Name<Bound<'py, PyString>>, Field<'py>); 8]>);
 
 impl<'py> Fields<'py> {
     pub(crate) fn add(&mut self, name: Bound<'py, PyString>, value: Bound<'py, PyAny>) {
@@ -35,6 +67,23 @@ impl<'py> Fields<'py> {
 
     pub(crate) fn add_own(&mut self, name: &'static str, value: Field<'py>) {
         self.0.push((Name::Own(name), value));
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(crate) fn each_name(&self) -> impl Iterator<Item = &Name<Bound<'py, PyString>>> {
+        self.0.iter().map(|(name, _)| name)
+    }
+
+    /// Whether a `LogRecord` has no attributes of these names.
+    pub(crate) fn are_free(&self) -> bool {
+        let mut names = self.each_name();
+        names.all(|name| match name {
+            Name::Python(name) => name.to_str().is_ok_and(|name| !is_attribute(name)),
+            Name::Own(_) => true,
+        })
     }
 
     /// The names, for a place.
@@ -52,20 +101,6 @@ impl<'py> Fields<'py> {
                 Field::Integer(number) => values.i64(*number),
                 Field::Error(chain) => values.error(chain),
             }
-        }
-    }
-}
-
-impl Name<'_> {
-    fn as_str(&self) -> &str {
-        match self {
-            // The message has a place of its own.
-            Name::Python(name) => match name.to_str() {
-                Ok("message") => "fields.message",
-                Ok(name) => name,
-                Err(_) => "[name is no text]",
-            },
-            Name::Own(name) => name,
         }
     }
 }

@@ -7,6 +7,7 @@
 //! call: all values are copied there.
 
 mod access;
+mod attributes;
 mod context;
 mod emitter;
 mod exception;
@@ -18,6 +19,7 @@ mod logger;
 mod options;
 mod pipeline;
 mod request;
+mod site;
 mod value;
 
 use pyo3::prelude::*;

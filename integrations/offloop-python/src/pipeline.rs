@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use offloop::frontend::{Frontend, Place, Taken, Values};
+use offloop::frontend::{Callsite, Frontend, Place, Taken, Values};
 use offloop::request::RequestContext;
 use offloop::{Guard, LossReason};
 use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
@@ -105,7 +105,24 @@ pub(crate) fn record(
     request: Option<&RequestContext>,
     write: impl FnOnce(&mut Values<'_, '_>),
 ) {
-    if frontend.record(place, request, write) == Taken::Late {
+    let taken = frontend.record(place, request, write);
+    write_if_late(py, frontend, taken);
+}
+
+/// The same for a place that is remembered.
+pub(crate) fn record_at(
+    py: Python<'_>,
+    frontend: &Frontend,
+    callsite: Callsite,
+    request: Option<&RequestContext>,
+    write: impl FnOnce(&mut Values<'_, '_>),
+) {
+    let taken = frontend.record_at(callsite, request, write);
+    write_if_late(py, frontend, taken);
+}
+
+fn write_if_late(py: Python<'_>, frontend: &Frontend, taken: Taken) {
+    if taken == Taken::Late {
         // Now it is we who write: not with the interpreter's lock.
         py.detach(|| frontend.write_late());
     }

@@ -86,6 +86,7 @@ struct Life {
     request: Option<request::Request>,
     status: u16,
     is_websocket: bool,
+    is_upload_over: bool,
     /// Bytes that are on their way into the transport.
     pending_bytes: u64,
     /// Whether the last of the body is among them.
@@ -110,6 +111,7 @@ impl Request {
                 request: Some(request),
                 status: 0,
                 is_websocket: false,
+                is_upload_over: !has_body(headers),
                 pending_bytes: 0,
                 is_last: false,
                 waits_for_return: false,
@@ -147,6 +149,13 @@ impl Request {
             .is_none_or(request::Request::has_ended)
     }
 
+    /// Whether nothing more is to come of the request's body.
+    #[getter]
+    fn is_upload_over(&self) -> bool {
+        let life = self.life();
+        life.is_upload_over
+    }
+
     /// The headers that the response tells of the request.
     fn response_headers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let headers = PyList::empty(py);
@@ -181,6 +190,7 @@ impl Request {
         self.core().received(bytes);
         if is_last {
             self.core().upload_ended();
+            self.life().is_upload_over = true;
         }
     }
 
@@ -347,6 +357,13 @@ impl Headers for HeaderList<'_> {
         });
         named.filter_map(|(_, value)| bytes_of(value))
     }
+}
+
+/// Whether the request says that it has a body.
+fn has_body(headers: &HeaderList<'_>) -> bool {
+    let length = headers.values("content-length").next();
+    length.is_some_and(|length| length != b"0")
+        || headers.values("transfer-encoding").next().is_some()
 }
 
 fn bytes_of<'a>(value: &'a Bound<'_, PyAny>) -> Option<&'a [u8]> {

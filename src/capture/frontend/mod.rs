@@ -14,10 +14,10 @@ use std::sync::Arc;
 
 use tracing::{Level, Metadata};
 
-pub use self::place::Place;
+pub use self::place::{Callsite, Place};
 pub use self::values::Values;
 
-use self::place::Callsite;
+use self::place::Spot;
 use super::buffer::Buffer;
 use super::known;
 use super::record::Encoder;
@@ -101,24 +101,43 @@ impl Frontend {
         request: Option<&RequestContext>,
         write: impl FnOnce(&mut Values<'_, '_>),
     ) -> Taken {
-        let callsite = Callsite::of(place);
-        let wish = self.wish(&callsite, place);
+        self.take(&place.spot(), request, write)
+    }
+
+    /// The same for a place that was looked up before.
+    pub fn record_at(
+        &self,
+        callsite: Callsite,
+        request: Option<&RequestContext>,
+        write: impl FnOnce(&mut Values<'_, '_>),
+    ) -> Taken {
+        self.take(&Spot::Own(callsite), request, write)
+    }
+
+    #[inline]
+    fn take(
+        &self,
+        spot: &Spot<'_>,
+        request: Option<&RequestContext>,
+        write: impl FnOnce(&mut Values<'_, '_>),
+    ) -> Taken {
+        let wish = self.wish(spot);
         let keeps_detail = || request.is_some_and(RequestContext::keeps_detail);
         if wish == Wish::Never || (wish == Wish::Detail && !keeps_detail()) {
             return Taken::Unwanted;
         }
-        let metadata = callsite.metadata();
+        let metadata = spot.metadata();
         let held = Held {
             pipeline: &self.pipeline,
             metadata,
-            level: level_index(place.level),
+            level: level_index(*metadata.level()),
             is_detail: wish == Wish::Detail,
         };
         let encode = |bytes: &mut Buffer| {
             known::note(metadata);
             let write_request = |bytes: &mut Buffer| request.is_none_or(|own| own.write(bytes));
             let mut encoder = Encoder::record(bytes, metadata, write_request);
-            write(&mut Values::new(&mut encoder, &callsite, place));
+            write(&mut Values::new(&mut encoder, spot));
             encoder.finish();
         };
         match channel::without_waiting(|| self.hand_over(&held, request, encode)) {
@@ -135,10 +154,10 @@ impl Frontend {
         self.pipeline.running().write_if_late();
     }
 
-    fn wish(&self, callsite: &Callsite, place: &Place<'_>) -> Wish {
-        match callsite {
-            Callsite::Own(metadata) => self.wanted.wish_at(metadata),
-            Callsite::Shared(_) => self.wanted.wish_of_target(place.target, place.level),
+    fn wish(&self, spot: &Spot<'_>) -> Wish {
+        match spot {
+            Spot::Own(callsite) => self.wanted.wish_at(callsite.metadata()),
+            Spot::Shared(_, place) => self.wanted.wish_of_target(place.target, place.level),
         }
     }
 
@@ -185,10 +204,11 @@ impl fmt::Debug for Frontend {
     }
 }
 
-impl Callsite {
+impl Spot<'_> {
     fn metadata(&self) -> &'static Metadata<'static> {
         match self {
-            Callsite::Own(metadata) | Callsite::Shared(metadata) => metadata,
+            Spot::Own(callsite) => callsite.metadata(),
+            Spot::Shared(metadata, _) => metadata,
         }
     }
 }

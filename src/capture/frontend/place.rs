@@ -10,6 +10,7 @@
 //! No locks, as in [`known`](super::super::known): a forked child goes on with what its parent's
 //! threads left.
 
+use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use tracing::field::FieldSet;
@@ -97,12 +98,48 @@ fn mix_word(hash: u64, word: u64) -> u64 {
     (hash.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95)
 }
 
+/// A place that was met before: to look it up by anything quicker than its names, which only the front
+/// end knows.
+///
+/// ```
+/// use offloop::frontend::Place;
+///
+/// # fn main() -> Result<(), offloop::Error> {
+/// # let memory = offloop::Memory::new();
+/// let (frontend, _guard) = offloop::builder().memory(&memory).build_frontend()?;
+/// let place = Place::of("app.views", tracing::Level::INFO);
+/// if let Some(callsite) = place.callsite() {
+///     let taken = frontend.record_at(callsite, None, |values| values.str("hello"));
+///     # drop(taken);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy)]
+pub struct Callsite(&'static Known);
+
+impl fmt::Debug for Callsite {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.place.fmt(formatter)
+    }
+}
+
+impl Callsite {
+    pub(super) fn metadata(self) -> &'static Metadata<'static> {
+        self.0.metadata
+    }
+
+    pub(super) fn place(self) -> &'static Place<'static> {
+        &self.0.place
+    }
+}
+
 /// What stands for a place.
-pub(super) enum Callsite {
-    /// It alone.
-    Own(&'static Metadata<'static>),
-    /// For all places of the level: records tell target, place and names.
-    Shared(&'static Metadata<'static>),
+pub(super) enum Spot<'p> {
+    /// A callsite for it alone.
+    Own(Callsite),
+    /// One for all places of the level: records tell target, place and names.
+    Shared(&'static Metadata<'static>, &'p Place<'p>),
 }
 
 struct Known {
@@ -125,41 +162,50 @@ static KNOWN: boxcar::Vec<Known> = boxcar::Vec::new();
 /// Where in the list a callsite is, plus one, at the place that its hash says or at one of the next.
 static TABLE: [AtomicU32; 4 * KNOWN_MAX] = [const { AtomicU32::new(0) }; 4 * KNOWN_MAX];
 
-impl Callsite {
-    /// Finds the callsite of a place, or makes it.
-    pub(super) fn of(place: &Place<'_>) -> Callsite {
-        let hash = place.hash();
+impl Place<'_> {
+    /// Finds the callsite of this place, or makes it. `None` where there are too many already:
+    /// [`Frontend::record`](super::Frontend::record) takes all records of such places.
+    #[must_use]
+    pub fn callsite(&self) -> Option<Callsite> {
+        let hash = self.hash();
         // The highest bits depend on all of the input.
         let first = (hash >> 32) as usize;
         for probe in 0..PROBES {
             let slot = &TABLE[(first + probe) % TABLE.len()];
-            // Pairs with the Release exchange in `make`: who sees the number finds the callsite.
+            // Pairs with the Release exchange in `make_callsite`: who sees the number finds the
+            // callsite.
             let number = slot.load(Ordering::Acquire);
             if number == 0 {
-                return Self::make(place, hash, slot);
+                return self.make_callsite(hash, slot);
             }
             if let Some(known) = KNOWN.get(number as usize - 1)
                 && known.hash == hash
-                && known.place == *place
+                && known.place == *self
             {
-                return Callsite::Own(known.metadata);
+                return Some(Callsite(known));
             }
         }
-        Callsite::Shared(shared(place.level))
+        None
     }
 
     #[cold]
-    fn make(place: &Place<'_>, hash: u64, slot: &AtomicU32) -> Callsite {
-        if KNOWN_MAX <= KNOWN.count() || FIELDS_MAX < place.fields.len() {
-            return Callsite::Shared(shared(place.level));
+    fn make_callsite(&self, hash: u64, slot: &AtomicU32) -> Option<Callsite> {
+        if KNOWN_MAX <= KNOWN.count() || FIELDS_MAX < self.fields.len() {
+            return None;
         }
-        let known = Known::new(place, hash);
-        let metadata = known.metadata;
-        let number = KNOWN.push(known) as u32 + 1;
-        // Release: see `of`. Where another thread was faster, this one is used just once; the next
-        // time finds the other's, or the next free slot.
-        let _ = slot.compare_exchange(0, number, Ordering::Release, Ordering::Relaxed);
-        Callsite::Own(metadata)
+        let place = KNOWN.push(Known::new(self, hash));
+        // Release: see `callsite`. Where another thread was faster, this one is used just once; the
+        // next time finds the other's, or the next free slot.
+        let (set, fetch) = (Ordering::Release, Ordering::Relaxed);
+        let _ = slot.compare_exchange(0, place as u32 + 1, set, fetch);
+        KNOWN.get(place).map(Callsite)
+    }
+
+    pub(super) fn spot(&self) -> Spot<'_> {
+        match self.callsite() {
+            Some(callsite) => Spot::Own(callsite),
+            None => Spot::Shared(shared(self.level), self),
+        }
     }
 }
 

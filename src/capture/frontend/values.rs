@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use super::super::record::{Encoder, Name};
-use super::place::{self, Callsite, Place};
+use super::place::{self, Place, Spot};
 
 /// Writes the message of a record, then the values of its fields. Each call writes the next one;
 /// what is not written is absent.
@@ -20,22 +20,18 @@ pub struct Values<'v, 'b> {
 }
 
 impl<'v, 'b> Values<'v, 'b> {
-    pub(super) fn new(
-        encoder: &'v mut Encoder<'b>,
-        callsite: &Callsite,
-        place: &'v Place<'_>,
-    ) -> Self {
-        let inline_names = match callsite {
-            Callsite::Own(_) => None,
-            Callsite::Shared(_) => {
+    pub(super) fn new(encoder: &'v mut Encoder<'b>, spot: &'v Spot<'_>) -> Self {
+        let (inline_names, function) = match spot {
+            Spot::Own(callsite) => (None, callsite.place().function),
+            Spot::Shared(_, place) => {
                 write_origin(encoder, place);
-                Some(place.fields)
+                (Some(place.fields), place.function)
             }
         };
         Values {
             encoder,
             inline_names,
-            function: place.function,
+            function,
             next: 0,
         }
     }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
+from types import CoroutineType
 from typing import Any
 
 from . import _settings
@@ -65,6 +67,9 @@ class RequestLog:
             return message
 
         async def send_noted(message: Message) -> None:
+            if message["type"] == "http.response.body" and not message.get("more_body"):
+                if request.is_upload_over and _is_gone(receive):
+                    request.disconnected()
             await send(request.sending(scope, message))
             request.sent()
 
@@ -75,6 +80,25 @@ class RequestLog:
             raise
         finally:
             request.returned()
+
+
+def _is_gone(receive: Receive) -> bool:
+    """Whether the client has gone away already, which servers tell only whoever asks.
+
+    To ask must not wait: the coroutine is run up to where it would, and no further. Other event loops
+    than asyncio's would not stand that.
+    """
+    if asyncio._get_running_loop() is None:
+        return False
+    question = receive()
+    if not isinstance(question, CoroutineType):
+        return False
+    try:
+        question.send(None)
+    except StopIteration as answer:
+        return answer.value["type"] == "http.disconnect"
+    question.close()
+    return False
 
 
 def _flushing(send: Send) -> Send:

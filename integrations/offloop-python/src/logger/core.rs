@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use offloop::frontend::Place;
+use offloop::frontend::{Place, Values};
 use pyo3::exceptions::PyBaseException;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
@@ -10,12 +10,14 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
 use super::path::{Path, Quick, Verdict};
+use crate::access;
 use crate::context::current_request;
 use crate::emitter;
 use crate::fields::{Field, Fields};
-use crate::frame;
+use crate::frame::{self, Caller};
 use crate::level;
 use crate::pipeline;
+use crate::site::Key;
 
 /// A logger of `logging`, and the way that its records take.
 #[derive(Debug)]
@@ -48,11 +50,7 @@ impl<'py> Call<'_, 'py> {
             return Some(fields);
         };
         for (name, value) in extra.cast::<PyDict>().ok()?.iter() {
-            let name = name.cast_into::<PyString>().ok()?;
-            if emitter::is_attribute(name.to_str().ok()?) {
-                return None;
-            }
-            fields.add(name, value);
+            fields.add(name.cast_into::<PyString>().ok()?, value);
         }
         Some(fields)
     }
@@ -105,8 +103,9 @@ impl Core {
         match self.verdict(py, call.level)? {
             Verdict::Unwanted => return Ok(()),
             Verdict::Quick(quick) => {
-                if let Some(fields) = call.simple_fields() {
-                    self.log_quickly(py, &quick, call, fields);
+                if let Some(fields) = call.simple_fields()
+                    && self.log_quickly(py, &quick, call, fields)
+                {
                     return Ok(());
                 }
             }
@@ -115,13 +114,14 @@ impl Core {
         self.log_slowly(py, call)
     }
 
+    /// Says no to extra fields that `logging` refuses.
     pub(super) fn log_quickly<'py>(
         &self,
         py: Python<'py>,
         quick: &Quick,
         call: &Call<'_, 'py>,
         mut fields: Fields<'py>,
-    ) {
+    ) -> bool {
         add_level_name(py, call.level, &mut fields);
         if let Some(name) = frame::task_name(py) {
             fields.add_own("task", Field::Python(name));
@@ -129,28 +129,55 @@ impl Core {
         if let Some(exception) = call.exc_info.and_then(exception_of) {
             emitter::add_exception(&exception, &mut fields);
         }
+        let arguments = unwrapped(call.arguments);
+        let target = self.name.to_str(py).unwrap_or_default();
+        let access = access::of(target, &arguments, &mut fields);
         let caller = if quick.with_location {
             frame::caller(py)
         } else {
             None
         };
-        let caller = caller.as_ref();
-        let names = fields.names();
-        let place = Place {
-            target: self.name.to_str(py).unwrap_or_default(),
-            level: level::of_number(call.level),
-            file: caller.and_then(|caller| caller.file.to_str().ok()),
-            line: caller.map(|caller| caller.line),
-            function: caller.and_then(|caller| caller.function.to_str().ok()),
-            fields: &names,
+        let key = Key {
+            place: caller.as_ref().map(|caller| &caller.code),
+            at: caller.as_ref().map_or(0, |caller| caller.instruction),
+            function: None,
+            logger: self.name.bind(py),
+            level: call.level,
         };
-        let arguments = unwrapped(call.arguments);
         let request = current_request(py);
         let request = request.as_ref().map(|context| &context.get().0);
-        pipeline::record(py, &quick.frontend, &place, request, |values| {
-            emitter::write_message(Some(call.message), Some(&arguments), values);
+        let write = |values: &mut Values<'_, '_>| {
+            match &access {
+                Some(message) => values.str(message),
+                None => emitter::write_message(Some(call.message), Some(&arguments), values),
+            }
             fields.write(values);
-        });
+        };
+        if let Some(callsite) = key.find(&fields) {
+            pipeline::record_at(py, &quick.frontend, callsite, request, write);
+            return true;
+        }
+        if call.extra.is_some() && !fields.are_free() {
+            return false;
+        }
+        let file = caller.as_ref().and_then(Caller::file);
+        let function = caller.as_ref().and_then(Caller::function);
+        let names = fields.names();
+        let place = Place {
+            target,
+            level: level::of_number(call.level),
+            file: file.as_ref().and_then(|file| file.to_str().ok()),
+            line: caller.as_ref().and_then(Caller::line),
+            function: function
+                .as_ref()
+                .and_then(|function| function.to_str().ok()),
+            fields: &names,
+        };
+        if let Some(callsite) = place.callsite() {
+            key.keep(&fields, callsite);
+        }
+        pipeline::record(py, &quick.frontend, &place, request, write);
+        true
     }
 
     /// As the methods of `logging.Logger` do it. What is called here is native, so it has no frame,

@@ -7,7 +7,7 @@ use pyo3::types::{PyBool, PyDict, PyString, PyTuple};
 
 use super::core::{Call, Core};
 use super::path::Verdict;
-use crate::emitter;
+use crate::attributes::is_attribute;
 use crate::fields::Fields;
 
 /// Goes by the levels and handlers of the logger of `logging` that has its name.
@@ -94,7 +94,7 @@ impl KeywordLogger {
                 continue;
             }
             let text = name.to_string_lossy();
-            if emitter::is_attribute(&text) {
+            if is_attribute(&text) {
                 extra.set_item(format!("fields.{text}"), value)?;
             } else {
                 extra.set_item(name, value)?;

@@ -180,11 +180,9 @@ pub(super) fn received(request: &Request, message: &Bound<'_, PyDict>) -> PyResu
     let kind = kind(message)?;
     match kind.to_str()? {
         "http.request" => {
-            request.core().received(length(message, "body")?);
             let more = item(message, "more_body")?;
-            if !more.map_or(Ok(false), |more| more.is_truthy())? {
-                request.core().upload_ended();
-            }
+            let more = more.map_or(Ok(false), |more| more.is_truthy())?;
+            request.upload(length(message, "body")?, !more);
         }
         "http.disconnect" => request.life().disconnected(),
         "websocket.receive" => {
