@@ -303,9 +303,9 @@ fn raw_value<'a>(tag: u8, rest: &mut &'a [u8]) -> Option<Value<'a>> {
         TAG_TRUE => Value::Bool(true),
         TAG_STR => Value::Str(RawText::new(take_block(rest)?)),
         TAG_TEXT => Value::Text(RawText::new(take_block(rest)?)),
+        TAG_JSON => Value::Json(RawText::new(take_block(rest)?)),
         TAG_BYTES => Value::Bytes(take_block(rest)?),
         TAG_ERROR => Value::Error(Messages(take_block(rest)?)),
-        TAG_JSON => Value::Json(RawText::new(take_block(rest)?)),
         _ => return None,
     };
     Some(value)

@@ -11,6 +11,7 @@ use super::{
     TAG_FALSE, TAG_I64, TAG_I128, TAG_JSON, TAG_STR, TAG_TEXT, TAG_TRUE, TAG_U64, TAG_U128,
 };
 use crate::capture::buffer::Buffer;
+use crate::json;
 
 /// How many links of an error's source chain are kept: a chain may be a circle.
 const ERROR_SOURCES_MAX: usize = 64;
@@ -167,9 +168,14 @@ impl<'b> Encoder<'b> {
     /// says so: neither the record nor the program is lost.
     #[inline]
     pub(crate) fn text_of(&mut self, name: Name<'_>, value: &dyn fmt::Debug) {
+        let field = self.bytes.len();
         if let Some(start) = self.begin_block(TAG_TEXT, name) {
+            json::forget();
             self.put_formatted(format_args!("{value:?}"));
             self.end_block(start);
+            if json::has_written(self.bytes.len() - start) {
+                self.bytes.set_u8(field, TAG_JSON);
+            }
         }
     }
 

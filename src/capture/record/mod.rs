@@ -68,11 +68,11 @@ pub(crate) enum Value<'a> {
     Str(RawText<'a>),
     /// What a `Display` or `Debug` implementation wrote.
     Text(RawText<'a>),
+    /// What a [`Json`](crate::Json) wrote. Whoever reads it checks that it is JSON.
+    Json(RawText<'a>),
     Bytes(&'a [u8]),
     /// An error's message, then the messages of its sources, outermost first.
     Error(Messages<'a>),
-    /// What is JSON already, if whoever wrote it is to be believed.
-    Json(RawText<'a>),
 }
 
 /// The thread that logged a record.
