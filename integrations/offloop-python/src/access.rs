@@ -12,19 +12,20 @@ use crate::value::text_of;
 /// Adds the fields of an access log's record, and says its message. `None` for any other record.
 pub(crate) fn of(
     target: &str,
-    arguments: &Bound<'_, PyAny>,
+    arguments: Option<&Bound<'_, PyAny>>,
     fields: &mut Fields<'_>,
 ) -> Option<String> {
     if !target.ends_with("access") {
         return None;
     }
     match target {
-        "uvicorn.access" => of_uvicorn(arguments.cast::<PyTuple>().ok()?, fields),
+        "uvicorn.access" => of_uvicorn(arguments?.cast::<PyTuple>().ok()?, fields),
         "gunicorn.access" | "hypercorn.access" => {
-            of_atoms(arguments.cast::<PyDict>().ok()?, fields)
+            of_atoms(arguments?.cast::<PyDict>().ok()?, fields)
         }
+        "sanic.access" => of_sanic(fields),
         "_granian.access" | "granian.access" => {
-            of_granian(arguments.cast::<PyDict>().ok()?, fields)
+            of_granian(arguments?.cast::<PyDict>().ok()?, fields)
         }
         _ => None,
     }
@@ -89,6 +90,36 @@ fn of_granian(atoms: &Bound<'_, PyDict>, fields: &mut Fields<'_>) -> Option<Stri
         status: atom("status").and_then(|status| status.parse().ok()),
     };
     Some(access.add_to(fields))
+}
+
+/// Its message is empty, and all of it is in extra fields, as text for people.
+fn of_sanic(fields: &mut Fields<'_>) -> Option<String> {
+    let mut take = |name| fields.take(name).map(|value| text_of(&value));
+    let request = take("request")?;
+    let (status, bytes, host) = (take("status"), take("byte"), take("host"));
+    let duration = take("duration");
+    let (method, url) = request.split_once(' ')?;
+    // The URL is whole in newer versions.
+    let path = url.split_once("://").map_or(url, |(_, rest)| {
+        rest.find('/').map_or("/", |start| &rest[start..])
+    });
+    let client = host.as_deref().unwrap_or_default();
+    let access = Access {
+        client: client.rsplit_once(':').map_or(client, |(host, _)| host),
+        method,
+        path,
+        version: "",
+        status: status.and_then(|status| status.parse().ok()),
+    };
+    let message = access.add_to(fields);
+    if let Some(bytes) = bytes.and_then(|text| text.parse().ok()) {
+        fields.add_own("http.response.body.size", Field::Integer(bytes));
+    }
+    let milliseconds = duration.and_then(|text| text.trim().trim_end_matches("ms").parse().ok());
+    if let Some(milliseconds) = milliseconds {
+        fields.add_own("duration_ms", Field::Float(milliseconds));
+    }
+    Some(message)
 }
 
 struct Access<'a> {

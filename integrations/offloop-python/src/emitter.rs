@@ -104,9 +104,7 @@ impl<'py> Record<'py> {
         let target = name.as_ref().and_then(|name| name.to_str().ok());
         let target = target.unwrap_or("root");
         let arguments = self.take(attributes::ARGUMENTS);
-        let access = arguments
-            .as_ref()
-            .and_then(|arguments| access::of(target, arguments, &mut self.extra));
+        let access = access::of(target, arguments.as_ref(), &mut self.extra);
         self.add_own(number);
         let request = current_request(py);
         let request = request.as_ref().map(|context| &context.get().0);

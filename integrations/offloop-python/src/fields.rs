@@ -15,6 +15,7 @@ pub(crate) enum Field<'py> {
     Text(String),
     Json(String),
     Integer(i64),
+    Float(f64),
     Error(crate::exception::Chain),
 }
 
@@ -69,6 +70,18 @@ impl<'py> Fields<'py> {
         self.0.push((Name::Own(name), value));
     }
 
+    /// Takes out a field of Python's.
+    pub(crate) fn take(&mut self, wanted: &str) -> Option<Bound<'py, PyAny>> {
+        let place = self
+            .0
+            .iter()
+            .position(|(name, _)| name.as_str() == wanted)?;
+        match self.0.remove(place) {
+            (_, Field::Python(value)) => Some(value),
+            _ => None,
+        }
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
@@ -99,6 +112,7 @@ impl<'py> Fields<'py> {
                 Field::Text(text) => values.str(text),
                 Field::Json(text) => values.json(text),
                 Field::Integer(number) => values.i64(*number),
+                Field::Float(number) => values.f64(*number),
                 Field::Error(chain) => values.error(chain),
             }
         }

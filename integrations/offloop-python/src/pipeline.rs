@@ -1,10 +1,11 @@
 //! A pipeline, as Python's handlers share it.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use offloop::frontend::{Callsite, Frontend, Place, Taken, Values};
 use offloop::request::RequestContext;
-use offloop::{Guard, LossReason};
+use offloop::{Builder, ConfigLoader, Guard, LossReason};
 use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -26,17 +27,15 @@ impl Pipeline {
     /// of those there is one.
     #[new]
     fn start(py: Python<'_>, settings: &str, is_main: bool) -> PyResult<Self> {
-        let builder = options::builder(settings)?;
-        // Opening files may take long.
-        let started = py.detach(|| {
-            if is_main {
-                builder.init_frontend()
-            } else {
-                builder.build_frontend()
-            }
-        });
-        let (frontend, guard) = started.map_err(|error| raise(&error))?;
-        Ok(Pipeline { frontend, guard })
+        Self::run(py, options::builder(settings)?, is_main)
+    }
+
+    /// The same with what stands in a configuration file.
+    #[staticmethod]
+    fn load(py: Python<'_>, path: PathBuf, is_main: bool) -> PyResult<Self> {
+        let config = py.detach(|| ConfigLoader::new().file(path).load());
+        let config = config.map_err(|error| raise(&error))?.into_config();
+        Self::run(py, config.builder(), is_main)
     }
 
     /// Whether a filter wants records of this logger and level.
@@ -92,6 +91,19 @@ impl Pipeline {
 }
 
 impl Pipeline {
+    fn run(py: Python<'_>, builder: Builder, is_main: bool) -> PyResult<Self> {
+        // Opening files may take long.
+        let started = py.detach(|| {
+            if is_main {
+                builder.init_frontend()
+            } else {
+                builder.build_frontend()
+            }
+        });
+        let (frontend, guard) = started.map_err(|error| raise(&error))?;
+        Ok(Pipeline { frontend, guard })
+    }
+
     pub(crate) fn frontend(&self) -> &Frontend {
         &self.frontend
     }
@@ -149,7 +161,9 @@ fn raise(error: &offloop::Error) -> PyErr {
         offloop::Error::OpenFile { .. } | offloop::Error::CreateDirectory { .. } => {
             PyOSError::new_err(text)
         }
-        offloop::Error::Filter { .. } => PyValueError::new_err(text),
+        offloop::Error::Filter { .. } | offloop::Error::Config { .. } => {
+            PyValueError::new_err(text)
+        }
         _ => PyRuntimeError::new_err(text),
     }
 }

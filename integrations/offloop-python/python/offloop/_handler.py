@@ -37,7 +37,10 @@ class Handler(logging.Handler):
       counted, see `offloop.stats()`.
     - `exit_timeout`: how many seconds the end of the process waits for the sink (by default 5).
     - `crash_safe`: whether records survive a kill (by default they do, for files).
-    - `config`: all of it, as the configuration file has it, in place of the others.
+    - `config`: a configuration file, or a dict with what one would say, in place of the others.
+
+    Without any setting it is the program's configuration file, if there is one: what `OFFLOOP_CONFIG`
+    names, or `offloop.toml` in the current directory.
     """
 
     def __init__(

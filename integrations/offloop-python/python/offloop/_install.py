@@ -96,3 +96,8 @@ def _dict_config(config: dict[str, Any]) -> None:
         if not logging.root.handlers:
             logging.root.addHandler(_installed)
         take_over_servers()
+
+
+def installed() -> Handler | None:
+    """The handler that `install` made, if it was called."""
+    return _installed

@@ -25,13 +25,14 @@ _lock = threading.Lock()
 _given_up_at: dict[int, int] = {}
 
 
-def pipeline_for(settings: dict[str, Any]) -> Pipeline:
+def pipeline_for(settings: dict[str, Any] | str) -> Pipeline:
     """The pipeline of these settings. The first of the process gets the records of requests, too."""
-    written = json.dumps(settings, sort_keys=True)
+    key = settings if isinstance(settings, str) else json.dumps(settings, sort_keys=True)
     with _lock:
-        known = _pipelines.get(written)
+        known = _pipelines.get(key)
         if known is None:
-            known = _pipelines[written] = Pipeline(written, not _pipelines)
+            start = Pipeline.load if isinstance(settings, str) else Pipeline
+            known = _pipelines[key] = start(key, not _pipelines)
             _watch_ends()
     return known
 

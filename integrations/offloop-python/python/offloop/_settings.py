@@ -38,18 +38,31 @@ _ALL = "trace"
 
 def pipeline(
     filename: str | os.PathLike[str] | None, location: bool, settings: dict[str, Any]
-) -> dict[str, Any]:
-    """The configuration of a pipeline with one sink."""
+) -> dict[str, Any] | str:
+    """The configuration of a pipeline with one sink, or the path of a file that has one."""
+    settings = {name: value for name, value in settings.items() if value is not None}
     config = settings.pop("config", None)
     if config is not None:
         if filename is not None or settings:
             raise TypeError("config says all: no other settings beside it")
-        return {"level": _ALL, **_plain(config)}
-    settings = {name: _value(name, value) for name, value in settings.items() if value is not None}
+        if isinstance(config, dict):
+            return {"level": _ALL, **_plain(config)}
+        return os.path.abspath(os.fspath(config))
+    if filename is None and not settings and (path := _configuration_file()):
+        return path
+    settings = {name: _value(name, value) for name, value in settings.items()}
     config = {name: settings.pop(name) for name in _OF_PIPELINE & settings.keys()}
     config["level"] = settings.pop("filter", _ALL)
     config["sinks"] = {"main": _sink(filename, location, settings)}
     return config
+
+
+def _configuration_file() -> str | None:
+    """The program's, if it has one."""
+    path = os.environ.get("OFFLOOP_CONFIG")
+    if path or os.path.exists("offloop.toml"):
+        return os.path.abspath(path or "offloop.toml")
+    return None
 
 
 def _sink(

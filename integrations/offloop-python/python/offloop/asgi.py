@@ -67,9 +67,8 @@ class RequestLog:
             return message
 
         async def send_noted(message: Message) -> None:
-            if message["type"] == "http.response.body" and not message.get("more_body"):
-                if request.is_upload_over and _is_gone(receive):
-                    request.disconnected()
+            if not message.get("more_body") and request.is_upload_over and _is_gone(receive):
+                request.disconnected()
             await send(request.sending(scope, message))
             request.sent()
 

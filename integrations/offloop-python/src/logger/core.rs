@@ -131,7 +131,7 @@ impl Core {
         }
         let arguments = unwrapped(call.arguments);
         let target = self.name.to_str(py).unwrap_or_default();
-        let access = access::of(target, &arguments, &mut fields);
+        let access = access::of(target, Some(&arguments), &mut fields);
         let caller = if quick.with_location {
             frame::caller(py)
         } else {

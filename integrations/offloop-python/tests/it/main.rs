@@ -59,7 +59,9 @@ fn version(python: &str) -> String {
     let output = output.unwrap_or_else(|error| panic!("run {python}: {error}; {SKIP}"));
     let version = String::from_utf8_lossy(&output.stdout).into_owned();
     let is_usable = |minor: &str| minor.parse::<u32>().is_ok_and(|minor| 10 <= minor);
-    let minor = version.strip_prefix("Python 3.").and_then(|rest| rest.split('.').next());
+    let minor = version
+        .strip_prefix("Python 3.")
+        .and_then(|rest| rest.split('.').next());
     assert!(
         minor.is_some_and(is_usable),
         "{python} is {version:?}, and Python 3.10 or later is needed; {SKIP}"
@@ -80,7 +82,14 @@ fn install_wheel(environment: &Path, package: &Path, directory: &Path) {
     let mut wheels = fs::read_dir(wheels).expect("the wheels");
     let wheel = wheels.next().expect("a wheel").expect("a wheel").path();
     run(Command::new(environment.join("bin/python"))
-        .args(["-m", "pip", "install", "--quiet", "--force-reinstall", "--no-deps"])
+        .args([
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--force-reinstall",
+            "--no-deps",
+        ])
         .arg(wheel));
 }
 
