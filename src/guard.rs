@@ -49,10 +49,6 @@ impl Guard {
         Guard { pipeline }
     }
 
-    pub(crate) fn pipeline(&self) -> &Arc<Pipeline> {
-        &self.pipeline
-    }
-
     /// Returns once everything that was logged before the call is written: handed to the system by
     /// each sink. Other threads may go on logging, that does not put it off.
     ///

@@ -10,28 +10,7 @@ use crate::frontend::Frontend;
 use crate::guard::Guard;
 
 impl Builder {
-    /// The same as [`init`](Builder::init), with a door for a front end of another language beside
-    /// those for `tracing` and `log`.
-    ///
-    /// # Errors
-    ///
-    /// As [`init`](Builder::init).
-    ///
-    /// ```no_run
-    /// # fn main() -> Result<(), offloop::Error> {
-    /// let (frontend, guard) = offloop::builder().file("logs/app.jsonl").init_frontend()?;
-    /// # drop((frontend, guard));
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn init_frontend(self) -> Result<(Frontend, Guard), Error> {
-        let wanted = self.wanted_without_spans()?;
-        let guard = self.init()?;
-        Ok((Frontend::new(Arc::clone(guard.pipeline()), wanted), guard))
-    }
-
-    /// Starts the pipeline for a front end of another language alone. See [`Frontend`] for an
-    /// example.
+    /// Starts the pipeline for a front end of another language. See [`Frontend`] for an example.
     ///
     /// # Errors
     ///

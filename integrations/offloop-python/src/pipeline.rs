@@ -1,8 +1,10 @@
 //! A pipeline, as Python's handlers share it.
 
 use std::path::PathBuf;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use offloop::frontend::{Callsite, Frontend, Place, Taken, Values};
 use offloop::request::RequestContext;
 use offloop::{Builder, ConfigLoader, Guard, LossReason};
@@ -12,6 +14,17 @@ use pyo3::types::PyDict;
 
 use crate::level;
 use crate::options;
+
+/// Where the records of requests go. Without a lock: a forked child goes on with what was there.
+static MAIN: LazyLock<ArcSwapOption<Frontend>> = LazyLock::new(ArcSwapOption::default);
+
+/// Runs what may write the record of a request.
+pub(crate) fn with_requests<T>(part: impl FnOnce() -> T) -> T {
+    match MAIN.load_full() {
+        Some(frontend) => frontend.within(part),
+        None => part(),
+    }
+}
 
 /// Files or streams, and the threads that write to them.
 #[pyclass(frozen, module = "offloop")]
@@ -23,19 +36,23 @@ pub(crate) struct Pipeline {
 
 #[pymethods]
 impl Pipeline {
-    /// Starts one. `is_main`: whether it gets the records of requests, and what Rust libraries log;
-    /// of those there is one.
+    /// Starts one.
     #[new]
-    fn start(py: Python<'_>, settings: &str, is_main: bool) -> PyResult<Self> {
-        Self::run(py, options::builder(settings)?, is_main)
+    fn start(py: Python<'_>, settings: &str) -> PyResult<Self> {
+        Self::run(py, options::builder(settings)?)
     }
 
     /// The same with what stands in a configuration file.
     #[staticmethod]
-    fn load(py: Python<'_>, path: PathBuf, is_main: bool) -> PyResult<Self> {
+    fn load(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
         let config = py.detach(|| ConfigLoader::new().file(path).load());
         let config = config.map_err(|error| raise(&error))?.into_config();
-        Self::run(py, config.builder(), is_main)
+        Self::run(py, config.builder())
+    }
+
+    /// From now on, the records of requests come here.
+    fn take_requests(&self) {
+        MAIN.store(Some(Arc::new(self.frontend.clone())));
     }
 
     /// Whether a filter wants records of this logger and level.
@@ -51,13 +68,6 @@ impl Pipeline {
             Ok(()) => 0,
             Err(_) => self.guard.stats().waiting(),
         }))
-    }
-
-    /// Ends the writers: later records are written by their callers. Returns how many records are
-    /// left.
-    fn shutdown(&self, py: Python<'_>, timeout: f64) -> PyResult<u64> {
-        let timeout = seconds(timeout)?;
-        Ok(py.detach(|| self.guard.shutdown(timeout).pending))
     }
 
     /// Has the files opened anew.
@@ -91,15 +101,9 @@ impl Pipeline {
 }
 
 impl Pipeline {
-    fn run(py: Python<'_>, builder: Builder, is_main: bool) -> PyResult<Self> {
+    fn run(py: Python<'_>, builder: Builder) -> PyResult<Self> {
         // Opening files may take long.
-        let started = py.detach(|| {
-            if is_main {
-                builder.init_frontend()
-            } else {
-                builder.build_frontend()
-            }
-        });
+        let started = py.detach(|| builder.build_frontend());
         let (frontend, guard) = started.map_err(|error| raise(&error))?;
         Ok(Pipeline { frontend, guard })
     }

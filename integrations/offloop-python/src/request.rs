@@ -15,6 +15,7 @@ use smallvec::SmallVec;
 use crate::context::{self, Context};
 use crate::exception::{Chain, type_name};
 use crate::options;
+use crate::pipeline;
 
 mod asgi;
 
@@ -124,6 +125,11 @@ impl Request {
         self.life.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The same for moments at which the record may be written.
+    fn with_life<T>(&self, tell: impl FnOnce(&mut Life) -> T) -> T {
+        pipeline::with_requests(|| tell(&mut self.life()))
+    }
+
     fn core(&self) -> &request::RequestContext {
         &self.context.get().0
     }
@@ -169,7 +175,7 @@ impl Request {
     /// The head of the response is ready.
     fn head(&self, status: u16, headers: &Bound<'_, PyAny>) -> PyResult<()> {
         let headers = HeaderList::of(headers)?;
-        self.life().head(status, &headers);
+        self.with_life(|life| life.head(status, &headers));
         Ok(())
     }
 
@@ -180,9 +186,10 @@ impl Request {
 
     /// The response's body has come to its end.
     fn body_ended(&self) {
-        let mut life = self.life();
-        life.add(0, true);
-        life.settle();
+        self.with_life(|life| {
+            life.add(0, true);
+            life.settle();
+        });
     }
 
     /// So many bytes of the request's body were read.
@@ -196,7 +203,7 @@ impl Request {
 
     /// The client has gone away.
     fn disconnected(&self) {
-        self.life().disconnected();
+        self.with_life(Life::disconnected);
     }
 
     fn set_route(&self, route: &str) {
@@ -205,12 +212,12 @@ impl Request {
 
     /// The application has returned, and owes nothing more.
     fn returned(&self) {
-        self.life().returned();
+        self.with_life(Life::returned);
     }
 
     /// The application has raised.
     fn failed(&self, error: &Bound<'_, PyBaseException>) {
-        self.life().failed(self.core(), error);
+        self.with_life(|life| life.failed(self.core(), error));
     }
 
     /// An event that the application sends, on its way to the server.
@@ -224,7 +231,7 @@ impl Request {
 
     /// The server has taken it.
     fn sent(&self) {
-        self.life().settle();
+        self.with_life(Life::settle);
     }
 
     /// An event that the server sends, on its way to the application.
@@ -332,6 +339,13 @@ impl Life {
         } else {
             request.fail(Outcome::ServiceError, Value::Error(&chain));
         }
+    }
+}
+
+impl Drop for Request {
+    fn drop(&mut self) {
+        // Nobody tells of it any more.
+        self.with_life(|life| life.request = None);
     }
 }
 

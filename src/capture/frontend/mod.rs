@@ -12,6 +12,7 @@ mod values;
 use std::fmt;
 use std::sync::Arc;
 
+use tracing::dispatcher::{self, Dispatch};
 use tracing::{Level, Metadata};
 
 pub use self::place::{Callsite, Place};
@@ -21,6 +22,7 @@ use self::place::Spot;
 use super::buffer::Buffer;
 use super::known;
 use super::record::Encoder;
+use super::subscriber::OffloopSubscriber;
 use super::thread::{self, Pushed};
 use crate::channel;
 use crate::channel::overflow::level_index;
@@ -30,8 +32,7 @@ use crate::request::{Held, RequestContext};
 
 /// Takes the records of another language's loggers. Cloning it costs next to nothing.
 ///
-/// Made by [`Builder::init_frontend`](crate::Builder::init_frontend) and
-/// [`Builder::build_frontend`](crate::Builder::build_frontend).
+/// Made by [`Builder::build_frontend`](crate::Builder::build_frontend).
 ///
 /// ```
 /// use offloop::frontend::{Place, Taken};
@@ -56,6 +57,7 @@ use crate::request::{Held, RequestContext};
 pub struct Frontend {
     pipeline: Arc<Pipeline>,
     wanted: Arc<Wanted>,
+    dispatch: Dispatch,
 }
 
 /// What became of a record.
@@ -72,7 +74,12 @@ pub enum Taken {
 
 impl Frontend {
     pub(crate) fn new(pipeline: Arc<Pipeline>, wanted: Arc<Wanted>) -> Self {
-        Frontend { pipeline, wanted }
+        let subscriber = OffloopSubscriber::new(Arc::clone(&pipeline), Arc::clone(&wanted));
+        Frontend {
+            pipeline,
+            wanted,
+            dispatch: Dispatch::new(subscriber),
+        }
     }
 
     /// Whether records of this target and level are wanted, at once or as a request's detail.
@@ -152,6 +159,21 @@ impl Frontend {
     /// Not to be called while holding what other threads wait for, such as an interpreter's lock.
     pub fn write_late(&self) {
         self.pipeline.running().write_if_late();
+    }
+
+    /// Runs `part` so that what it logs by `tracing` comes here, too: the records of requests do. Never
+    /// waits for room.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), offloop::Error> {
+    /// # let memory = offloop::Memory::new();
+    /// let (frontend, _guard) = offloop::builder().memory(&memory).build_frontend()?;
+    /// frontend.within(|| tracing::info!("hello"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn within<T>(&self, part: impl FnOnce() -> T) -> T {
+        channel::without_waiting(|| dispatcher::with_default(&self.dispatch, part))
     }
 
     fn wish(&self, spot: &Spot<'_>) -> Wish {

@@ -170,3 +170,13 @@ fn what_a_value_logs_itself_is_taken_too() {
     let messages = ["inner", "outer"].map(|word| memory.text().contains(&format!("\"{word}\"")));
     assert_eq!(messages, [true, true]);
 }
+
+#[test]
+fn a_request_s_record_comes_through_the_frontend_within_which_it_ends() {
+    let memory = Memory::new();
+    let (frontend, guard) = frontend(&memory);
+    let request = RequestLog::default().begin(Arrival::default(), &());
+    frontend.within(|| drop(request));
+    guard.flush(FOR_EVER).unwrap();
+    assert!(memory.text().contains(r#""outcome":"cancelled""#));
+}

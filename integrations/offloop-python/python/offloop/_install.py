@@ -60,6 +60,7 @@ def install(
     global _installed
     handler = Handler(filename, **settings)
     _installed = handler
+    handler._pipeline.take_requests()
     root = logging.getLogger()
     for other in root.handlers[:]:
         root.removeHandler(other)

@@ -26,13 +26,18 @@ _given_up_at: dict[int, int] = {}
 
 
 def pipeline_for(settings: dict[str, Any] | str) -> Pipeline:
-    """The pipeline of these settings. The first of the process gets the records of requests, too."""
+    """The pipeline of these settings. The first of the process gets the records of requests, too,
+    unless another is installed.
+    """
     key = settings if isinstance(settings, str) else json.dumps(settings, sort_keys=True)
     with _lock:
         known = _pipelines.get(key)
         if known is None:
             start = Pipeline.load if isinstance(settings, str) else Pipeline
-            known = _pipelines[key] = start(key, not _pipelines)
+            known = start(key)
+            if not _pipelines:
+                known.take_requests()
+            _pipelines[key] = known
             _watch_ends()
     return known
 

@@ -22,12 +22,10 @@ class Logger(glogging.Logger):
         if _install.installed() is None:
             _install.install()
         _install.take_over_servers()
-        # Asked for by giving the class: gunicorn itself logs them only beside a file for them.
-        self.access_log.disabled = False
 
-    def access(self, resp: Any, req: Any, environ: Any, request_time: Any) -> None:
-        atoms = self.atoms(resp, req, environ, request_time)
-        self.access_log.info("request", atoms)
+    def _compute_access_log_enabled(self) -> bool:
+        # By itself gunicorn has an access log only where it is told a file for it.
+        return True
 
     def reopen_files(self) -> None:
         super().reopen_files()

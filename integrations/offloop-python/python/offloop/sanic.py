@@ -42,6 +42,13 @@ def setup(app: Sanic, **options: Any) -> None:
         if life is not None:
             life.answer(request, response)
 
+    # A stream has begun by then, so it is met here.
+    @app.on_response
+    async def begin_stream(request: Request, response: BaseHTTPResponse) -> None:
+        life = _present.get()
+        if life is not None:
+            life.answer(request, response)
+
     @app.signal("http.lifecycle.send")
     async def send(data: bytes, **_: Any) -> None:
         life = _present.get()
@@ -75,7 +82,7 @@ def _begin(log: _offloop.RequestLog, request: Request) -> _offloop.Request:
     peer = (request.ip, request.port) if request.ip and request.port else None
     return log.begin(
         request.method,
-        request.url_bytes.split(b"?", 1)[0].decode("ascii", "replace"),
+        request.path,
         request.query_string or None,
         request.scheme,
         request.version,

@@ -118,7 +118,8 @@ fn answered<'py>(
     }
     let headers = PyList::empty(py);
     if let Some(own) = item(message, "headers")? {
-        request.life().head(status, &HeaderList::of(&own)?);
+        let list = HeaderList::of(&own)?;
+        request.with_life(|life| life.head(status, &list));
         for header in own.try_iter()? {
             headers.append(header?)?;
         }
@@ -161,17 +162,19 @@ fn replace(
 
 /// The application ends a websocket: before it has accepted it, that is a refusal.
 fn closed(request: &Request, message: &Bound<'_, PyDict>) -> PyResult<()> {
-    let mut life = request.life();
-    if life.status == 0 {
-        life.is_websocket = false;
-        life.head(403, &HeaderList::of(PyList::empty(message.py()).as_any())?);
-    } else {
-        let code = item(message, "code")?.and_then(|code| code.extract::<i64>().ok());
-        request
-            .core()
-            .add("websocket.close_code", code.unwrap_or(1000));
-    }
-    life.add(0, true);
+    let none = HeaderList::of(PyList::empty(message.py()).as_any())?;
+    let code = item(message, "code")?.and_then(|code| code.extract::<i64>().ok());
+    request.with_life(|life| {
+        if life.status == 0 {
+            life.is_websocket = false;
+            life.head(403, &none);
+        } else {
+            request
+                .core()
+                .add("websocket.close_code", code.unwrap_or(1000));
+        }
+        life.add(0, true);
+    });
     Ok(())
 }
 
@@ -184,7 +187,7 @@ pub(super) fn received(request: &Request, message: &Bound<'_, PyDict>) -> PyResu
             let more = more.map_or(Ok(false), |more| more.is_truthy())?;
             request.upload(length(message, "body")?, !more);
         }
-        "http.disconnect" => request.life().disconnected(),
+        "http.disconnect" => request.disconnected(),
         "websocket.receive" => {
             let bytes = length(message, "bytes")? + length(message, "text")?;
             request.core().received(bytes);
@@ -194,13 +197,14 @@ pub(super) fn received(request: &Request, message: &Bound<'_, PyDict>) -> PyResu
             if let Some(code) = code {
                 request.core().add("websocket.close_code", code);
             }
-            let mut life = request.life();
-            if life.status == 0
-                && let Some(core) = &mut life.request
-            {
-                core.end(Outcome::ClientDisconnect);
-            }
-            life.disconnected();
+            request.with_life(|life| {
+                if life.status == 0
+                    && let Some(core) = &mut life.request
+                {
+                    core.end(Outcome::ClientDisconnect);
+                }
+                life.disconnected();
+            });
         }
         _ => {}
     }

@@ -99,7 +99,9 @@ def test_a_connection_that_is_kept_does_not_carry_an_id_to_the_next_request(
             client.sendall(f"{head}\r\n".encode())
             received = b""
             while not received.endswith(b"hello"):
-                received += client.recv(65536)
+                more = client.recv(65536)
+                assert more, received
+                received += more
     wait_for(lambda: len(requests(log)) == 3, "the records")
     server.stop()
     ids = [request["request_id"] for request in requests(log)]
