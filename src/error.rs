@@ -107,6 +107,15 @@ pub enum Error {
         /// What was given for it.
         network: String,
     },
+    /// What runs could not be changed. Nothing has changed then.
+    Reload(
+        /// Why not.
+        &'static str,
+    ),
+    /// The thread that reads the configuration anew, or its handler of SIGHUP, could not be started.
+    FollowConfiguration(io::Error),
+    /// The thread that ends a [raised level](crate::Guard::level_for) could not be started.
+    StartTimer(io::Error),
     /// A writer thread could not be started.
     StartWriter(io::Error),
     /// The program has a global subscriber already: `init` was called twice, or another library
@@ -184,6 +193,11 @@ impl fmt::Display for Error {
                 formatter,
                 "trust proxies in {network:?}: neither a network (10.0.0.0/8) nor an address"
             ),
+            Error::Reload(why) => write!(formatter, "reload: {why}"),
+            Error::FollowConfiguration(cause) => {
+                write!(formatter, "follow the configuration: {cause}")
+            }
+            Error::StartTimer(cause) => write!(formatter, "start timer thread: {cause}"),
             Error::StartWriter(cause) => write!(formatter, "start writer thread: {cause}"),
             Error::AlreadyInstalled => formatter
                 .write_str("install subscriber: the program has a global subscriber already"),
@@ -202,6 +216,8 @@ impl std::error::Error for Error {
             | Error::ReadLeftovers { cause, .. }
             | Error::HandleHangup(cause)
             | Error::HandleSignal(cause)
+            | Error::FollowConfiguration(cause)
+            | Error::StartTimer(cause)
             | Error::StartWriter(cause) => cause.source(),
             #[cfg(feature = "config")]
             Error::ReadConfig { cause, .. } => cause.source(),
@@ -212,6 +228,7 @@ impl std::error::Error for Error {
             | Error::TimeZone { .. }
             | Error::FormatOption { .. }
             | Error::TrustedProxy { .. }
+            | Error::Reload(_)
             | Error::IncompleteSink { .. }
             | Error::WriterTaken
             | Error::AlreadyInstalled

@@ -68,6 +68,7 @@ mod json;
 mod non_blocking;
 mod pipeline;
 mod recovery;
+mod reloader;
 pub mod request;
 #[cfg(feature = "tokio")]
 mod signal;
@@ -76,8 +77,8 @@ mod stats;
 pub use audit::{AuditError, Receipt};
 pub use channel::overflow::{LossReason, Overflow};
 pub use config::{
-    Builder, Colour, Config, FieldValue, Format, OnHangup, Part, Precision, Rotation, Sink,
-    SpanStyle,
+    Builder, Change, Changes, Colour, Config, FieldValue, Format, OnHangup, Part, Precision, Rates,
+    Rotation, Sink, SpanStyle,
 };
 #[cfg(feature = "config")]
 pub use config::{
@@ -85,7 +86,7 @@ pub use config::{
 };
 pub use drain::sync::SyncPolicy;
 pub use error::Error;
-pub use guard::{FlushError, Guard, Report};
+pub use guard::{FlushError, Guard, Raise, Report};
 pub use install::stats;
 pub use json::Json;
 pub use non_blocking::{NonBlocking, non_blocking};

@@ -17,15 +17,19 @@ use tracing::{Callsite, Level, Metadata};
 use super::buffer::Buffer;
 use super::callsite::Callsites;
 use super::record::{Encoder, Name, RawText, Record, ThreadLabel, Value, write_span};
-use crate::json;
+use crate::{json, request};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Sample {
+    /// Of the callsite.
+    pub(crate) name: &'static str,
     pub(crate) time_ns: i64,
     pub(crate) level: Level,
     pub(crate) target: String,
     pub(crate) thread: ThreadLabel,
     pub(crate) is_recovered: bool,
+    /// Whether it says so, however short it is.
+    pub(crate) is_cut: bool,
     pub(crate) fields: Vec<SampleField>,
     /// The innermost comes first.
     pub(crate) spans: Vec<SampleSpan>,
@@ -34,6 +38,8 @@ pub(crate) struct Sample {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SampleSpan {
     pub(crate) name: String,
+    /// Whether it stands for the request.
+    pub(crate) is_mark: bool,
     pub(crate) fields: Vec<SampleField>,
 }
 
@@ -64,6 +70,7 @@ pub(crate) enum SampleValue {
 impl Sample {
     pub(crate) fn new(fields: Vec<SampleField>) -> Self {
         Sample {
+            name: "event",
             time_ns: 1_795_309_323_123_456_789,
             level: Level::INFO,
             target: "app::module".to_owned(),
@@ -72,6 +79,7 @@ impl Sample {
                 id: 7,
             },
             is_recovered: false,
+            is_cut: false,
             fields,
             spans: Vec::new(),
         }
@@ -80,13 +88,30 @@ impl Sample {
     pub(crate) fn inside(mut self, name: &str, fields: Vec<SampleField>) -> Self {
         self.spans.push(SampleSpan {
             name: name.to_owned(),
+            is_mark: false,
             fields,
         });
         self
     }
 
+    /// Inside of a request, whose ids come with each record.
+    pub(crate) fn of_request(self) -> Self {
+        let mut sample = self.inside(
+            "request",
+            vec![
+                str_field("request_id", "01a1f2b3-request"),
+                str_field("trace_id", "4bf92f3577b34da6a3ce929d0e0e4736"),
+                str_field("span_id", "00f067aa0ba902b7"),
+            ],
+        );
+        if let Some(mark) = sample.spans.last_mut() {
+            mark.is_mark = true;
+        }
+        sample
+    }
+
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let event = metadata(&self.target, "event", self.level, false, &self.fields);
+        let event = metadata(&self.target, self.name, self.level, false, &self.fields);
         let mut bytes = Buffer::new();
         let mut encoder = Encoder::record(&mut bytes, event, |spans| {
             self.spans.iter().all(|span| span.encode(spans))
@@ -98,7 +123,7 @@ impl Sample {
 
     /// The callsites of the event and of the spans.
     pub(crate) fn callsites(&self) -> Vec<&'static Metadata<'static>> {
-        let event = metadata(&self.target, "event", self.level, false, &self.fields);
+        let event = metadata(&self.target, self.name, self.level, false, &self.fields);
         let spans = self.spans.iter().map(SampleSpan::callsite);
         [event].into_iter().chain(spans).collect()
     }
@@ -110,13 +135,19 @@ impl Sample {
         let record = Record::decode(&bytes, self.time_ns, &self.thread, &callsites);
         let mut record = record.expect("what was encoded decodes");
         record.is_recovered = self.is_recovered;
+        record.is_cut |= self.is_cut;
         read(&record, &callsites)
     }
 }
 
 impl SampleSpan {
     fn callsite(&self) -> &'static Metadata<'static> {
-        metadata("app::module", &self.name, Level::INFO, true, &self.fields)
+        let target = if self.is_mark {
+            request::TARGET
+        } else {
+            "app::module"
+        };
+        metadata(target, &self.name, Level::INFO, true, &self.fields)
     }
 
     fn encode(&self, spans: &mut Buffer) -> bool {
@@ -315,7 +346,11 @@ pub(crate) fn at_most(count: usize) -> usize {
 
 /// Records without end, with names that meet each other and the reserved ones.
 pub(crate) fn any_sample() -> impl Strategy<Value = Sample> {
-    let span = (any_text(), any_fields()).prop_map(|(name, fields)| SampleSpan { name, fields });
+    let span = (any_text(), any_fields()).prop_map(|(name, fields)| SampleSpan {
+        name,
+        is_mark: false,
+        fields,
+    });
     let thread =
         (proptest::option::of(any_text()), any::<u64>()).prop_map(|(name, id)| ThreadLabel {
             name: name.map(String::into_boxed_str),
@@ -337,11 +372,13 @@ pub(crate) fn any_sample() -> impl Strategy<Value = Sample> {
         proptest::collection::vec(span, 0..at_most(4)),
     )
         .prop_map(|(time_ns, level, target, thread, fields, spans)| Sample {
+            name: "event",
             time_ns,
             level,
             target,
             thread,
             is_recovered: false,
+            is_cut: false,
             fields,
             spans,
         })

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use super::Builder;
 use crate::drain::line::Content;
 use crate::error::Error;
-use crate::filter::Wanted;
 use crate::frontend::Frontend;
 use crate::guard::Guard;
 
@@ -16,17 +15,7 @@ impl Builder {
     ///
     /// As [`init`](Builder::init), but for what concerns the global subscriber.
     pub fn build_frontend(self) -> Result<(Frontend, Guard), Error> {
-        let wanted = self.wanted_without_spans()?;
         let pipeline = self.start(Content::Records)?;
-        Ok((
-            Frontend::new(Arc::clone(&pipeline), wanted),
-            Guard::new(pipeline),
-        ))
-    }
-
-    /// Another language has no spans of ours.
-    fn wanted_without_spans(&self) -> Result<Arc<Wanted>, Error> {
-        let detail = self.config.request_detail.as_deref();
-        Wanted::from_environment(Some(&self.config.level), detail).map(Arc::new)
+        Ok((Frontend::new(Arc::clone(&pipeline)), Guard::new(pipeline)))
     }
 }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 /// # drop(builder);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum OnHangup {
@@ -22,4 +23,7 @@ pub enum OnHangup {
     /// [`Guard::reopen`](crate::Guard::reopen) does. For the `postrotate` script of logrotate; a file
     /// that was renamed is noticed without it.
     Reopen,
+    /// The same, and the configuration is read anew where it was read at the start: see
+    /// [`Builder::watch`](crate::Builder::watch).
+    Reload,
 }

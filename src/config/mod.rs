@@ -9,14 +9,19 @@
 //! skipped by serde: a program's own writer or memory in its [`Sink`], and who hears of troubles.
 
 mod builder;
+mod changes;
 mod environment;
 pub(crate) mod format;
 mod frontend;
 mod hangup;
 #[cfg(feature = "config")]
 mod load;
+mod origin;
 mod overflow;
+mod rates;
 mod rotation;
+#[cfg(feature = "schema")]
+pub(crate) mod schema;
 mod sink;
 mod start;
 mod sync;
@@ -38,12 +43,15 @@ use crate::filter::DEFAULT_DIRECTIVES;
 use crate::request;
 
 pub use self::builder::Builder;
+pub use self::changes::{Change, Changes};
 pub use self::format::{Colour, FieldValue, Format, Part, Precision, SpanStyle};
 pub use self::hangup::OnHangup;
 #[cfg(feature = "config")]
 pub use self::load::{
     ConfigError, ConfigLoader, ConfigProblem, ConfigSetting, ConfigSource, LoadedConfig,
 };
+use self::origin::Origin;
+pub use self::rates::Rates;
 pub use self::rotation::Rotation;
 pub use self::sink::Sink;
 
@@ -79,6 +87,7 @@ const EXIT_TIMEOUT: Duration = Duration::from_secs(5);
 /// # }
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default, rename_all = "snake_case")]
 pub struct Config {
     /// See [`Builder::filter`].
@@ -90,12 +99,24 @@ pub struct Config {
     pub(crate) overflow: Overflow,
     /// See [`Builder::budget`].
     #[serde(with = "units")]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(schema_with = "crate::config::schema::size")
+    )]
     pub(crate) budget: usize,
     /// See [`Builder::write_delay`].
     #[serde(with = "units")]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(schema_with = "crate::config::schema::time")
+    )]
     pub(crate) write_delay: Duration,
     /// See [`Builder::exit_timeout`].
     #[serde(with = "units")]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(schema_with = "crate::config::schema::time")
+    )]
     pub(crate) exit_timeout: Duration,
     /// See [`Builder::panic_hook`].
     pub(crate) panic_hook: bool,
@@ -107,9 +128,14 @@ pub struct Config {
     pub(crate) crash_directory: Option<PathBuf>,
     /// See [`Builder::on_hangup`].
     pub(crate) on_hangup: OnHangup,
+    /// See [`Builder::watch`].
+    pub(crate) watch: bool,
     /// See [`Builder::requests`].
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) requests: request::Options,
+    /// See [`Builder::rates`].
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) rates: Rates,
     /// See [`Builder::field`].
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) fields: BTreeMap<String, FieldValue>,
@@ -119,6 +145,9 @@ pub struct Config {
     /// Where there is no sink at all.
     #[serde(skip)]
     fallback: Fallback,
+    /// Where it was read.
+    #[serde(skip)]
+    pub(crate) origin: Origin,
 }
 
 /// How records are written to standard output where no sink was described.
@@ -164,10 +193,13 @@ impl Default for Config {
             crash_safe: None,
             crash_directory: None,
             on_hangup: OnHangup::default(),
+            watch: false,
             requests: request::Options::default(),
+            rates: Rates::default(),
             fields: BTreeMap::new(),
             sinks: IndexMap::new(),
             fallback: Fallback::default(),
+            origin: Origin::default(),
         }
     }
 }
@@ -254,6 +286,24 @@ impl Config {
     /// ```
     pub fn builder(self) -> Builder {
         Builder::from(self)
+    }
+
+    /// With the writers and memories of another one, under names that are free.
+    pub(crate) fn with_live_of(mut self, other: &Config) -> Self {
+        for (name, sink) in other.sinks.iter().filter(|(_, sink)| sink.is_live()) {
+            let described = self.sinks.entry(name.clone());
+            described.or_insert_with(|| sink.clone());
+        }
+        self
+    }
+
+    /// Whether the sinks at two places have the same writer or memory, or both none.
+    pub(crate) fn shares_live(&self, place: usize, other: &Config, other_place: usize) -> bool {
+        let sinks = self
+            .sinks
+            .get_index(place)
+            .zip(other.sinks.get_index(other_place));
+        sinks.is_some_and(|((_, own), (_, other))| own.shares_live(other))
     }
 
     /// Adds a sink under its own name, where it takes the place of another one, or else under the

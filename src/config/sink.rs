@@ -25,6 +25,7 @@ use crate::sink::{Compression, Memory, Retention};
 /// # drop(sink);
 /// ```
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
 #[must_use = "a sink does nothing before it is given to a builder"]
 pub struct Sink {
@@ -38,9 +39,13 @@ pub struct Sink {
     pub(super) level: Option<String>,
     /// See [`Sink::format`].
     #[serde(default, skip_serializing_if = "is_default")]
-    format: Format,
+    pub(super) format: Format,
     /// See [`Sink::mode`].
     #[serde(with = "units", default, skip_serializing_if = "Mode::is_default")]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(schema_with = "crate::config::schema::mode")
+    )]
     mode: Mode,
     /// See [`Sink::rotation`].
     #[serde(default, skip_serializing_if = "is_default")]
@@ -64,6 +69,7 @@ pub struct Sink {
 
 /// What a sink is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Kind {
     File,
@@ -213,6 +219,15 @@ impl Sink {
 
     pub(super) fn kind(&self) -> Kind {
         self.kind
+    }
+
+    /// Whether it has what no file can hold.
+    pub(super) fn is_live(&self) -> bool {
+        self.live.is_some()
+    }
+
+    pub(super) fn shares_live(&self, other: &Sink) -> bool {
+        self.live == other.live
     }
 
     /// The name that it was given, which is kept beside it from now on.

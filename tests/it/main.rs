@@ -38,8 +38,11 @@ mod order;
 mod overflow;
 #[cfg(target_os = "linux")]
 mod random;
+mod rates;
 #[cfg(target_os = "linux")]
 mod recovery;
+#[cfg(target_os = "linux")]
+mod reload;
 mod requests;
 #[cfg(target_os = "linux")]
 mod resources;

@@ -20,13 +20,13 @@ pub use self::values::Values;
 
 use self::place::Spot;
 use super::buffer::Buffer;
-use super::known;
 use super::record::Encoder;
 use super::subscriber::OffloopSubscriber;
 use super::thread::{self, Pushed};
+use super::{event, known};
 use crate::channel;
 use crate::channel::overflow::level_index;
-use crate::filter::{Wanted, Wish};
+use crate::filter::Wish;
 use crate::pipeline::Pipeline;
 use crate::request::{Held, RequestContext};
 
@@ -56,7 +56,6 @@ use crate::request::{Held, RequestContext};
 #[derive(Clone)]
 pub struct Frontend {
     pipeline: Arc<Pipeline>,
-    wanted: Arc<Wanted>,
     dispatch: Dispatch,
 }
 
@@ -73,11 +72,10 @@ pub enum Taken {
 }
 
 impl Frontend {
-    pub(crate) fn new(pipeline: Arc<Pipeline>, wanted: Arc<Wanted>) -> Self {
-        let subscriber = OffloopSubscriber::new(Arc::clone(&pipeline), Arc::clone(&wanted));
+    pub(crate) fn new(pipeline: Arc<Pipeline>) -> Self {
+        let subscriber = OffloopSubscriber::new(Arc::clone(&pipeline));
         Frontend {
             pipeline,
-            wanted,
             dispatch: Dispatch::new(subscriber),
         }
     }
@@ -94,7 +92,7 @@ impl Frontend {
     /// ```
     #[must_use]
     pub fn wants(&self, target: &str, level: Level) -> bool {
-        self.wanted.wish_of_target(target, level) != Wish::Never
+        self.pipeline.gate().wish_of_target(target, level) != Wish::Never
     }
 
     /// Takes a record: `write` writes the message, then the value of each field of `place`, in their
@@ -145,6 +143,9 @@ impl Frontend {
             let write_request = |bytes: &mut Buffer| request.is_none_or(|own| own.write(bytes));
             let mut encoder = Encoder::record(bytes, metadata, write_request);
             write(&mut Values::new(&mut encoder, spot));
+            if wish == Wish::Sampled {
+                event::add_share(&self.pipeline, held.level, &mut encoder);
+            }
             encoder.finish();
         };
         match channel::without_waiting(|| self.hand_over(&held, request, encode)) {
@@ -178,8 +179,11 @@ impl Frontend {
 
     fn wish(&self, spot: &Spot<'_>) -> Wish {
         match spot {
-            Spot::Own(callsite) => self.wanted.wish_at(callsite.metadata()),
-            Spot::Shared(_, place) => self.wanted.wish_of_target(place.target, place.level),
+            Spot::Own(callsite) => self.pipeline.gate().wish_at(callsite.metadata()),
+            Spot::Shared(_, place) => self
+                .pipeline
+                .gate()
+                .wish_of_target(place.target, place.level),
         }
     }
 

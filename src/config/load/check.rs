@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use config_rs::{Map, Value};
 
+use super::check_rates;
 use super::directives;
 use super::key::KeyPath;
 use super::read::find;
@@ -13,7 +14,10 @@ use super::zone;
 use crate::config::rotation::{Rotation, Unit};
 use crate::config::sink::{Kind, Sink};
 use crate::config::units::Written;
-use crate::config::{BUDGET_BYTES_MAX, BUDGET_BYTES_MIN, Config, WRITE_DELAY_MAX, WRITE_DELAY_MIN};
+use crate::config::{
+    BUDGET_BYTES_MAX, BUDGET_BYTES_MIN, Config, Format, WRITE_DELAY_MAX, WRITE_DELAY_MIN,
+};
+use crate::error::Error;
 
 /// The budget from which on records may outlive the process.
 const CRASH_SAFE_BUDGET_BYTES_MIN: usize = 1 << 20;
@@ -36,6 +40,16 @@ pub(super) struct Complaint {
     pub(super) message: String,
 }
 
+impl Complaint {
+    pub(super) fn of(path: KeyPath, message: impl Into<String>) -> Self {
+        Complaint {
+            path,
+            depends_on: Vec::new(),
+            message: message.into(),
+        }
+    }
+}
+
 /// All that is wrong with a configuration. `values` are those that somebody has set.
 pub(super) fn check(config: &Config, values: &Map<String, Value>) -> Vec<Complaint> {
     let mut checker = Checker {
@@ -46,6 +60,9 @@ pub(super) fn check(config: &Config, values: &Map<String, Value>) -> Vec<Complai
     checker.check_directives();
     checker.check_ranges();
     checker.check_crash_safety();
+    checker
+        .complaints
+        .extend(check_rates::complaints(&config.rates));
     checker.check_sinks();
     checker.complaints
 }
@@ -62,7 +79,7 @@ impl Checker<'_> {
     }
 
     fn complain(&mut self, path: KeyPath, message: impl Into<String>) {
-        self.complain_with(path, [], message);
+        self.complaints.push(Complaint::of(path, message));
     }
 
     fn complain_with<const N: usize>(
@@ -168,6 +185,7 @@ impl Checker<'_> {
         {
             self.complain(path.with("level"), message);
         }
+        self.check_format(&path.with("format"), &sink.format);
         if sink.kind() == Kind::File {
             return self.check_file(path, sink);
         }
@@ -177,6 +195,26 @@ impl Checker<'_> {
                 let kind = sink.kind().as_str();
                 let message = format!("goes with kind = \"file\" alone, and this is {kind:?}");
                 self.complain(path, message);
+            }
+        }
+    }
+
+    fn check_format(&mut self, path: &KeyPath, format: &Format) {
+        for problem in format.problems() {
+            match problem {
+                Error::TimeZone { name } => {
+                    let message = zone::complaint(&name).unwrap_or_default();
+                    self.complain(path.with("zone"), message);
+                }
+                Error::FormatOption {
+                    shape,
+                    option,
+                    remedy,
+                } => {
+                    let message = format!("does not go with the shape {shape:?}: {remedy}");
+                    self.complain_with(path.with(option), [path.with("shape")], message);
+                }
+                other => self.complain(path.clone(), other.to_string()),
             }
         }
     }

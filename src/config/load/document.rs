@@ -59,7 +59,8 @@ pub(super) fn parse(text: Text) -> Document {
     }
     let problems = errors.iter().map(|error| {
         let at = error.span().unwrap_or_default().start;
-        let message = format!("no TOML: {}{}", error.message(), remedy(&text, at));
+        let message = error.message();
+        let message = format!("no TOML: {message}{}", remedy(message, &text, at));
         ConfigProblem::new(text.source(at), None, message)
     });
     Document {
@@ -69,9 +70,10 @@ pub(super) fn parse(text: Text) -> Document {
 }
 
 /// What is usually wrong where the parser expects a number, and finds a word.
-fn remedy(text: &Text, at: usize) -> &'static str {
+fn remedy(message: &str, text: &Text, at: usize) -> &'static str {
     let is_word = |rest: &str| rest.starts_with(|first: char| first.is_alphabetic());
-    if text.content().get(at..).is_some_and(is_word) {
+    let is_value = message.starts_with("invalid");
+    if is_value && text.content().get(at..).is_some_and(is_word) {
         ". A text stands in quotes"
     } else {
         ""

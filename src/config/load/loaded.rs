@@ -15,6 +15,7 @@ use crate::filter;
 pub struct LoadedConfig {
     pub(super) config: Config,
     pub(super) environment: String,
+    pub(super) environments: Vec<String>,
     pub(super) path: Option<PathBuf>,
     pub(super) layers: Layers,
     pub(super) values: Map<String, Value>,
@@ -53,6 +54,12 @@ impl LoadedConfig {
         &self.environment
     }
 
+    /// The environments that the file has tables for.
+    #[must_use]
+    pub fn environments(&self) -> &[String] {
+        &self.environments
+    }
+
     /// The file that was read, if there was one.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
@@ -66,7 +73,8 @@ impl LoadedConfig {
     /// # fn main() -> Result<(), offloop::Error> {
     /// let loader = offloop::ConfigLoader::new().text(r#"level = "debug""#);
     /// let loaded = loader.variables([("OFFLOOP__BUDGET", "1 MiB")]).load()?;
-    /// let said: Vec<_> = { loaded.settings().iter().take(3) }
+    /// let settings = loaded.settings();
+    /// let said: Vec<_> = { settings.iter().take(3) }
     ///     .map(|setting| format!("{} = {} ({})", setting.key, setting.value, setting.source))
     ///     .collect();
     /// assert_eq!(said, [

@@ -20,15 +20,16 @@ pub(super) const PROBLEMS_MAX: usize = 100;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
     problems: Vec<ConfigProblem>,
-    withheld: usize,
+    /// Whether there are more.
+    is_cut: bool,
 }
 
 impl ConfigError {
     pub(super) fn new(mut problems: Vec<ConfigProblem>) -> Self {
         problems.sort_by(|one, other| one.source.cmp(&other.source));
-        let withheld = problems.len().saturating_sub(PROBLEMS_MAX);
+        let is_cut = PROBLEMS_MAX < problems.len();
         problems.truncate(PROBLEMS_MAX);
-        ConfigError { problems, withheld }
+        ConfigError { problems, is_cut }
     }
 
     /// The problems, in the order of their places. Of very many, the first hundred.
@@ -40,18 +41,14 @@ impl ConfigError {
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let ([problem], 0) = (self.problems.as_slice(), self.withheld) {
+        if let [problem] = self.problems.as_slice() {
             return write!(formatter, "read configuration: {problem}");
         }
-        let count = self.problems.len() + self.withheld;
-        write!(formatter, "read configuration: {count} problems")?;
-        for problem in &self.problems {
-            write!(formatter, "\n  {problem}")?;
-        }
-        if self.withheld != 0 {
-            write!(formatter, "\n  and {} more", self.withheld)?;
-        }
-        Ok(())
+        let more_than = if self.is_cut { "more than " } else { "" };
+        let count = self.problems.len();
+        write!(formatter, "read configuration: {more_than}{count} problems")?;
+        let mut problems = self.problems.iter();
+        problems.try_for_each(|problem| write!(formatter, "\n  {problem}"))
     }
 }
 

@@ -57,6 +57,9 @@ impl Reader<'_> {
     fn config(&mut self) -> Config {
         // What is missing for want of what was taken out is no problem of its own.
         for _ in 0..2 * PROBLEMS_MAX {
+            if PROBLEMS_MAX < self.problems.len() {
+                break;
+            }
             let values = Value::new(None, self.values.clone());
             match Config::deserialize(Strict::new(values, self.layers)) {
                 Ok(config) => return config,

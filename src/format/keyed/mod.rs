@@ -13,7 +13,6 @@
 //! A record is written in one pass, with prepared keys; whatever is unusual about its names shows on
 //! the way, and then it is written anew by [`resolved`].
 
-mod context;
 mod fields;
 mod ids;
 mod keys;
@@ -23,13 +22,13 @@ mod resolved;
 mod spans;
 pub(super) mod syntax;
 
-use self::context::Contexts;
 use self::fields::{write_fields, write_message};
 use self::keys::{Keys, Seen};
 use self::layout::{Layout, Step};
 use self::resolved::Resolved;
 use self::spans::SpanShape;
 use self::syntax::Syntax;
+use super::context::Contexts;
 use super::line::{Line, Piece};
 use super::timestamp::Timestamps;
 use super::{LineFormat, push_with_mark};
@@ -103,6 +102,14 @@ impl<S: Syntax> LineFormat for KeyedFormat<S> {
                 lines.extend_from_slice(part);
             }
         }
+    }
+
+    fn lines(&self) -> u64 {
+        self.sequence
+    }
+
+    fn go_on_after(&mut self, lines: u64) {
+        self.sequence = lines;
     }
 
     fn push_marked(&self, line: &[u8], lines: &mut Vec<u8>) {

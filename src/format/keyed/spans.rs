@@ -50,7 +50,9 @@ impl<S: Syntax> KeyedFormat<S> {
     ) -> Result<(), Ambiguous> {
         // An address of another process may mean something else in a third one.
         let may_keep = callsites.are_own();
-        if let Some((text, outside)) = self.contexts.find(record, &self.seen)
+        let seen = &self.seen;
+        let is_alone = |keys: &[usize]| keys.iter().all(|key| seen.is_new(*key));
+        if let Some((text, outside)) = self.contexts.find(record, is_alone)
             && may_keep
         {
             self.line.push_slice(text);

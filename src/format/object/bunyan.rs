@@ -61,6 +61,7 @@ fn shape(options: &Options) -> Shape {
         fields: &[("error", "err")],
         constants: &[("service", "name"), ("host", "hostname")],
         level: |level| Value::U64(number(level)),
+        has_process: true,
         has_message: true,
         own: vec![("hostname".to_owned(), host().into())],
         order: &ORDER,

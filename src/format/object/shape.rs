@@ -33,6 +33,8 @@ pub(in crate::format) struct Shape {
     pub(in crate::format) level: LevelOf,
     pub(in crate::format) location: Location,
     pub(in crate::format) time: Time,
+    /// Whether a line has the process in any case.
+    pub(in crate::format) has_process: bool,
     /// Whether a line has a message even if the record has none.
     pub(in crate::format) has_message: bool,
     /// What its lines have in any case, unless the user gives another value.
@@ -85,6 +87,7 @@ impl Default for Shape {
             level: |level| Value::Str(level.as_str().into()),
             location: Location::Fields,
             time: Time::Text(Precision::Microseconds),
+            has_process: false,
             has_message: false,
             own: Vec::new(),
             request: None,
@@ -137,7 +140,7 @@ impl Shape {
         let others = options.keys.iter();
         let others = others.filter(|(old, _)| !keys.have(old));
         renames.extend(others.map(|(old, new)| (old.clone(), new.clone())));
-        let mut reserved: BTreeSet<_> = keys.all(options.spans).collect();
+        let mut reserved: BTreeSet<_> = keys.all(options.spans, self.order).collect();
         if self.constants_key.is_none() {
             let given = options.fields.keys();
             reserved.extend(given.map(|name| self.constant_name(name).to_owned()));
@@ -212,9 +215,12 @@ impl OwnKeys {
         self.0.contains_key(name)
     }
 
-    /// Those that lines with spans in this style may have.
-    fn all(&self, style: SpanStyle) -> impl Iterator<Item = String> {
+    /// Those that lines may have whose spans are in this style, and whose parts are these.
+    fn all(&self, style: SpanStyle, places: &[Place]) -> impl Iterator<Item = String> {
         let is_used = move |name: &str| match name {
+            "timestamp" => places.contains(&Place::Timestamp),
+            "level" => places.contains(&Place::Level),
+            "message" => places.contains(&Place::Message),
             "span" => style == SpanStyle::Nested,
             "parent" => false,
             _ => true,
@@ -270,7 +276,7 @@ impl<S: Syntax> PartMaker<'_, S> {
             }
             Place::Thread if options.thread => vec![Part::Thread(key("thread"))],
             Place::Location if options.location => vec![Part::Made(self.location())],
-            Place::Process if options.process => {
+            Place::Process if options.process || self.shape.has_process => {
                 let process = Value::U64(std::process::id().into());
                 vec![Part::Text(self.syntax.field(self.keys.of("pid"), &process))]
             }

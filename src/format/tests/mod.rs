@@ -1,6 +1,8 @@
 //! What a line promises, whatever was logged.
 
+mod cost;
 mod expected;
+mod golden;
 mod hostile;
 mod json;
 mod naughty;

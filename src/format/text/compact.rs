@@ -6,9 +6,9 @@
 //!
 //! Of the date nothing is shown, of the spans their fields, innermost first.
 
-use super::{TextFormat, push_field, write_fields, write_marks, write_messages};
+use super::{TextFormat, nothing, push_field, write_marks};
 use crate::capture::callsite::Callsites;
-use crate::capture::record::Record;
+use crate::capture::record::{Record, SpanView};
 use crate::format::colour;
 use crate::format::line::Line;
 use crate::format::timestamp::TIME_OF_DAY;
@@ -20,15 +20,14 @@ pub(super) fn write(
     line: &mut Line,
 ) {
     format.write_head(record, TIME_OF_DAY, line);
-    write_messages(record, line);
-    write_fields(record, b" ", line);
+    format.write_event(record, nothing, line);
     format.paint(colour::DIM, line);
-    for span in format.spans(record, callsites) {
-        for (name, value) in span.fields() {
+    format.write_spans(record, callsites, line, |spans, line| {
+        for (name, value) in spans.iter().flat_map(SpanView::fields) {
             line.push(b' ');
             push_field(name, value, line);
         }
-    }
+    });
     format.write_details(record, line);
     format.paint(colour::PLAIN, line);
     write_marks(record, line);

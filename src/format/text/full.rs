@@ -4,7 +4,7 @@
 //! own fields. On request the line ends with ` at src/app.rs:12`, ` on worker-1`, ` pid=4711` and
 //! ` seq=1`, and with what is the same in every line.
 
-use super::{TextFormat, write_fields, write_marks, write_messages, write_span};
+use super::{TextFormat, nothing, write_marks, write_span};
 use crate::capture::callsite::Callsites;
 use crate::capture::record::Record;
 use crate::format::colour;
@@ -17,15 +17,16 @@ pub(super) fn write(
     line: &mut Line,
 ) {
     format.write_head(record, 0, line);
-    write_messages(record, line);
-    write_fields(record, b" ", line);
+    format.write_event(record, nothing, line);
     format.paint(colour::DIM, line);
-    let mut before: &[u8] = b" in ";
-    for span in format.spans(record, callsites).iter().rev() {
-        line.push_slice(before);
-        write_span(span, line);
-        before = b":";
-    }
+    format.write_spans(record, callsites, line, |spans, line| {
+        let mut before: &[u8] = b" in ";
+        for span in spans.iter().rev() {
+            line.push_slice(before);
+            write_span(span, line);
+            before = b":";
+        }
+    });
     format.write_details(record, line);
     line.push_slice(&format.constants);
     format.paint(colour::PLAIN, line);

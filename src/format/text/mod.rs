@@ -12,9 +12,11 @@
 
 mod compact;
 mod full;
+mod prepared;
 mod pretty;
 mod value;
 
+use super::context::Contexts;
 use super::line::Line;
 use super::object::{Time, value_of};
 use super::timestamp::Timestamps;
@@ -25,7 +27,8 @@ use crate::config::format::Options;
 use crate::config::{Colour, Precision, SpanStyle};
 use crate::request;
 
-use self::value::{push_field, push_integer, push_message};
+use self::prepared::{Name, Names, Prepared};
+use self::value::{push_field, push_integer, push_message, push_value};
 
 /// What marks a record that was left behind by a process that died.
 const RECOVERED: &[u8; 12] = b" [recovered]";
@@ -42,6 +45,8 @@ pub(super) struct TextFormat {
     process: u32,
     /// What is the same in every line.
     constants: Vec<u8>,
+    names: Names,
+    contexts: Contexts,
     /// The number of the latest record.
     sequence: u64,
     timestamps: Timestamps,
@@ -56,6 +61,7 @@ pub(super) fn full(options: &Options) -> Box<dyn LineFormat> {
     Box::new(TextFormat::new(
         options,
         full::write,
+        b" ",
         Precision::Microseconds,
     ))
 }
@@ -64,6 +70,7 @@ pub(super) fn compact(options: &Options) -> Box<dyn LineFormat> {
     Box::new(TextFormat::new(
         options,
         compact::write,
+        b" ",
         Precision::Milliseconds,
     ))
 }
@@ -72,12 +79,19 @@ pub(super) fn pretty(options: &Options) -> Box<dyn LineFormat> {
     Box::new(TextFormat::new(
         options,
         pretty::write,
+        pretty::NEXT,
         Precision::Microseconds,
     ))
 }
 
 impl TextFormat {
-    fn new(options: &Options, write: Write, precision: Precision) -> Self {
+    /// `separator` stands before each field.
+    fn new(
+        options: &Options,
+        write: Write,
+        separator: &'static [u8],
+        precision: Precision,
+    ) -> Self {
         let mut constants = Line::default();
         for (name, value) in &options.fields {
             constants.push(b' ');
@@ -89,6 +103,8 @@ impl TextFormat {
             options: options.clone(),
             process: std::process::id(),
             constants: constants.as_bytes().to_vec(),
+            names: Names::new(separator, options.colour == Colour::Always),
+            contexts: Contexts::default(),
             sequence: 0,
             timestamps: Timestamps::new(Time::Text(precision).style(options)),
             line: Line::default(),
@@ -107,6 +123,14 @@ impl LineFormat for TextFormat {
         self.line = line;
     }
 
+    fn lines(&self) -> u64 {
+        self.sequence
+    }
+
+    fn go_on_after(&mut self, lines: u64) {
+        self.sequence = lines;
+    }
+
     fn push_marked(&self, line: &[u8], lines: &mut Vec<u8>) {
         if line.starts_with(INDENT) {
             // It belongs to a record whose first line has the mark.
@@ -118,25 +142,63 @@ impl LineFormat for TextFormat {
 
 impl TextFormat {
     /// Time, from some place on, level and target.
+    #[inline]
     fn write_head(&mut self, record: &Record<'_>, from: usize, line: &mut Line) {
-        let level = record.callsite.facts.level;
         self.paint(colour::DIM, line);
         line.push_slice(self.timestamps.text(record.time_ns, from));
         self.paint(colour::PLAIN, line);
-        // The longest level has five letters.
-        line.push_slice(if level.as_str().len() < 5 {
-            b"  "
+        if record.callsite.is_log {
+            // One callsite stands for all targets.
+            let target = record.origin.target;
+            prepared::write_head(record.callsite, target, self.is_coloured, line);
         } else {
-            b" "
-        });
-        self.paint(colour::of_level(level), line);
-        line.push_slice(level.as_str().as_bytes());
-        self.paint(colour::PLAIN, line);
-        line.push(b' ');
-        self.paint(colour::DIM, line);
-        escape::push_bare(record.origin.target.into(), line);
-        line.push(b':');
-        self.paint(colour::PLAIN, line);
+            line.push_piece(&self.names.of(record.callsite).head);
+        }
+    }
+
+    /// The messages, something behind them, and the fields.
+    #[inline]
+    fn write_event(
+        &mut self,
+        record: &Record<'_>,
+        behind: fn(&Record<'_>, &mut Line),
+        line: &mut Line,
+    ) {
+        let start = line.len();
+        let prepared = self.names.of(record.callsite);
+        if write_prepared(prepared, record, behind, line).is_none() {
+            line.take_back(line.len() - start);
+            write_messages(record, line);
+            behind(record, line);
+            write_fields(record, self.names.separator, line);
+        }
+    }
+
+    /// What `write` makes of the spans to show, innermost first.
+    #[inline]
+    fn write_spans(
+        &mut self,
+        record: &Record<'_>,
+        callsites: &Callsites,
+        line: &mut Line,
+        write: impl FnOnce(&[SpanView<'_>], &mut Line),
+    ) {
+        if record.is_outside_spans() {
+            return;
+        }
+        // An address of another process may mean something else in a third one.
+        let may_keep = callsites.are_own();
+        if let Some((text, _)) = self.contexts.find(record, |_| true)
+            && may_keep
+        {
+            return line.push_slice(text);
+        }
+        let start = line.len();
+        write(&self.spans(record, callsites), line);
+        if may_keep {
+            let text = line.as_bytes().get(start..).unwrap_or_default();
+            self.contexts.keep(record, std::iter::empty(), text, b"");
+        }
     }
 
     fn write_details(&self, record: &Record<'_>, line: &mut Line) {
@@ -162,19 +224,62 @@ impl TextFormat {
 
     /// The spans to show, innermost first. Without spans, that which carries the request's ids.
     fn spans<'a>(&self, record: &Record<'a>, callsites: &'a Callsites) -> Vec<SpanView<'a>> {
-        if record.is_outside_spans() {
-            return Vec::new();
-        }
         let is_none = self.options.spans == SpanStyle::None;
         let is_shown = |span: &SpanView<'_>| !is_none || request::is_mark(&span.callsite.facts);
         record.spans(callsites).filter(is_shown).collect()
     }
 
+    #[inline]
     fn paint(&self, code: &str, line: &mut Line) {
-        if self.is_coloured {
+        TextFormat::paint_if(self.is_coloured, code, line);
+    }
+
+    #[inline]
+    fn paint_if(is_coloured: bool, code: &str, line: &mut Line) {
+        if is_coloured {
             line.push_slice(code.as_bytes());
         }
     }
+}
+
+/// Writes the event in one pass, with prepared names. `None` where names or their order are none of
+/// the usual ones.
+#[inline]
+fn write_prepared(
+    prepared: &Prepared,
+    record: &Record<'_>,
+    behind: fn(&Record<'_>, &mut Line),
+    line: &mut Line,
+) -> Option<()> {
+    let mut fields = record.fields();
+    let mut is_first = true;
+    while let Some(head) = fields.next_head() {
+        let name = prepared.names.get(head.place?)?;
+        let Some(value) = fields.take_value(head) else {
+            break;
+        };
+        match name {
+            Name::Message if is_first => {
+                line.push(b' ');
+                push_message(value, line);
+                behind(record, line);
+            }
+            Name::Message => return None,
+            Name::Origin => continue,
+            Name::Field(name) => {
+                if is_first {
+                    behind(record, line);
+                }
+                line.push_piece(name);
+                push_value(value, line);
+            }
+        }
+        is_first = false;
+    }
+    if is_first {
+        behind(record, line);
+    }
+    Some(())
 }
 
 fn write_messages(record: &Record<'_>, line: &mut Line) {
@@ -219,6 +324,9 @@ fn write_location(record: &Record<'_>, line: &mut Line) {
         }
     }
 }
+
+/// Where nothing stands between the messages and the fields.
+fn nothing(_: &Record<'_>, _: &mut Line) {}
 
 fn write_marks(record: &Record<'_>, line: &mut Line) {
     if record.is_cut {

@@ -11,11 +11,14 @@
 //!
 //! Only the first line of a record is not indented, and no data can begin a line.
 
-use super::{INDENT, TextFormat, write_fields, write_marks, write_messages, write_span};
+use super::{TextFormat, write_marks, write_span};
 use crate::capture::callsite::Callsites;
 use crate::capture::record::Record;
 use crate::format::colour;
 use crate::format::line::Line;
+
+/// What begins each line but the first.
+pub(super) const NEXT: &[u8; 5] = b"\n    ";
 
 pub(super) fn write(
     format: &mut TextFormat,
@@ -23,23 +26,29 @@ pub(super) fn write(
     callsites: &Callsites,
     line: &mut Line,
 ) {
-    let next = [b"\n", &INDENT[..]].concat();
     format.write_head(record, 0, line);
-    write_messages(record, line);
-    write_marks(record, line);
-    write_fields(record, &next, line);
+    format.write_event(record, write_marks, line);
     format.paint(colour::DIM, line);
-    for span in format.spans(record, callsites) {
-        line.push_slice(&next);
-        line.push_array(b"in ");
-        write_span(&span, line);
-    }
-    let mut details = Line::default();
-    format.write_details(record, &mut details);
-    details.push_slice(&format.constants);
-    if let Some(details) = details.as_bytes().get(1..) {
-        line.push_slice(&next);
-        line.push_slice(details);
+    format.write_spans(record, callsites, line, |spans, line| {
+        for span in spans {
+            line.push_array(NEXT);
+            line.push_array(b"in ");
+            write_span(span, line);
+        }
+    });
+    let details = line.len();
+    format.write_details(record, line);
+    line.push_slice(&format.constants);
+    if details < line.len() {
+        // Each of them begins with a space.
+        let written = line
+            .as_bytes()
+            .get(details + 1..)
+            .unwrap_or_default()
+            .to_vec();
+        line.take_back(line.len() - details);
+        line.push_array(NEXT);
+        line.push_slice(&written);
     }
     format.paint(colour::PLAIN, line);
 }

@@ -20,7 +20,7 @@ pub(super) fn push_field(name: &str, value: Value<'_>, line: &mut Line) {
 }
 
 /// A name stands in quotes where it would not be seen to be one.
-fn push_name(name: &str, line: &mut Line) {
+pub(super) fn push_name(name: &str, line: &mut Line) {
     let is_plain = |byte| !matches!(byte, b'\0'..=b' ' | b'=' | b'"' | b'\\' | b'{' | b'}');
     if !name.is_empty() && name.bytes().all(is_plain) {
         escape::push_bare(name.into(), line);
@@ -29,6 +29,7 @@ fn push_name(name: &str, line: &mut Line) {
     }
 }
 
+#[inline]
 pub(super) fn push_value(value: Value<'_>, line: &mut Line) {
     match value {
         Value::I64(number) => push_integer(number, line),

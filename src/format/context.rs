@@ -4,7 +4,6 @@
 //! the bytes of their spans are equal. What was made of these bytes is kept for each thread, and
 //! copied for as long as they stay the same and no field of the event takes the place of a span's.
 
-use super::keys::Seen;
 use crate::capture::record::Record;
 
 /// For how many threads contexts are kept. Threads beyond that share them.
@@ -30,13 +29,17 @@ struct Context {
 }
 
 impl Contexts {
-    /// What a line has of the record's spans, if that is known. `seen` has the keys of the event.
+    /// What a line has of the record's spans, if that is known and `is_alone` says of their keys
+    /// that the event has none of them.
     #[inline]
-    pub(super) fn find(&self, record: &Record<'_>, seen: &Seen) -> Option<(&[u8], &[u8])> {
+    pub(super) fn find(
+        &self,
+        record: &Record<'_>,
+        is_alone: impl FnOnce(&[usize]) -> bool,
+    ) -> Option<(&[u8], &[u8])> {
         let context = self.0.get(place(record))?;
         let is_same = context.source == record.span_bytes();
-        let is_alone = || context.keys.iter().all(|key| seen.is_new(*key));
-        (is_same && is_alone()).then_some((&context.text, &context.outside))
+        (is_same && is_alone(&context.keys)).then_some((&context.text, &context.outside))
     }
 
     /// Keeps what a line has of the record's spans, of which none hid a field of another.
