@@ -61,6 +61,7 @@ mod error;
 mod exit;
 mod filter;
 mod fork;
+pub mod frontend;
 mod guard;
 mod install;
 mod json;

@@ -12,6 +12,7 @@ mod builder;
 mod changes;
 mod environment;
 pub(crate) mod format;
+mod frontend;
 mod hangup;
 #[cfg(feature = "config")]
 mod load;
