@@ -61,6 +61,9 @@ mod error;
 mod exit;
 mod filter;
 mod fork;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod guard;
 mod install;
 mod json;
