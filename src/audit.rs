@@ -254,9 +254,17 @@ pub(crate) fn take(pipeline: &Pipeline, capture: impl FnOnce()) {
         marks,
         is_lost: lost_before != overflow::lost_by_this_thread(),
     };
+    // If the sinks were changed meanwhile, the record may have gone to the new ones.
+    let since = Arc::clone(&pipeline.running());
+    let since = (!Arc::ptr_eq(&since, &taken.running)).then(|| Taken {
+        marks: since.drain().marks_of_beginning(),
+        is_lost: taken.is_lost,
+        running: since,
+    });
     let _ = TAKEN.try_with(|lists| {
         if let Some(list) = lists.borrow_mut().last_mut() {
             list.push(taken);
+            list.extend(since);
         }
     });
 }

@@ -68,16 +68,27 @@ pub(crate) fn keeping(arena: &Arena, sink: &SinkPlan, place: usize) -> Keeping {
     if journal.is_none() && arena.is_in_file() {
         return never("no room to note what is on its way to it");
     }
+    tell_of(arena, sink, path, place);
+    Keeping {
+        journal,
+        crash_unsafe: None,
+    }
+}
+
+/// Lets a reader of the pages know that the sink at `place` is written to otherwise from now on.
+pub(crate) fn tell_change(arena: &Arena, sink: &SinkPlan, place: usize) {
+    if let Some(path) = file_of(sink).filter(|_| place < JOURNALS_MAX) {
+        tell_of(arena, sink, path, place);
+    }
+}
+
+fn tell_of(arena: &Arena, sink: &SinkPlan, path: &Path, place: usize) {
     arena.tell(&Fact::Sink(SinkFact {
         place: place as u32,
         path: path.as_os_str().as_bytes(),
         format: &sink.format.told(),
         filter: sink.directives.as_deref(),
     }));
-    Keeping {
-        journal,
-        crash_unsafe: None,
-    }
 }
 
 /// The path of a sink whose lines can be found again: not that of a FIFO or a device.

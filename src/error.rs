@@ -4,6 +4,9 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+#[cfg(feature = "config")]
+use crate::config::ConfigError;
+
 /// Why a pipeline could not be built.
 ///
 /// The message says what was tried, on what, and what the system answered, so that printing the
@@ -37,6 +40,17 @@ pub enum Error {
         /// What the system answered.
         cause: io::Error,
     },
+    /// A configuration file could not be read. A file that is named has to be there.
+    #[cfg(feature = "config")]
+    ReadConfig {
+        /// The file, as it was named.
+        path: PathBuf,
+        /// What the system answered.
+        cause: io::Error,
+    },
+    /// What a configuration says is wrong.
+    #[cfg(feature = "config")]
+    Config(ConfigError),
     /// What dead processes left behind could not be looked for.
     ReadLeftovers {
         /// The directory, or the leftover.
@@ -93,6 +107,13 @@ pub enum Error {
         /// What was given for it.
         network: String,
     },
+    /// What runs could not be changed. Nothing has changed then.
+    Reload(
+        /// Why not.
+        &'static str,
+    ),
+    /// The thread that ends a [raised level](crate::Guard::level_for) could not be started.
+    StartTimer(io::Error),
     /// A writer thread could not be started.
     StartWriter(io::Error),
     /// The program has a global subscriber already: `init` was called twice, or another library
@@ -129,6 +150,12 @@ impl fmt::Display for Error {
             Error::OpenFile { path, cause } => {
                 write!(formatter, "open log file {path:?}: {cause}")
             }
+            #[cfg(feature = "config")]
+            Error::ReadConfig { path, cause } => {
+                write!(formatter, "read configuration file {path:?}: {cause}")
+            }
+            #[cfg(feature = "config")]
+            Error::Config(error) => error.fmt(formatter),
             Error::ReadLeftovers { path, cause } => {
                 write!(formatter, "read leftovers {path:?}: {cause}")
             }
@@ -164,6 +191,8 @@ impl fmt::Display for Error {
                 formatter,
                 "trust proxies in {network:?}: neither a network (10.0.0.0/8) nor an address"
             ),
+            Error::Reload(why) => write!(formatter, "reload: {why}"),
+            Error::StartTimer(cause) => write!(formatter, "start timer thread: {cause}"),
             Error::StartWriter(cause) => write!(formatter, "start writer thread: {cause}"),
             Error::AlreadyInstalled => formatter
                 .write_str("install subscriber: the program has a global subscriber already"),
@@ -182,12 +211,18 @@ impl std::error::Error for Error {
             | Error::ReadLeftovers { cause, .. }
             | Error::HandleHangup(cause)
             | Error::HandleSignal(cause)
+            | Error::StartTimer(cause)
             | Error::StartWriter(cause) => cause.source(),
+            #[cfg(feature = "config")]
+            Error::ReadConfig { cause, .. } => cause.source(),
+            #[cfg(feature = "config")]
+            Error::Config(_) => None,
             Error::Filter { cause, .. } => cause.source(),
             Error::TimeOfDay { .. }
             | Error::TimeZone { .. }
             | Error::FormatOption { .. }
             | Error::TrustedProxy { .. }
+            | Error::Reload(_)
             | Error::IncompleteSink { .. }
             | Error::WriterTaken
             | Error::AlreadyInstalled

@@ -39,6 +39,14 @@ pub(crate) fn register(running: &Arc<Running>) {
     });
 }
 
+/// Undoes that for one that has nothing to write, and never will.
+pub(crate) fn forget(running: &Arc<Running>) {
+    RUNNING.rcu(|list| {
+        let others = list.iter().filter(|other| !Arc::ptr_eq(other, running));
+        others.cloned().collect::<Vec<_>>()
+    });
+}
+
 /// Whether nothing waits in a pipeline and nothing can come: its owner has let go of it.
 fn is_done_with(running: &Arc<Running>) -> bool {
     // The list holds it, too.

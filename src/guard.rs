@@ -2,6 +2,8 @@
 
 mod completion;
 mod outcome;
+mod raise;
+mod reload;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -18,6 +20,7 @@ use crate::sink::Control;
 use crate::stats::Stats;
 use completion::Completion;
 pub use outcome::{FlushError, Report};
+pub use raise::Raise;
 
 /// How often a shutdown looks whether the writers have ended, once everything is written.
 const END_POLL: Duration = Duration::from_micros(200);
@@ -71,7 +74,7 @@ impl Guard {
     /// ```
     pub fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
         let running = self.pipeline.running();
-        if running.drain().flush_until(deadline::after(timeout)) {
+        if running.flush_until(deadline::after(timeout)) {
             return Ok(());
         }
         Err(FlushError::new(&running, None))
@@ -104,7 +107,7 @@ impl Guard {
     pub fn flush_durable(&self, timeout: Duration) -> Result<(), FlushError> {
         let running = self.pipeline.running();
         let drain = running.drain();
-        let outcome = drain.finish(drain.flush_durable(), deadline::after(timeout));
+        let outcome = drain.finish(running.flush_durable(), deadline::after(timeout));
         match outcome {
             Some(Ok(())) => Ok(()),
             Some(Err(why)) => Err(FlushError::new(&running, Some(why))),
@@ -125,7 +128,7 @@ impl Guard {
     /// ```
     pub fn flush_async(&self) -> impl Future<Output = ()> + Send + 'static {
         let running = Arc::clone(&self.pipeline.running());
-        let flushed = running.drain().flush();
+        let flushed = running.flush();
         // Once the writers have been told to end, what comes later is written by whoever wants it
         // written. That may take long, and this must not.
         if running.channel().is_closed() {
@@ -154,7 +157,7 @@ impl Guard {
         &self,
     ) -> impl Future<Output = Result<(), FlushError>> + Send + 'static {
         let running = Arc::clone(&self.pipeline.running());
-        let synced = running.drain().flush_durable();
+        let synced = running.flush_durable();
         if running.channel().is_closed() {
             running.write_aside();
         }
@@ -195,7 +198,11 @@ impl Guard {
         }
         let running = self.pipeline.running();
         let drain = running.drain();
-        drain.finish(drain.stop(), deadline);
+        let stopped = drain.stop();
+        if let Some(retiring) = running.retiring() {
+            retiring.drain().flush_until(deadline);
+        }
+        drain.finish(stopped, deadline);
         while !running.drain().has_stopped() && Instant::now() < deadline {
             thread::sleep(END_POLL);
         }
@@ -283,7 +290,7 @@ impl Guard {
     /// ```
     #[must_use]
     pub fn stats(&self) -> Stats {
-        self.pipeline.running().stats()
+        self.pipeline.stats()
     }
 
     fn report(&self) -> Report {

@@ -4,9 +4,9 @@ use std::backtrace::{Backtrace, BacktraceStatus};
 use std::panic::PanicHookInfo;
 use std::sync::{Arc, OnceLock};
 
-use tracing::Subscriber;
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::NoSubscriber;
+use tracing::{Dispatch, Subscriber};
 
 use crate::error::Error;
 use crate::exit;
@@ -50,6 +50,26 @@ fn log_bridge(_: LevelFilter) -> Result<(), Error> {
     Ok(())
 }
 
+/// Has all callsites, and the bridge from `log`, ask anew what this pipeline wants of them.
+pub(crate) fn ask_anew(pipeline: &Arc<Pipeline>) {
+    // A single subscriber is asked as that of the current thread, and this one may have none. The
+    // second one is gone by the time at which it matters; what is left of it is that all are asked.
+    drop(Dispatch::new(NoSubscriber::default()));
+    tracing::callsite::rebuild_interest_cache();
+    if is_installed(pipeline) {
+        set_log_level(pipeline.gate().level_max());
+    }
+}
+
+#[cfg(feature = "log")]
+fn set_log_level(level_max: LevelFilter) {
+    use tracing_log::AsLog;
+    tracing_log::log::set_max_level(level_max.as_log());
+}
+
+#[cfg(not(feature = "log"))]
+fn set_log_level(_: LevelFilter) {}
+
 /// Makes a pipeline the one whose figures [`stats`] tells.
 pub(crate) fn pipeline(pipeline: &Arc<Pipeline>) {
     let _ = PIPELINE.set(Arc::clone(pipeline));
@@ -72,7 +92,7 @@ pub(crate) fn is_installed(pipeline: &Arc<Pipeline>) -> bool {
 pub fn stats() -> Stats {
     PIPELINE
         .get()
-        .map(|pipeline| pipeline.running().stats())
+        .map(|pipeline| pipeline.stats())
         .unwrap_or_default()
 }
 

@@ -1,6 +1,9 @@
 //! A record's whole way in one place: channel and writers, for this process and, after a fork, for
 //! each child.
 
+mod reload;
+mod running;
+
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -9,26 +12,22 @@ use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard as Loaded};
 
+pub(crate) use self::running::Running;
+use self::running::Source;
 use crate::capture::thread::{self as local, Pushed};
 use crate::channel::arena::ArenaPlan;
-use crate::channel::arena::facts::Fact;
 use crate::channel::overflow::Overflow;
-use crate::channel::sync::Instant;
-use crate::channel::{self, Channel};
 use crate::complaint::Complaints;
-use crate::config::Format;
-use crate::deadline;
-use crate::drain::line::{Content, LineWriter};
+use crate::config::{Config, Format, OnHangup};
+use crate::drain::Delays;
+use crate::drain::line::Content;
 use crate::drain::sync::SyncPolicy;
-use crate::drain::worker::Worker;
-use crate::drain::{Delays, Drain, SinkState};
 use crate::error::Error;
-use crate::filter::SinkFilter;
-use crate::recovery::replay::Replay;
+use crate::filter::{Gate, Limiter, SinkFilter};
 use crate::recovery::scan::Scan;
-use crate::sink::{Control, Sink, Target};
-use crate::stats::{self, Stats};
-use crate::{audit, crash, exit, fork, format, recovery};
+use crate::sink::{Control, Target};
+use crate::stats::Stats;
+use crate::{audit, exit, fork, recovery};
 
 /// Everything that a pipeline is made from. Kept, since a forked child makes its own.
 pub(crate) struct Plan {
@@ -39,7 +38,12 @@ pub(crate) struct Plan {
     pub(crate) delays: Delays,
     pub(crate) exit_timeout: Duration,
     pub(crate) arena: ArenaPlan,
+    pub(crate) on_hangup: OnHangup,
     pub(crate) complaints: Complaints,
+    /// What is left out although the filter wants it.
+    pub(crate) limiter: Arc<Limiter>,
+    /// What all of it was made from.
+    pub(crate) settings: Config,
 }
 
 /// What one sink is made from.
@@ -61,50 +65,36 @@ impl SinkPlan {
 /// A pipeline that works in whichever process it is used.
 pub(crate) struct Pipeline {
     id: u64,
-    plan: Plan,
+    gate: Gate,
+    plan: ArcSwap<Plan>,
     running: ArcSwap<Running>,
-}
-
-/// The part of a pipeline that belongs to one process.
-#[derive(Debug)]
-pub(crate) struct Running {
-    generation: u64,
-    channel: Arc<Channel>,
-    drain: Drain,
-    exit_timeout: Duration,
-    complaints: Complaints,
-    /// How long records that come after the end may still hold up their callers, all together.
-    late_patience_us: AtomicU64,
 }
 
 impl Pipeline {
     /// Opens the sinks and starts the writers. What waits when the process ends is written then.
-    pub(crate) fn start(plan: Plan) -> Result<Arc<Self>, Error> {
-        let pipeline = Self::start_unregistered(plan)?;
+    pub(crate) fn start(plan: Plan, gate: Gate) -> Result<Arc<Self>, Error> {
+        let pipeline = Self::start_unregistered(plan, gate)?;
         exit::register(&pipeline.running.load());
         Ok(pipeline)
     }
 
     /// The same, but the end of the process does not see to it.
-    pub(crate) fn start_unregistered(mut plan: Plan) -> Result<Arc<Self>, Error> {
+    pub(crate) fn start_unregistered(mut plan: Plan, gate: Gate) -> Result<Arc<Self>, Error> {
         static IDS: AtomicU64 = AtomicU64::new(0);
         fork::watch();
         recovery::watch_torn_tails(&plan.arena.directories());
+        plan.handle_hangup()?;
         let sinks = plan.sinks.iter_mut().map(|sink| sink.target.open());
-        let sinks = sinks
-            .map(|sink| sink.map(Some))
-            .collect::<Result<Vec<_>, _>>()?;
-        let running = Arc::new(Running::new(&plan, sinks, Some(scan(&plan))));
-        running.drain.start(plan.delays).map_err(|cause| {
-            // Those that did start.
-            running.drain.stop();
-            running.channel.arena().discard();
-            Error::start_writer(cause)
-        })?;
+        let sinks = sinks.map(|sink| sink.map(|sink| Source::Opened(Some(sink))));
+        let sinks = sinks.collect::<Result<Vec<_>, _>>()?;
+        let left_behind = plan.scan(|_| true);
+        let running = Arc::new(Running::new(&plan, sinks, None, Some(left_behind)));
+        running.start(plan.delays)?;
         let id = IDS.fetch_add(1, Ordering::Relaxed);
         Ok(Arc::new(Pipeline {
             id,
-            plan,
+            gate,
+            plan: ArcSwap::from_pointee(plan),
             running: ArcSwap::new(running),
         }))
     }
@@ -113,6 +103,28 @@ impl Pipeline {
     #[inline]
     pub(crate) fn id(&self) -> u64 {
         self.id
+    }
+
+    /// What the pages hold.
+    pub(crate) fn content(&self) -> Content {
+        self.plan.load().content
+    }
+
+    /// What it was made from, and changed to since.
+    pub(crate) fn settings(&self) -> Config {
+        self.plan.load().settings.clone()
+    }
+
+    /// What became of all records.
+    pub(crate) fn stats(&self) -> Stats {
+        let stats = self.running().stats();
+        stats.beside(self.gate.limiter().suppressed())
+    }
+
+    /// What passes into it.
+    #[inline]
+    pub(crate) fn gate(&self) -> &Gate {
+        &self.gate
     }
 
     /// Hands over a record that is encoded already.
@@ -136,10 +148,11 @@ impl Pipeline {
 
     /// Has the sinks that are files do what `ask` tells their controls, soon.
     pub(crate) fn ask_files(&self, ask: impl Fn(&Control)) {
-        let targets = self.plan.sinks.iter().map(|sink| &sink.target);
+        let plan = self.plan.load();
+        let targets = plan.sinks.iter().map(|sink| &sink.target);
         targets.filter_map(Target::control).for_each(ask);
         // Nobody waits for it; it makes the writers look around.
-        drop(self.running().drain().flush());
+        drop(self.running().flush());
     }
 
     #[cold]
@@ -149,22 +162,20 @@ impl Pipeline {
             // Another thread of the child was faster, and has finished already.
             return;
         }
-        let sinks = self
-            .plan
-            .sinks
-            .iter()
-            .map(|sink| sink.target.open_in_child())
-            .collect();
+        let plan = self.plan.load();
+        plan.limiter.begin_anew();
+        let sinks = plan.sinks.iter();
+        let sinks = sinks.map(|sink| Source::Opened(sink.target.open_in_child()));
         // What others left behind is seen to by the parent.
-        let fresh = Arc::new(Running::new(&self.plan, sinks, None));
+        let fresh = Arc::new(Running::new(&plan, sinks.collect(), None, None));
         let before = self.running.compare_and_swap(&parents, Arc::clone(&fresh));
         if !Arc::ptr_eq(&before, &parents) {
             // Another thread of the child was faster, by less.
             return;
         }
-        if fresh.drain.start(self.plan.delays).is_err() {
+        if fresh.drain().start(plan.delays).is_err() {
             // No thread to be had: every caller writes for himself.
-            fresh.channel.close();
+            fresh.channel().close();
         }
         exit::register(&fresh);
         leak(parents);
@@ -176,7 +187,7 @@ impl Drop for Pipeline {
         let running = self.running.load_full();
         if running.is_current() {
             // The writers go on until everything is written; the process waits for them at its end.
-            running.drain.stop();
+            running.drain().stop();
         } else {
             leak(running);
         }
@@ -189,148 +200,27 @@ fn leak(parents: Arc<Running>) {
     let _ = Arc::into_raw(parents);
 }
 
-/// A look at what earlier processes left for the sinks of this plan.
-fn scan(plan: &Plan) -> Arc<Scan> {
-    let paths = plan.sinks.iter().filter_map(|sink| sink.target.path());
-    let paths = paths.map(Path::to_owned).collect();
-    let directories = plan.arena.directories();
-    Scan::new(paths, directories, plan.complaints.clone())
-}
+impl Plan {
+    /// A look at what earlier processes left for the sinks at some places of this plan.
+    fn scan(&self, is_meant: impl Fn(usize) -> bool) -> Arc<Scan> {
+        let places = self.sinks.iter().enumerate();
+        let meant = places.filter(|(place, _)| is_meant(*place));
+        let paths = meant.filter_map(|(_, sink)| sink.target.path());
+        let paths = paths.map(Path::to_owned).collect();
+        let directories = self.arena.directories();
+        Scan::new(paths, directories, self.complaints.clone())
+    }
 
-impl Running {
-    fn new(plan: &Plan, sinks: Vec<Option<Box<dyn Sink>>>, left_behind: Option<Arc<Scan>>) -> Self {
-        let arena = crash::arena_of(plan);
-        let plans = plan.sinks.iter().enumerate();
-        let keepings = plans.map(|(place, sink)| crash::keeping(&arena, sink, place));
-        let (journals, crash_unsafe): (Vec<_>, Vec<_>) = keepings
-            .map(|keeping| (keeping.journal, keeping.crash_unsafe))
-            .unzip();
-        let (budget_bytes, overflow) = (plan.budget_bytes, plan.overflow);
-        let channel = Channel::in_arena(budget_bytes, overflow, sinks.len(), arena);
-        let channel = Arc::new(channel);
-        let name = |sink: &Option<Box<dyn Sink>>| match sink {
-            Some(sink) => sink.name().to_owned(),
-            None => "sink that cannot be used after fork".to_owned(),
-        };
-        let states: Arc<[SinkState]> = channel
-            .inlets()
-            .iter()
-            .zip(&sinks)
-            .zip(&plan.sinks)
-            .zip(crash_unsafe)
-            .map(|(((inlet, sink), plan_of_sink), crash_unsafe)| {
-                let mut state = SinkState::new(name(sink), Arc::clone(inlet), sinks.len());
-                state.crash_unsafe = crash_unsafe;
-                state.keeping_audits(sink.is_some() && plan_of_sink.keeps_audits())
-            })
-            .collect();
-        let workers = sinks.into_iter().zip(&plan.sinks).zip(journals);
-        let workers = workers.enumerate();
-        let workers = workers.map(|(place, ((sink, plan_of_sink), journal))| {
-            let filter = plan_of_sink.filter.clone();
-            let lines = LineWriter::new(plan.content, format::make(&plan_of_sink.format), filter);
-            let (channel, states) = (Arc::clone(&channel), Arc::clone(&states));
-            let complaints = plan.complaints.clone();
-            let worker = Worker::new(channel, states, place, sink, lines, complaints);
-            let mut worker = worker.syncing(plan_of_sink.sync);
-            if let Some((scan, path)) = left_behind.as_ref().zip(plan_of_sink.target.path()) {
-                let (scan, complaints) = (Arc::clone(scan), plan.complaints.clone());
-                worker.replay_first(Replay::new(path, scan, complaints));
-            }
-            worker.keep_journal(journal);
-            worker
-        });
-        let drain = Drain::new(Arc::clone(&channel), Arc::clone(&states), workers.collect());
-        let late_patience_us = u64::try_from(plan.exit_timeout.as_micros()).unwrap_or(u64::MAX);
-        Running {
-            generation: fork::generation(),
-            channel,
-            drain,
-            exit_timeout: plan.exit_timeout,
-            complaints: plan.complaints.clone(),
-            late_patience_us: AtomicU64::new(late_patience_us),
+    /// Sees to it that SIGHUP does what this plan wants of it.
+    fn handle_hangup(&self) -> Result<(), Error> {
+        let mut files = self.sinks.iter().filter_map(|sink| sink.target.control());
+        if self.on_hangup == OnHangup::Ignore {
+            files.for_each(Control::ignore_hangup);
+            return Ok(());
         }
-    }
-
-    /// Whether it was started in this very process.
-    #[inline]
-    pub(crate) fn is_current(&self) -> bool {
-        self.generation == fork::generation()
-    }
-
-    pub(crate) fn channel(&self) -> &Arc<Channel> {
-        &self.channel
-    }
-
-    pub(crate) fn drain(&self) -> &Drain {
-        &self.drain
-    }
-
-    pub(crate) fn has_stopped(&self) -> bool {
-        self.drain.has_stopped() && self.stats().waiting() == 0
-    }
-
-    pub(crate) fn stats(&self) -> Stats {
-        stats::take(&self.channel, self.drain.sinks())
-    }
-
-    /// Whether a record that comes after the end may still hold up its caller.
-    pub(crate) fn has_late_patience(&self) -> bool {
-        self.late_patience_us.load(Ordering::Relaxed) != 0
-    }
-
-    /// Writes a record that came after the end of the writers, on the caller's thread.
-    #[cold]
-    pub(crate) fn write_if_late(&self) {
-        // The writer itself may be the one that logs, in a user's writer: nobody else would write
-        // for it, and it comes to its own records by itself.
-        if !self.channel.is_closed() || channel::is_reader() {
-            return;
-        }
-        let patience_us = self.late_patience_us.load(Ordering::Relaxed);
-        let began = Instant::now();
-        self.drain
-            .flush_until(deadline::after(Duration::from_micros(patience_us)));
-        let left = patience_us.saturating_sub(began.elapsed().as_micros() as u64);
-        self.late_patience_us.fetch_min(left, Ordering::Relaxed);
-    }
-
-    /// Writes what waits now on a thread of its own, for somebody who must not wait himself: once
-    /// the writers have been told to end, nobody else may come to it.
-    pub(crate) fn write_aside(self: &Arc<Self>) {
-        let running = Arc::clone(self);
-        let write = move || {
-            running.drain.flush_until(deadline::after(Duration::MAX));
-        };
-        // No thread to be had: the writers' own, if they still run, are all that is left.
-        let _ = fork::spawn("offloop-flush".to_owned(), write);
-    }
-
-    /// Writes what waits, as the process ends. Records that come later, from destructors and from
-    /// other exit handlers, are written by their callers.
-    pub(crate) fn end_with_process(&self) {
-        self.channel.close();
-        let is_written = self.drain.flush_until(deadline::after(self.exit_timeout));
-        let waiting = self.stats().waiting();
-        if !is_written {
-            let complaint = format!("the process ends with {waiting} records not written");
-            self.complaints.clone().say(&complaint);
-            // Whoever logs after this has been waited for already.
-            self.late_patience_us.store(0, Ordering::Relaxed);
-        } else if waiting == 0 {
-            self.discard_arena();
-        }
-    }
-
-    /// Leaves nothing behind for a reader of the pages. For when nothing waits.
-    pub(crate) fn discard_arena(&self) {
-        self.channel.arena().discard();
-    }
-
-    /// Lets a reader of the pages know of a panic that ends the process.
-    pub(crate) fn note_panic(&self, message: &str, location: Option<&str>) {
-        let panic = Fact::Panic { message, location };
-        self.channel.arena().tell(&panic);
+        files
+            .try_for_each(Control::reopen_on_hangup)
+            .map_err(Error::HandleHangup)
     }
 }
 

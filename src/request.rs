@@ -117,6 +117,9 @@ pub use self::work::Handling;
 
 use crate::capture::callsite::Facts;
 
+/// What a record carries that stands for others, too.
+pub(crate) const SAMPLE_RATE: &str = "sample_rate";
+
 /// The target of the records about requests.
 pub(crate) const TARGET: &str = "offloop::request";
 

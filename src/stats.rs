@@ -34,6 +34,10 @@ impl Counts {
     pub fn total(&self) -> u64 {
         self.0.iter().sum()
     }
+
+    fn plus(self, other: &Counts) -> Self {
+        Counts(std::array::from_fn(|level| self.0[level] + other.0[level]))
+    }
 }
 
 /// How many records were lost, by level and reason.
@@ -73,8 +77,10 @@ impl Lost {
 
 /// What became of the records, for the whole pipeline and for each of its sinks.
 ///
-/// For every sink, at every moment: `accepted = written + filtered + waiting + lost`. What a sink
-/// [recovered](SinkStats::recovered) was accepted by another process, and is none of these.
+/// For every sink, at every moment: `accepted = written + filtered + waiting + lost`, where what was
+/// accepted is the sink's [own](SinkStats::accepted) figure: the same as the pipeline's, unless a [reload](crate::Guard::reload)
+/// has added it. What a sink [recovered](SinkStats::recovered) was accepted by another process, and is
+/// none of these.
 ///
 /// ```
 /// # fn main() -> Result<(), offloop::Error> {
@@ -83,7 +89,7 @@ impl Lost {
 /// let stats = guard.stats();
 /// for sink in &stats.sinks {
 ///     let sum = sink.written.total() + sink.filtered.total() + sink.waiting + sink.lost.total();
-///     assert_eq!(stats.accepted.total(), sum);
+///     assert_eq!(sink.accepted.total(), sum);
 /// }
 /// # Ok(())
 /// # }
@@ -93,8 +99,15 @@ impl Lost {
 pub struct Stats {
     /// What log calls handed over, whatever became of it.
     pub accepted: Counts,
-    /// One for each sink, in the order in which the builder got them.
+    /// What limits and samples left out although the filter wanted it: see [`Rates`](crate::Rates). It is
+    /// not among what was accepted. Requests that are left out as a whole are not counted here.
+    pub suppressed: Counts,
+    /// One for each sink, in the order in which the builder got them; then those that a reload has
+    /// removed and for which records still wait.
     pub sinks: Vec<SinkStats>,
+    /// All sinks together that a reload has removed and that have ended. See
+    /// [`Guard::reload`](crate::Guard::reload).
+    pub removed: SinkStats,
     /// Memory in use for records that wait, in bytes, at most the budget. A thread that logs keeps
     /// a page of it for what it logs next.
     pub used_bytes: usize,
@@ -106,13 +119,13 @@ impl Stats {
     /// Records written, summed over the sinks: a record that two sinks wrote counts twice.
     #[must_use]
     pub fn written(&self) -> u64 {
-        self.sinks.iter().map(|sink| sink.written.total()).sum()
+        self.all().map(|sink| sink.written.total()).sum()
     }
 
     /// Records of dead processes that were written, summed over the sinks.
     #[must_use]
     pub fn recovered(&self) -> u64 {
-        self.sinks.iter().map(|sink| sink.recovered).sum()
+        self.all().map(|sink| sink.recovered).sum()
     }
 
     /// Records that wait, summed over the sinks.
@@ -124,17 +137,42 @@ impl Stats {
     /// Records lost, summed over the sinks.
     #[must_use]
     pub fn lost(&self) -> u64 {
-        self.sinks.iter().map(|sink| sink.lost.total()).sum()
+        self.all().map(|sink| sink.lost.total()).sum()
     }
 
     /// The longest time for which a record that is written by now had waited, over all sinks.
     #[must_use]
     pub fn longest_wait(&self) -> Duration {
-        self.sinks
-            .iter()
+        self.all()
             .map(|sink| sink.longest_wait)
             .max()
             .unwrap_or_default()
+    }
+
+    fn all(&self) -> impl Iterator<Item = &SinkStats> {
+        self.sinks.iter().chain([&self.removed])
+    }
+
+    /// These figures, and what was left out.
+    pub(crate) fn beside(mut self, suppressed: [u64; LEVELS]) -> Stats {
+        self.suppressed = Counts(suppressed);
+        self
+    }
+
+    /// These figures with those of what ran before, some of whose sinks go on here.
+    pub(crate) fn after(mut self, before: &Stats) -> Stats {
+        self.accepted = self.accepted.plus(&before.accepted);
+        self.removed = self.removed.plus(&before.removed);
+        self.used_bytes += before.used_bytes;
+        self.lanes = self.lanes.max(before.lanes);
+        for former in &before.sinks {
+            match self.sinks.iter_mut().find(|sink| sink.name == former.name) {
+                Some(sink) => *sink = std::mem::take(sink).plus(former),
+                None if former.waiting == 0 => self.removed = self.removed.plus(former),
+                None => self.sinks.push(former.clone()),
+            }
+        }
+        self
     }
 }
 
@@ -187,6 +225,8 @@ impl Default for CrashSafety {
 pub struct SinkStats {
     /// Which sink: `file logs/app.jsonl`, `stdout`, …
     pub name: String,
+    /// Records that log calls handed over while it was a sink.
+    pub accepted: Counts,
     /// Records that the sink took: in the file, handed to the pipe.
     pub written: Counts,
     /// Records that the sink's own filter kept away from it.
@@ -206,6 +246,24 @@ pub struct SinkStats {
     pub syncs_failed: u64,
     /// Whether records on their way to it outlive the process, should that be killed.
     pub crash_safety: CrashSafety,
+}
+
+impl SinkStats {
+    /// The same with what it was before a reload.
+    fn plus(self, before: &SinkStats) -> SinkStats {
+        SinkStats {
+            accepted: self.accepted.plus(&before.accepted),
+            written: self.written.plus(&before.written),
+            filtered: self.filtered.plus(&before.filtered),
+            waiting: self.waiting + before.waiting,
+            lost: Lost(self.lost.0.plus(&before.lost.0)),
+            recovered: self.recovered + before.recovered,
+            longest_wait: self.longest_wait.max(before.longest_wait),
+            is_failing: self.is_failing || before.is_failing && before.waiting != 0,
+            syncs_failed: self.syncs_failed + before.syncs_failed,
+            ..self
+        }
+    }
 }
 
 /// What a writer counts of its sink. Written by that thread, read by anyone. All accesses of counts
@@ -269,6 +327,7 @@ impl SinkCounters {
         };
         SinkStats {
             name: name.to_owned(),
+            accepted: Counts::default(),
             written: read(&self.written),
             filtered: read(&self.filtered),
             waiting: 0,
@@ -280,6 +339,16 @@ impl SinkCounters {
             crash_safety: CrashSafety::default(),
         }
     }
+}
+
+/// How many records wait for a sink.
+pub(crate) fn waiting_for(channel: &Channel, sink: &SinkState) -> u64 {
+    // As in `take`.
+    let own = sink.counters.snapshot("");
+    let lost = own.lost.total() + lost_in(channel).total();
+    let ended = own.written.total() + own.filtered.total() + lost;
+    let accepted = channel.lanes().flat_map(|lane| lane.accepted());
+    accepted.sum::<u64>().saturating_sub(ended)
 }
 
 /// What was lost before it came to any sink.
@@ -321,10 +390,13 @@ pub(crate) fn take(channel: &Channel, sinks: &[SinkState]) -> Stats {
         sink.lost = Lost(sink.lost.0.plus(&lost_before));
         let ended = sink.written.total() + sink.filtered.total() + sink.lost.total();
         sink.waiting = accepted.total().saturating_sub(ended);
+        sink.accepted = accepted;
     }
     Stats {
         accepted,
+        suppressed: Counts::default(),
         sinks,
+        removed: SinkStats::default(),
         used_bytes: channel.pool.used_bytes(),
         lanes: lanes - 1,
     }

@@ -6,7 +6,7 @@ use tracing::Event;
 
 use super::buffer::Buffer;
 use super::known;
-use super::record::Encoder;
+use super::record::{Encoder, Name};
 use super::span::Span;
 use super::thread::{self, Pushed};
 use super::visit::Visitor;
@@ -14,7 +14,7 @@ use crate::audit;
 use crate::channel::overflow::level_index;
 use crate::filter::Wish;
 use crate::pipeline::Pipeline;
-use crate::request::Held;
+use crate::request::{self, Held};
 
 /// Where to look for the spans around an event.
 pub(crate) enum Context {
@@ -66,6 +66,9 @@ fn hand_over(pipeline: &Arc<Pipeline>, event: &Event<'_>, context: &Context, wis
             };
             encode(bytes, event, write_spans, |encoder| {
                 local.with_added(|fields| encoder.append(fields));
+                if wish == Wish::Sampled {
+                    add_share(pipeline, level, encoder);
+                }
             });
             if local.hold_back(&held, bytes.as_slice()) {
                 return Pushed::InTime;
@@ -73,9 +76,16 @@ fn hand_over(pipeline: &Arc<Pipeline>, event: &Event<'_>, context: &Context, wis
             local.push(pipeline, level, bytes.as_slice())
         })
     });
-    if pushed != Some(Pushed::InTime) && wish == Wish::Now {
+    if pushed != Some(Pushed::InTime) && wish != Wish::Detail {
         capture_late(pipeline, event, context, pushed);
     }
+}
+
+/// Tells for how many others a record stands.
+#[cold]
+fn add_share(pipeline: &Pipeline, level: u8, encoder: &mut Encoder<'_>) {
+    let share = pipeline.gate().limiter().share(level);
+    encoder.f64(Name::Inline(request::SAMPLE_RATE), share);
 }
 
 /// Sees to what the writers will not see to, or what the thread has no storage for.

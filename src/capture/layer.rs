@@ -10,7 +10,7 @@ use tracing_subscriber::registry::{LookupSpan, SpanRef};
 use super::event::{self, Context};
 use super::span::Span;
 use super::thread::{self, Entered};
-use crate::filter::{Wanted, Wish};
+use crate::filter::Wish;
 use crate::pipeline::Pipeline;
 
 /// Captures events and spans. The spans are the registry's; what a record needs of them is kept
@@ -18,8 +18,6 @@ use crate::pipeline::Pipeline;
 #[derive(Debug)]
 pub(crate) struct OffloopLayer {
     pipeline: Arc<Pipeline>,
-    /// What of the events that come here only the detail of a request wants; nothing without it.
-    wanted: Option<Arc<Wanted>>,
 }
 
 /// The spans of each pipeline, as an extension of the registry's span: there may be several layers.
@@ -27,8 +25,8 @@ pub(crate) struct OffloopLayer {
 struct Captured(Vec<(u64, Arc<Span>)>);
 
 impl OffloopLayer {
-    pub(crate) fn new(pipeline: Arc<Pipeline>, wanted: Option<Arc<Wanted>>) -> Self {
-        OffloopLayer { pipeline, wanted }
+    pub(crate) fn new(pipeline: Arc<Pipeline>) -> Self {
+        OffloopLayer { pipeline }
     }
 
     fn captured<S>(&self, span: &SpanRef<'_, S>) -> Option<Arc<Span>>
@@ -86,8 +84,10 @@ where
     }
 
     fn on_event(&self, event: &Event<'_>, context: layer::Context<'_, S>) {
-        let wish = self.wanted.as_ref();
-        let wish = wish.map_or(Wish::Now, |wanted| wanted.wish_of(event));
+        let wish = self.pipeline.gate().wish_of(event);
+        if wish == Wish::Never {
+            return;
+        }
         if event.is_contextual() {
             return event::capture(&self.pipeline, event, &Context::Current, wish);
         }

@@ -14,14 +14,13 @@ use tracing_core::span::Current;
 use super::event::{self, Context};
 use super::span::Span;
 use super::thread::{self, Entered};
-use crate::filter::{Wanted, Wish};
+use crate::filter::{Gate, Wish};
 use crate::pipeline::Pipeline;
 
 /// Captures events and spans. Decides once for each callsite whether it is on.
 #[derive(Debug)]
 pub(crate) struct OffloopSubscriber {
     pipeline: Arc<Pipeline>,
-    wanted: Arc<Wanted>,
     spans: Slab<OpenSpan, SpanSlots>,
 }
 
@@ -43,12 +42,16 @@ struct OpenSpan {
 }
 
 impl OffloopSubscriber {
-    pub(crate) fn new(pipeline: Arc<Pipeline>, wanted: Arc<Wanted>) -> Self {
+    pub(crate) fn new(pipeline: Arc<Pipeline>) -> Self {
         OffloopSubscriber {
             pipeline,
-            wanted,
             spans: Slab::new_with_config(),
         }
+    }
+
+    #[inline]
+    fn gate(&self) -> &Gate {
+        self.pipeline.gate()
     }
 
     fn span(&self, id: &Id) -> Option<Arc<Span>> {
@@ -75,15 +78,15 @@ fn key(id: &Id) -> usize {
 
 impl Subscriber for OffloopSubscriber {
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
-        self.wanted.interest(metadata)
+        self.gate().interest(metadata)
     }
 
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        self.wanted.is_enabled(metadata)
+        self.gate().is_enabled(metadata)
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        Some(self.wanted.level_max())
+        Some(self.gate().level_max())
     }
 
     fn new_span(&self, attributes: &Attributes<'_>) -> Id {
@@ -98,20 +101,26 @@ impl Subscriber for OffloopSubscriber {
             handles: AtomicUsize::new(1),
         });
         // Without a slot (there are billions) the identifier finds nothing: the span is not known.
-        Id::from_u64(key.map_or(u64::MAX, |key| key as u64 + 1))
+        let id = Id::from_u64(key.map_or(u64::MAX, |key| key as u64 + 1));
+        self.gate().opened(attributes, &id);
+        id
     }
 
     fn record(&self, id: &Id, values: &Values<'_>) {
         if let Some(open) = self.spans.get(key(id)) {
             open.span.record(values);
         }
+        self.gate().recorded(id, values);
     }
 
     fn record_follows_from(&self, _: &Id, _: &Id) {}
 
     #[inline]
     fn event(&self, event: &Event<'_>) {
-        let wish = self.wanted.wish_of(event);
+        let wish = self.gate().wish_of(event);
+        if wish == Wish::Never {
+            return;
+        }
         if event.is_contextual() {
             return event::capture(&self.pipeline, event, &Context::Current, wish);
         }
@@ -126,10 +135,12 @@ impl Subscriber for OffloopSubscriber {
                 span,
             });
         }
+        self.gate().entered(id);
     }
 
     fn exit(&self, id: &Id) {
         thread::exit(self.pipeline.id(), id.into_u64());
+        self.gate().exited(id);
     }
 
     fn clone_span(&self, id: &Id) -> Id {
@@ -147,6 +158,9 @@ impl Subscriber for OffloopSubscriber {
             .spans
             .get(key)
             .is_some_and(|open| open.handles.fetch_sub(1, Ordering::AcqRel) == 1);
+        if is_last {
+            self.gate().closed(&id);
+        }
         is_last && self.spans.remove(key)
     }
 

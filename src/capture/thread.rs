@@ -168,9 +168,8 @@ impl Local {
             ..
         }) = lanes.iter_mut().find(|lane| lane.pipeline == pipeline.id())
             && *generation == fork::generation()
-            && !lane.channel().is_closed()
+            && lane.try_push(level, record)
         {
-            lane.push(level, record);
             return Pushed::InTime;
         }
         push_slowly(pipeline, &mut lanes, level, record)
@@ -184,7 +183,7 @@ pub(crate) fn push(pipeline: &Pipeline, level: u8, record: &[u8]) -> Pushed {
         .unwrap_or_else(|| push_alone(pipeline, level, record))
 }
 
-/// The first record of a thread, the first after a fork, and those that come late.
+/// The first record of a thread, the first after a fork or a move, and those that come late.
 #[cold]
 fn push_slowly(
     pipeline: &Pipeline,
@@ -193,32 +192,35 @@ fn push_slowly(
     record: &[u8],
 ) -> Pushed {
     let generation = fork::generation();
-    // What a fork left behind is forgotten, see `LocalLane::drop`; and so is what ended.
-    lanes.retain(|lane| lane.generation == generation && !lane.has_ended());
-    let running = pipeline.running();
-    let is_closed = running.channel().is_closed();
-    let place = lanes.iter().position(|lane| lane.pipeline == pipeline.id());
-    let place = place.unwrap_or_else(|| {
-        let lane = Lane::new(Arc::clone(running.channel()), Arc::new(label()));
-        lanes.push(LocalLane {
-            pipeline: pipeline.id(),
-            generation,
-            lane: Some(lane),
+    loop {
+        // What a fork left behind is forgotten, see `LocalLane::drop`; and so is what ended.
+        lanes.retain(|lane| lane.generation == generation && !lane.has_ended());
+        let running = pipeline.running();
+        let place = lanes.iter().position(|lane| lane.pipeline == pipeline.id());
+        let place = place.unwrap_or_else(|| {
+            let lane = Lane::new(Arc::clone(running.channel()), Arc::new(label()));
+            lanes.push(LocalLane {
+                pipeline: pipeline.id(),
+                generation,
+                lane: Some(lane),
+            });
+            lanes.len() - 1
         });
-        lanes.len() - 1
-    });
-    let Some(lane) = &mut lanes[place].lane else {
-        return Pushed::InTime;
-    };
-    if is_closed && !running.has_late_patience() {
-        lane.refuse(level, LossReason::Shutdown);
-        return Pushed::InTime;
-    }
-    lane.push(level, record);
-    if is_closed {
-        Pushed::Late
-    } else {
-        Pushed::InTime
+        let Some(lane) = &mut lanes[place].lane else {
+            return Pushed::InTime;
+        };
+        if lane.try_push(level, record) {
+            return Pushed::InTime;
+        }
+        if lane.channel().has_moved() {
+            continue;
+        }
+        if !running.has_late_patience() {
+            lane.refuse(level, LossReason::Shutdown);
+            return Pushed::InTime;
+        }
+        lane.push(level, record);
+        return Pushed::Late;
     }
 }
 
@@ -226,23 +228,36 @@ fn push_slowly(
 /// handing over another record.
 #[cold]
 pub(crate) fn push_alone(pipeline: &Pipeline, level: u8, record: &[u8]) -> Pushed {
-    let running = pipeline.running();
-    let is_closed = running.channel().is_closed();
-    if is_closed && !running.has_late_patience() {
-        running.channel().refuse(level, LossReason::Shutdown);
-        return Pushed::InTime;
-    }
-    running.channel().push_alone(level, record);
-    if is_closed {
-        Pushed::Late
-    } else {
-        Pushed::InTime
+    loop {
+        let running = pipeline.running();
+        let is_closed = running.channel().is_closed();
+        if is_closed && !running.channel().has_moved() && !running.has_late_patience() {
+            running.channel().refuse(level, LossReason::Shutdown);
+            return Pushed::InTime;
+        }
+        if !running.channel().push_alone(level, record) {
+            continue;
+        }
+        return if is_closed {
+            Pushed::Late
+        } else {
+            Pushed::InTime
+        };
     }
 }
 
 /// Whether the thread's request keeps records that nobody wants at once.
 pub(crate) fn keeps_detail() -> bool {
     with_local(Local::keeps_detail).unwrap_or(false)
+}
+
+/// Where in the unit interval the trace's random part lies of the request that the thread works for.
+pub(crate) fn random_share() -> Option<f64> {
+    with_local(|local| match &*local.request.try_borrow().ok()? {
+        Work::OfNone => None,
+        Work::Of(request) | Work::AtEndOf(request) => Some(request.random_share()),
+    })
+    .flatten()
 }
 
 /// Undoes [`within`] and [`at_end_of`] when it is dropped.
@@ -327,11 +342,11 @@ fn label() -> ThreadLabel {
 }
 
 impl LocalLane {
-    /// Whether its pipeline has closed. Then the lane is made anew should a late record come.
+    /// Whether its channel is closed or has moved. Then the lane is made anew with the next record.
     fn has_ended(&self) -> bool {
         self.lane
             .as_ref()
-            .is_none_or(|lane| lane.channel().is_closed())
+            .is_none_or(|lane| lane.channel().has_ended())
     }
 }
 

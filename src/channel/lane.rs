@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::overflow::{LossReason, SharedCounters, is_urgent};
 use super::page::{IdlePage, PageWriter};
-use super::{Channel, ticks};
+use super::{Channel, barrier, ticks};
 use crate::capture::record::ThreadLabel;
 
 /// A thread's own end of the channel. Its records are read in the order in which they were pushed.
@@ -34,14 +34,32 @@ impl Lane {
         }
     }
 
-    /// Hands a record over. Where there is no room for it, it is counted as lost.
+    /// Hands a record over, as [`push`](Self::push) does. Says no if the channel is closed or has
+    /// moved: then nothing came of it.
     #[inline]
+    pub(crate) fn try_push(&mut self, level: u8, record: &[u8]) -> bool {
+        self.counters.accept(level);
+        barrier::light();
+        if self.channel.has_ended() {
+            self.counters.take_back(level);
+            return false;
+        }
+        self.append(level, record);
+        true
+    }
+
+    /// Hands a record over. Where there is no room for it, it is counted as lost.
     pub(crate) fn push(&mut self, level: u8, record: &[u8]) {
+        self.counters.accept(level);
+        self.append(level, record);
+    }
+
+    #[inline]
+    fn append(&mut self, level: u8, record: &[u8]) {
         // The counter of one core may lag behind that of another; within a lane time never goes
         // back.
         let ticks = ticks::now().max(self.latest_ticks);
         self.latest_ticks = ticks;
-        self.counters.accept(level);
         self.channel.tell_callsites();
         if !self.page_is_reserved
             && let Some(page) = &mut self.page
@@ -122,6 +140,6 @@ impl Lane {
 impl Drop for Lane {
     fn drop(&mut self) {
         self.end_page();
-        self.channel.leave(Arc::clone(&self.counters));
+        self.channel.keep_counters(Arc::clone(&self.counters));
     }
 }

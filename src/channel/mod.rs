@@ -15,6 +15,7 @@
 #![deny(clippy::disallowed_methods)]
 
 pub(crate) mod arena;
+pub(crate) mod barrier;
 pub(crate) mod lane;
 #[cfg(all(offloop_loom, test))]
 mod model;
@@ -39,9 +40,7 @@ use self::arena::Arena;
 use self::overflow::{LaneCounters, LossReason, Overflow, SharedCounters, is_urgent};
 use self::page::{IdlePage, PageReader, PageWriter};
 use self::pool::{Pool, page_bytes_for};
-use self::sync::{
-    AtomicBool, AtomicU64, AtomicUsize, Instant, Mutex, Ordering, Queue, thread_local,
-};
+use self::sync::{AtomicU64, AtomicUsize, Instant, Mutex, Ordering, Queue, thread_local};
 use crate::capture::known;
 use crate::capture::record::ThreadLabel;
 use crate::deadline;
@@ -54,6 +53,12 @@ const ROOM_POLL: Duration = Duration::from_millis(5);
 
 /// The number of the lane that threads without one share.
 const SHARED_LANE: u64 = 0;
+
+/// The readers have stopped: a caller then sees to its record itself.
+const CLOSED: usize = 1;
+
+/// Records go to another channel: this one takes none any more.
+const MOVED: usize = 2;
 
 thread_local! {
     /// Whether the current thread writes records. Then it must not wait for room: it is the one
@@ -96,8 +101,8 @@ pub(crate) struct Channel {
     /// Callers under back-pressure, and what tells them of a page.
     waiting: AtomicUsize,
     room: Queue<()>,
-    /// Whether the readers have stopped: a caller then sees to its record itself.
-    is_closed: AtomicBool,
+    /// [`CLOSED`], [`MOVED`], both or 0.
+    state: AtomicUsize,
     /// How many callsites the arena has been told of. There is no end to it without a file.
     callsites_told: AtomicUsize,
 }
@@ -165,7 +170,7 @@ impl Channel {
             lane_numbers: AtomicU64::new(SHARED_LANE + 1),
             waiting: AtomicUsize::new(0),
             room: Queue::new(1),
-            is_closed: AtomicBool::new(false),
+            state: AtomicUsize::new(0),
             callsites_told: AtomicUsize::new(callsites_told),
             pool,
             overflow,
@@ -183,14 +188,33 @@ impl Channel {
 
     /// Says that readers have stopped. See [`is_closed`](Self::is_closed).
     pub(crate) fn close(&self) {
-        self.is_closed.store(true, Ordering::Release);
+        self.state.fetch_or(CLOSED, Ordering::Release);
     }
 
     /// Whether the readers have stopped, so that whoever pushes must see to it that his record is
     /// read. Relaxed: a record that slips through is read at the process's end.
     #[inline]
     pub(crate) fn is_closed(&self) -> bool {
-        self.is_closed.load(Ordering::Relaxed)
+        self.state.load(Ordering::Relaxed) & CLOSED != 0
+    }
+
+    /// Says that records go to another channel, which whoever looks for it finds by now. After a
+    /// [heavy barrier](barrier::heavy), what this one is given at all is counted.
+    pub(crate) fn leave(&self) {
+        // Pairs with the Acquire load in `has_moved`.
+        self.state.fetch_or(MOVED, Ordering::Release);
+    }
+
+    /// Whether records go to another channel, which can be found then.
+    pub(crate) fn has_moved(&self) -> bool {
+        // Pairs with the Release in `leave`.
+        self.state.load(Ordering::Acquire) & MOVED != 0
+    }
+
+    /// Whether it is closed or has moved. Relaxed: see there.
+    #[inline]
+    pub(crate) fn has_ended(&self) -> bool {
+        self.state.load(Ordering::Relaxed) != 0
     }
 
     /// Where the pages live.
@@ -218,9 +242,14 @@ impl Channel {
 
     /// Hands over a record from a thread that has no lane: one whose thread-local storage is
     /// gone. Such threads share a lane. One that finds it in use takes a page of its own instead
-    /// of waiting.
-    pub(crate) fn push_alone(&self, level: u8, record: &[u8]) {
+    /// of waiting. Says no if records go to another channel.
+    pub(crate) fn push_alone(&self, level: u8, record: &[u8]) -> bool {
         self.shared_counters.accept_shared(level);
+        barrier::light();
+        if self.has_moved() {
+            self.shared_counters.take_back_shared(level);
+            return false;
+        }
         self.tell_callsites();
         let pushed = match self.shared_page.try_lock() {
             Ok(mut shared) => self.push_shared(&mut shared, level, record),
@@ -233,6 +262,7 @@ impl Channel {
         if let Err(reason) = pushed {
             self.lose(reason, level);
         }
+        true
     }
 
     /// Counts a record that has no lane and is not handed over, for want of anybody who would write
@@ -318,7 +348,7 @@ impl Channel {
         (self.next_number(), counters)
     }
 
-    fn leave(&self, counters: SharedCounters) {
+    fn keep_counters(&self, counters: SharedCounters) {
         let _ = self.unused_counters.0.send(counters);
     }
 

@@ -266,6 +266,20 @@ impl LaneCounters {
         self.accepted[level as usize % LEVELS].fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Undoes what [`accept`](Self::accept) did just now.
+    #[cold]
+    pub(crate) fn take_back(&self, level: u8) {
+        if let Some(counter) = self.accepted.get(level as usize) {
+            counter.store(counter.load(Ordering::Relaxed) - 1, Ordering::Relaxed);
+        }
+    }
+
+    /// The same for what [`accept_shared`](Self::accept_shared) did.
+    #[cold]
+    pub(crate) fn take_back_shared(&self, level: u8) {
+        self.accepted[level as usize % LEVELS].fetch_sub(1, Ordering::Relaxed);
+    }
+
     pub(crate) fn accepted(&self) -> [u64; LEVELS] {
         self.accepted
             .each_ref()

@@ -32,19 +32,19 @@ pub struct Sink {
     kind: Kind,
     /// Of a file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    path: Option<PathBuf>,
+    pub(super) path: Option<PathBuf>,
     /// See [`Sink::filter`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    level: Option<String>,
+    pub(super) level: Option<String>,
     /// See [`Sink::format`].
     #[serde(default, skip_serializing_if = "is_default")]
-    format: Format,
+    pub(super) format: Format,
     /// See [`Sink::mode`].
     #[serde(with = "units", default, skip_serializing_if = "Mode::is_default")]
     mode: Mode,
     /// See [`Sink::rotation`].
     #[serde(default, skip_serializing_if = "is_default")]
-    rotation: Rotation,
+    pub(super) rotation: Rotation,
     /// See [`Sink::retention`].
     #[serde(default, skip_serializing_if = "is_default")]
     retention: Retention,
@@ -65,15 +65,22 @@ pub struct Sink {
 /// What a sink is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Kind {
+pub(super) enum Kind {
     File,
     Stdout,
     Stderr,
+    /// A program's own, which no text can describe.
+    #[serde(skip_deserializing)]
     Writer,
+    #[serde(skip_deserializing)]
     Memory,
 }
 
 impl Kind {
+    /// What a file may say.
+    #[cfg(feature = "config")]
+    pub(super) const OF_FILES: [&str; 3] = ["file", "stdout", "stderr"];
+
     /// As a configuration file calls it.
     pub(super) fn as_str(self) -> &'static str {
         match self {
@@ -206,6 +213,10 @@ impl Sink {
 
     pub(super) fn kind(&self) -> Kind {
         self.kind
+    }
+
+    pub(super) fn shares_live(&self, other: &Sink) -> bool {
+        self.live == other.live
     }
 
     /// The name that it was given, which is kept beside it from now on.

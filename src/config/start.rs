@@ -4,14 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tracing::Subscriber;
-use tracing::level_filters::LevelFilter;
-use tracing_subscriber::layer::{self, SubscriberExt};
+use tracing_subscriber::Layer;
 use tracing_subscriber::registry::LookupSpan;
-use tracing_subscriber::{Layer, Registry};
 
 use super::{
-    BUDGET_BYTES_MAX, BUDGET_BYTES_MIN, Builder, Config, OnHangup, Sink, WRITE_DELAY_MAX,
-    WRITE_DELAY_MIN,
+    BUDGET_BYTES_MAX, BUDGET_BYTES_MIN, Builder, Config, WRITE_DELAY_MAX, WRITE_DELAY_MIN,
 };
 use crate::capture::layer::OffloopLayer;
 use crate::capture::subscriber::OffloopSubscriber;
@@ -19,12 +16,11 @@ use crate::channel::arena::ArenaPlan;
 use crate::drain::Delays;
 use crate::drain::line::Content;
 use crate::error::Error;
-use crate::filter::{ByTarget, Filter};
+use crate::filter::{Directives, Gate, LayerGate};
 use crate::guard::Guard;
 use crate::install;
 use crate::pipeline::{Pipeline, Plan};
 use crate::request;
-use crate::sink::Control;
 
 /// How long the writers leave records alone while they come.
 const WRITE_DELAY_BUSY: Duration = Duration::from_millis(5);
@@ -54,21 +50,9 @@ impl Builder {
     pub fn init(self) -> Result<Guard, Error> {
         install::check()?;
         let panic_hook = self.config.panic_hook;
-        let filter = self.filter_of_environment()?;
         let pipeline = self.start(Content::Records)?;
-        match filter {
-            Filter::Static(wanted) => {
-                let level_max = wanted.level_max();
-                let subscriber = OffloopSubscriber::new(Arc::clone(&pipeline), wanted);
-                install::subscriber(subscriber, level_max)?;
-            }
-            Filter::Dynamic(filter) => {
-                let level_max = layer::Filter::<Registry>::max_level_hint(&filter.filter);
-                let layer = OffloopLayer::new(Arc::clone(&pipeline), None).with_filter(*filter);
-                let subscriber = tracing_subscriber::registry().with(layer);
-                install::subscriber(subscriber, level_max.unwrap_or(LevelFilter::TRACE))?;
-            }
-        }
+        let subscriber = OffloopSubscriber::new(Arc::clone(&pipeline));
+        install::subscriber(subscriber, pipeline.gate().level_max())?;
         install::pipeline(&pipeline);
         if panic_hook {
             install::panic_hook();
@@ -100,56 +84,56 @@ impl Builder {
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        let filter = self.filter_of_environment()?;
         let pipeline = self.start(Content::Records)?;
-        let layer: Box<dyn Layer<S> + Send + Sync> = match filter {
-            Filter::Static(wanted) => {
-                let layer = OffloopLayer::new(Arc::clone(&pipeline), Some(Arc::clone(&wanted)));
-                Box::new(layer.with_filter(ByTarget(wanted)))
-            }
-            Filter::Dynamic(filter) => {
-                let layer = OffloopLayer::new(Arc::clone(&pipeline), None);
-                Box::new(layer.with_filter(*filter))
-            }
-        };
+        let layer = OffloopLayer::new(Arc::clone(&pipeline));
+        let layer = layer.with_filter(LayerGate(Arc::clone(&pipeline)));
         Ok((layer, Guard::new(pipeline)))
     }
 
-    /// What is wanted, by the environment or by this builder.
-    fn filter_of_environment(&self) -> Result<Filter, Error> {
-        let config = &self.config;
-        Filter::from_environment(Some(&config.level), config.request_detail.as_deref())
+    pub(crate) fn start(self, content: Content) -> Result<Arc<Pipeline>, Error> {
+        let (plan, directives) = self.plan(content)?;
+        let (rates, limiter) = (plan.settings.rates.clone(), Arc::clone(&plan.limiter));
+        let gate = Gate::new(directives, rates, limiter)?;
+        let requests = plan.settings.requests.clone();
+        let pipeline = Pipeline::start(plan, gate)?;
+        if requests != request::Options::default() {
+            request::configure(requests);
+        }
+        Ok(pipeline)
     }
 
-    pub(crate) fn start(mut self, content: Content) -> Result<Arc<Pipeline>, Error> {
+    /// What the pipeline is made from, and what passes into it. Nothing is opened yet.
+    pub(crate) fn plan(mut self, content: Content) -> Result<(Plan, Directives), Error> {
+        let config = &self.config;
+        let directives = match content {
+            Content::Records => {
+                Directives::of_environment(&config.level, config.request_detail.as_deref())
+            }
+            Content::Lines => Directives::everything(),
+        };
         if self.config.sinks.is_empty() {
-            self.config.add(Sink::stdout());
+            let fallback = self.config.fallback.sink();
+            self.config.add(fallback);
         }
         let delays = self.config.delays();
+        let settings = self.config.clone();
         let config = self.config;
         let sinks = config.sinks.into_iter();
         let sinks = sinks.map(|(name, sink)| sink.plan(&name, &config.fields));
-        let sinks = sinks.collect::<Result<Vec<_>, _>>()?;
-        if config.on_hangup == OnHangup::Reopen {
-            let files = sinks.iter().filter_map(|sink| sink.target.control());
-            { files }
-                .try_for_each(Control::reopen_on_hangup)
-                .map_err(Error::HandleHangup)?;
-        }
-        let pipeline = Pipeline::start(Plan {
-            sinks,
+        let plan = Plan {
+            sinks: sinks.collect::<Result<Vec<_>, _>>()?,
             content,
             budget_bytes: config.budget.clamp(BUDGET_BYTES_MIN, BUDGET_BYTES_MAX),
             overflow: config.overflow,
             delays,
             exit_timeout: config.exit_timeout,
             arena: ArenaPlan::new(config.crash_safe, config.crash_directory),
+            on_hangup: config.on_hangup,
             complaints: self.complaints,
-        })?;
-        if config.requests != request::Options::default() {
-            request::configure(config.requests);
-        }
-        Ok(pipeline)
+            settings,
+            limiter: Arc::default(),
+        };
+        Ok((plan, directives))
     }
 }
 

@@ -1,3 +1,5 @@
+#[cfg(all(feature = "config", feature = "time-zones"))]
+mod keys;
 mod round_trip;
 
 use std::time::Duration;

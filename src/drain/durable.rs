@@ -21,6 +21,9 @@ pub(crate) struct Durable {
     /// By ticket; the number keeps apart those with the same.
     waiting: Mutex<BTreeMap<(u64, u64), Waiting>>,
     failures: AtomicU64,
+    /// Once the writer has ended and left everything on the disk: how many records it had lost, and
+    /// 1. Else 0.
+    ended: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -94,6 +97,20 @@ impl Durable {
         }
     }
 
+    /// Notes that everything that there was or will be is on the disk, but for records lost.
+    pub(crate) fn end(&self, lost: u64) {
+        // Before the list is looked at: who enters himself later looks here. Pairs with the Acquire
+        // load in `serve_if_ended`.
+        self.ended.store(lost + 1, Ordering::Release);
+        self.reach(u64::MAX - 1, lost);
+    }
+
+    fn serve_if_ended(&self) {
+        if let Some(lost) = self.ended.load(Ordering::Acquire).checked_sub(1) {
+            self.reach(u64::MAX - 1, lost);
+        }
+    }
+
     /// Notes that a sync failed, or that none will be tried.
     pub(crate) fn fail(&self) {
         // Before the list is taken, so that who finds himself in the next one knows of it. Pairs
@@ -161,6 +178,7 @@ impl Synced {
             if mark.is_some_and(|mark| mark.failures != sink.failures()) {
                 answer(&verdict, Err(NotDurable::SyncFailed));
             }
+            sink.serve_if_ended();
         }
         Synced {
             number,

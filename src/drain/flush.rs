@@ -120,6 +120,13 @@ impl Flushed {
         }
     }
 
+    /// Done once the other one is, too.
+    pub(crate) fn and(mut self, mut other: Flushed) -> Self {
+        self.ticket = self.ticket.max(other.ticket);
+        self.sinks.append(&mut other.sinks);
+        self
+    }
+
     pub(crate) fn ticket(&self) -> u64 {
         self.ticket
     }

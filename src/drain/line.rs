@@ -3,6 +3,8 @@
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use tracing::Level;
+
 use super::batch::Batch;
 use super::clock::Clock;
 use super::merge::Source;
@@ -55,6 +57,28 @@ impl LineWriter {
             callsites,
             scratch,
         }
+    }
+
+    /// Writes otherwise from now on. Lines that are numbered go on with the next number.
+    pub(super) fn change(&mut self, mut format: Box<dyn LineFormat>, filter: SinkFilter) {
+        format.go_on_after(self.format.lines());
+        self.format = format;
+        self.filter = filter;
+    }
+
+    /// Whether the sink wants records of this target and level.
+    pub(super) fn wants_of(&self, target: &str, level: Level) -> bool {
+        self.filter.would_want(target, level)
+    }
+
+    /// How many lines were numbered so far.
+    pub(super) fn lines(&self) -> u64 {
+        self.format.lines()
+    }
+
+    /// Lines are numbered from the next one on.
+    pub(super) fn go_on_after(&mut self, lines: u64) {
+        self.format.go_on_after(lines);
     }
 
     /// Appends the line of a record to `batch`, if the sink wants it. Says whether to go on.

@@ -12,6 +12,7 @@
 //! once more for each sink, and saves a second queue of formatted lines with a budget of its own.
 
 pub(crate) mod batch;
+pub(crate) mod change;
 pub(crate) mod clock;
 pub(crate) mod durable;
 pub(crate) mod flush;
@@ -33,13 +34,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError, TryLockError};
 use std::time::Duration;
 
+use self::change::{Change, Handover, Slot};
 use self::durable::{Durable, Mark, Synced};
 use self::flush::{Flushed, Progress};
 use self::merge::Merge;
 use self::worker::Worker;
 use crate::channel::overflow::LossReason;
 use crate::channel::sync::{
-    AtomicU64, AtomicUsize, Instant, Mutex, MutexGuard, Ordering, spawn, thread,
+    AtomicBool, AtomicU64, AtomicUsize, Instant, Mutex, MutexGuard, Ordering, spawn, thread,
 };
 use crate::channel::ticks::{self, TICKS_MARGIN};
 use crate::channel::{self, Channel, Inlet};
@@ -49,7 +51,7 @@ use crate::stats::{self, SinkCounters};
 const PARKED_POLL: Duration = Duration::from_millis(10);
 
 /// How long a writer sleeps between two looks at the pages.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Delays {
     /// While records come.
     pub(crate) busy: Duration,
@@ -74,6 +76,12 @@ pub(crate) struct SinkState {
     merge: Mutex<Merge>,
     /// Once everything up to this ticket is written, the writer's thread ends.
     stop_ticket: AtomicU64,
+    /// How the writer is to go on.
+    pub(crate) change: Slot<Change>,
+    /// Whether no record comes any more that is not counted, and the writer ends once it has all.
+    is_retiring: AtomicBool,
+    /// The sink, once the writer has left it to the next one.
+    handover: Slot<Handover>,
 }
 
 impl SinkState {
@@ -89,6 +97,9 @@ impl SinkState {
             keeps_audits: false,
             merge: Mutex::default(),
             stop_ticket: AtomicU64::new(u64::MAX),
+            change: Slot::default(),
+            is_retiring: AtomicBool::new(false),
+            handover: Slot::default(),
         }
     }
 
@@ -106,6 +117,11 @@ impl SinkState {
     fn may_end(&self) -> bool {
         self.progress
             .has_reached(self.stop_ticket.load(Ordering::Acquire))
+    }
+
+    fn is_retiring(&self) -> bool {
+        // Pairs with the Release store in `Drain::retire`.
+        self.is_retiring.load(Ordering::Acquire)
     }
 
     fn lock_merge(&self) -> MutexGuard<'_, Merge> {
@@ -201,7 +217,7 @@ impl Drain {
         started
     }
 
-    pub(crate) fn sinks(&self) -> &[SinkState] {
+    pub(crate) fn sinks(&self) -> &Arc<[SinkState]> {
         &self.sinks
     }
 
@@ -225,8 +241,12 @@ impl Drain {
 
     /// Asks for all that was logged before now to be on the disk. The result is done when it is, or
     /// when that can no longer be.
-    pub(crate) fn flush_durable(&self) -> Synced {
-        let sinks = self.sinks.iter();
+    /// So it is with other sinks.
+    pub(crate) fn flush_durable<'s>(
+        &'s self,
+        others: impl Iterator<Item = &'s SinkState>,
+    ) -> Synced {
+        let sinks = self.sinks.iter().chain(others);
         self.sync(sinks.map(|state| (state, None)).collect())
     }
 
@@ -243,6 +263,16 @@ impl Drain {
                 (place, mark)
             })
             .collect()
+    }
+
+    /// How they stood before there was any record.
+    pub(crate) fn marks_of_beginning(&self) -> Vec<(usize, Mark)> {
+        let nothing = Mark {
+            failures: 0,
+            lost: 0,
+        };
+        let marks = self.marks().into_iter();
+        marks.map(|(place, _)| (place, nothing)).collect()
     }
 
     /// The same as [`flush_durable`](Self::flush_durable) for a record that was handed over after
@@ -303,6 +333,23 @@ impl Drain {
             state.inlet.sleeper.wake();
         }
         flushed
+    }
+
+    /// Tells the threads to end once everything is written that was ever handed over. The channel has
+    /// moved, and whoever was still in the midst of a hand-over has counted his record.
+    pub(crate) fn retire(&self) {
+        self.channel.close();
+        for state in &*self.sinks {
+            // Pairs with the Acquire load in `is_retiring`: who sees the order sees all counts.
+            state.is_retiring.store(true, Ordering::Release);
+            state.inlet.sleeper.wake();
+        }
+    }
+
+    /// Whether they have.
+    pub(crate) fn has_retired(&self) -> bool {
+        let mut sinks = self.sinks.iter();
+        sinks.all(|state| state.progress.has_reached(u64::MAX))
     }
 
     /// Whether all threads have ended.

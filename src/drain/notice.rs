@@ -12,9 +12,14 @@ use tracing::subscriber::Interest;
 use tracing::{Level, Metadata};
 
 use crate::capture::buffer::Buffer;
+use crate::capture::known;
 use crate::capture::record::{Encoder, Name};
-use crate::channel::overflow::{LossCounters, LossReason, LossTable};
+use crate::channel::overflow::{LossCounters, LossReason, LossTable, level_index};
 use crate::channel::sync::Instant;
+use crate::config::Changes;
+use crate::drain::line::Content;
+use crate::filter::LimitedOrigin;
+use crate::pipeline::Pipeline;
 
 /// Losses that go on are reported at most this often.
 const REPORT_PAUSE: Duration = Duration::from_secs(1);
@@ -74,6 +79,7 @@ impl LossReport {
     }
 }
 
+static INFO: Metadata<'static> = metadata(Level::INFO);
 static WARNING: Metadata<'static> = metadata(Level::WARN);
 static ERROR: Metadata<'static> = metadata(Level::ERROR);
 
@@ -125,6 +131,23 @@ pub(crate) fn lost(record: &mut Buffer, table: &LossTable, first: &str, last: &s
     }
     encoder.str(Name::Inline("first"), first);
     encoder.str(Name::Inline("last"), last);
+    encoder.finish();
+}
+
+/// Encodes: limits left out so many records of a callsite since the last report.
+pub(crate) fn suppressed(record: &mut Buffer, count: u64, origin: &LimitedOrigin) {
+    let mut encoder = Encoder::record(record, &WARNING, |_| true);
+    encoder.str(Name::Index(0), "records suppressed");
+    encoder.u64(Name::Inline("suppressed"), count);
+    let level = LEVEL_NAMES[usize::from(level_index(origin.level))];
+    encoder.str(Name::Inline("callsite.level"), level);
+    encoder.str(Name::Inline("callsite.target"), &origin.target);
+    if let Some(file) = &origin.file {
+        encoder.str(Name::Inline("callsite.file"), file);
+    }
+    if let Some(line) = origin.line {
+        encoder.u64(Name::Inline("callsite.line"), line.into());
+    }
     encoder.finish();
 }
 
@@ -200,4 +223,61 @@ pub(crate) fn unreadable(record: &mut Buffer, why: &str) {
     encoder.str(Name::Index(0), "record could not be formatted");
     encoder.str(Name::Inline("reason"), why);
     encoder.finish();
+}
+
+/// Has it in the log that the pipeline goes on otherwise, and in what.
+pub(crate) fn say_reloaded(pipeline: &Pipeline, changes: &Changes) {
+    say(pipeline, &INFO, |encoder| {
+        encoder.str(Name::Index(0), "configuration reloaded");
+        encoder.u64(Name::Inline("changes"), changes.len() as u64);
+        for change in changes {
+            let setting = change.setting();
+            let both = [("before", change.before()), ("after", change.after())];
+            for (when, value) in both {
+                if let Some(value) = value {
+                    encoder.str(Name::Inline(&format!("{setting}.{when}")), value);
+                }
+            }
+        }
+    });
+}
+
+/// The same for a change that could not be made.
+pub(crate) fn say_refused(pipeline: &Pipeline, error: &str) {
+    say(pipeline, &WARNING, |encoder| {
+        encoder.str(
+            Name::Index(0),
+            "configuration not reloaded, nothing has changed",
+        );
+        encoder.str(Name::Inline("error"), error);
+    });
+}
+
+/// The same for directives that lie on top for a time, or do so no longer.
+pub(crate) fn say_raised(pipeline: &Pipeline, directives: &str, at_most: Option<Duration>) {
+    say(pipeline, &INFO, |encoder| {
+        let message = at_most.map_or("raised level ended", |_| "level raised");
+        encoder.str(Name::Index(0), message);
+        encoder.str(Name::Inline("directives"), directives);
+        if let Some(at_most) = at_most {
+            encoder.f64(Name::Inline("seconds"), at_most.as_secs_f64());
+        }
+    });
+}
+
+/// Hands over a record as log calls do: it comes in order with theirs, and to the sinks that want it.
+fn say(
+    pipeline: &Pipeline,
+    metadata: &'static Metadata<'static>,
+    write: impl FnOnce(&mut Encoder<'_>),
+) {
+    if pipeline.content() == Content::Lines {
+        return;
+    }
+    known::note(metadata);
+    let mut record = Buffer::new();
+    let mut encoder = Encoder::record(&mut record, metadata, |_| true);
+    write(&mut encoder);
+    encoder.finish();
+    pipeline.push(level_index(*metadata.level()), record.as_slice());
 }

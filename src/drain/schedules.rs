@@ -20,8 +20,8 @@ use crate::channel::arena::ArenaPlan;
 use crate::channel::lane::Lane;
 use crate::channel::overflow::Overflow;
 use crate::complaint::Complaints;
-use crate::config::Format;
-use crate::filter::SinkFilter;
+use crate::config::{Config, Format, OnHangup, Rates};
+use crate::filter::{Directives, Gate, SinkFilter};
 use crate::guard::Guard;
 use crate::pipeline::{Pipeline, Plan, SinkPlan};
 use crate::sink::Target;
@@ -70,7 +70,11 @@ impl Program {
     fn start(settings: Settings) -> Self {
         let memory = Memory::new();
         // The process ends after the schedule, where none of shuttle's types can be used.
-        let pipeline = Pipeline::start_unregistered(plan(settings, &memory)).unwrap();
+        let pipeline = Pipeline::start_unregistered(
+            plan(settings, &memory),
+            Gate::new(Directives::everything(), Rates::default(), Arc::default()).unwrap(),
+        )
+        .unwrap();
         Program { pipeline, memory }
     }
 
@@ -157,6 +161,9 @@ fn plan(settings: Settings, memory: &Memory) -> Plan {
         exit_timeout: ENDLESS,
         complaints: Complaints::to(Arc::new(|_| ())),
         arena: ArenaPlan::new(Some(false), None),
+        on_hangup: OnHangup::Ignore,
+        limiter: Arc::default(),
+        settings: Config::default(),
     }
 }
 

@@ -84,6 +84,15 @@ impl Unsynced {
         }
     }
 
+    /// Goes on with another policy.
+    pub(super) fn change(&mut self, policy: SyncPolicy) {
+        self.policy = policy;
+        if policy == SyncPolicy::Never {
+            self.is_urgent = false;
+            self.kept = Vec::new();
+        }
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.since.is_none()
     }

@@ -1,6 +1,8 @@
 //! The writer's loop: receive, format, write. The one place that sees all three.
 
+mod change;
 mod failure;
+mod suppressed;
 mod sync;
 
 use std::io;
@@ -9,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::batch::{BATCH_BYTES, Batch};
+use super::change::{Change, Predecessor};
 use super::journal::BatchJournal;
 use super::line::LineWriter;
 use super::notice::LossReport;
@@ -20,9 +23,11 @@ use crate::channel::overflow::LossReason;
 use crate::channel::sync::Instant;
 use crate::channel::ticks::{self, TICKS_MARGIN};
 use crate::complaint::Complaints;
+use crate::filter::Limiter;
 use crate::recovery::replay::{Next, Replay};
 use crate::sink::Sink;
 use failure::Failure;
+use suppressed::SuppressionReport;
 
 /// How long to leave alone what cannot be recovered just now.
 const REPLAY_PAUSE: Duration = Duration::from_millis(100);
@@ -47,8 +52,13 @@ pub(crate) struct Worker {
     must_flush: bool,
     unsynced: Unsynced,
     losses: LossReport,
+    limiter: Arc<Limiter>,
+    suppressed: SuppressionReport,
     /// What processes that died left for this sink, until it is written.
     replay: Option<Replay>,
+    /// Whose sink it is to go on with, and how, until that has been left to it.
+    predecessor: Option<(Predecessor, Change)>,
+    delays: Delays,
     /// Until when to try, where the thread is not the writer's own.
     patience: Option<Instant>,
 }
@@ -75,7 +85,11 @@ impl Worker {
             must_flush: false,
             unsynced: Unsynced::default(),
             losses: LossReport::default(),
+            limiter: Arc::default(),
+            suppressed: SuppressionReport::default(),
             replay: None,
+            predecessor: None,
+            delays: Delays::default(),
             patience: None,
         }
     }
@@ -91,6 +105,12 @@ impl Worker {
         self
     }
 
+    /// Reports what this one leaves out from now on.
+    pub(crate) fn report_of(&mut self, limiter: &Arc<Limiter>) {
+        self.suppressed = SuppressionReport::from_now(limiter);
+        self.limiter = Arc::clone(limiter);
+    }
+
     /// Notes what is on its way into the sink in this journal.
     pub(crate) fn keep_journal(&mut self, journal: Option<Journal>) {
         self.journal = BatchJournal::new(journal);
@@ -98,20 +118,21 @@ impl Worker {
 
     /// Writes records until it is told to stop and everything is written.
     pub(crate) fn run(&mut self, delays: Delays) {
+        self.delays = delays;
         let sinks = Arc::clone(&self.sinks);
         let state = &sinks[self.place];
-        let mut delay = delays.busy;
+        let mut delay = self.delays.busy;
         let mut busy_at = Instant::now();
         loop {
             let written = self.round();
-            if state.may_end() {
+            if state.may_end() || (state.is_retiring() && self.hand_over()) {
                 return;
             }
             if written != 0 {
                 busy_at = Instant::now();
-                delay = delays.busy;
+                delay = self.delays.busy;
             } else if QUIET_AFTER < busy_at.elapsed() {
-                delay = (delay * 2).min(delays.idle);
+                delay = (delay * 2).min(self.delays.idle);
             }
             if written < BATCH_BYTES {
                 self.sleep(delay);
@@ -135,6 +156,9 @@ impl Worker {
 
     /// Writes every record that was pushed before now. Returns how many bytes.
     pub(super) fn round(&mut self) -> usize {
+        if !self.has_taken_over() {
+            return 0;
+        }
         let horizon = ticks::now().saturating_sub(TICKS_MARGIN);
         self.lines.clock.observe();
         if self.place == 0 {
@@ -158,6 +182,7 @@ impl Worker {
             }
         }
         self.report_losses();
+        self.report_suppressed();
         self.relieve_pool();
         if self.place == 0 {
             self.channel.pool.tend();
@@ -231,6 +256,7 @@ impl Worker {
             // Left over from a call that ran out of patience.
             return true;
         }
+        self.take_up_change();
         let sinks = Arc::clone(&self.sinks);
         let state = &sinks[self.place];
         let mut merge = state.lock_merge();

@@ -33,6 +33,15 @@ pub(crate) trait LineFormat: Send {
     /// Appends the line of `record`, its line break included, to `lines`.
     fn format(&mut self, record: &Record<'_>, callsites: &Callsites, lines: &mut Vec<u8>);
 
+    /// The number of the latest line. 0 where lines have none.
+    fn lines(&self) -> u64 {
+        0
+    }
+
+    /// Has the next line be the one after so many: a format that another one makes way for has
+    /// numbered these.
+    fn go_on_after(&mut self, _lines: u64) {}
+
     /// Appends a line that was written in this format, with the mark of a recovered record, as the
     /// format itself would have put it. One that has it, or is no such line, stays as it is.
     fn push_marked(&self, line: &[u8], lines: &mut Vec<u8>);

@@ -66,7 +66,7 @@ fn now() -> ClockCopy {
 }
 
 /// Nanoseconds a tick, measured once.
-fn own_rate() -> f64 {
+pub(crate) fn own_rate() -> f64 {
     // The bits of the figure; 0 before it is known. Not behind a lock, which a forked child might find
     // taken for good. Relaxed: who comes too early measures for himself.
     static RATE: AtomicU64 = AtomicU64::new(0);

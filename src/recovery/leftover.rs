@@ -102,6 +102,18 @@ impl LeftoverFile {
         Ok(Ok(leftover))
     }
 
+    /// What was said last of a sink holds: it may have been written to otherwise before.
+    fn learn_of(&mut self, sink: ToldSink) {
+        match self
+            .sinks
+            .iter_mut()
+            .find(|known| known.place == sink.place)
+        {
+            Some(known) => *known = sink,
+            None => self.sinks.push(sink),
+        }
+    }
+
     fn read_facts(&mut self, used: u64) -> io::Result<()> {
         let facts = self.bytes.read(self.layout.facts(), used)?;
         let mut callsites = HashMap::new();
@@ -114,7 +126,7 @@ impl LeftoverFile {
                         .or_insert_with(|| callsite(&fact));
                 }
                 Fact::Sink(fact) => match sink(&fact, &self.layout) {
-                    Some(sink) => self.sinks.push(sink),
+                    Some(sink) => self.learn_of(sink),
                     None => self.note_damage(),
                 },
                 Fact::Process { program } => self.program = Some(program.to_owned()),

@@ -37,6 +37,7 @@ mod share;
 mod tests;
 mod torn;
 
+pub(crate) use self::clock::own_rate as ns_per_tick;
 pub use self::recover::{leftovers, recover};
 pub use self::report::{Leftover, LeftoverSink, RecoveryReport};
 pub(crate) use self::torn::watch_torn_tails;

@@ -244,6 +244,11 @@ impl RequestContext {
         }
     }
 
+    /// Where in the unit interval the random part of its trace lies.
+    pub(crate) fn random_share(&self) -> f64 {
+        self.0.trace.random_share()
+    }
+
     /// Whether records that nobody wants at once may be wanted in the end.
     pub(crate) fn keeps_detail(&self) -> bool {
         self.0.options.detail_bytes != 0 && !self.0.progress.has_ended.load(Ordering::Relaxed)

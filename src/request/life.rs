@@ -102,7 +102,7 @@ impl RequestLog {
         }
         let is_kept = options.is_sampled(&trace);
         let context = RequestContext(Arc::new(Shared {
-            mark: Mark::new(&id, &trace),
+            mark: Mark::new(&id, &trace, options.shown_rate()),
             text: options.text_of(&arrival, headers),
             id,
             trace,

@@ -36,13 +36,13 @@ static METADATA: Metadata<'static> = Metadata::new(
     None,
     None,
     FieldSet::new(
-        &["request_id", "trace_id", "span_id"],
+        &["request_id", "trace_id", "span_id", super::SAMPLE_RATE],
         Identifier(&CALLSITE),
     ),
     Kind::SPAN,
 );
 
-/// An id of 128 bytes, a trace's and a span's, with their heads.
+/// An id of 128 bytes, a trace's and a span's, a rate, with their heads.
 const FIELDS_BYTES_MAX: usize = 256;
 
 /// The fields, encoded once.
@@ -53,13 +53,17 @@ pub(super) struct Mark {
 }
 
 impl Mark {
-    pub(super) fn new(id: &RequestId, trace: &TraceContext) -> Self {
+    /// `sample_rate` is the share of requests that are logged, unless all of them are.
+    pub(super) fn new(id: &RequestId, trace: &TraceContext, sample_rate: Option<f64>) -> Self {
         known::note(&METADATA);
         let encode = |bytes: &mut Buffer| {
             let mut encoder = Encoder::fields(bytes, 2 * FIELDS_BYTES_MAX);
             encoder.str(Name::Index(0), id.as_str());
             encoder.str(Name::Index(1), trace.trace_id().as_str());
             encoder.str(Name::Index(2), trace.span_id().as_str());
+            if let Some(rate) = sample_rate {
+                encoder.f64(Name::Index(3), rate);
+            }
             let mut fields = [0; FIELDS_BYTES_MAX];
             let len = bytes.len().min(FIELDS_BYTES_MAX);
             fields[..len].copy_from_slice(&bytes.as_slice()[..len]);

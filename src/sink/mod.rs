@@ -66,6 +66,10 @@ pub(crate) trait Sink: Send {
     /// what the operator should know although nothing has failed, once.
     fn tend(&mut self, _written: u64, _warn: &mut dyn FnMut(&str)) {}
 
+    /// Goes on otherwise, if it is a file: with another mode, other ends, another care of what has
+    /// ended. The path is the same.
+    fn change(&mut self, _plan: &FilePlan) {}
+
     /// Brings everything that was accepted onto the disk. A sink that has no disk, or no say in
     /// when it is used, has nothing to do: a pipe, a terminal, a user's writer.
     ///
@@ -148,6 +152,32 @@ impl Target {
         match self {
             Target::File(plan) => Some(&plan.path),
             Target::Stdout | Target::Stderr | Target::Writer(_) | Target::Memory(_) => None,
+        }
+    }
+
+    /// Makes the path of a file absolute.
+    pub(crate) fn name_absolutely(&mut self) -> Result<(), Error> {
+        let Target::File(plan) = self else {
+            return Ok(());
+        };
+        let absolute = std::path::absolute(&plan.path).map_err(|cause| Error::OpenFile {
+            path: plan.path.clone(),
+            cause,
+        });
+        plan.path = absolute?;
+        Ok(())
+    }
+
+    /// Whether lines go to the same place, if that can be told from outside: a writer looks like
+    /// any other. Paths are absolute.
+    pub(crate) fn is_same_as(&self, other: &Target) -> bool {
+        match (self, other) {
+            (Target::File(own), Target::File(other)) => own.path == other.path,
+            (Target::Stdout, Target::Stdout)
+            | (Target::Stderr, Target::Stderr)
+            | (Target::Writer(_), Target::Writer(_)) => true,
+            (Target::Memory(own), Target::Memory(other)) => own.is(other),
+            _ => false,
         }
     }
 

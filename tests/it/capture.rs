@@ -401,7 +401,7 @@ fn a_span_goes_with_its_task_and_from_thread_to_thread() {
 fn spans_live_as_long_as_their_children_in_chains_of_any_length() {
     // The registry's own chains end by recursion, so a layer on it cannot promise this.
     let output = in_child(|| {
-        let guard = offloop::init().unwrap();
+        let guard = offloop::builder().stdout().init().unwrap();
         let mut span = tracing::info_span!("root", depth = 0);
         for depth in 1..20_000 {
             span = tracing::info_span!(parent: &span, "child", depth);
@@ -551,7 +551,7 @@ impl fmt::Debug for Nested {
 #[test]
 fn a_value_may_log_while_it_is_logged() {
     let output = in_child(|| {
-        let guard = offloop::init().unwrap();
+        let guard = offloop::builder().stdout().init().unwrap();
         let span = tracing::info_span!("around", value = ?Nested);
         span.in_scope(|| tracing::info!(before = 1, value = ?Nested, after = 2, "outer"));
         assert!(guard.shutdown(PATIENCE).is_complete());
@@ -773,7 +773,7 @@ fn events_with_a_foreign_parent_are_outside_of_all_spans() {
 #[test]
 fn spans_of_another_subscriber_do_no_harm() {
     let output = in_child(|| {
-        let guard = offloop::init().unwrap();
+        let guard = offloop::builder().stdout().init().unwrap();
         let foreign = tracing::subscriber::with_default(tracing_subscriber::registry(), || {
             tracing::info_span!("foreign")
         });

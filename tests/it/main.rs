@@ -13,6 +13,7 @@ mod capture;
 mod child;
 #[cfg(target_os = "linux")]
 mod compressed;
+mod config;
 mod consumers;
 mod corpora;
 mod crash_safe;
@@ -38,8 +39,11 @@ mod order;
 mod overflow;
 #[cfg(target_os = "linux")]
 mod random;
+mod rates;
 #[cfg(target_os = "linux")]
 mod recovery;
+#[cfg(target_os = "linux")]
+mod reload;
 mod requests;
 #[cfg(target_os = "linux")]
 mod resources;

@@ -143,7 +143,7 @@ fn a_stdout_that_nobody_reads_for_a_while_loses_nothing_whether_it_blocks_or_not
                     command.stdout(Stdio::piped()).stderr(Stdio::inherit());
                 },
                 || {
-                    let guard = offloop::init().unwrap();
+                    let guard = offloop::builder().stdout().init().unwrap();
                     if std::env::var("NONBLOCKING").unwrap() == "true" {
                         let flags = fcntl_getfl(io::stdout()).unwrap();
                         fcntl_setfl(io::stdout(), flags | OFlags::NONBLOCK).unwrap();

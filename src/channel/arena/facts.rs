@@ -10,7 +10,7 @@
 //! text     := len:u32 bytes                             (optional: len is NONE where there is none)
 //! ```
 //!
-//! A kind that a reader does not know is passed over. The same callsite may come twice, and says the
+//! A kind that a reader does not know is passed over. Of a sink, what was said last holds. The same callsite may come twice, and says the
 //! same both times.
 
 use tracing::Metadata;

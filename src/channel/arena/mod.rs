@@ -81,6 +81,11 @@ impl ArenaPlan {
         }
     }
 
+    /// Whether pages of a channel that one of them describes are as the other wants them.
+    pub(crate) fn is_same_as(&self, other: &ArenaPlan) -> bool {
+        self.is_wanted == other.is_wanted && self.directory == other.directory
+    }
+
     /// Where files may lie of processes that had the same plan.
     pub(crate) fn directories(&self) -> Vec<PathBuf> {
         let chosen = self.directory.iter();

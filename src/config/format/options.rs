@@ -167,7 +167,10 @@ impl Part {
 /// assert_eq!(FieldValue::from("api"), FieldValue::Text("api".to_owned()));
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "found a list or a table. Allowed: a text, a number, true, false"
+)]
 pub enum FieldValue {
     /// A truth value.
     Bool(bool),

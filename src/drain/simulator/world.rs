@@ -174,7 +174,7 @@ impl World {
     /// The same for the disk. Checks that it holds, should the answer be yes.
     pub(super) fn flush_durably(&mut self, at_most: Duration) -> Result<bool, String> {
         let logged = self.logged.clone();
-        let asked = self.drain.flush_durable();
+        let asked = self.drain.flush_durable(std::iter::empty());
         let is_durable = self.wait(asked, at_most) == Some(Ok(()));
         if is_durable {
             self.durables.acknowledge(&self.doubtful, &logged);

@@ -34,7 +34,7 @@ impl Worker {
         !is_pressing || self.sync(None)
     }
 
-    fn sync(&mut self, horizon: Option<u64>) -> bool {
+    pub(super) fn sync(&mut self, horizon: Option<u64>) -> bool {
         let synced = self.sink.as_mut().map_or(Ok(()), |sink| {
             catch_unwind(AssertUnwindSafe(|| sink.sync()))
                 .unwrap_or_else(|_| Err(io::Error::other("the writer panicked")))

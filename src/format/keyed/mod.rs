@@ -104,6 +104,14 @@ impl<S: Syntax> LineFormat for KeyedFormat<S> {
         }
     }
 
+    fn lines(&self) -> u64 {
+        self.sequence
+    }
+
+    fn go_on_after(&mut self, lines: u64) {
+        self.sequence = lines;
+    }
+
     fn push_marked(&self, line: &[u8], lines: &mut Vec<u8>) {
         push_with_mark(line, &self.recovered.to_vec(), &self.end.to_vec(), lines);
     }

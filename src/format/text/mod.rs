@@ -123,6 +123,14 @@ impl LineFormat for TextFormat {
         self.line = line;
     }
 
+    fn lines(&self) -> u64 {
+        self.sequence
+    }
+
+    fn go_on_after(&mut self, lines: u64) {
+        self.sequence = lines;
+    }
+
     fn push_marked(&self, line: &[u8], lines: &mut Vec<u8>) {
         if line.starts_with(INDENT) {
             // It belongs to a record whose first line has the mark.

@@ -3,9 +3,10 @@
 //! The sink does it before its next lines, or when it looks around, whichever comes first.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use signal_hook::SigId;
 use signal_hook::consts::SIGHUP;
 
 /// Wishes of a sink's users, shared with the sink. All accesses are Relaxed: nothing else is
@@ -13,8 +14,31 @@ use signal_hook::consts::SIGHUP;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Control {
     reopen: Arc<AtomicBool>,
+    hangup: Arc<Hangup>,
     /// What was logged before this ticket belongs to the file that is to end. 0 without a wish.
     rotate: Arc<AtomicU64>,
+}
+
+/// The handler of SIGHUP for one file, which goes with it.
+#[derive(Debug, Default)]
+struct Hangup(Mutex<Option<SigId>>);
+
+impl Hangup {
+    fn lock(&self) -> MutexGuard<'_, Option<SigId>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ignore(&self) {
+        if let Some(handler) = self.lock().take() {
+            signal_hook::low_level::unregister(handler);
+        }
+    }
+}
+
+impl Drop for Hangup {
+    fn drop(&mut self) {
+        self.ignore();
+    }
 }
 
 impl Control {
@@ -25,7 +49,19 @@ impl Control {
 
     /// The same with every SIGHUP from now on, which does not end the process any more.
     pub(crate) fn reopen_on_hangup(&self) -> io::Result<()> {
-        signal_hook::flag::register(SIGHUP, Arc::clone(&self.reopen)).map(drop)
+        let mut handler = self.hangup.lock();
+        if handler.is_none() {
+            *handler = Some(signal_hook::flag::register(
+                SIGHUP,
+                Arc::clone(&self.reopen),
+            )?);
+        }
+        Ok(())
+    }
+
+    /// Undoes that.
+    pub(crate) fn ignore_hangup(&self) {
+        self.hangup.ignore();
     }
 
     /// The file is to end once everything before `ticket` is written, unless it is empty.

@@ -48,6 +48,12 @@ impl Ending {
         }
     }
 
+    /// Other rules hold from now on, for the open file too.
+    pub(super) fn change(&mut self, rules: RotationRules) {
+        self.rules = rules;
+        self.period = None;
+    }
+
     /// Another file is open.
     pub(super) fn begin(&mut self) {
         self.period = None;

@@ -213,6 +213,15 @@ impl Sink for FileSink {
         &self.name
     }
 
+    fn change(&mut self, plan: &FilePlan) {
+        self.ending.change(plan.rotation.clone());
+        if plan.care != self.plan.care {
+            // The thread that tends by the former rules ends, after the file that it is at.
+            self.care = OldFilesCare::new(plan.care);
+        }
+        self.plan = plan.clone();
+    }
+
     fn tend(&mut self, written: u64, warn: &mut dyn FnMut(&str)) {
         if let Some(Active::Regular(_)) = self.active {
             // Somebody may wait for the file to appear. Should that fail, the next write tells.

@@ -1,0 +1,272 @@
+//! Layers on top of each other, where values come from, and what nobody should write.
+
+use crate::{Config, ConfigLoader, Error, Format, Overflow, Retention, Rotation, Sink, SyncPolicy};
+
+use std::time::Duration;
+
+const NO_VARIABLES: [(&str, &str); 0] = [];
+
+fn load(text: &str, variables: &[(&str, &str)]) -> Config {
+    let loader = ConfigLoader::new().text(text).environment("test");
+    let loaded = loader.variables(variables.iter().copied()).load();
+    loaded.unwrap().into_config()
+}
+
+fn error_of(text: &str, variables: &[(&str, &str)]) -> String {
+    let loader = ConfigLoader::new().text(text).environment("test");
+    let loaded = loader.variables(variables.iter().copied()).load();
+    loaded.unwrap_err().to_string()
+}
+
+#[test]
+fn an_environment_overrides_the_file_and_a_variable_both() {
+    let text = r#"
+        level = "info"
+        budget = "1 MiB"
+        exit_timeout = "1s"
+        [env.test]
+        level = "debug"
+        budget = "2 MiB"
+        [env.other]
+        exit_timeout = "9s"
+    "#;
+    let expected = crate::builder()
+        .filter("trace")
+        .budget(2 << 20)
+        .exit_timeout(Duration::from_secs(1));
+    let config = load(text, &[("OFFLOOP__LEVEL", "trace")]);
+    assert_eq!(&config, expected.config());
+}
+
+#[test]
+fn what_a_variable_says_means_what_its_key_wants() {
+    let text = "[sinks.Access-Log]\nkind = \"file\"\npath = \"a\"";
+    let variables = [
+        ("OFFLOOP__SINKS__ACCESS_LOG__PATH", "5"),
+        ("OFFLOOP__SINKS__ACCESS_LOG__MODE", "0600"),
+        ("OFFLOOP__SINKS__ACCESS_LOG__ROTATION__EVERY", "day"),
+        ("OFFLOOP__SINKS__ACCESS_LOG__ROTATION__AT_START", " true "),
+        ("OFFLOOP__SINKS__ACCESS_LOG__RETENTION", "{ files_max = 3 }"),
+        ("OFFLOOP__SINKS__ACCESS_LOG__RETENTION__FILES_MAX", "5"),
+        ("OFFLOOP__SINKS__ACCESS_LOG__SYNC", "{ every = \"1s\" }"),
+        ("OFFLOOP__SINKS__SECOND__KIND", "stdout"),
+        (
+            "OFFLOOP__SINKS__SECOND__FORMAT",
+            "{ shape = \"text\", thread = true }",
+        ),
+        ("OFFLOOP__OVERFLOW__BLOCK", "2s"),
+        ("OFFLOOP__BUDGET", "1048576"),
+        ("OFFLOOP__CRASH_SAFE", "false"),
+        ("OFFLOOP__REQUESTS__QUIET", "/health, /ready"),
+        ("OFFLOOP__REQUESTS__SAMPLE", "0.5"),
+        ("OFFLOOP__LEVEL", ""),
+        ("OTHER__LEVEL", "nonsense"),
+    ];
+    let file = Sink::file("5").mode(0o600).named("Access-Log");
+    let file = file.rotation(Rotation::daily().at_start());
+    let file = file.retention(Retention::all().files_max(5));
+    let file = file.sync(SyncPolicy::Every(Duration::from_secs(1)));
+    let text_sink = Sink::stdout().format(Format::text().with_thread());
+    let requests = crate::request::Options::new();
+    let requests = requests.quiet("/health").quiet("/ready").sample(0.5);
+    let expected = crate::builder()
+        .sink(file)
+        .sink(text_sink.named("second"))
+        .overflow(Overflow::Block {
+            at_most: Duration::from_secs(2),
+        })
+        .budget(1 << 20)
+        .crash_safe(false)
+        .requests(requests);
+    assert_eq!(&load(text, &variables), expected.config());
+}
+
+#[test]
+fn what_describes_another_thing_is_not_mixed_with_what_was_there() {
+    let text = r#"
+        overflow = { block = "1s" }
+        [sinks.main]
+        kind = "file"
+        path = "app.jsonl"
+        rotation = { every = "day" }
+        [sinks.other]
+        kind = "stderr"
+        level = "warn"
+        format = { shape = "json", location = true }
+        [sinks.synced]
+        kind = "file"
+        path = "synced.jsonl"
+        sync = { every = "1s" }
+        retention = { files_max = 3, age_max = "7d" }
+        [env.test]
+        overflow = "drop_newest"
+        [env.test.sinks]
+        main = { kind = "stdout" }
+        other = { kind = "stderr", format = { shape = "text", thread = true } }
+        synced = { sync = { at_level = "error" }, retention = { files_max = 5 } }
+    "#;
+    let week = Duration::from_secs(7 * 86_400);
+    let synced = Sink::file("synced.jsonl").sync(SyncPolicy::AtLevel(tracing::Level::ERROR));
+    let synced = synced.retention(Retention::all().files_max(5).age_max(week));
+    let other = Sink::stderr()
+        .filter("warn")
+        .format(Format::text().with_thread());
+    let expected = crate::builder()
+        .sink(Sink::stdout().named("main"))
+        .sink(other.named("other"))
+        .sink(synced.named("synced"));
+    assert_eq!(&load(text, &[]), expected.config());
+}
+
+#[test]
+fn every_value_tells_where_it_comes_from() {
+    let text = "level = \"info\"\n[sinks.main]\nkind = \"stdout\"\nformat = \"text\"\n\
+        [env.test.sinks.main]\nlevel = \"warn\"\n";
+    let loader = ConfigLoader::new().text(text).environment("test");
+    let variables = [
+        ("OFFLOOP__WRITE_DELAY", "10ms"),
+        ("RUST_LOG", "debug,hyper=off"),
+        (
+            "OFFLOOP__SINKS__MAIN__FORMAT",
+            "{ shape = \"json\", thread = true }",
+        ),
+    ];
+    let loaded = loader.variables(variables).load().unwrap();
+    let said = |key: &str| {
+        let settings = loaded.settings();
+        let setting = settings.iter().find(|setting| setting.key == key);
+        setting.map(|setting| format!("{} from {}", setting.value, setting.source))
+    };
+    let expected = [
+        ("level", "\"debug,hyper=off\" from RUST_LOG"),
+        ("budget", "\"64 MiB\" from default"),
+        ("write_delay", "\"10ms\" from OFFLOOP__WRITE_DELAY"),
+        ("sinks.main.kind", "\"stdout\" from text:3:8"),
+        ("sinks.main.level", "\"warn\" from text:6:9"),
+        (
+            "sinks.main.format.thread",
+            "true from OFFLOOP__SINKS__MAIN__FORMAT",
+        ),
+    ];
+    for (key, source) in expected {
+        assert_eq!(said(key).as_deref(), Some(source), "{key}");
+    }
+    assert_eq!(said("sinks.main.path"), None, "it has none");
+}
+
+#[test]
+fn without_sinks_development_reads_text_and_production_json() {
+    for (environment, text) in [("development", true), ("production", false), ("x", false)] {
+        let loader = ConfigLoader::new().text("").environment(environment);
+        let config = loader.variables(NO_VARIABLES).load().unwrap().into_config();
+        let expected = if text {
+            Sink::stdout().text()
+        } else {
+            Sink::stdout()
+        };
+        assert!(config.fallback.sink() == expected, "{environment}");
+        assert!(config.sinks.is_empty());
+    }
+}
+
+#[test]
+fn a_file_that_is_named_has_to_be_there() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("offloop.toml");
+    let by_variable = [("OFFLOOP_CONFIG", path.as_os_str())];
+    let loaders = [
+        ConfigLoader::new().file(&path).variables(NO_VARIABLES),
+        ConfigLoader::new().variables(by_variable),
+    ];
+    for loader in &loaders {
+        let error = loader.load().unwrap_err();
+        let expected = format!("read configuration file {path:?}: No such file");
+        assert!(error.to_string().starts_with(&expected), "{error}");
+    }
+    std::fs::write(&path, "budget = \"1 MiB\"").unwrap();
+    for loader in &loaders {
+        let loaded = loader.load().unwrap();
+        assert_eq!(loaded.path(), Some(path.as_path()));
+        assert_eq!(loaded.config().budget, 1 << 20);
+    }
+}
+
+#[test]
+fn what_is_no_text_of_a_reasonable_length_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("offloop.toml");
+    let error_of = |bytes: &[u8]| {
+        std::fs::write(&path, bytes).unwrap();
+        let loader = ConfigLoader::new().file(&path).variables(NO_VARIABLES);
+        loader.load().unwrap_err().to_string()
+    };
+    let error = error_of(b"level = \"info\"\n# \xFF\n");
+    assert_eq!(
+        error,
+        format!("read configuration: {}:2:3: no UTF-8", path.display())
+    );
+    let error = error_of(&vec![b'\n'; (1 << 20) + 1]);
+    assert!(error.ends_with("it is longer than 1 MiB"), "{error}");
+    let loader = ConfigLoader::new()
+        .file("/dev/null")
+        .variables(NO_VARIABLES);
+    assert!(loader.load().is_ok(), "nothing is a configuration");
+}
+
+#[cfg(not(target_vendor = "apple"))]
+#[test]
+fn a_fifo_keeps_nobody_waiting() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("fifo");
+    let kind = rustix::fs::FileType::Fifo;
+    rustix::fs::mknodat(rustix::fs::CWD, &path, kind, 0o600.into(), 0).unwrap();
+    let loader = ConfigLoader::new().file(&path).variables(NO_VARIABLES);
+    assert!(loader.load().is_ok(), "it is empty");
+}
+
+#[test]
+fn a_variable_that_is_no_text_is_refused() {
+    use std::os::unix::ffi::OsStringExt;
+    let value = std::ffi::OsString::from_vec(vec![0xFF]);
+    let loader = ConfigLoader::new()
+        .text("")
+        .variables([("OFFLOOP__LEVEL", value)]);
+    let error = loader.load().unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "read configuration: OFFLOOP__LEVEL: its value is no UTF-8"
+    );
+}
+
+#[test]
+fn no_more_than_a_hundred_problems_are_told() {
+    let keys = (0..500).map(|number| format!("key_{number} = 1\n"));
+    let dates = (0..500).map(|number| format!("key_{number} = 2026-11-22\n"));
+    for text in [keys.collect::<String>(), dates.collect()] {
+        let loader = ConfigLoader::new().text(text).variables(NO_VARIABLES);
+        let Err(Error::Config(error)) = loader.load() else {
+            panic!("it is no configuration");
+        };
+        assert_eq!(error.problems().len(), 100);
+        let text = error.to_string();
+        assert!(
+            text.starts_with("read configuration: more than 100 problems\n"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn depth_harms_nobody() {
+    for text in [
+        format!("{}level = 1", "a.".repeat(100_000)),
+        format!("level = {}1{}", "[".repeat(100_000), "]".repeat(100_000)),
+        format!("level = {}1{}", "{a=".repeat(100_000), "}".repeat(100_000)),
+        format!("[{}a]", "a.".repeat(100_000)),
+    ] {
+        let error = error_of(&text, &[]);
+        assert!(error.starts_with("read configuration: "), "{error}");
+        let error = error_of("", &[("OFFLOOP__LEVEL", "x"), ("OFFLOOP__SINKS", &text)]);
+        assert!(error.starts_with("read configuration: "), "{error}");
+    }
+}

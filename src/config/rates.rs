@@ -1,0 +1,157 @@
+//! How often callsites may log, and which share of their records is kept.
+
+use serde::{Deserialize, Serialize};
+use tracing::Level;
+
+use crate::channel::overflow::{LEVELS, level_at, level_index};
+
+/// How often each callsite may log, and which share of the records of a level is kept.
+///
+/// What is left out costs its caller neither encoding nor memory. It is counted in
+/// [`Stats::suppressed`](crate::Stats::suppressed); of what a limit leaves out, the log tells for each
+/// callsite while it goes on, once in ten seconds at most: a record with the target `offloop`, the message `records
+/// suppressed`, how many there were, and the target, file and line of the callsite.
+///
+/// By default there is no limit, and everything is kept. Errors are exempt unless
+/// [`limit_at`](Rates::limit_at) or [`sample_at`](Rates::sample_at) names them. Audit records, and the
+/// records of requests that a middleware writes, are always exempt; those are sampled by
+/// [`request::Options::sample`](crate::request::Options::sample).
+///
+/// A callsite is a macro; of the `log` crate, a target and a level. Up to 4,096 callsites are limited
+/// and sampled, those that come first.
+///
+/// ```
+/// use offloop::Rates;
+/// use tracing::Level;
+///
+/// let rates = Rates::new()
+///     .limit(100, 10.0)
+///     .limit_at(Level::DEBUG, 1_000, 100.0)
+///     .sample_at(Level::TRACE, 0.01);
+/// let builder = offloop::builder().rates(rates);
+/// # drop(builder);
+/// ```
+///
+/// In a configuration file:
+///
+/// ```toml
+/// [rates]
+/// limit = { burst = 100, per_second = 10 }
+/// [rates.debug]
+/// limit = { burst = 1000, per_second = 100 }
+/// [rates.trace]
+/// sample = 0.01
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "snake_case")]
+pub struct Rates {
+    /// See [`Rates::limit`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<RateLimit>,
+    #[serde(skip_serializing_if = "is_default")]
+    trace: LevelRates,
+    #[serde(skip_serializing_if = "is_default")]
+    debug: LevelRates,
+    #[serde(skip_serializing_if = "is_default")]
+    info: LevelRates,
+    #[serde(skip_serializing_if = "is_default")]
+    warn: LevelRates,
+    #[serde(skip_serializing_if = "is_default")]
+    error: LevelRates,
+}
+
+/// So many at once, and so many a second for as long as it goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub(crate) struct RateLimit {
+    pub(crate) burst: u32,
+    pub(crate) per_second: f64,
+}
+
+/// What holds for one level.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "snake_case")]
+pub(crate) struct LevelRates {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) limit: Option<RateLimit>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) sample: Option<f64>,
+}
+
+fn is_default(rates: &LevelRates) -> bool {
+    *rates == LevelRates::default()
+}
+
+impl Rates {
+    /// No limits, and everything is kept.
+    #[must_use]
+    pub fn new() -> Self {
+        Rates::default()
+    }
+
+    /// Sets how often each callsite below `ERROR` may log: `burst` records at once, at least one, and
+    /// as long as it goes on `per_second`, which may be a fraction. None by default.
+    ///
+    /// ```
+    /// let rates = offloop::Rates::new().limit(100, 10.0);
+    /// # drop(rates);
+    /// ```
+    #[must_use]
+    pub fn limit(mut self, burst: u32, per_second: f64) -> Self {
+        self.limit = Some(RateLimit { burst, per_second });
+        self
+    }
+
+    /// The same for the callsites of one level, for which it holds in place of the other. `ERROR` has
+    /// a limit only by this.
+    ///
+    /// ```
+    /// use tracing::Level;
+    ///
+    /// let rates = offloop::Rates::new().limit_at(Level::ERROR, 1_000, 100.0);
+    /// # drop(rates);
+    /// ```
+    #[must_use]
+    pub fn limit_at(mut self, level: Level, burst: u32, per_second: f64) -> Self {
+        self.at_mut(level).limit = Some(RateLimit { burst, per_second });
+        self
+    }
+
+    /// Sets which share of a level's records is kept, from 0 to 1: within a request all of them or
+    /// none, by its trace's identifier; elsewhere by chance. A record that was drawn tells the share
+    /// as `sample_rate`. By default all are kept.
+    ///
+    /// ```
+    /// use tracing::Level;
+    ///
+    /// let rates = offloop::Rates::new().sample_at(Level::DEBUG, 0.1);
+    /// # drop(rates);
+    /// ```
+    #[must_use]
+    pub fn sample_at(mut self, level: Level, share: f64) -> Self {
+        self.at_mut(level).sample = Some(share);
+        self
+    }
+
+    fn at_mut(&mut self, level: Level) -> &mut LevelRates {
+        match level {
+            Level::TRACE => &mut self.trace,
+            Level::DEBUG => &mut self.debug,
+            Level::INFO => &mut self.info,
+            Level::WARN => &mut self.warn,
+            Level::ERROR => &mut self.error,
+        }
+    }
+
+    /// What comes of it for each level, by [`level_index`].
+    pub(crate) fn by_level(&self) -> [LevelRates; LEVELS] {
+        std::array::from_fn(|index| {
+            let level = level_at(index as u8);
+            let mut rates = *self.clone().at_mut(level);
+            if level_index(level) < level_index(Level::ERROR) {
+                rates.limit = rates.limit.or(self.limit);
+            }
+            rates
+        })
+    }
+}

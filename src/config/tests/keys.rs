@@ -1,0 +1,278 @@
+//! Every key of a file arrives, and what the builder can set the file can, too.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::{
+    Builder, Colour, Compression, Config, ConfigLoader, Format, OnHangup, Overflow, Part,
+    Precision, Retention, Rotation, Sink, SpanStyle, SyncPolicy,
+};
+
+fn read(text: &str) -> Config {
+    let none: [(&str, &str); 0] = [];
+    let loader = ConfigLoader::new().text(text).environment("production");
+    loader.variables(none).load().unwrap().into_config()
+}
+
+/// A key, what the file says, and what a program does to say the same.
+type Case<F> = (&'static str, &'static str, F);
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// Keys at the top.
+const KEYS: &[Case<fn(Builder) -> Builder>] = &[
+    ("level", r#"level = "info,hyper=warn""#, |builder| {
+        builder.filter("info,hyper=warn")
+    }),
+    ("request_detail", r#"request_detail = "debug""#, |builder| {
+        builder.request_detail("debug")
+    }),
+    ("overflow", r#"overflow = { block = "1s" }"#, |builder| {
+        let at_most = Duration::from_secs(1);
+        builder.overflow(Overflow::Block { at_most })
+    }),
+    ("budget", r#"budget = "16 MiB""#, |builder| {
+        builder.budget(16 << 20)
+    }),
+    ("write_delay", r#"write_delay = "1ms""#, |builder| {
+        builder.write_delay(Duration::from_millis(1))
+    }),
+    ("exit_timeout", r#"exit_timeout = "1m""#, |builder| {
+        builder.exit_timeout(Duration::from_secs(60))
+    }),
+    ("panic_hook", "panic_hook = false", |builder| {
+        builder.panic_hook(false)
+    }),
+    ("crash_safe", "crash_safe = false", |builder| {
+        builder.crash_safe(false)
+    }),
+    (
+        "crash_directory",
+        r#"crash_directory = "/run/app""#,
+        |builder| builder.crash_directory("/run/app"),
+    ),
+    ("on_hangup", r#"on_hangup = "reopen""#, |builder| {
+        builder.on_hangup(OnHangup::Reopen)
+    }),
+    (
+        "requests",
+        r#"requests = { quiet = ["/health"] }"#,
+        |builder| builder.requests(crate::request::Options::new().quiet("/health")),
+    ),
+    (
+        "fields",
+        r#"fields = { service = "api", replica = 3 }"#,
+        |builder| builder.field("service", "api").field("replica", 3),
+    ),
+    ("sinks", r#"sinks.main.kind = "stdout""#, |builder| {
+        builder.sink(Sink::stdout().named("main"))
+    }),
+];
+
+/// Keys of a sink that is a file, and the sink that they describe.
+const KEYS_OF_SINKS: &[Case<fn(Sink) -> Sink>] = &[
+    ("kind", "", |sink| sink),
+    ("path", "", |sink| sink),
+    ("level", r#"level = "warn""#, |sink| sink.filter("warn")),
+    ("format", r#"format = "text""#, |sink| {
+        sink.format(Format::text())
+    }),
+    ("mode", "mode = 0o600", |sink| sink.mode(0o600)),
+    ("rotation", r#"rotation = { every = "hour" }"#, |sink| {
+        sink.rotation(Rotation::hourly())
+    }),
+    ("retention", "retention = { files_max = 3 }", |sink| {
+        sink.retention(Retention::all().files_max(3))
+    }),
+    ("compression", r#"compression = "gzip""#, |sink| {
+        sink.compression(Compression::Gzip)
+    }),
+    ("sync", r#"sync = { every = "1s" }"#, |sink| {
+        sink.sync(SyncPolicy::Every(Duration::from_secs(1)))
+    }),
+];
+
+const KEYS_OF_ROTATION: &[Case<fn() -> Rotation>] = &[
+    ("every", r#"every = "minute""#, Rotation::every_minute),
+    ("every", r#"every = "week""#, Rotation::weekly),
+    ("time", r#"every = "day", time = "03:30""#, || {
+        Rotation::daily_at(3, 30)
+    }),
+    ("zone", r#"every = "day", zone = "Europe/Berlin""#, || {
+        Rotation::daily().in_zone("Europe/Berlin")
+    }),
+    ("at_bytes", r#"at_bytes = "256 MiB""#, || {
+        Rotation::on_demand().at_bytes(256 << 20)
+    }),
+    ("at_start", "at_start = true", || {
+        Rotation::on_demand().at_start()
+    }),
+];
+
+const KEYS_OF_RETENTION: &[Case<fn(Retention) -> Retention>] = &[
+    ("files_max", "files_max = 3", |retention| {
+        retention.files_max(3)
+    }),
+    ("age_max", r#"age_max = "14d""#, |retention| {
+        retention.age_max(14 * DAY)
+    }),
+    ("bytes_max", r#"bytes_max = "10 GiB""#, |retention| {
+        retention.bytes_max(10 << 30)
+    }),
+    (
+        "free_bytes_min",
+        r#"free_bytes_min = "1 GiB""#,
+        |retention| retention.free_bytes_min(1 << 30),
+    ),
+];
+
+const KEYS_OF_FORMAT: &[Case<fn() -> Format>] = &[
+    ("shape", r#"shape = "ecs""#, Format::ecs),
+    ("keys", r#"keys = { message = "msg" }"#, || {
+        Format::json().key("message", "msg")
+    }),
+    ("order", r#"order = ["level", "message"]"#, || {
+        Format::json().order([Part::Level, Part::Message])
+    }),
+    ("spans", r#"spans = "nested""#, || {
+        Format::json().spans(SpanStyle::Nested)
+    }),
+    ("precision", r#"precision = "ms""#, || {
+        Format::json().precision(Precision::Milliseconds)
+    }),
+    ("zone", r#"zone = "+02:00""#, || {
+        Format::json().zone("+02:00")
+    }),
+    ("fields", "fields = { canary = true }", || {
+        Format::json().field("canary", true)
+    }),
+    ("colour", r#"colour = "never""#, || {
+        Format::json().colour(Colour::Never)
+    }),
+    ("thread", "thread = true", || Format::json().with_thread()),
+    ("location", "location = true", || {
+        Format::json().with_location()
+    }),
+    ("process", "process = true", || {
+        Format::json().with_process()
+    }),
+    ("sequence", "sequence = true", || {
+        Format::json().with_sequence()
+    }),
+];
+
+fn check_file(keys: &str, sink: Sink) {
+    let text = format!("[sinks.main]\nkind = \"file\"\npath = \"app.jsonl\"\n{keys}\n");
+    let expected = crate::builder().sink(sink.named("main"));
+    assert_eq!(&read(&text), expected.config(), "{keys}");
+}
+
+#[test]
+fn every_key_of_a_file_arrives() {
+    for (_, text, describe) in KEYS {
+        assert_eq!(&read(text), describe(crate::builder()).config(), "{text}");
+    }
+    let file = || Sink::file("app.jsonl");
+    for (_, text, describe) in KEYS_OF_SINKS {
+        check_file(text, describe(file()));
+    }
+    for (_, text, rotation) in KEYS_OF_ROTATION {
+        check_file(
+            &format!("rotation = {{ {text} }}"),
+            file().rotation(rotation()),
+        );
+    }
+    for (_, text, format) in KEYS_OF_FORMAT {
+        check_file(&format!("format = {{ {text} }}"), file().format(format()));
+    }
+    for (_, text, retain) in KEYS_OF_RETENTION {
+        let retention = retain(Retention::all());
+        check_file(
+            &format!("retention = {{ {text} }}"),
+            file().retention(retention),
+        );
+    }
+}
+
+/// The keys that serde names when it is given one that there is not.
+fn keys_of(text: &str) -> BTreeSet<String> {
+    let error = serde_json::from_str::<Config>(text)
+        .unwrap_err()
+        .to_string();
+    let named = error.split('`').skip(3).step_by(2);
+    named.map(str::to_owned).collect()
+}
+
+#[test]
+fn no_key_was_forgotten_above() {
+    let check = |text: &str, tested: Vec<&str>| {
+        let tested = tested.into_iter().map(str::to_owned).collect();
+        assert_eq!(keys_of(text), tested, "{text}");
+    };
+    check(r#"{"?": 1}"#, KEYS.iter().map(|case| case.0).collect());
+    let of_sinks = KEYS_OF_SINKS.iter().map(|case| case.0);
+    check(r#"{"sinks": {"a": {"?": 1}}}"#, of_sinks.collect());
+    let of_rotation = KEYS_OF_ROTATION.iter().map(|case| case.0);
+    check(
+        r#"{"sinks": {"a": {"rotation": {"?": 1}}}}"#,
+        of_rotation.collect(),
+    );
+    let of_format = KEYS_OF_FORMAT.iter().map(|case| case.0);
+    // The same in another spelling.
+    let of_format = of_format.chain(["color"]);
+    check(
+        r#"{"sinks": {"a": {"format": {"?": 1}}}}"#,
+        of_format.collect(),
+    );
+    let of_retention = KEYS_OF_RETENTION.iter().map(|case| case.0);
+    check(
+        r#"{"sinks": {"a": {"retention": {"?": 1}}}}"#,
+        of_retention.collect(),
+    );
+}
+
+/// What no file can hold, and what is another word for something above.
+const NOT_FOR_FILES: [&str; 9] = [
+    // A program's own things.
+    "memory",
+    "on_error",
+    "writer",
+    // Sinks of their kinds.
+    "file",
+    "sink",
+    "stderr",
+    "stdout",
+    // A shorthand.
+    "reopen_on_hangup",
+    // For the program to look at.
+    "config",
+];
+
+/// The setters of the builder, by its source.
+fn setters() -> BTreeSet<&'static str> {
+    let sources = [
+        include_str!("../builder.rs"),
+        include_str!("../builder/process.rs"),
+        include_str!("../builder/requests.rs"),
+        include_str!("../builder/waiting.rs"),
+    ];
+    let lines = sources.into_iter().flat_map(str::lines);
+    let functions = lines.filter_map(|line| line.trim().strip_prefix("pub fn "));
+    functions
+        .filter_map(|function| function.split('(').next())
+        .collect()
+}
+
+#[test]
+fn what_the_builder_can_set_the_file_can() {
+    let keys = KEYS.iter().map(|case| match case.0 {
+        "level" => "filter",
+        "fields" => "field",
+        key => key,
+    });
+    let known: BTreeSet<_> = keys
+        .filter(|key| *key != "sinks")
+        .chain(NOT_FOR_FILES)
+        .collect();
+    assert_eq!(setters(), known);
+}

@@ -1,0 +1,345 @@
+//! The gate that every event passes: what is wanted at the moment.
+//!
+//! `tracing` keeps for each callsite what it was answered, so a change costs those who log nothing:
+//! the new answers are in place before the callsites are asked anew. What is still on its way through
+//! at that moment may pass by the old answer.
+//!
+//! Most programs need no second look at an event that was let through: then all that is left here is one
+//! load of a word that hardly ever changes.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arc_swap::ArcSwap;
+use tracing::level_filters::LevelFilter;
+use tracing::span::{Attributes, Id, Record as Values};
+use tracing::subscriber::Interest;
+use tracing::{Event, Metadata, Subscriber};
+use tracing_subscriber::layer::{self, Context};
+
+use super::answers::{Answer, Answers};
+use super::by_span::BySpan;
+use super::limiter::Limiter;
+use super::wanted::Wish;
+use super::{Directives, Filter};
+use crate::capture::callsite::is_log_bridge;
+use crate::config::Rates;
+use crate::error::Error;
+use crate::fork::PerProcess;
+use crate::pipeline::Pipeline;
+
+/// One change at a time, in all pipelines of a process: nobody who logs waits for it.
+static CHANGING: PerProcess<Mutex<()>> = PerProcess::new();
+
+/// Keeps others from changing what is wanted, for as long as this lives.
+pub(crate) fn change() -> MutexGuard<'static, ()> {
+    CHANGING
+        .get()
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What is wanted, in words.
+#[derive(Clone, Debug)]
+struct Asked {
+    directives: Directives,
+    rates: Rates,
+    /// What lies on top for a time, each with its number.
+    raises: Vec<(u64, String)>,
+}
+
+/// A filter that may be put in place.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    filter: Filter,
+    asked: Asked,
+}
+
+/// What is wanted at the moment.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    filter: ArcSwap<Filter>,
+    asked: ArcSwap<Asked>,
+    /// Which filter this is, counted from 1, if events that were let through are to be looked at once
+    /// more; else 0.
+    second_look: AtomicU64,
+    /// Whether the filter is to hear of spans.
+    follows_spans: AtomicBool,
+    /// How many filters there were.
+    filters: AtomicU64,
+    answers: Answers,
+    limiter: Arc<Limiter>,
+}
+
+impl Asked {
+    fn prepare(self) -> Result<Prepared, Error> {
+        let raises = self.raises.iter().map(|(_, words)| &**words);
+        Ok(Prepared {
+            filter: self.directives.under(raises).parse()?,
+            asked: self,
+        })
+    }
+}
+
+impl Gate {
+    /// # Errors
+    ///
+    /// If the directives cannot be read.
+    pub(crate) fn new(
+        directives: Directives,
+        rates: Rates,
+        limiter: Arc<Limiter>,
+    ) -> Result<Self, Error> {
+        let asked = Asked {
+            directives,
+            rates,
+            raises: Vec::new(),
+        };
+        let prepared = asked.prepare()?;
+        let gate = Gate {
+            filter: ArcSwap::from_pointee(Directives::everything().parse()?),
+            asked: ArcSwap::from_pointee(prepared.asked.clone()),
+            second_look: AtomicU64::new(0),
+            follows_spans: AtomicBool::new(false),
+            filters: AtomicU64::new(0),
+            answers: Answers::default(),
+            limiter,
+        };
+        gate.set(prepared);
+        Ok(gate)
+    }
+
+    /// Reads other directives, under what is raised for a time. Other rates hold with them.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be read.
+    pub(crate) fn prepare(&self, directives: Directives, rates: Rates) -> Result<Prepared, Error> {
+        let raises = self.asked.load().raises.clone();
+        let asked = Asked {
+            directives,
+            rates,
+            raises,
+        };
+        asked.prepare()
+    }
+
+    /// Puts directives on top of the others. Returns their number.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be read.
+    pub(crate) fn raise(&self, words: &str) -> Result<u64, Error> {
+        static NUMBERS: AtomicU64 = AtomicU64::new(0);
+        // By themselves, so that an error is not blamed on the others.
+        Directives::alone("level_for", words).parse()?;
+        let _changing = change();
+        let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
+        let mut asked = Asked::clone(&self.asked.load());
+        asked.raises.push((number, words.to_owned()));
+        self.set(asked.prepare()?);
+        Ok(number)
+    }
+
+    /// Undoes that. Says no if it was undone before.
+    pub(crate) fn lower(&self, number: u64) -> bool {
+        let _changing = change();
+        let mut asked = Asked::clone(&self.asked.load());
+        let raises = asked.raises.len();
+        asked.raises.retain(|(raised, _)| *raised != number);
+        let is_raised = asked.raises.len() != raises;
+        // What is left of words that could be read can be read.
+        if is_raised && let Ok(prepared) = asked.prepare() {
+            self.set(prepared);
+        }
+        is_raised
+    }
+
+    /// Puts another filter in place. Callsites are asked anew by [`install::ask_anew`](crate::install::ask_anew), not here. Whoever
+    /// calls it has [the right to](change).
+    pub(crate) fn set(&self, prepared: Prepared) {
+        let Prepared { filter, asked } = prepared;
+        let has_detail = matches!(&filter, Filter::Static(wanted) if wanted.has_detail());
+        let is_second = self.limiter.set(&asked.rates) || has_detail;
+        let number = 1 + self.filters.fetch_add(1, Ordering::Relaxed);
+        let follows_spans = matches!(filter, Filter::BySpan(_));
+        self.filter.store(Arc::new(filter));
+        self.asked.store(Arc::new(asked));
+        // Release: who sees the number finds the filter. Pairs with the Acquire load in `look_twice`.
+        self.second_look
+            .store(if is_second { number } else { 0 }, Ordering::Release);
+        // Relaxed: a span that is missed meanwhile is one that was there before.
+        self.follows_spans.store(follows_spans, Ordering::Relaxed);
+    }
+
+    /// For what an event is wanted that was let through.
+    #[inline]
+    pub(crate) fn wish_of(&self, event: &Event<'_>) -> Wish {
+        // Relaxed: it only says whether there is more to look at.
+        if self.second_look.load(Ordering::Relaxed) == 0 {
+            return Wish::Now;
+        }
+        self.look_twice(event)
+    }
+
+    fn look_twice(&self, event: &Event<'_>) -> Wish {
+        let number = self.second_look.load(Ordering::Acquire);
+        if number == 0 {
+            // Another filter has come meanwhile.
+            return Wish::Now;
+        }
+        let metadata = event.metadata();
+        let answer = if is_log_bridge(metadata) {
+            self.answer_to_log(event)
+        } else {
+            let ask = || self.answer(metadata);
+            self.answers.find(metadata, number, ask)
+        };
+        match answer {
+            Answer::Now => Wish::Now,
+            Answer::Detail => Wish::Detail,
+            Answer::Never => Wish::Never,
+            Answer::Limited => self.limiter.wish(event),
+        }
+    }
+
+    fn answer(&self, metadata: &Metadata<'_>) -> Answer {
+        let wish = match &**self.filter.load() {
+            Filter::Static(wanted) => wanted.wish(metadata),
+            Filter::BySpan(_) => Wish::Now,
+        };
+        self.limited(wish, metadata)
+    }
+
+    #[cold]
+    fn answer_to_log(&self, event: &Event<'_>) -> Answer {
+        let wish = match &**self.filter.load() {
+            Filter::Static(wanted) if wanted.has_detail() => wanted.wish_of_log(event),
+            _ => Wish::Now,
+        };
+        self.limited(wish, event.metadata())
+    }
+
+    fn limited(&self, wish: Wish, metadata: &Metadata<'_>) -> Answer {
+        match wish {
+            Wish::Now | Wish::Sampled if self.limiter.is_concerned(metadata) => Answer::Limited,
+            Wish::Now | Wish::Sampled => Answer::Now,
+            Wish::Detail => Answer::Detail,
+            Wish::Never => Answer::Never,
+        }
+    }
+
+    /// What is left out although the filter wants it.
+    pub(crate) fn limiter(&self) -> &Limiter {
+        &self.limiter
+    }
+
+    /// What `tracing` is to ask about a callsite.
+    pub(crate) fn interest(&self, metadata: &'static Metadata<'static>) -> Interest {
+        match &**self.filter.load() {
+            Filter::Static(wanted) => wanted.interest(metadata),
+            Filter::BySpan(filter) => filter.interest(metadata),
+        }
+    }
+
+    /// Whether an event or a span of a callsite, made now, is wanted.
+    pub(crate) fn is_enabled(&self, metadata: &Metadata<'_>) -> bool {
+        match &**self.filter.load() {
+            Filter::Static(wanted) => wanted.is_enabled(metadata),
+            Filter::BySpan(filter) => filter.is_enabled(metadata),
+        }
+    }
+
+    /// The most verbose level that may be on.
+    pub(crate) fn level_max(&self) -> LevelFilter {
+        match &**self.filter.load() {
+            Filter::Static(wanted) => wanted.level_max(),
+            Filter::BySpan(filter) => filter.level_max(),
+        }
+    }
+
+    /// A span was opened: for subscribers that are no layers.
+    #[inline]
+    pub(crate) fn opened(&self, attributes: &Attributes<'_>, id: &Id) {
+        self.tell(|filter| filter.opened(attributes, id));
+    }
+
+    #[inline]
+    pub(crate) fn recorded(&self, id: &Id, values: &Values<'_>) {
+        self.tell(|filter| filter.recorded(id, values));
+    }
+
+    #[inline]
+    pub(crate) fn entered(&self, id: &Id) {
+        self.tell(|filter| filter.entered(id));
+    }
+
+    #[inline]
+    pub(crate) fn exited(&self, id: &Id) {
+        self.tell(|filter| filter.exited(id));
+    }
+
+    #[inline]
+    pub(crate) fn closed(&self, id: &Id) {
+        self.tell(|filter| filter.closed(id.clone()));
+    }
+
+    /// Lets a filter that wants it know of a span.
+    #[inline]
+    fn tell(&self, tell: impl FnOnce(&BySpan)) {
+        // Relaxed: see `set`.
+        if self.follows_spans.load(Ordering::Relaxed)
+            && let Filter::BySpan(filter) = &**self.filter.load()
+        {
+            tell(filter);
+        }
+    }
+}
+
+/// The gate of a pipeline, as the filter of its layer.
+#[derive(Debug)]
+pub(crate) struct LayerGate(pub(crate) Arc<Pipeline>);
+
+impl LayerGate {
+    #[inline]
+    fn tell(&self, tell: impl FnOnce(&BySpan)) {
+        self.0.gate().tell(tell);
+    }
+}
+
+impl<S: Subscriber> layer::Filter<S> for LayerGate {
+    fn enabled(&self, metadata: &Metadata<'_>, context: &Context<'_, S>) -> bool {
+        match &**self.0.gate().filter.load() {
+            Filter::Static(wanted) => wanted.is_enabled(metadata),
+            Filter::BySpan(filter) => filter.is_enabled_in(metadata, context),
+        }
+    }
+
+    fn callsite_enabled(&self, metadata: &'static Metadata<'static>) -> Interest {
+        self.0.gate().interest(metadata)
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(self.0.gate().level_max())
+    }
+
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        self.tell(|by_span| by_span.filter.on_new_span(attributes, id, context));
+    }
+
+    fn on_record(&self, id: &Id, values: &Values<'_>, context: Context<'_, S>) {
+        self.tell(|by_span| by_span.filter.on_record(id, values, context));
+    }
+
+    fn on_enter(&self, id: &Id, context: Context<'_, S>) {
+        self.tell(|by_span| by_span.filter.on_enter(id, context));
+    }
+
+    fn on_exit(&self, id: &Id, context: Context<'_, S>) {
+        self.tell(|by_span| by_span.filter.on_exit(id, context));
+    }
+
+    fn on_close(&self, id: Id, context: Context<'_, S>) {
+        self.tell(|by_span| by_span.filter.on_close(id, context));
+    }
+}

@@ -1,0 +1,363 @@
+//! The part of a pipeline that belongs to one process, until its sinks are changed.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+
+use super::{Plan, SinkPlan};
+use crate::channel::arena::Journal;
+use crate::channel::arena::facts::Fact;
+use crate::channel::sync::Instant;
+use crate::channel::{self, Channel};
+use crate::complaint::Complaints;
+use crate::crash::{self, Keeping};
+use crate::deadline;
+use crate::drain::change::{Change, Predecessor};
+use crate::drain::durable::Synced;
+use crate::drain::flush::Flushed;
+use crate::drain::line::LineWriter;
+use crate::drain::worker::Worker;
+use crate::drain::{Delays, Drain, SinkState};
+use crate::error::Error;
+use crate::recovery::replay::Replay;
+use crate::recovery::scan::Scan;
+use crate::sink::{Sink, Target};
+use crate::stats::{self, Stats};
+use crate::{exit, fork, format};
+
+/// Channel and writers, as they run.
+#[derive(Debug)]
+pub(crate) struct Running {
+    generation: u64,
+    channel: Arc<Channel>,
+    drain: Drain,
+    exit_timeout_us: AtomicU64,
+    complaints: Complaints,
+    /// How long records that come after the end may still hold up their callers, all together.
+    late_patience_us: AtomicU64,
+    former: ArcSwap<Former>,
+}
+
+/// What ran before the sinks were changed.
+#[derive(Clone, Debug, Default)]
+struct Former {
+    /// What became of the records of those that have ended.
+    ended: Stats,
+    /// What still writes what it was given before the last change.
+    retiring: Option<Arc<Running>>,
+}
+
+/// Where a writer gets its sink from.
+pub(super) enum Source {
+    /// It was opened. `None` in a forked child, for a sink that only its parent can use.
+    Opened(Option<Box<dyn Sink>>),
+    /// The one at this place of what ran before leaves it to him.
+    LeftBy(usize),
+}
+
+impl Running {
+    /// Prepares channel and writers. Whoever wants to see to what dead processes left for the sinks
+    /// that were opened passes `left_behind`.
+    pub(super) fn new(
+        plan: &Plan,
+        sources: Vec<Source>,
+        before: Option<&Arc<Running>>,
+        left_behind: Option<Arc<Scan>>,
+    ) -> Self {
+        let arena = crash::arena_of(plan);
+        let plans = plan.sinks.iter().enumerate();
+        let keepings: Vec<_> = plans
+            .map(|(place, sink)| crash::keeping(&arena, sink, place))
+            .collect();
+        let (budget_bytes, overflow) = (plan.budget_bytes, plan.overflow);
+        let channel = Channel::in_arena(budget_bytes, overflow, sources.len(), arena);
+        let channel = Arc::new(channel);
+        let states = states(&channel, plan, &sources, &keepings, before);
+        let making = Making {
+            plan,
+            channel: &channel,
+            states: &states,
+            before,
+            left_behind,
+        };
+        let workers = sources.into_iter().zip(keepings).enumerate();
+        let workers =
+            workers.map(|(place, (source, keeping))| making.worker(place, source, keeping.journal));
+        let drain = Drain::new(Arc::clone(&channel), Arc::clone(&states), workers.collect());
+        Running {
+            generation: fork::generation(),
+            channel,
+            drain,
+            exit_timeout_us: AtomicU64::new(micros(plan.exit_timeout)),
+            complaints: plan.complaints.clone(),
+            late_patience_us: AtomicU64::new(micros(plan.exit_timeout)),
+            former: ArcSwap::from_pointee(Former {
+                ended: before
+                    .map(|before| before.former.load().ended.clone())
+                    .unwrap_or_default(),
+                retiring: before.cloned(),
+            }),
+        }
+    }
+
+    /// Starts the writers, all or none.
+    pub(super) fn start(&self, delays: Delays) -> Result<(), Error> {
+        self.drain.start(delays).map_err(|cause| {
+            // Those that did start.
+            self.drain.retire();
+            self.channel.arena().discard();
+            Error::start_writer(cause)
+        })
+    }
+
+    /// Whether it was started in this very process.
+    #[inline]
+    pub(crate) fn is_current(&self) -> bool {
+        self.generation == fork::generation()
+    }
+
+    pub(crate) fn channel(&self) -> &Arc<Channel> {
+        &self.channel
+    }
+
+    pub(crate) fn drain(&self) -> &Drain {
+        &self.drain
+    }
+
+    pub(crate) fn has_stopped(&self) -> bool {
+        self.drain.has_stopped() && self.own_stats().waiting() == 0
+    }
+
+    /// What became of all records, of those before a change of sinks too.
+    pub(crate) fn stats(&self) -> Stats {
+        self.settle();
+        let former = self.former.load();
+        let before = match &former.retiring {
+            Some(retiring) => retiring.own_stats().after(&former.ended),
+            None => former.ended.clone(),
+        };
+        self.own_stats().after(&before)
+    }
+
+    fn own_stats(&self) -> Stats {
+        stats::take(&self.channel, self.drain.sinks())
+    }
+
+    /// What still writes what it was given before the last change of sinks.
+    pub(crate) fn retiring(&self) -> Option<Arc<Running>> {
+        self.former.load().retiring.clone()
+    }
+
+    /// Lets go of what ran before, once it has written everything. Says whether it has.
+    pub(super) fn settle(&self) -> bool {
+        let former = self.former.load_full();
+        let Some(retiring) = &former.retiring else {
+            return true;
+        };
+        if !retiring.drain.has_retired() || !retiring.drain.has_stopped() {
+            return false;
+        }
+        let settled = Arc::new(Former {
+            ended: retiring.own_stats().after(&former.ended),
+            retiring: None,
+        });
+        // Another thread may have done the same.
+        self.former.compare_and_swap(&former, settled);
+        exit::forget(retiring);
+        true
+    }
+
+    /// Asks for all that was logged before now to be written, whichever sinks it was given to.
+    pub(crate) fn flush(&self) -> Flushed {
+        match self.retiring() {
+            Some(retiring) => self.drain.flush().and(retiring.drain.flush()),
+            None => self.drain.flush(),
+        }
+    }
+
+    /// The same for all that was logged before now to be on the disk.
+    pub(crate) fn flush_durable(&self) -> Synced {
+        let before = self.retiring();
+        self.drain
+            .flush_durable(before.iter().flat_map(|before| before.drain.sinks().iter()))
+    }
+
+    /// Writes all that was logged before now, or what can be written until `deadline`.
+    pub(crate) fn flush_until(&self, deadline: Instant) -> bool {
+        let before = self.retiring();
+        before.is_none_or(|before| before.drain.flush_until(deadline))
+            && self.drain.flush_until(deadline)
+    }
+
+    /// From now on, the end of the process waits so long.
+    pub(super) fn set_exit_timeout(&self, timeout: Duration) {
+        self.exit_timeout_us
+            .store(micros(timeout), Ordering::Relaxed);
+        self.late_patience_us
+            .store(micros(timeout), Ordering::Relaxed);
+    }
+
+    /// Whether a record that comes after the end may still hold up its caller.
+    pub(crate) fn has_late_patience(&self) -> bool {
+        self.late_patience_us.load(Ordering::Relaxed) != 0
+    }
+
+    /// Writes a record that came after the end of the writers, on the caller's thread.
+    #[cold]
+    pub(crate) fn write_if_late(&self) {
+        // The writer itself may be the one that logs, in a user's writer: nobody else would write
+        // for it, and it comes to its own records by itself.
+        if !self.channel.is_closed() || channel::is_reader() {
+            return;
+        }
+        let patience_us = self.late_patience_us.load(Ordering::Relaxed);
+        let began = Instant::now();
+        self.drain
+            .flush_until(deadline::after(Duration::from_micros(patience_us)));
+        let left = patience_us.saturating_sub(began.elapsed().as_micros() as u64);
+        self.late_patience_us.fetch_min(left, Ordering::Relaxed);
+    }
+
+    /// Writes what waits now on a thread of its own, for somebody who must not wait himself: once
+    /// the writers have been told to end, nobody else may come to it.
+    pub(crate) fn write_aside(self: &Arc<Self>) {
+        let running = Arc::clone(self);
+        let write = move || {
+            running.drain.flush_until(deadline::after(Duration::MAX));
+        };
+        // No thread to be had: the writers' own, if they still run, are all that is left.
+        let _ = fork::spawn("offloop-flush".to_owned(), write);
+    }
+
+    /// Writes what waits, as the process ends. Records that come later, from destructors and from
+    /// other exit handlers, are written by their callers.
+    pub(crate) fn end_with_process(&self) {
+        self.channel.close();
+        let timeout = Duration::from_micros(self.exit_timeout_us.load(Ordering::Relaxed));
+        let is_written = self.drain.flush_until(deadline::after(timeout));
+        let waiting = self.own_stats().waiting();
+        if !is_written {
+            let complaint = format!("the process ends with {waiting} records not written");
+            self.complaints.clone().say(&complaint);
+            // Whoever logs after this has been waited for already.
+            self.late_patience_us.store(0, Ordering::Relaxed);
+        } else if waiting == 0 {
+            self.discard_arena();
+        }
+    }
+
+    /// Leaves nothing behind for a reader of the pages. For when nothing waits.
+    pub(crate) fn discard_arena(&self) {
+        self.channel.arena().discard();
+    }
+
+    /// Lets a reader of the pages know of a panic that ends the process.
+    pub(crate) fn note_panic(&self, message: &str, location: Option<&str>) {
+        let panic = Fact::Panic { message, location };
+        self.channel.arena().tell(&panic);
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+fn states(
+    channel: &Channel,
+    plan: &Plan,
+    sources: &[Source],
+    keepings: &[Keeping],
+    before: Option<&Arc<Running>>,
+) -> Arc<[SinkState]> {
+    let before = before.map_or(&[][..], |before| before.drain.sinks());
+    let places = channel
+        .inlets()
+        .iter()
+        .zip(sources)
+        .zip(&plan.sinks)
+        .zip(keepings);
+    places
+        .map(|(((inlet, source), sink), keeping)| {
+            let name = match source {
+                Source::Opened(Some(sink)) => sink.name(),
+                Source::Opened(None) => "sink that cannot be used after fork",
+                Source::LeftBy(place) => before.get(*place).map_or("", |state| &state.name),
+            };
+            let mut state = SinkState::new(name.to_owned(), Arc::clone(inlet), sources.len());
+            state.crash_unsafe = keeping.crash_unsafe;
+            let is_usable = !matches!(source, Source::Opened(None));
+            state.keeping_audits(is_usable && sink.keeps_audits())
+        })
+        .collect()
+}
+
+/// What the writers are made from.
+struct Making<'p> {
+    plan: &'p Plan,
+    channel: &'p Arc<Channel>,
+    states: &'p Arc<[SinkState]>,
+    before: Option<&'p Arc<Running>>,
+    left_behind: Option<Arc<Scan>>,
+}
+
+impl Making<'_> {
+    fn worker(&self, place: usize, source: Source, journal: Option<Journal>) -> Worker {
+        let (plan, sink_plan) = (self.plan, &self.plan.sinks[place]);
+        let lines = LineWriter::new(
+            plan.content,
+            format::make(&sink_plan.format),
+            sink_plan.filter.clone(),
+        );
+        let (channel, states) = (Arc::clone(self.channel), Arc::clone(self.states));
+        let complaints = plan.complaints.clone();
+        let mut worker = match source {
+            Source::Opened(sink) => {
+                let worker = Worker::new(channel, states, place, sink, lines, complaints);
+                let mut worker = worker.syncing(sink_plan.sync);
+                self.replay_first(&mut worker, &sink_plan.target);
+                worker
+            }
+            Source::LeftBy(former) => {
+                let mut worker = Worker::new(channel, states, place, None, lines, complaints);
+                if let Some(before) = self.before {
+                    let sinks = Arc::clone(before.drain.sinks());
+                    let predecessor = Predecessor {
+                        sinks,
+                        place: former,
+                    };
+                    worker.follow(predecessor, sink_plan.change(plan.delays));
+                }
+                worker
+            }
+        };
+        worker.keep_journal(journal);
+        worker.report_of(&plan.limiter);
+        worker
+    }
+
+    /// What dead processes left comes before anything else.
+    fn replay_first(&self, worker: &mut Worker, target: &Target) {
+        if let Some((scan, path)) = self.left_behind.as_ref().zip(target.path()) {
+            let (scan, complaints) = (Arc::clone(scan), self.plan.complaints.clone());
+            worker.replay_first(Replay::new(path, scan, complaints));
+        }
+    }
+}
+
+impl SinkPlan {
+    /// How the sink is to be written to, for a writer that has it already or will be left it.
+    pub(super) fn change(&self, delays: Delays) -> Change {
+        Change {
+            format: format::make(&self.format),
+            filter: self.filter.clone(),
+            sync: self.sync,
+            file: match &self.target {
+                Target::File(plan) => Some(plan.clone()),
+                _ => None,
+            },
+            delays,
+        }
+    }
+}

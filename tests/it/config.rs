@@ -1,0 +1,140 @@
+//! Configurations: what is right arrives, what is wrong is told with its place and its remedy.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use offloop::{ConfigLoader, Error};
+
+use crate::support::{PATIENCE, in_child_with};
+
+const BROKEN: &str = "tests/config/broken";
+
+/// Each broken configuration beside this file has its message beside it. `BLESS=1` writes them anew.
+#[test]
+fn what_is_wrong_is_told_with_file_line_key_and_remedy() {
+    let paths = configurations(Path::new(BROKEN));
+    assert!(
+        40 <= paths.len(),
+        "only {} broken configurations",
+        paths.len()
+    );
+    for path in paths {
+        let message = message_for(&path);
+        let golden = path.with_extension("txt");
+        if std::env::var_os("BLESS").is_some() {
+            fs::write(&golden, &message).unwrap();
+        }
+        let expected = fs::read_to_string(&golden).unwrap_or_default();
+        assert_eq!(message, expected, "{}", path.display());
+    }
+}
+
+fn configurations(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).unwrap();
+    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| {
+        path.extension()
+            .is_some_and(|extension| extension == "toml")
+    });
+    paths.sort();
+    paths
+}
+
+/// What is said of a file, for the environment and the variables that its comments name.
+fn message_for(path: &Path) -> String {
+    let text = fs::read_to_string(path).unwrap();
+    let comments = |name: &str| {
+        let mark = format!("# {name}: ");
+        let found = text
+            .lines()
+            .filter_map(move |line| line.strip_prefix(&mark).map(str::to_owned));
+        found.collect::<Vec<_>>()
+    };
+    let variables = comments("variable");
+    let variables = variables
+        .iter()
+        .map(|variable| variable.split_once('=').unwrap());
+    let loader = ConfigLoader::new().file(path).variables(variables);
+    let environment = comments("environment").pop();
+    let loader = loader.environment(environment.unwrap_or_else(|| "development".to_owned()));
+    match loader.load() {
+        Err(Error::Config(error)) => {
+            let directory = format!("{}/", path.parent().unwrap().display());
+            format!("{error}\n").replace(&directory, "")
+        }
+        other => panic!("{}: {other:?}", path.display()),
+    }
+}
+
+/// What a program does that has nothing but `init`.
+fn log_after_init() {
+    let guard = offloop::init().unwrap();
+    tracing::info!(answer = 42, "found");
+    tracing::debug!("not found");
+    assert!(guard.shutdown(PATIENCE).is_complete());
+}
+
+/// The lines that it writes to standard output, in a directory with this file.
+fn lines_of<F: FnOnce()>(program: F, variables: &[(&str, &str)], file: &str) -> Vec<String> {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("offloop.toml"), file).unwrap();
+    let prepare = |command: &mut Command| {
+        for name in ["OFFLOOP_ENV", "OFFLOOP_CONFIG", "APP_ENV"] {
+            command.env_remove(name);
+        }
+        command.current_dir(&directory);
+        command.envs(variables.iter().copied());
+    };
+    let output = in_child_with(prepare, program);
+    let output = String::from_utf8(output.stdout).unwrap();
+    // Those of the test harness are not ours.
+    let lines = output.lines().filter(|line| line.contains("found"));
+    lines.map(str::to_owned).collect()
+}
+
+fn is_json(lines: &[String]) -> bool {
+    let is_json = |line: &String| serde_json::from_str::<serde_json::Value>(line).is_ok();
+    lines.len() == 1 && lines.iter().all(is_json)
+}
+
+#[test]
+fn where_nothing_is_said_development_reads_text_and_production_json() {
+    let lines = |variables: &[(&str, &str)]| {
+        lines_of(
+            || {
+                log_after_init();
+            },
+            variables,
+            "",
+        )
+    };
+    let production = lines(&[("OFFLOOP_ENV", "production")]);
+    assert!(is_json(&production), "{production:?}");
+    let development = lines(&[("APP_ENV", "development")]);
+    assert_eq!(development.len(), 1);
+    assert!(
+        development[0].ends_with(" found answer=42"),
+        "{development:?}"
+    );
+    assert_eq!(is_json(&lines(&[])), !cfg!(debug_assertions));
+}
+
+#[test]
+fn the_file_beside_the_program_is_read_and_variables_have_the_last_word() {
+    let file = "[sinks.main]\nkind = \"stdout\"\n[env.staging]\nlevel = \"off\"\n";
+    let lines = |variables: &[(&str, &str)]| {
+        lines_of(
+            || {
+                log_after_init();
+            },
+            variables,
+            file,
+        )
+    };
+    assert!(is_json(&lines(&[])));
+    let staging = ("OFFLOOP_ENV", "staging");
+    assert!(lines(&[staging]).is_empty());
+    assert!(is_json(&lines(&[staging, ("OFFLOOP__LEVEL", "info")])));
+    assert!(is_json(&lines(&[staging, ("RUST_LOG", "info")])));
+}
