@@ -112,6 +112,8 @@ pub enum Error {
         /// Why not.
         &'static str,
     ),
+    /// The thread that reads the configuration anew, or its handler of SIGHUP, could not be started.
+    FollowConfiguration(io::Error),
     /// The thread that ends a [raised level](crate::Guard::level_for) could not be started.
     StartTimer(io::Error),
     /// A writer thread could not be started.
@@ -192,6 +194,9 @@ impl fmt::Display for Error {
                 "trust proxies in {network:?}: neither a network (10.0.0.0/8) nor an address"
             ),
             Error::Reload(why) => write!(formatter, "reload: {why}"),
+            Error::FollowConfiguration(cause) => {
+                write!(formatter, "follow the configuration: {cause}")
+            }
             Error::StartTimer(cause) => write!(formatter, "start timer thread: {cause}"),
             Error::StartWriter(cause) => write!(formatter, "start writer thread: {cause}"),
             Error::AlreadyInstalled => formatter
@@ -211,6 +216,7 @@ impl std::error::Error for Error {
             | Error::ReadLeftovers { cause, .. }
             | Error::HandleHangup(cause)
             | Error::HandleSignal(cause)
+            | Error::FollowConfiguration(cause)
             | Error::StartTimer(cause)
             | Error::StartWriter(cause) => cause.source(),
             #[cfg(feature = "config")]

@@ -2,7 +2,7 @@
 //! instrumented.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use tracing::Level;
 
@@ -23,9 +23,10 @@ pub fn lines(input: &[u8]) -> Option<(Format, Vec<u8>)> {
     let (choice, record) = input.split_first()?;
     let (callsite, rest) = record.split_first()?;
     let bytes = [&[callsite % CALLSITES], &HEADER[..], rest].concat();
-    let formats = formats();
-    let format = formats.get(usize::from(*choice) % formats.len())?;
-    let callsites = callsites();
+    static FORMATS: LazyLock<Vec<Format>> = LazyLock::new(formats);
+    static CALLSITES_TOLD: LazyLock<Arc<HashMap<u64, Callsite>>> = LazyLock::new(callsites);
+    let format = FORMATS.get(usize::from(*choice) % FORMATS.len())?;
+    let callsites = Callsites::Told(Arc::clone(&CALLSITES_TOLD));
     let thread = ThreadLabel::default();
     let mut lines = Vec::new();
     let mut writer = format::make(format);
@@ -40,7 +41,7 @@ pub fn lines(input: &[u8]) -> Option<(Format, Vec<u8>)> {
 /// How many callsites there are to choose from.
 const CALLSITES: u8 = 5;
 
-fn callsites() -> Callsites {
+fn callsites() -> Arc<HashMap<u64, Callsite>> {
     let facts = |is_event, target: &str, name: &str, fields: &[&str]| Facts {
         is_event,
         level: Level::INFO,
@@ -78,7 +79,7 @@ fn callsites() -> Callsites {
         ),
     ];
     let callsites = (0..).zip(facts.map(Callsite::new));
-    Callsites::Told(Arc::new(callsites.collect::<HashMap<_, _>>()))
+    Arc::new(callsites.collect())
 }
 
 fn formats() -> Vec<Format> {

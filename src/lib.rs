@@ -70,6 +70,7 @@ mod json;
 mod non_blocking;
 mod pipeline;
 mod recovery;
+mod reloader;
 pub mod request;
 #[cfg(feature = "tokio")]
 mod signal;

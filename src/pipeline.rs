@@ -7,7 +7,7 @@ mod running;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard as Loaded};
@@ -68,6 +68,7 @@ pub(crate) struct Pipeline {
     gate: Gate,
     plan: ArcSwap<Plan>,
     running: ArcSwap<Running>,
+    has_reloader: AtomicBool,
 }
 
 impl Pipeline {
@@ -96,6 +97,7 @@ impl Pipeline {
             gate,
             plan: ArcSwap::from_pointee(plan),
             running: ArcSwap::new(running),
+            has_reloader: AtomicBool::new(false),
         }))
     }
 
@@ -113,6 +115,11 @@ impl Pipeline {
     /// What it was made from, and changed to since.
     pub(crate) fn settings(&self) -> Config {
         self.plan.load().settings.clone()
+    }
+
+    /// Whether a thread reads the configuration anew when that has changed.
+    pub(crate) fn has_reloader(&self) -> &AtomicBool {
+        &self.has_reloader
     }
 
     /// What became of all records.

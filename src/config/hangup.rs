@@ -22,4 +22,7 @@ pub enum OnHangup {
     /// [`Guard::reopen`](crate::Guard::reopen) does. For the `postrotate` script of logrotate; a file
     /// that was renamed is noticed without it.
     Reopen,
+    /// The same, and the configuration is read anew where it was read at the start: see
+    /// [`Builder::watch`](crate::Builder::watch).
+    Reload,
 }

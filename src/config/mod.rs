@@ -15,6 +15,7 @@ pub(crate) mod format;
 mod hangup;
 #[cfg(feature = "config")]
 mod load;
+mod origin;
 mod overflow;
 mod rates;
 mod rotation;
@@ -46,6 +47,7 @@ pub use self::hangup::OnHangup;
 pub use self::load::{
     ConfigError, ConfigLoader, ConfigProblem, ConfigSetting, ConfigSource, LoadedConfig,
 };
+use self::origin::Origin;
 pub use self::rates::Rates;
 pub use self::rotation::Rotation;
 pub use self::sink::Sink;
@@ -110,6 +112,8 @@ pub struct Config {
     pub(crate) crash_directory: Option<PathBuf>,
     /// See [`Builder::on_hangup`].
     pub(crate) on_hangup: OnHangup,
+    /// See [`Builder::watch`].
+    pub(crate) watch: bool,
     /// See [`Builder::requests`].
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) requests: request::Options,
@@ -125,6 +129,9 @@ pub struct Config {
     /// Where there is no sink at all.
     #[serde(skip)]
     fallback: Fallback,
+    /// Where it was read.
+    #[serde(skip)]
+    pub(crate) origin: Origin,
 }
 
 /// How records are written to standard output where no sink was described.
@@ -170,11 +177,13 @@ impl Default for Config {
             crash_safe: None,
             crash_directory: None,
             on_hangup: OnHangup::default(),
+            watch: false,
             requests: request::Options::default(),
             rates: Rates::default(),
             fields: BTreeMap::new(),
             sinks: IndexMap::new(),
             fallback: Fallback::default(),
+            origin: Origin::default(),
         }
     }
 }
@@ -261,6 +270,15 @@ impl Config {
     /// ```
     pub fn builder(self) -> Builder {
         Builder::from(self)
+    }
+
+    /// With the writers and memories of another one, under names that are free.
+    pub(crate) fn with_live_of(mut self, other: &Config) -> Self {
+        for (name, sink) in other.sinks.iter().filter(|(_, sink)| sink.is_live()) {
+            let described = self.sinks.entry(name.clone());
+            described.or_insert_with(|| sink.clone());
+        }
+        self
     }
 
     /// Whether the sinks at two places have the same writer or memory, or both none.

@@ -47,17 +47,17 @@ use crate::channel::overflow::{LEVELS, level_at, level_index};
 pub struct Rates {
     /// See [`Rates::limit`].
     #[serde(skip_serializing_if = "Option::is_none")]
-    limit: Option<RateLimit>,
+    pub(super) limit: Option<RateLimit>,
     #[serde(skip_serializing_if = "is_default")]
-    trace: LevelRates,
+    pub(super) trace: LevelRates,
     #[serde(skip_serializing_if = "is_default")]
-    debug: LevelRates,
+    pub(super) debug: LevelRates,
     #[serde(skip_serializing_if = "is_default")]
-    info: LevelRates,
+    pub(super) info: LevelRates,
     #[serde(skip_serializing_if = "is_default")]
-    warn: LevelRates,
+    pub(super) warn: LevelRates,
     #[serde(skip_serializing_if = "is_default")]
-    error: LevelRates,
+    pub(super) error: LevelRates,
 }
 
 /// So many at once, and so many a second for as long as it goes on.

@@ -215,6 +215,11 @@ impl Sink {
         self.kind
     }
 
+    /// Whether it has what no file can hold.
+    pub(super) fn is_live(&self) -> bool {
+        self.live.is_some()
+    }
+
     pub(super) fn shares_live(&self, other: &Sink) -> bool {
         self.live == other.live
     }

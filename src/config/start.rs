@@ -20,6 +20,7 @@ use crate::filter::{Directives, Gate, LayerGate};
 use crate::guard::Guard;
 use crate::install;
 use crate::pipeline::{Pipeline, Plan};
+use crate::reloader;
 use crate::request;
 
 /// How long the writers leave records alone while they come.
@@ -38,6 +39,8 @@ impl Builder {
     /// - [`Error::Filter`] if `RUST_LOG` or a filter cannot be read;
     /// - [`Error::CreateDirectory`], [`Error::OpenFile`] if a file cannot be opened;
     /// - [`Error::HandleHangup`] if SIGHUP is to be handled, and the system does not allow it;
+    /// - [`Error::FollowConfiguration`] if the configuration is to be read anew, and there is no thread for
+    ///   that;
     /// - [`Error::StartWriter`] if there is no thread to be had.
     ///
     /// ```no_run
@@ -51,6 +54,7 @@ impl Builder {
         install::check()?;
         let panic_hook = self.config.panic_hook;
         let pipeline = self.start(Content::Records)?;
+        reloader::follow(&pipeline)?;
         let subscriber = OffloopSubscriber::new(Arc::clone(&pipeline));
         install::subscriber(subscriber, pipeline.gate().level_max())?;
         install::pipeline(&pipeline);
@@ -87,6 +91,7 @@ impl Builder {
         let pipeline = self.start(Content::Records)?;
         let layer = OffloopLayer::new(Arc::clone(&pipeline));
         let layer = layer.with_filter(LayerGate(Arc::clone(&pipeline)));
+        reloader::follow(&pipeline)?;
         Ok((layer, Guard::new(pipeline)))
     }
 

@@ -6,6 +6,7 @@ use crate::drain::notice;
 use crate::error::Error;
 use crate::guard::Guard;
 use crate::install;
+use crate::reloader;
 
 impl Guard {
     /// What the pipeline was made from, and changed to since: to be changed further, and passed to
@@ -88,6 +89,9 @@ impl Guard {
         let settings = plan.settings.clone();
         let before = self.pipeline.reload(plan, directives)?;
         install::ask_anew(&self.pipeline);
+        if let Err(error) = reloader::follow(&self.pipeline) {
+            notice::say_refused(&self.pipeline, &error.to_string());
+        }
         Ok(Changes::between(&before.settings, &settings))
     }
 }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use offloop::{Builder, Error, Memory, Overflow, Sink};
+use rustix::process::{Signal, kill_process};
 use serde_json::Value;
 use tracing::{Level, debug, error, info, info_span, trace};
 
@@ -412,4 +413,71 @@ fn raised_levels_lie_on_top_of_each_other_and_of_what_is_reloaded() {
         other => panic!("{other:?}"),
     };
     assert_eq!(source, "level_for");
+}
+
+/// Plays a program whose configuration is a file with these keys, which `change` changes. Returns the
+/// messages of its log once that says what `is_last` looks for.
+fn messages_of_changed(keys: &str, change: fn(&Path), is_last: &str) -> Vec<String> {
+    let directory = tempfile::tempdir().unwrap();
+    let (file, log) = (directory.path().join("offloop.toml"), Memory::new());
+    let text =
+        format!("{keys}\nlevel = \"info\"\n[sinks.stdout]\nkind = \"stdout\"\nlevel = \"off\"\n");
+    std::fs::write(&file, text).unwrap();
+    let builder = offloop::Config::from_file(&file).unwrap().builder();
+    let guard = builder.memory(&log).init().unwrap();
+    info!("before");
+    debug!("before");
+    change(&file);
+    wait_until(|| {
+        guard.flush(PATIENCE).unwrap();
+        log.text().contains(is_last)
+    });
+    info!("after");
+    debug!("after, in detail");
+    assert!(guard.shutdown(PATIENCE).is_complete());
+    let lines = json_lines(&log.text());
+    let messages = lines.iter().map(|line| line["message"].as_str().unwrap());
+    messages.map(ToOwned::to_owned).collect()
+}
+
+fn set_level(file: &Path, level: &str) {
+    let text = std::fs::read_to_string(file).unwrap();
+    let text = text.replace("level = \"info\"", &format!("level = \"{level}\""));
+    std::fs::write(file, text).unwrap();
+}
+
+const RELOADED: &str = "configuration reloaded";
+const REFUSED: &str = "configuration not reloaded, nothing has changed";
+
+#[test]
+fn a_file_that_is_watched_is_taken_up_when_it_changes() {
+    let output = in_child(|| {
+        let change = |file: &Path| set_level(file, "debug");
+        let messages = messages_of_changed("watch = true", change, RELOADED);
+        assert_eq!(messages, ["before", RELOADED, "after", "after, in detail"]);
+    });
+    assert!(has_played(output.status));
+}
+
+#[test]
+fn a_hangup_has_the_configuration_read_anew() {
+    let output = in_child(|| {
+        let change = |file: &Path| {
+            set_level(file, "debug");
+            kill_process(rustix::process::getpid(), Signal::HUP).unwrap();
+        };
+        let messages = messages_of_changed("on_hangup = \"reload\"", change, RELOADED);
+        assert_eq!(messages, ["before", RELOADED, "after", "after, in detail"]);
+    });
+    assert!(has_played(output.status));
+}
+
+#[test]
+fn a_file_that_is_wrong_changes_nothing_and_is_said() {
+    let output = in_child(|| {
+        let change = |file: &Path| set_level(file, "app=loud");
+        let messages = messages_of_changed("watch = true", change, REFUSED);
+        assert_eq!(messages, ["before", REFUSED, "after"]);
+    });
+    assert!(has_played(output.status));
 }

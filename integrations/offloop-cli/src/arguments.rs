@@ -14,8 +14,61 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Check(Check),
+    Init(Init),
     Recover(Recover),
     Verify(Verify),
+}
+
+/// Says whether a configuration is right, and what holds by it
+///
+/// Reads it as a program does that begins with `offloop::init()`: the file, its table for the
+/// environment, and the variables that begin with OFFLOOP__ and RUST_LOG. Everything that is wrong is
+/// told, with its place and what is right, in the tables of all environments.
+///
+/// What is written is TOML again: each key with its value, and as a comment who says so.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Exit codes: 0 the configuration is right; 1 something is wrong with it; \
+    2 wrong usage, or the file could not be read.\n\n\
+    Example: offloop check offloop.toml --env production"
+)]
+pub(crate) struct Check {
+    /// The configuration file
+    ///
+    /// Without one, the file that the variable OFFLOOP_CONFIG names, or else ./offloop.toml if it is
+    /// there.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+
+    /// The environment, such as production
+    ///
+    /// Without it, the one that OFFLOOP_ENV names, else APP_ENV, else production.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) env: Option<String>,
+
+    /// Answer with one JSON object instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Writes an example of a configuration file
+///
+/// It has every key with its default, and what it is for, as comments.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Exit codes: 0 it is written; 2 wrong usage, or it could not be written, since \
+    the file is there already, for instance.\n\n\
+    Example: offloop init"
+)]
+pub(crate) struct Init {
+    /// Where to write it
+    #[arg(value_name = "FILE", default_value = "offloop.toml")]
+    pub(crate) file: PathBuf,
+
+    /// Write over a file that is there already
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 /// Writes what dead processes left behind to their log files

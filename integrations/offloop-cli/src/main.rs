@@ -1,6 +1,9 @@
-//! The command `offloop`: are all records there, and what did a crash leave behind.
+//! The command `offloop`: is the configuration right, are all records there, and what did a crash
+//! leave behind.
 
 mod arguments;
+mod check;
+mod init;
 mod recover;
 mod tell;
 mod verify;
@@ -13,6 +16,8 @@ use arguments::{Arguments, Command};
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
+        Command::Check(arguments) => check::run(&arguments).into(),
+        Command::Init(arguments) => init::run(&arguments).into(),
         Command::Recover(arguments) => recover::run(&arguments).into(),
         Command::Verify(arguments) => verify::run(&arguments).into(),
     }
@@ -21,9 +26,9 @@ fn main() -> ExitCode {
 /// How a command ended, as scripts see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Outcome {
-    /// All is there.
+    /// All is there, or right.
     Whole,
-    /// Something is missing, torn, doubled, or left.
+    /// Something is missing, torn, doubled, left, or wrong.
     Wanting,
     /// The question could not be answered. `clap` ends with the same code on wrong usage.
     Failed,

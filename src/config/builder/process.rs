@@ -49,6 +49,27 @@ impl Builder {
         self
     }
 
+    /// Sets whether the configuration is read anew, and the pipeline goes on by it, when the file that
+    /// it was read from has changed. Defaults to `false`. [`OnHangup::Reload`] does it on request.
+    ///
+    /// A thread looks at the file once a second, and takes it up once it has stayed the same for two
+    /// looks. What is wrong with it is said in the log, and changes nothing: see
+    /// [`Guard::reload`](crate::Guard::reload). The program's own writers and memories stay; what it
+    /// has set beside the file does not. Without effect on a configuration that was not
+    /// [read](crate::ConfigLoader), and in a forked child.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), offloop::Error> {
+    /// let guard = offloop::Config::load()?.builder().watch(true).init()?;
+    /// # drop(guard);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn watch(mut self, is_wanted: bool) -> Self {
+        self.config.watch = is_wanted;
+        self
+    }
+
     /// Sets whether a SIGHUP has every log file opened anew: [`OnHangup::Reopen`], or else
     /// [`OnHangup::Ignore`].
     ///

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use config_rs::{Map, Value};
 
+use super::check_rates;
 use super::directives;
 use super::key::KeyPath;
 use super::read::find;
@@ -39,6 +40,16 @@ pub(super) struct Complaint {
     pub(super) message: String,
 }
 
+impl Complaint {
+    pub(super) fn of(path: KeyPath, message: impl Into<String>) -> Self {
+        Complaint {
+            path,
+            depends_on: Vec::new(),
+            message: message.into(),
+        }
+    }
+}
+
 /// All that is wrong with a configuration. `values` are those that somebody has set.
 pub(super) fn check(config: &Config, values: &Map<String, Value>) -> Vec<Complaint> {
     let mut checker = Checker {
@@ -49,6 +60,9 @@ pub(super) fn check(config: &Config, values: &Map<String, Value>) -> Vec<Complai
     checker.check_directives();
     checker.check_ranges();
     checker.check_crash_safety();
+    checker
+        .complaints
+        .extend(check_rates::complaints(&config.rates));
     checker.check_sinks();
     checker.complaints
 }
@@ -65,7 +79,7 @@ impl Checker<'_> {
     }
 
     fn complain(&mut self, path: KeyPath, message: impl Into<String>) {
-        self.complain_with(path, [], message);
+        self.complaints.push(Complaint::of(path, message));
     }
 
     fn complain_with<const N: usize>(

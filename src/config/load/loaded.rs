@@ -15,6 +15,7 @@ use crate::filter;
 pub struct LoadedConfig {
     pub(super) config: Config,
     pub(super) environment: String,
+    pub(super) environments: Vec<String>,
     pub(super) path: Option<PathBuf>,
     pub(super) layers: Layers,
     pub(super) values: Map<String, Value>,
@@ -51,6 +52,12 @@ impl LoadedConfig {
     #[must_use]
     pub fn environment(&self) -> &str {
         &self.environment
+    }
+
+    /// The environments that the file has tables for.
+    #[must_use]
+    pub fn environments(&self) -> &[String] {
+        &self.environments
     }
 
     /// The file that was read, if there was one.

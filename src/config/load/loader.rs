@@ -13,6 +13,7 @@ use super::problem::{ConfigError, ConfigProblem};
 use super::read::{self, Read};
 use super::text::Text;
 use super::variables;
+use crate::config::origin::Origin;
 use crate::config::{Fallback, environment};
 use crate::error::Error;
 use crate::filter;
@@ -171,9 +172,11 @@ impl ConfigLoader {
         }
         let mut config = read.config;
         config.fallback = Fallback::of(&environment);
+        config.origin = Origin::new(self.clone(), path.as_deref());
         Ok(LoadedConfig {
             config,
             environment,
+            environments: reading.document.overlays.into_keys().collect(),
             path,
             layers,
             values: read.values,

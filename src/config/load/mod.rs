@@ -9,6 +9,7 @@
 //! (`read`, by `strict`), then `check` looks at what only makes sense together.
 
 mod check;
+mod check_rates;
 mod directives;
 mod document;
 mod key;

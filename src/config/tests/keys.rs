@@ -1,11 +1,15 @@
 //! Every key of a file arrives, and what the builder can set the file can, too.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
 use std::time::Duration;
+
+use tracing::Level;
 
 use crate::{
     Builder, Colour, Compression, Config, ConfigLoader, Format, OnHangup, Overflow, Part,
-    Precision, Retention, Rotation, Sink, SpanStyle, SyncPolicy,
+    Precision, Rates, Retention, Rotation, Sink, SpanStyle, SyncPolicy,
 };
 
 fn read(text: &str) -> Config {
@@ -15,12 +19,15 @@ fn read(text: &str) -> Config {
 }
 
 /// A key, what the file says, and what a program does to say the same.
-type Case<F> = (&'static str, &'static str, F);
+type Cases<F> = &'static [(&'static str, &'static str, F)];
+
+type Change<T> = fn(T) -> T;
+type Make<T> = fn() -> T;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// Keys at the top.
-const KEYS: &[Case<fn(Builder) -> Builder>] = &[
+const KEYS: Cases<Change<Builder>> = &[
     ("level", r#"level = "info,hyper=warn""#, |builder| {
         builder.filter("info,hyper=warn")
     }),
@@ -64,13 +71,18 @@ const KEYS: &[Case<fn(Builder) -> Builder>] = &[
         r#"fields = { service = "api", replica = 3 }"#,
         |builder| builder.field("service", "api").field("replica", 3),
     ),
+    (
+        "rates",
+        "rates.limit = { burst = 100, per_second = 10 }",
+        |builder| builder.rates(Rates::new().limit(100, 10.0)),
+    ),
     ("sinks", r#"sinks.main.kind = "stdout""#, |builder| {
         builder.sink(Sink::stdout().named("main"))
     }),
 ];
 
 /// Keys of a sink that is a file, and the sink that they describe.
-const KEYS_OF_SINKS: &[Case<fn(Sink) -> Sink>] = &[
+const KEYS_OF_SINKS: Cases<Change<Sink>> = &[
     ("kind", "", |sink| sink),
     ("path", "", |sink| sink),
     ("level", r#"level = "warn""#, |sink| sink.filter("warn")),
@@ -92,7 +104,30 @@ const KEYS_OF_SINKS: &[Case<fn(Sink) -> Sink>] = &[
     }),
 ];
 
-const KEYS_OF_ROTATION: &[Case<fn() -> Rotation>] = &[
+const KEYS_OF_RATES: Cases<Make<Rates>> = &[
+    ("limit", "limit = { burst = 100, per_second = 0.5 }", || {
+        Rates::new().limit(100, 0.5)
+    }),
+    ("trace", "trace.sample = 0.01", || {
+        Rates::new().sample_at(Level::TRACE, 0.01)
+    }),
+    (
+        "debug",
+        "debug.limit = { burst = 1, per_second = 0 }",
+        || Rates::new().limit_at(Level::DEBUG, 1, 0.0),
+    ),
+    ("info", "info.sample = 1", || {
+        Rates::new().sample_at(Level::INFO, 1.0)
+    }),
+    ("warn", "warn.sample = 0.5", || {
+        Rates::new().sample_at(Level::WARN, 0.5)
+    }),
+    ("error", "error.sample = 0.5", || {
+        Rates::new().sample_at(Level::ERROR, 0.5)
+    }),
+];
+
+const KEYS_OF_ROTATION: Cases<Make<Rotation>> = &[
     ("every", r#"every = "minute""#, Rotation::every_minute),
     ("every", r#"every = "week""#, Rotation::weekly),
     ("time", r#"every = "day", time = "03:30""#, || {
@@ -109,7 +144,7 @@ const KEYS_OF_ROTATION: &[Case<fn() -> Rotation>] = &[
     }),
 ];
 
-const KEYS_OF_RETENTION: &[Case<fn(Retention) -> Retention>] = &[
+const KEYS_OF_RETENTION: Cases<Change<Retention>> = &[
     ("files_max", "files_max = 3", |retention| {
         retention.files_max(3)
     }),
@@ -126,7 +161,7 @@ const KEYS_OF_RETENTION: &[Case<fn(Retention) -> Retention>] = &[
     ),
 ];
 
-const KEYS_OF_FORMAT: &[Case<fn() -> Format>] = &[
+const KEYS_OF_FORMAT: Cases<Make<Format>> = &[
     ("shape", r#"shape = "ecs""#, Format::ecs),
     ("keys", r#"keys = { message = "msg" }"#, || {
         Format::json().key("message", "msg")
@@ -172,6 +207,14 @@ fn every_key_of_a_file_arrives() {
     for (_, text, describe) in KEYS {
         assert_eq!(&read(text), describe(crate::builder()).config(), "{text}");
     }
+    for (_, text, rates) in KEYS_OF_RATES {
+        let expected = crate::builder().rates(rates());
+        assert_eq!(
+            &read(&format!("[rates]\n{text}")),
+            expected.config(),
+            "{text}"
+        );
+    }
     let file = || Sink::file("app.jsonl");
     for (_, text, describe) in KEYS_OF_SINKS {
         check_file(text, describe(file()));
@@ -210,6 +253,8 @@ fn no_key_was_forgotten_above() {
         assert_eq!(keys_of(text), tested, "{text}");
     };
     check(r#"{"?": 1}"#, KEYS.iter().map(|case| case.0).collect());
+    let of_rates = KEYS_OF_RATES.iter().map(|case| case.0);
+    check(r#"{"rates": {"?": 1}}"#, of_rates.collect());
     let of_sinks = KEYS_OF_SINKS.iter().map(|case| case.0);
     check(r#"{"sinks": {"a": {"?": 1}}}"#, of_sinks.collect());
     let of_rotation = KEYS_OF_ROTATION.iter().map(|case| case.0);
@@ -249,20 +294,22 @@ const NOT_FOR_FILES: [&str; 9] = [
 ];
 
 /// The setters of the builder, by its source.
-fn setters() -> BTreeSet<&'static str> {
-    let sources = [
-        include_str!("../builder.rs"),
-        include_str!("../builder/process.rs"),
-        include_str!("../builder/requests.rs"),
-        include_str!("../builder/waiting.rs"),
-    ];
-    let lines = sources.into_iter().flat_map(str::lines);
-    let functions = lines.filter_map(|line| line.trim().strip_prefix("pub fn "));
-    functions
-        .filter_map(|function| function.split('(').next())
-        .collect()
+fn setters() -> BTreeSet<String> {
+    let place = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/config");
+    let parts = fs::read_dir(place.join("builder")).unwrap();
+    let parts = parts.map(|part| part.unwrap().path());
+    let sources = parts.chain([place.join("builder.rs")]);
+    let mut setters = BTreeSet::new();
+    for source in sources {
+        let source = fs::read_to_string(source).unwrap();
+        let functions = { source.lines() }.filter_map(|line| line.trim().strip_prefix("pub fn "));
+        setters
+            .extend(functions.filter_map(|function| Some(function.split_once('(')?.0.to_owned())));
+    }
+    setters
 }
 
+#[cfg_attr(miri, ignore = "reads files")]
 #[test]
 fn what_the_builder_can_set_the_file_can() {
     let keys = KEYS.iter().map(|case| match case.0 {
@@ -274,5 +321,9 @@ fn what_the_builder_can_set_the_file_can() {
         .filter(|key| *key != "sinks")
         .chain(NOT_FOR_FILES)
         .collect();
-    assert_eq!(setters(), known);
+    let setters = setters();
+    assert_eq!(
+        BTreeSet::from_iter(setters.iter().map(String::as_str)),
+        known
+    );
 }

@@ -95,7 +95,7 @@ fn builders() -> impl Strategy<Value = Builder> {
         durations(),
         option::of(durations()),
     );
-    let reactions = select(vec![OnHangup::Ignore, OnHangup::Reopen]);
+    let reactions = select(vec![OnHangup::Ignore, OnHangup::Reopen, OnHangup::Reload]);
     let process = (durations(), any::<bool>(), reactions, any::<bool>());
     let sinks = proptest::collection::vec(sinks(), 0..4);
     (any::<String>(), waiting, process, sinks).prop_map(|(text, waiting, process, sinks)| {

@@ -6,6 +6,7 @@
 )]
 
 mod command;
+mod config;
 mod log;
 #[cfg(target_os = "linux")]
 mod recover;
