@@ -62,6 +62,9 @@ mod exit;
 mod filter;
 mod fork;
 pub mod frontend;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod guard;
 mod install;
 mod json;

@@ -14,6 +14,7 @@ mod child;
 #[cfg(target_os = "linux")]
 mod compressed;
 mod config;
+mod consumers;
 mod corpora;
 mod crash_safe;
 #[cfg(target_os = "linux")]
