@@ -32,6 +32,8 @@ pub(crate) fn arena_of(plan: &Plan) -> Arena {
     }
     let program = plan.arena.program.to_string_lossy();
     arena.tell(&Fact::Process { program: &program });
+    let redaction = plan.redactor.told();
+    arena.tell(&Fact::Rules { redaction });
     arena
 }
 

@@ -66,6 +66,7 @@ mod install;
 mod non_blocking;
 mod pipeline;
 mod recovery;
+mod redaction;
 pub mod request;
 #[cfg(feature = "tokio")]
 mod signal;
@@ -73,7 +74,7 @@ mod stats;
 
 pub use audit::{AuditError, Receipt};
 pub use channel::overflow::{LossReason, Overflow};
-pub use config::{Builder, Config, OnHangup, Rotation, Sink};
+pub use config::{Builder, Config, Limits, OnHangup, Redaction, RedactionStyle, Rotation, Sink};
 pub use drain::sync::SyncPolicy;
 pub use error::Error;
 pub use guard::{FlushError, Guard, Report};

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard as Loaded};
 
+use crate::capture::screen::{Screen, Screening};
 use crate::capture::thread::{self as local, Pushed};
 use crate::channel::arena::ArenaPlan;
 use crate::channel::arena::facts::Fact;
@@ -16,6 +17,7 @@ use crate::channel::overflow::Overflow;
 use crate::channel::sync::Instant;
 use crate::channel::{self, Channel};
 use crate::complaint::Complaints;
+use crate::config::Limits;
 use crate::deadline;
 use crate::drain::line::{Content, LineWriter};
 use crate::drain::sync::SyncPolicy;
@@ -26,6 +28,7 @@ use crate::filter::SinkFilter;
 use crate::format::Format;
 use crate::recovery::replay::Replay;
 use crate::recovery::scan::Scan;
+use crate::redaction::Redactor;
 use crate::sink::{Control, Sink, Target};
 use crate::stats::{self, Stats};
 use crate::{audit, crash, exit, fork, recovery};
@@ -39,6 +42,8 @@ pub(crate) struct Plan {
     pub(crate) delays: Delays,
     pub(crate) exit_timeout: Duration,
     pub(crate) arena: ArenaPlan,
+    pub(crate) redactor: Arc<Redactor>,
+    pub(crate) limits: Limits,
     pub(crate) complaints: Complaints,
 }
 
@@ -63,6 +68,7 @@ impl SinkPlan {
 pub(crate) struct Pipeline {
     id: u64,
     plan: Plan,
+    screening: Screening,
     running: ArcSwap<Running>,
 }
 
@@ -103,8 +109,10 @@ impl Pipeline {
             Error::start_writer(cause)
         })?;
         let id = IDS.fetch_add(1, Ordering::Relaxed);
+        let screen = Screen::new(Arc::clone(&plan.redactor), &plan.limits);
         Ok(Arc::new(Pipeline {
             id,
+            screening: Screening::new(screen),
             plan,
             running: ArcSwap::new(running),
         }))
@@ -114,6 +122,12 @@ impl Pipeline {
     #[inline]
     pub(crate) fn id(&self) -> u64 {
         self.id
+    }
+
+    /// What may enter its pages.
+    #[inline]
+    pub(crate) fn screening(&self) -> &Screening {
+        &self.screening
     }
 
     /// Hands over a record that is encoded already.
@@ -230,6 +244,7 @@ impl Running {
         let workers = workers.map(|(place, ((sink, plan_of_sink), journal))| {
             let filter = plan_of_sink.filter.clone();
             let lines = LineWriter::new(plan.content, (plan_of_sink.format)(), filter);
+            let lines = lines.redacting(Arc::clone(&plan.redactor));
             let (channel, states) = (Arc::clone(&channel), Arc::clone(&states));
             let complaints = plan.complaints.clone();
             let worker = Worker::new(channel, states, place, sink, lines, complaints);

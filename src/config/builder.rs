@@ -1,6 +1,7 @@
 //! The builder: what is captured, and where it goes.
 
 mod process;
+mod safety;
 mod waiting;
 
 use std::fmt;

@@ -10,7 +10,9 @@
 
 mod builder;
 mod hangup;
+mod limits;
 mod overflow;
+mod redaction;
 mod rotation;
 mod sink;
 mod start;
@@ -30,6 +32,8 @@ use crate::filter::DEFAULT_DIRECTIVES;
 
 pub use self::builder::Builder;
 pub use self::hangup::OnHangup;
+pub use self::limits::Limits;
+pub use self::redaction::{Redaction, RedactionStyle};
 pub use self::rotation::Rotation;
 pub use self::sink::Sink;
 
@@ -94,9 +98,19 @@ pub struct Config {
     pub(crate) crash_directory: Option<PathBuf>,
     /// See [`Builder::on_hangup`].
     pub(crate) on_hangup: OnHangup,
+    /// See [`Builder::redaction`].
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) redaction: Redaction,
+    /// See [`Builder::limits`].
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) limits: Limits,
     /// See [`Builder::sink`]. In the order in which they were added.
     #[serde(skip_serializing_if = "IndexMap::is_empty")]
     pub(crate) sinks: IndexMap<String, Sink>,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl Default for Config {
@@ -112,6 +126,8 @@ impl Default for Config {
             crash_safe: None,
             crash_directory: None,
             on_hangup: OnHangup::default(),
+            redaction: Redaction::default(),
+            limits: Limits::default(),
             sinks: IndexMap::new(),
         }
     }

@@ -23,6 +23,7 @@ use crate::filter::{ByTarget, Filter};
 use crate::guard::Guard;
 use crate::install;
 use crate::pipeline::{Pipeline, Plan};
+use crate::redaction::Redactor;
 use crate::sink::Control;
 
 /// How long the writers leave records alone while they come.
@@ -142,6 +143,8 @@ impl Builder {
             overflow: config.overflow,
             delays,
             exit_timeout: config.exit_timeout,
+            redactor: Arc::new(Redactor::new(&config.redaction)?),
+            limits: config.limits,
             arena: ArenaPlan::new(config.crash_safe, config.crash_directory),
             complaints: self.complaints,
         })

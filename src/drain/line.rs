@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use super::batch::Batch;
 use super::clock::Clock;
@@ -15,6 +16,7 @@ use crate::channel::ticks;
 use crate::filter::SinkFilter;
 use crate::format::Format;
 use crate::format::timestamp::Timestamps;
+use crate::redaction::Redactor;
 use crate::stats::SinkCounters;
 
 /// Decodes, filters and formats for one sink.
@@ -24,6 +26,9 @@ pub(crate) struct LineWriter {
     format: Box<dyn Format>,
     filter: SinkFilter,
     callsites: Callsites,
+    redactor: Arc<Redactor>,
+    /// A record without its secrets.
+    clean: Vec<u8>,
     scratch: Buffer,
 }
 
@@ -53,8 +58,16 @@ impl LineWriter {
             format,
             filter,
             callsites,
+            redactor: Arc::new(Redactor::none()),
+            clean: Vec::new(),
             scratch,
         }
+    }
+
+    /// Keeps secrets out of the lines.
+    pub(crate) fn redacting(mut self, redactor: Arc<Redactor>) -> Self {
+        self.redactor = redactor;
+        self
     }
 
     /// Appends the line of a record to `batch`, if the sink wants it. Says whether to go on.
@@ -78,13 +91,21 @@ impl LineWriter {
             None => source.date(self.clock.wall_ns(frame.ticks)),
         };
         let record = Record::decode(bytes, time_ns, &source.thread, &self.callsites);
-        let Some(record) = record else {
+        let Some(mut record) = record else {
             self.write_unreadable(frame, batch);
             return flow(batch);
         };
         if !self.filter.wants(&record) {
             counters.count_filtered(frame.level);
             return ControlFlow::Continue(());
+        }
+        if self.redactor.clean(bytes, &self.callsites, &mut self.clean) {
+            let clean = Record::decode(&self.clean, time_ns, &source.thread, &self.callsites);
+            let Some(clean) = clean else {
+                self.write_unreadable(frame, batch);
+                return flow(batch);
+            };
+            record = clean;
         }
         batch.push(Some(frame.level), frame.ticks, |lines| {
             format_safely(&mut *self.format, &record, &self.callsites, lines);
@@ -104,10 +125,16 @@ impl LineWriter {
         let Some(mut record) = Record::decode(bytes, time_ns, thread, callsites) else {
             return Written::Unreadable;
         };
-        record.is_recovered = true;
         if !self.filter.wants(&record) {
             return Written::Filtered;
         }
+        if self.redactor.clean(bytes, callsites, &mut self.clean) {
+            let Some(clean) = Record::decode(&self.clean, time_ns, thread, callsites) else {
+                return Written::Unreadable;
+            };
+            record = clean;
+        }
+        record.is_recovered = true;
         // Neither counted nor timed: it was accepted by another process.
         batch.push(None, ticks::now(), |lines| {
             format_safely(&mut *self.format, &record, callsites, lines);
@@ -153,7 +180,12 @@ impl LineWriter {
         encode(&mut bytes);
         let thread = ThreadLabel::default();
         let time_ns = self.clock.wall_ns(ticks);
-        if let Some(record) = Record::decode(bytes.as_slice(), time_ns, &thread, &self.callsites) {
+        let record = bytes.as_slice();
+        let has_secrets = self
+            .redactor
+            .clean(record, &self.callsites, &mut self.clean);
+        let record = if has_secrets { &self.clean } else { record };
+        if let Some(record) = Record::decode(record, time_ns, &thread, &self.callsites) {
             batch.push(level, ticks, |lines| {
                 format_safely(&mut *self.format, &record, &self.callsites, lines);
             });

@@ -5,6 +5,7 @@ use std::fmt;
 
 use crate::capture::buffer::Buffer;
 use crate::capture::record::{Encoder, Name, merge_fields};
+use crate::capture::screen;
 
 /// How many fields a request may add, and how many bytes they may take.
 const FIELDS_MAX: usize = 64;
@@ -53,6 +54,17 @@ impl fmt::Debug for Value<'_> {
             Value::Display(value) => fmt::Display::fmt(value, formatter),
             Value::Debug(value) => value.fmt(formatter),
             Value::Error(value) => value.fmt(formatter),
+        }
+    }
+}
+
+impl Value<'_> {
+    /// Writes it as a line of text would have it.
+    fn write(self, out: &mut dyn fmt::Write) -> fmt::Result {
+        match self {
+            Value::Str(value) => out.write_str(value),
+            Value::Error(value) => write!(out, "{value}"),
+            value => write!(out, "{value:?}"),
         }
     }
 }
@@ -108,7 +120,13 @@ impl Added {
         self.has_error |= name == "error";
         let mut new = Buffer::new();
         let mut encoder = Encoder::fields(&mut new, FIELDS_BYTES_MAX);
-        encode(&mut encoder, Name::Inline(name), value);
+        match screen::masking(name) {
+            Some((screen, style)) => {
+                let mask = screen.mask(style, |out| value.write(out));
+                encoder.str(Name::Inline(name), &mask);
+            }
+            None => encode(&mut encoder, Name::Inline(name), value),
+        }
         let is_cut = encoder.is_cut();
         if self.bytes.is_empty() {
             self.bytes = new.as_slice().to_vec();

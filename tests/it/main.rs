@@ -39,6 +39,7 @@ mod overflow;
 mod random;
 #[cfg(target_os = "linux")]
 mod recovery;
+mod redaction;
 mod requests;
 #[cfg(target_os = "linux")]
 mod resources;
