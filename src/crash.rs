@@ -73,7 +73,7 @@ pub(crate) fn keeping(arena: &Arena, sink: &SinkPlan, place: usize) -> Keeping {
     arena.tell(&Fact::Sink(SinkFact {
         place: place as u32,
         path: path.as_os_str().as_bytes(),
-        format: &sink.description,
+        format: &sink.format.told(),
         filter: sink.directives.as_deref(),
     }));
     Keeping {

@@ -21,8 +21,9 @@ use crate::audit;
 use crate::capture::callsite::is_log_bridge;
 use crate::capture::record::Record;
 use crate::capture::thread;
+use crate::config::Format;
 use crate::error::Error;
-use crate::{format, request};
+use crate::request;
 
 /// The environment variable that overrides the filter that was built in.
 pub(crate) const ENVIRONMENT_VARIABLE: &str = "RUST_LOG";
@@ -329,8 +330,8 @@ impl SinkFilter {
     }
 
     /// The same for a format that has lines for nothing but the records of requests.
-    pub(crate) fn for_format(mut self, words: &str) -> Self {
-        self.requests_alone = format::is_access_log(words);
+    pub(crate) fn for_format(mut self, format: &Format) -> Self {
+        self.requests_alone = format.is_access_log();
         self
     }
 

@@ -74,7 +74,9 @@ mod stats;
 
 pub use audit::{AuditError, Receipt};
 pub use channel::overflow::{LossReason, Overflow};
-pub use config::{Builder, Config, Limits, OnHangup, Redaction, RedactionStyle, Rotation, Sink};
+pub use config::{
+    Builder, Colour, Config, Format, Limits, OnHangup, Redaction, RedactionStyle, Rotation, Sink,
+};
 pub use drain::sync::SyncPolicy;
 pub use error::Error;
 pub use guard::{FlushError, Guard, Report};

@@ -17,7 +17,7 @@ use crate::channel::overflow::Overflow;
 use crate::channel::sync::Instant;
 use crate::channel::{self, Channel};
 use crate::complaint::Complaints;
-use crate::config::Limits;
+use crate::config::{Format, Limits};
 use crate::deadline;
 use crate::drain::line::{Content, LineWriter};
 use crate::drain::sync::SyncPolicy;
@@ -25,13 +25,12 @@ use crate::drain::worker::Worker;
 use crate::drain::{Delays, Drain, SinkState};
 use crate::error::Error;
 use crate::filter::SinkFilter;
-use crate::format::Format;
 use crate::recovery::replay::Replay;
 use crate::recovery::scan::Scan;
 use crate::redaction::Redactor;
 use crate::sink::{Control, Sink, Target};
 use crate::stats::{self, Stats};
-use crate::{audit, crash, exit, fork, recovery};
+use crate::{audit, crash, exit, fork, format, recovery};
 
 /// Everything that a pipeline is made from. Kept, since a forked child makes its own.
 pub(crate) struct Plan {
@@ -50,11 +49,10 @@ pub(crate) struct Plan {
 /// What one sink is made from.
 pub(crate) struct SinkPlan {
     pub(crate) target: Target,
-    pub(crate) format: Box<dyn Fn() -> Box<dyn Format> + Send + Sync>,
+    pub(crate) format: Format,
     pub(crate) filter: SinkFilter,
     pub(crate) sync: SyncPolicy,
-    /// Format and filter in words, for who writes to the sink after a crash.
-    pub(crate) description: String,
+    /// The filter in words, for who writes to the sink after a crash.
     pub(crate) directives: Option<String>,
 }
 
@@ -243,7 +241,7 @@ impl Running {
         let workers = workers.enumerate();
         let workers = workers.map(|(place, ((sink, plan_of_sink), journal))| {
             let filter = plan_of_sink.filter.clone();
-            let lines = LineWriter::new(plan.content, (plan_of_sink.format)(), filter);
+            let lines = LineWriter::new(plan.content, format::make(&plan_of_sink.format), filter);
             let lines = lines.redacting(Arc::clone(&plan.redactor));
             let (channel, states) = (Arc::clone(&channel), Arc::clone(&states));
             let complaints = plan.complaints.clone();

@@ -1,6 +1,7 @@
 //! The builder: what is captured, and where it goes.
 
 mod process;
+mod requests;
 mod safety;
 mod waiting;
 

@@ -9,6 +9,7 @@
 //! skipped by serde: a program's own writer or memory in its [`Sink`], and who hears of troubles.
 
 mod builder;
+pub(crate) mod format;
 mod hangup;
 mod limits;
 mod overflow;
@@ -29,8 +30,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::channel::overflow::Overflow;
 use crate::filter::DEFAULT_DIRECTIVES;
+use crate::request;
 
 pub use self::builder::Builder;
+pub use self::format::{Colour, Format};
 pub use self::hangup::OnHangup;
 pub use self::limits::Limits;
 pub use self::redaction::{Redaction, RedactionStyle};
@@ -104,6 +107,9 @@ pub struct Config {
     /// See [`Builder::limits`].
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) limits: Limits,
+    /// See [`Builder::requests`].
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) requests: request::Options,
     /// See [`Builder::sink`]. In the order in which they were added.
     #[serde(skip_serializing_if = "IndexMap::is_empty")]
     pub(crate) sinks: IndexMap<String, Sink>,
@@ -128,6 +134,7 @@ impl Default for Config {
             on_hangup: OnHangup::default(),
             redaction: Redaction::default(),
             limits: Limits::default(),
+            requests: request::Options::default(),
             sinks: IndexMap::new(),
         }
     }

@@ -13,9 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use self::file::Mode;
 use self::live::Live;
-use super::{Rotation, units};
+use super::{Format, Rotation, is_default, units};
 use crate::drain::sync::SyncPolicy;
-use crate::format::Details;
 use crate::sink::{Compression, Memory, Retention};
 
 /// Where records go, in which format, and which of them.
@@ -37,10 +36,9 @@ pub struct Sink {
     /// See [`Sink::filter`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     level: Option<String>,
-    #[serde(skip)]
-    shape: Shape,
-    #[serde(skip)]
-    details: Details,
+    /// See [`Sink::format`].
+    #[serde(default, skip_serializing_if = "is_default")]
+    format: Format,
     /// See [`Sink::mode`].
     #[serde(with = "units", default, skip_serializing_if = "Mode::is_default")]
     mode: Mode,
@@ -73,20 +71,6 @@ pub(crate) enum Kind {
     Stderr,
     Writer,
     Memory,
-}
-
-/// How records are written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Shape {
-    #[default]
-    Json,
-    Text,
-    CommonLog,
-    CombinedLog,
-}
-
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
 }
 
 impl Kind {
@@ -234,8 +218,7 @@ impl Sink {
             kind,
             path: None,
             level: None,
-            shape: Shape::Json,
-            details: Details::default(),
+            format: Format::default(),
             mode: Mode::default(),
             rotation: Rotation::default(),
             retention: Retention::default(),
@@ -254,8 +237,7 @@ impl fmt::Debug for Sink {
             .field("kind", &self.kind)
             .field("path", &self.path)
             .field("level", &self.level)
-            .field("shape", &self.shape)
-            .field("details", &self.details)
+            .field("format", &self.format)
             .field("mode", &self.mode)
             .field("rotation", &self.rotation)
             .field("retention", &self.retention)

@@ -24,6 +24,7 @@ use crate::guard::Guard;
 use crate::install;
 use crate::pipeline::{Pipeline, Plan};
 use crate::redaction::Redactor;
+use crate::request;
 use crate::sink::Control;
 
 /// How long the writers leave records alone while they come.
@@ -136,7 +137,7 @@ impl Builder {
                 .try_for_each(Control::reopen_on_hangup)
                 .map_err(Error::HandleHangup)?;
         }
-        Pipeline::start(Plan {
+        let pipeline = Pipeline::start(Plan {
             sinks,
             content,
             budget_bytes: config.budget.clamp(BUDGET_BYTES_MIN, BUDGET_BYTES_MAX),
@@ -147,7 +148,11 @@ impl Builder {
             limits: config.limits,
             arena: ArenaPlan::new(config.crash_safe, config.crash_directory),
             complaints: self.complaints,
-        })
+        })?;
+        if config.requests != request::Options::default() {
+            request::configure(config.requests);
+        }
+        Ok(pipeline)
     }
 }
 

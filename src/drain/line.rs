@@ -14,7 +14,7 @@ use crate::capture::record::{self, Record, ThreadLabel};
 use crate::channel::page::Frame;
 use crate::channel::ticks;
 use crate::filter::SinkFilter;
-use crate::format::Format;
+use crate::format::LineFormat;
 use crate::format::timestamp::Timestamps;
 use crate::redaction::Redactor;
 use crate::stats::SinkCounters;
@@ -23,7 +23,7 @@ use crate::stats::SinkCounters;
 pub(crate) struct LineWriter {
     pub(crate) clock: Clock,
     content: Content,
-    format: Box<dyn Format>,
+    format: Box<dyn LineFormat>,
     filter: SinkFilter,
     callsites: Callsites,
     redactor: Arc<Redactor>,
@@ -50,7 +50,7 @@ pub(crate) enum Written {
 }
 
 impl LineWriter {
-    pub(crate) fn new(content: Content, format: Box<dyn Format>, filter: SinkFilter) -> Self {
+    pub(crate) fn new(content: Content, format: Box<dyn LineFormat>, filter: SinkFilter) -> Self {
         let (callsites, scratch) = (Callsites::default(), Buffer::new());
         LineWriter {
             clock: Clock::new(),
@@ -211,7 +211,7 @@ fn flow(batch: &Batch) -> ControlFlow<()> {
 
 /// A formatter that panics costs the text of one record, not the writer.
 fn format_safely(
-    format: &mut dyn Format,
+    format: &mut dyn LineFormat,
     record: &Record<'_>,
     callsites: &Callsites,
     lines: &mut Vec<u8>,

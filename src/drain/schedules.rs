@@ -20,9 +20,8 @@ use crate::channel::arena::ArenaPlan;
 use crate::channel::lane::Lane;
 use crate::channel::overflow::Overflow;
 use crate::complaint::Complaints;
+use crate::config::Format;
 use crate::filter::SinkFilter;
-use crate::format::Details;
-use crate::format::json::JsonFormat;
 use crate::guard::Guard;
 use crate::pipeline::{Pipeline, Plan, SinkPlan};
 use crate::sink::Target;
@@ -144,10 +143,9 @@ fn log(pipeline: &Pipeline, lane: &mut Lane, producer: usize, number: usize) {
 fn plan(settings: Settings, memory: &Memory) -> Plan {
     let sink = SinkPlan {
         target: Target::Memory(memory.clone()),
-        format: Box::new(|| Box::new(JsonFormat::new(Details::default()))),
+        format: Format::json(),
         filter: SinkFilter::default(),
         sync: SyncPolicy::Never,
-        description: String::new(),
         directives: None,
     };
     Plan {

@@ -15,7 +15,7 @@ use std::fmt::Write;
 use chrono::DateTime;
 
 use super::line::Line;
-use super::{Format, escape};
+use super::{LineFormat, escape};
 use crate::capture::callsite::Callsites;
 use crate::capture::record::{RawText, Record, Value};
 
@@ -51,7 +51,7 @@ impl AccessFormat {
     }
 }
 
-impl Format for AccessFormat {
+impl LineFormat for AccessFormat {
     fn format(&mut self, record: &Record<'_>, _: &Callsites, lines: &mut Vec<u8>) {
         let request = Request::of(record);
         let line = &mut self.line;

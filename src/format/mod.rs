@@ -8,13 +8,13 @@
 //! A format prepares what it can once per callsite, so that what is left to do for a record is to
 //! copy prepared bytes and to write its values.
 
-pub(crate) mod access;
+mod access;
 pub(crate) mod colour;
 mod escape;
-pub(crate) mod json;
+mod json;
 mod keys;
 mod line;
-pub(crate) mod text;
+mod text;
 pub(crate) mod timestamp;
 
 #[cfg(test)]
@@ -22,43 +22,43 @@ mod tests;
 
 use crate::capture::callsite::Callsites;
 use crate::capture::record::Record;
+use crate::config::format::Shape;
+use crate::config::{Colour, Format};
 
 /// Turns records into lines. Owned by one writer thread.
-pub(crate) trait Format: Send {
+pub(crate) trait LineFormat: Send {
     /// Appends the line of `record`, its line break included, to `lines`.
     fn format(&mut self, record: &Record<'_>, callsites: &Callsites, lines: &mut Vec<u8>);
 }
 
-/// The format that these words describe, as far as they are known: `json`, `text`, `common` or
-/// `combined`, then [`Details`] by their names.
-pub(crate) fn in_words(words: &str) -> Box<dyn Format> {
-    let has = |word: &str| has_word(words, word);
+/// The format that is described so.
+pub(crate) fn make(format: &Format) -> Box<dyn LineFormat> {
+    let options = format.options();
     let details = Details {
-        thread: has("thread"),
-        location: has("location"),
-        process: has("process"),
-        sequence: has("sequence"),
+        thread: options.thread,
+        location: options.location,
+        process: options.process,
+        sequence: options.sequence,
     };
-    if is_access_log(words) {
-        Box::new(access::AccessFormat::new(has("combined")))
-    } else if has("text") {
-        Box::new(text::TextFormat::new(false, details))
-    } else {
-        Box::new(json::JsonFormat::new(details))
+    match options.shape {
+        Shape::Json => Box::new(json::JsonFormat::new(details)),
+        Shape::Text => {
+            let is_coloured = options.colour == Colour::Always;
+            Box::new(text::TextFormat::new(is_coloured, details))
+        }
+        Shape::CommonLog => Box::new(access::AccessFormat::new(false)),
+        Shape::CombinedLog => Box::new(access::AccessFormat::new(true)),
     }
 }
 
-/// Appends a line that a format of these words has written, with the mark of a recovered record, as
-/// the format itself would have put it. One that has it, or is no such line, stays as it is.
-pub(crate) fn push_marked(words: &str, line: &[u8], lines: &mut Vec<u8>) {
-    if is_access_log(words) {
-        // It has no place for one.
-        return lines.extend_from_slice(line);
-    }
-    let (mark, end): (&[u8], &[u8]) = if has_word(words, "text") {
-        (text::RECOVERED, b"\n")
-    } else {
-        (json::RECOVERED, b"}\n")
+/// Appends a line that was written in this format, with the mark of a recovered record, as the
+/// format itself would have put it. One that has it, or is no such line, stays as it is.
+pub(crate) fn push_marked(format: &Format, line: &[u8], lines: &mut Vec<u8>) {
+    let (mark, end): (&[u8], &[u8]) = match format.options().shape {
+        Shape::Json => (json::RECOVERED, b"}\n"),
+        Shape::Text => (text::RECOVERED, b"\n"),
+        // They have no place for one.
+        Shape::CommonLog | Shape::CombinedLog => return lines.extend_from_slice(line),
     };
     match line.strip_suffix(end) {
         Some(content) if !content.ends_with(mark) => {
@@ -68,15 +68,6 @@ pub(crate) fn push_marked(words: &str, line: &[u8], lines: &mut Vec<u8>) {
         }
         _ => lines.extend_from_slice(line),
     }
-}
-
-/// Whether these words describe a format for nothing but the records of requests.
-pub(crate) fn is_access_log(words: &str) -> bool {
-    has_word(words, "common") || has_word(words, "combined")
-}
-
-fn has_word(words: &str, word: &str) -> bool {
-    words.split(' ').any(|found| found == word)
 }
 
 /// What a line tells beside the record's own content.

@@ -17,7 +17,7 @@ use crate::capture::record::{Fields, Messages, RawText, Record, SpanView, Value}
 
 use super::line::Line;
 use super::timestamp::Timestamps;
-use super::{Details, Format, colour, escape};
+use super::{Details, LineFormat, colour, escape};
 
 /// What marks a record that was left behind by a process that died. It ends the line.
 pub(super) const RECOVERED: &[u8; 12] = b" [recovered]";
@@ -49,7 +49,7 @@ impl TextFormat {
     }
 }
 
-impl Format for TextFormat {
+impl LineFormat for TextFormat {
     fn format(&mut self, record: &Record<'_>, callsites: &Callsites, lines: &mut Vec<u8>) {
         self.sequence += 1;
         let mut line = std::mem::take(&mut self.line);

@@ -15,6 +15,7 @@ use crate::channel::arena::layout::{
     },
     read_u64,
 };
+use crate::config::Format;
 use crate::sink::Place;
 
 const HEAD_BYTES: u64 = (PLACE + 2 * PLACE_COPY_BYTES) as u64;
@@ -48,7 +49,7 @@ impl Pending {
     /// written at a place.
     pub(super) fn there_already(
         &self,
-        format: &str,
+        format: &Format,
         find: impl FnOnce(Place, &[u8]) -> io::Result<usize>,
     ) -> io::Result<usize> {
         let Some(copy) = self.place else {

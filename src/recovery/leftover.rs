@@ -26,6 +26,7 @@ use crate::channel::arena::layout::{
     read_u64, slot,
 };
 use crate::channel::overflow::level_at;
+use crate::config::Format;
 use crate::redaction::Redactor;
 
 /// How many slots are read at once.
@@ -62,11 +63,11 @@ pub(crate) struct LeftoverFile {
 const _: () = assert!(JOURNALS_MAX <= 32);
 
 /// A sink of the dead process.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ToldSink {
     pub(super) place: u32,
     pub(super) path: PathBuf,
-    pub(super) format: String,
+    pub(super) format: Format,
     pub(super) filter: Option<String>,
 }
 
@@ -279,7 +280,7 @@ fn sink(fact: &SinkFact<'_>, layout: &Layout) -> Option<ToldSink> {
     is_sound.then(|| ToldSink {
         place: fact.place,
         path: path.to_owned(),
-        format: fact.format.to_owned(),
+        format: Format::from_told(fact.format),
         filter: fact.filter.map(ToOwned::to_owned),
     })
 }

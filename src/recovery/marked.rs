@@ -1,5 +1,6 @@
 //! Lines that were formatted by a process that died, with the mark of what is recovered.
 
+use crate::config::Format;
 use crate::format;
 
 /// Lines with the mark, and which bytes of the lines without it they stand for.
@@ -14,8 +15,8 @@ pub(super) struct MarkedLines {
 }
 
 impl MarkedLines {
-    /// Marks lines that were written in the format of these words.
-    pub(super) fn new(format: &str, lines: &[u8]) -> Self {
+    /// Marks lines that were written in this format.
+    pub(super) fn new(format: &Format, lines: &[u8]) -> Self {
         let mut marked = MarkedLines::default();
         let mut end = 0;
         for line in lines.split_inclusive(|byte| *byte == b'\n') {
@@ -49,7 +50,7 @@ mod tests {
 
     #[test]
     fn whole_marked_lines_stand_for_whole_lines() {
-        let marked = MarkedLines::new("text", b"one\ntwo\n");
+        let marked = MarkedLines::new(&Format::text(), b"one\ntwo\n");
         assert_eq!(marked.as_bytes(), b"one [recovered]\ntwo [recovered]\n");
         assert_eq!(marked.lines().count(), 2);
         for (len, expected) in [(0, 0), (15, 0), (16, 4), (31, 4), (32, 8), (99, 8)] {

@@ -23,6 +23,7 @@ use crate::capture::callsite::Callsites;
 use crate::capture::record;
 use crate::channel::arena::layout::Position;
 use crate::channel::ticks;
+use crate::config::Format;
 use crate::drain::batch::Batch;
 use crate::drain::line::{self, LineWriter, Written};
 use crate::drain::notice::{self, Recovered};
@@ -37,7 +38,7 @@ pub(crate) struct Share {
     place: u32,
     path: PathBuf,
     /// How the dead process wrote, in words.
-    format: String,
+    format: Format,
     stage: Stage,
     /// How far the batch at hand brings the sink in each slot.
     moved: BTreeMap<u32, Position>,

@@ -1,6 +1,7 @@
 //! What an adapter knows of the connection that a request came by.
 
 use std::net::SocketAddr;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU64, Ordering};
 use std::time::Instant;
 
@@ -38,6 +39,29 @@ pub struct Connection {
     /// What the server answered to something that was no request; zero where it did not.
     refused_with: AtomicU16,
     has_ended: AtomicBool,
+    tls: OnceLock<Tls>,
+}
+
+/// What the two ends of a connection agreed on when they began to encrypt it.
+///
+/// ```
+/// use offloop::request::{Connection, Tls};
+///
+/// let connection = Connection::new(None);
+/// connection.encrypted(Tls {
+///     version: Some("1.3".into()),
+///     next_protocol: Some("h2".into()),
+///     server_name: Some("example.org".into()),
+/// });
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tls {
+    /// The version of the protocol: `1.2`, `1.3`. The record has it as `tls.protocol.version`.
+    pub version: Option<Box<str>>,
+    /// What is spoken within, by ALPN: `h2`, `http/1.1`. The record has it as `tls.next_protocol`.
+    pub next_protocol: Option<Box<str>>,
+    /// The name that the client asked for, by SNI. The record has it as `tls.client.server_name`.
+    pub server_name: Option<Box<str>>,
 }
 
 impl Connection {
@@ -53,6 +77,7 @@ impl Connection {
             sent: AtomicU64::new(0),
             refused_with: AtomicU16::new(0),
             has_ended: AtomicBool::new(false),
+            tls: OnceLock::new(),
         }
     }
 
@@ -80,6 +105,11 @@ impl Connection {
     /// then.
     pub fn refuse(&self, status: u16) {
         self.refused_with.store(status, Ordering::Relaxed);
+    }
+
+    /// Notes that the handshake of TLS is done. The first call counts.
+    pub fn encrypted(&self, tls: Tls) {
+        let _ = self.tls.set(tls);
     }
 
     /// So many more bytes were read from it.
@@ -156,6 +186,9 @@ impl Connection {
             event.name = "http.server.connection",
             network.peer.address = self.peer.map(|peer| field::display(peer.ip())),
             network.peer.port = self.peer.map(|peer| peer.port()),
+            tls.protocol.version = self.tls(|tls| &tls.version),
+            tls.next_protocol = self.tls(|tls| &tls.next_protocol),
+            tls.client.server_name = self.tls(|tls| &tls.server_name),
             connection.end = self.reason(),
             connection.requests = self.requests(),
             connection.received.size = self.received(),
@@ -182,6 +215,10 @@ impl Connection {
             duration_ms = self.age_ms(),
             "malformed request"
         );
+    }
+
+    fn tls(&self, part: impl Fn(&Tls) -> &Option<Box<str>>) -> Option<&str> {
+        part(self.tls.get()?).as_deref()
     }
 
     fn reason(&self) -> &'static str {

@@ -32,6 +32,10 @@ impl Latencies {
         }
     }
 
+    pub(super) fn quantile(&self) -> f64 {
+        self.quantile
+    }
+
     /// Counts a request. Says whether it is among the slowest.
     pub(super) fn note(&self, duration: Duration) -> bool {
         let us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
@@ -91,6 +95,37 @@ fn start_of(class: usize) -> u64 {
     match doublings.checked_sub(CLASS_BITS) {
         Some(surplus) => part << surplus,
         None => part >> (CLASS_BITS - doublings),
+    }
+}
+
+/// As a configuration has it: the share of all requests that is quicker than the slowest.
+pub(super) mod quantile {
+    use std::sync::Arc;
+
+    use serde::de::{Error, Unexpected};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::Latencies;
+
+    pub(in crate::request) fn serialize<S: Serializer>(
+        latencies: &Option<Arc<Latencies>>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let quantile = latencies.as_ref().map(|latencies| latencies.quantile);
+        quantile.serialize(serializer)
+    }
+
+    pub(in crate::request) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Arc<Latencies>>, D::Error> {
+        let Some(quantile) = Option::<f64>::deserialize(deserializer)? else {
+            return Ok(None);
+        };
+        if !(0.0..=1.0).contains(&quantile) {
+            let allowed = &"a share from 0 to 1, such as 0.99";
+            return Err(Error::invalid_value(Unexpected::Float(quantile), allowed));
+        }
+        Ok(Some(Arc::new(Latencies::new(quantile))))
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use super::arrival::{Arrival, Headers, only};
+use super::configured;
 use super::context::{Progress, RequestContext, Shared};
 use super::fields::Value;
 use super::id::RequestId;
@@ -57,7 +58,8 @@ pub struct ResponseHead {
     pub is_body_ended: bool,
 }
 
-/// Begins requests by one set of options. Cloning it costs next to nothing.
+/// Begins requests by one set of options; by default by those that the program is configured with at
+/// that time. Cloning it costs next to nothing.
 ///
 /// ```
 /// use offloop::request::{Options, RequestLog};
@@ -66,13 +68,13 @@ pub struct ResponseHead {
 /// # drop(log);
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct RequestLog(Arc<Options>);
+pub struct RequestLog(Option<Arc<Options>>);
 
 impl RequestLog {
     /// By these options.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        RequestLog(Arc::new(options))
+        RequestLog(Some(Arc::new(options)))
     }
 
     /// A request has arrived.
@@ -86,7 +88,7 @@ impl RequestLog {
     /// ```
     #[must_use]
     pub fn begin<H: Headers>(&self, arrival: Arrival<'_>, headers: &H) -> Request {
-        let options = &self.0;
+        let options = self.0.clone().unwrap_or_else(configured::options);
         // Looked up only beside a traceparent.
         let tracestate = iter::once_with(|| headers.values("tracestate")).flatten();
         let trace = TraceContext::continue_or_start(headers.values("traceparent"), tracestate);
@@ -113,7 +115,7 @@ impl RequestLog {
             is_grpc: arrival.method == "POST" && is_grpc(headers),
             is_quiet: options.is_quiet(arrival.path),
             declared_upload: content_length(headers),
-            options: Arc::clone(options),
+            options,
             generation: fork::generation(),
             progress: Progress {
                 is_kept: AtomicBool::new(is_kept),
@@ -123,6 +125,7 @@ impl RequestLog {
             detail: Default::default(),
             place: Default::default(),
         }));
+        let options = &context.0.options;
         options.add_request_headers(&context, headers);
         table::enter(&context);
         if options.announces {

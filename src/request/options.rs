@@ -4,28 +4,35 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::de::{self, Deserializer, Unexpected};
+use serde::{Deserialize, Serialize};
 use tracing::Level;
 
 use super::client::TrustedProxies;
 use super::header::is_secret_header;
-use super::latency::Latencies;
+use super::latency::{self, Latencies};
 use super::outcome::Ended;
 use super::privacy::QueryPolicy;
+use crate::config::units;
 
 /// How the fields of a request's record are named.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Naming {
     /// By OpenTelemetry's
     /// [semantic conventions for HTTP](https://opentelemetry.io/docs/specs/semconv/http/http-spans/).
     #[default]
+    #[serde(rename = "opentelemetry")]
     OpenTelemetry,
     /// By the [Elastic Common Schema](https://www.elastic.co/docs/reference/ecs/ecs-http).
+    #[serde(rename = "ecs")]
     ElasticCommonSchema,
 }
 
 /// Whose request ids are taken over.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Incoming {
     /// Everybody's, if they are harmless.
@@ -38,8 +45,11 @@ pub enum Incoming {
 type WantsDetail = dyn Fn(&Ended<'_>) -> bool + Send + Sync;
 type ChooseLevel = dyn Fn(&Ended<'_>) -> Level + Send + Sync;
 
-/// What an operator may choose about the records of requests. An adapter takes it; without a word
-/// it has these defaults.
+/// What an operator may choose about the records of requests.
+///
+/// An adapter takes them; without a word it has those of the program's configuration: what
+/// [`Builder::requests`](crate::Builder::requests) was given, or a file has as the table `requests`, with
+/// the setters here as its keys. Closures are for programs alone.
 ///
 /// ```
 /// use std::time::Duration;
@@ -51,25 +61,110 @@ type ChooseLevel = dyn Fn(&Ended<'_>) -> Level + Send + Sync;
 ///     .request_header("accept-language");
 /// # drop(options);
 /// ```
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "snake_case")]
 pub struct Options {
     pub(super) naming: Naming,
+    #[serde(with = "units")]
     pub(super) slow_after: Duration,
+    #[serde(
+        rename = "slowest",
+        with = "latency::quantile",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub(super) latencies: Option<Arc<Latencies>>,
+    #[serde(skip)]
     pub(super) level: Option<Arc<ChooseLevel>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) quiet: Vec<Box<str>>,
+    #[serde(rename = "incoming_ids")]
     pub(super) incoming: Incoming,
+    #[serde(rename = "send_back")]
     pub(super) sends_back: bool,
-    pub(super) request_headers: Vec<Box<str>>,
-    pub(super) response_headers: Vec<Box<str>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) request_headers: Vec<Header>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) response_headers: Vec<Header>,
+    #[serde(rename = "trusted_proxies", skip_serializing_if = "Option::is_none")]
     pub(super) proxies: Option<TrustedProxies>,
+    #[serde(rename = "shorten_addresses")]
     pub(super) shortens_addresses: bool,
     pub(super) query: QueryPolicy,
+    #[serde(rename = "sample", deserialize_with = "share")]
     pub(super) sample_rate: f64,
+    #[serde(with = "units")]
     pub(super) detail_bytes: usize,
+    #[serde(skip)]
     pub(super) wants_detail: Option<Arc<WantsDetail>>,
+    #[serde(rename = "announce")]
     pub(super) announces: bool,
+    #[serde(with = "units", skip_serializing_if = "Option::is_none")]
     pub(super) stall_after: Option<Duration>,
+}
+
+/// A header to take into the record: its name as headers are looked up by. Never one that is a key to
+/// something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(super) struct Header(pub(super) Box<str>);
+
+impl TryFrom<String> for Header {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        if is_secret_header(&name) {
+            return Err(format!("the header {name:?} is a key, and never logged"));
+        }
+        Ok(Header(name.to_ascii_lowercase().into()))
+    }
+}
+
+impl From<Header> for String {
+    fn from(header: Header) -> String {
+        header.0.into()
+    }
+}
+
+/// From 0 to 1.
+fn share<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    let share = f64::deserialize(deserializer)?;
+    let allowed = &"a share from 0 to 1";
+    let refused = || de::Error::invalid_value(Unexpected::Float(share), allowed);
+    (0.0..=1.0)
+        .contains(&share)
+        .then_some(share)
+        .ok_or_else(refused)
+}
+
+/// Closures are equal if they are the very same.
+impl PartialEq for Options {
+    fn eq(&self, other: &Self) -> bool {
+        fn is_same<T: ?Sized>(one: &Option<Arc<T>>, other: &Option<Arc<T>>) -> bool {
+            match (one, other) {
+                (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+                (None, None) => true,
+                _ => false,
+            }
+        }
+        let quantile = |options: &Options| { options.latencies.as_ref() }.map(|all| all.quantile());
+        self.naming == other.naming
+            && self.slow_after == other.slow_after
+            && quantile(self) == quantile(other)
+            && is_same(&self.level, &other.level)
+            && self.quiet == other.quiet
+            && self.incoming == other.incoming
+            && self.sends_back == other.sends_back
+            && self.request_headers == other.request_headers
+            && self.response_headers == other.response_headers
+            && self.proxies == other.proxies
+            && self.shortens_addresses == other.shortens_addresses
+            && self.query == other.query
+            && self.sample_rate == other.sample_rate
+            && self.detail_bytes == other.detail_bytes
+            && is_same(&self.wants_detail, &other.wants_detail)
+            && self.announces == other.announces
+            && self.stall_after == other.stall_after
+    }
 }
 
 impl Default for Options {
@@ -224,7 +319,8 @@ impl Options {
     /// ```
     #[must_use]
     pub fn request_header(mut self, name: &str) -> Self {
-        self.request_headers.extend(header_to_take(name));
+        self.request_headers
+            .extend(Header::try_from(name.to_owned()));
         self
     }
 
@@ -238,7 +334,8 @@ impl Options {
     /// ```
     #[must_use]
     pub fn response_header(mut self, name: &str) -> Self {
-        self.response_headers.extend(header_to_take(name));
+        self.response_headers
+            .extend(Header::try_from(name.to_owned()));
         self
     }
 
@@ -380,12 +477,6 @@ impl Options {
         self.wants_detail = Some(Arc::new(wants));
         self
     }
-}
-
-/// Its name as headers are looked up by, if it may be taken.
-fn header_to_take(name: &str) -> Option<Box<str>> {
-    let name = name.to_ascii_lowercase().into_boxed_str();
-    Some(name).filter(|name| !is_secret_header(name))
 }
 
 impl fmt::Debug for Options {

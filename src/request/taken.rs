@@ -7,7 +7,7 @@ use super::arrival::{Arrival, Headers};
 use super::client::{Client, shortened};
 use super::context::RequestContext;
 use super::fields::Value;
-use super::options::Options;
+use super::options::{Header, Options};
 use super::privacy::capped;
 use super::text::Text;
 
@@ -96,8 +96,8 @@ fn text(text: &str, bytes_max: usize) -> Cow<'_, str> {
     capped(text.as_bytes(), bytes_max).to_cow()
 }
 
-fn add_headers(request: &RequestContext, prefix: &str, names: &[Box<str>], headers: &impl Headers) {
-    for name in names {
+fn add_headers(request: &RequestContext, prefix: &str, names: &[Header], headers: &impl Headers) {
+    for Header(name) in names {
         let mut values = headers
             .values(name)
             .map(|value| capped(value, HEADER_BYTES_MAX).to_cow());

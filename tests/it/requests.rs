@@ -1,9 +1,12 @@
 //! Requests as a whole program sees them.
 
+use offloop::Memory;
+use offloop::request::{Arrival, Options, RequestLog, ResponseHead};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::child;
+use crate::support::{PATIENCE, in_child};
 
 /// The values of one key, in the order of the file, of the records that have it.
 fn all<'r>(records: &'r [Value], key: &str) -> Vec<&'r str> {
@@ -65,4 +68,33 @@ fn a_forked_child_does_not_take_its_parents_requests_for_its_own() {
     ended.assert_success();
     let records = ended.records();
     assert_eq!(all(&records, "url.path"), ["/child", "/parent"]);
+}
+
+#[test]
+fn requests_are_logged_as_the_program_is_configured_unless_they_have_options_of_their_own() {
+    in_child(|| {
+        let memory = Memory::new();
+        let by_default = RequestLog::default();
+        let by_choice = RequestLog::new(Options::new());
+        let requests = Options::new().quiet("/health");
+        let builder = offloop::builder().memory(&memory).requests(requests);
+        let guard = builder.filter("debug").init().unwrap();
+        let arrival = Arrival {
+            path: "/health",
+            ..Arrival::default()
+        };
+        let head = ResponseHead {
+            status: 204,
+            ..ResponseHead::default()
+        };
+        by_default.begin(arrival.clone(), &()).head(head, &());
+        by_choice.begin(arrival, &()).head(head, &());
+        guard.flush(PATIENCE).unwrap();
+        let lines = memory.lines();
+        let records: Vec<Value> = lines
+            .iter()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        assert_eq!(all(&records, "level"), ["DEBUG", "INFO"]);
+    });
 }

@@ -31,7 +31,7 @@ pub struct RequestLog {
 }
 
 impl RequestLog {
-    /// With the default options.
+    /// With the options of the program's configuration, as they are when a request arrives.
     #[must_use]
     pub fn new() -> Self {
         RequestLog::default()

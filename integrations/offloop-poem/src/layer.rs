@@ -30,7 +30,7 @@ pub struct RequestMiddleware {
 }
 
 impl RequestMiddleware {
-    /// With the default [`Options`].
+    /// With the [`Options`] of the program's configuration, as they are when a request arrives.
     #[must_use]
     pub fn new() -> Self {
         RequestMiddleware::default()

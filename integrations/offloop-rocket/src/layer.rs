@@ -26,7 +26,7 @@ pub struct RequestFairing {
 }
 
 impl RequestFairing {
-    /// With the default [`Options`].
+    /// With the [`Options`] of the program's configuration, as they are when a request arrives.
     #[must_use]
     pub fn new() -> Self {
         RequestFairing::default()

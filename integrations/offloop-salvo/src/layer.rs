@@ -29,7 +29,7 @@ pub struct RequestHoop {
 }
 
 impl RequestHoop {
-    /// With the default [`Options`].
+    /// With the [`Options`] of the program's configuration, as they are when a request arrives.
     #[must_use]
     pub fn new() -> Self {
         RequestHoop::default()

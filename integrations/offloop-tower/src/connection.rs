@@ -83,6 +83,12 @@ impl LoggedConnection {
         self.0.connection.peer()
     }
 
+    /// Notes what the handshake of TLS came to: the connection's record tells. For servers that
+    /// encrypt what lies around or within a [`LoggedIo`].
+    pub fn encrypted(&self, tls: request::Tls) {
+        self.seen().encrypted(tls);
+    }
+
     pub(crate) fn seen(&self) -> &Connection {
         &self.0.connection
     }

@@ -25,7 +25,7 @@ pub(crate) struct Settings {
 }
 
 impl RequestLayer {
-    /// With all options as they are by default.
+    /// With the [`Options`] of the program's configuration, as they are when a request arrives.
     #[must_use]
     pub fn new() -> Self {
         Self::default()

@@ -1,122 +1,109 @@
 //! A sink: how its lines look.
 
-use super::{Shape, Sink};
+use super::Sink;
+use crate::config::Format;
+use crate::config::format::Shape;
 
 impl Sink {
-    /// Writes one JSON object a line. This is the default.
+    /// Sets how lines look. Defaults to [`Format::json`].
     ///
-    /// The object is flat: `timestamp` (RFC 3339, UTC, microseconds), `level`, `target`, `message`,
-    /// the event's fields with their types, `spans` (names, outermost first), the fields of the
-    /// spans (the event's own win, then the innermost span's), and on request `thread`, `file`,
-    /// `line`, `pid` and `seq`. No key comes twice: a field that is called like one of these is kept
-    /// as `fields.<name>`. 128-bit numbers that do not fit 64 bits are strings of digits, NaN and
-    /// infinities are strings, bytes are hexadecimal, an error is the list of its messages,
-    /// outermost first. A record of which something was cut has `"cut":true`, one that a process
-    /// left behind when it died `"recovered":true`.
+    /// ```
+    /// use offloop::{Format, Sink};
+    ///
+    /// let sink = Sink::stdout().format(Format::json().with_location());
+    /// # drop(sink);
+    /// ```
+    pub fn format(mut self, format: Format) -> Self {
+        self.format = format;
+        self
+    }
+
+    /// Writes one JSON object a line, as [`Format::json`] says. This is the default.
     ///
     /// ```
     /// let sink = offloop::Sink::stdout().json();
     /// # drop(sink);
     /// ```
-    pub fn json(mut self) -> Self {
-        self.shape = Shape::Json;
-        self
+    pub fn json(self) -> Self {
+        self.shape(Shape::Json)
     }
 
-    /// Writes one line of text for people. In colour if the sink is a terminal that is not
-    /// `dumb`; the environment variables `NO_COLOR` and `CLICOLOR_FORCE` overrule that.
-    ///
-    /// Line breaks, control characters and direction marks in data are escaped.
+    /// Writes one line of text for people, as [`Format::text`] says.
     ///
     /// ```
     /// let sink = offloop::Sink::stderr().text();
     /// # drop(sink);
     /// ```
-    pub fn text(mut self) -> Self {
-        self.shape = Shape::Text;
-        self
+    pub fn text(self) -> Self {
+        self.shape(Shape::Text)
     }
 
-    /// Writes an access log as web servers do, in Apache's
-    /// [common format](https://httpd.apache.org/docs/2.4/logs.html#common): one line for each
-    /// request that a middleware follows (see [`request`](crate::request)), and nothing else.
-    ///
-    /// The time is that of the request's arrival, in UTC. The status of a request without a response
-    /// is 499 where the client went away, 503 at a shutdown and 500 otherwise. Characters that would
-    /// break a field or the line are written as `\xHH`. What is lost or recovered is not said in such
-    /// a log, and recovered lines have no mark.
+    /// Writes an access log as web servers do, as [`Format::common_log`] says.
     ///
     /// ```
     /// let sink = offloop::Sink::file("logs/access.log").common_log();
     /// # drop(sink);
     /// ```
-    pub fn common_log(mut self) -> Self {
-        self.shape = Shape::CommonLog;
-        self
+    pub fn common_log(self) -> Self {
+        self.shape(Shape::CommonLog)
     }
 
-    /// The same in the [combined format](https://httpd.apache.org/docs/2.4/logs.html#combined): with
-    /// the client's program, and the page that led here if
-    /// [`request_header("referer")`](crate::request::Options::request_header) is taken.
+    /// The same with more, as [`Format::combined_log`] says.
     ///
     /// ```
     /// let sink = offloop::Sink::file("logs/access.log").combined_log();
     /// # drop(sink);
     /// ```
-    pub fn combined_log(mut self) -> Self {
-        self.shape = Shape::CombinedLog;
+    pub fn combined_log(self) -> Self {
+        self.shape(Shape::CombinedLog)
+    }
+
+    fn shape(mut self, shape: Shape) -> Self {
+        self.format = self.format.with_shape(shape);
         self
     }
 
-    /// Adds the thread's name to each record, or its number where it has none.
+    /// Adds the thread's name to each record, as [`Format::with_thread`] says.
     ///
     /// ```
     /// let sink = offloop::Sink::stdout().with_thread();
     /// # drop(sink);
     /// ```
     pub fn with_thread(mut self) -> Self {
-        self.details.thread = true;
+        self.format = self.format.with_thread();
         self
     }
 
-    /// Adds file and line of the macro to each record.
+    /// Adds file and line of the macro to each record, as [`Format::with_location`] says.
     ///
     /// ```
     /// let sink = offloop::Sink::stdout().with_location();
     /// # drop(sink);
     /// ```
     pub fn with_location(mut self) -> Self {
-        self.details.location = true;
+        self.format = self.format.with_location();
         self
     }
 
-    /// Adds the number of the process that wrote the line (`pid`), so that processes which write to
-    /// one file can be told apart. A forked child writes its own.
+    /// Adds the number of the process that wrote the line, as [`Format::with_process`] says.
     ///
     /// ```
-    /// let sink = offloop::Sink::file("logs/app.jsonl").with_process();
+    /// let sink = offloop::Sink::stdout().with_process();
     /// # drop(sink);
     /// ```
     pub fn with_process(mut self) -> Self {
-        self.details.process = true;
+        self.format = self.format.with_process();
         self
     }
 
-    /// Numbers the lines (`seq`), so that a reader can prove that none is missing between two.
-    ///
-    /// The numbers of a sink begin at 1 whenever the pipeline starts, in a forked child too, and
-    /// grow by one with each line, the pipeline's own notices among them. A line that is written
-    /// again after an error keeps its number. One that is given up on leaves a gap. Records that
-    /// the sink's filter keeps away, or that find no room, are no lines and have no number. Where
-    /// several processes write to one file, [`with_process`](Sink::with_process) says whose number
-    /// it is.
+    /// Numbers the lines, as [`Format::with_sequence`] says.
     ///
     /// ```
-    /// let sink = offloop::Sink::file("logs/app.jsonl").with_sequence().with_process();
+    /// let sink = offloop::Sink::stdout().with_sequence();
     /// # drop(sink);
     /// ```
     pub fn with_sequence(mut self) -> Self {
-        self.details.sequence = true;
+        self.format = self.format.with_sequence();
         self
     }
 }

@@ -3,42 +3,32 @@
 use std::sync::Mutex;
 
 use super::live::{self, Live};
-use super::{Kind, Shape, Sink};
+use super::{Kind, Sink};
+use crate::config::{Colour, Format};
 use crate::drain::sync::SyncPolicy;
 use crate::error::Error;
 use crate::filter::SinkFilter;
-use crate::format::access::AccessFormat;
-use crate::format::json::JsonFormat;
-use crate::format::text::TextFormat;
-use crate::format::{Details, Format, colour};
+use crate::format::colour;
 use crate::pipeline::SinkPlan;
 use crate::sink::{FilePlan, Target};
 
 impl Sink {
     pub(in crate::config) fn plan(self, name: &str) -> Result<SinkPlan, Error> {
+        if let Some(problem) = self.format.problems().into_iter().next() {
+            return Err(problem);
+        }
         let target = self.target(name)?;
-        let is_coloured = colour::is_wanted(target.is_terminal(), |name| std::env::var_os(name));
-        let (shape, details) = (self.shape, self.details);
         let filter = self.level.as_deref().map(SinkFilter::parse).transpose()?;
-        let format = move || -> Box<dyn Format> {
-            match shape {
-                Shape::Json => Box::new(JsonFormat::new(details)),
-                Shape::Text => Box::new(TextFormat::new(is_coloured, details)),
-                Shape::CommonLog => Box::new(AccessFormat::new(false)),
-                Shape::CombinedLog => Box::new(AccessFormat::new(true)),
-            }
-        };
-        let description = description(shape, details);
+        let format = settle_colour(self.format, target.is_terminal());
         Ok(SinkPlan {
-            format: Box::new(format),
-            filter: filter.unwrap_or_default().for_format(&description),
+            filter: filter.unwrap_or_default().for_format(&format),
+            format,
             sync: match target {
                 Target::File(_) => self.sync,
                 // There is nothing that lines would have to be kept for.
                 _ => SyncPolicy::Never,
             },
             target,
-            description,
             directives: self.level,
         })
     }
@@ -75,21 +65,15 @@ impl Sink {
     }
 }
 
-/// How lines look, in words.
-fn description(shape: Shape, details: Details) -> String {
-    let shape = match shape {
-        Shape::Json => "json",
-        Shape::Text => "text",
-        Shape::CommonLog => "common",
-        Shape::CombinedLog => "combined",
-    };
-    let details = [
-        (details.thread, "thread"),
-        (details.location, "location"),
-        (details.process, "process"),
-        (details.sequence, "sequence"),
-    ];
-    let details = details.iter().filter(|(is_wanted, _)| *is_wanted);
-    let words = [shape].into_iter().chain(details.map(|(_, word)| *word));
-    words.collect::<Vec<_>>().join(" ")
+/// What the terminal and the environment have to do with a format: nothing, from here on.
+fn settle_colour(format: Format, is_terminal: bool) -> Format {
+    if format.options().colour != Colour::Auto {
+        return format;
+    }
+    let is_wanted = colour::is_wanted(is_terminal, |name| std::env::var_os(name));
+    format.colour(if is_wanted {
+        Colour::Always
+    } else {
+        Colour::Never
+    })
 }

@@ -18,14 +18,14 @@ use crate::channel::overflow::Overflow;
 use crate::channel::sync::Instant;
 use crate::channel::sync::simulated::Simulated;
 use crate::complaint::Complaints;
+use crate::config::Format;
 use crate::deadline;
 use crate::drain::line::{Content, LineWriter};
 use crate::drain::sync::SyncPolicy;
 use crate::drain::worker::Worker;
 use crate::drain::{Drain, SinkState};
 use crate::filter::SinkFilter;
-use crate::format::Details;
-use crate::format::json::JsonFormat;
+use crate::format;
 use crate::sink::file::faults;
 use crate::sink::{FilePlan, RotationRules, Sink, Target};
 use crate::stats::{self, Stats};
@@ -255,7 +255,7 @@ fn drain(
     let states: Arc<[SinkState]> = [SinkState::new(sink.name().to_owned(), inlet, 1)].into();
     let heard = Arc::clone(complaints);
     let complain = move |text: &str| heard.lock().unwrap().push(text.to_owned());
-    let format = Box::new(JsonFormat::new(Details::default()));
+    let format = format::make(&Format::json());
     let worker = Worker::new(
         Arc::clone(channel),
         Arc::clone(&states),

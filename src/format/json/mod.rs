@@ -35,7 +35,7 @@ use self::value::{push_behind_key, push_digits, push_integer, push_string};
 use super::keys::{self, Keys, Prepared, Role, Seen, Sighting};
 use super::line::Line;
 use super::timestamp::Timestamps;
-use super::{Details, Format};
+use super::{Details, LineFormat};
 use crate::capture::callsite::Callsites;
 use crate::capture::record::{Fields, Record};
 
@@ -80,7 +80,7 @@ impl JsonFormat {
     }
 }
 
-impl Format for JsonFormat {
+impl LineFormat for JsonFormat {
     fn format(&mut self, record: &Record<'_>, callsites: &Callsites, lines: &mut Vec<u8>) {
         self.sequence += 1;
         self.line.clear();

@@ -10,7 +10,7 @@ use crate::capture::record::{Record, ThreadLabel};
 use crate::capture::sample::{
     Sample, SampleValue, any_damaged_record, field, inline_field, message, str_field,
 };
-use crate::format::Format;
+use crate::format::LineFormat;
 use crate::format::json::JsonFormat;
 use crate::format::text::TextFormat;
 

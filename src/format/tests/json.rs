@@ -9,7 +9,7 @@ use crate::capture::sample::{
     str_field,
 };
 use crate::format::json::JsonFormat;
-use crate::format::{Details, Format};
+use crate::format::{Details, LineFormat};
 
 const HEAD: &str =
     r#"{"timestamp":"2026-11-22T01:02:03.123456Z","level":"INFO","target":"app::module""#;

@@ -8,7 +8,8 @@ mod text;
 
 use crate::capture::sample::{Sample, message, str_field};
 
-use super::{Details, Format, in_words, push_marked};
+use super::{Details, LineFormat, make, push_marked};
+use crate::config::Format;
 
 const ALL_DETAILS: Details = Details {
     thread: true,
@@ -18,7 +19,7 @@ const ALL_DETAILS: Details = Details {
 };
 
 /// The lines of some records, one after the other in the same format.
-fn lines(format: &mut dyn Format, samples: &[Sample]) -> String {
+fn lines(format: &mut dyn LineFormat, samples: &[Sample]) -> String {
     let mut lines = Vec::new();
     for sample in samples {
         sample.with_record(|record, callsites| format.format(record, callsites, &mut lines));
@@ -27,7 +28,7 @@ fn lines(format: &mut dyn Format, samples: &[Sample]) -> String {
 }
 
 /// The line of one record, without its line break.
-fn line(format: &mut dyn Format, sample: &Sample) -> String {
+fn line(format: &mut dyn LineFormat, sample: &Sample) -> String {
     let mut line = lines(format, std::slice::from_ref(sample));
     assert_eq!(line.pop(), Some('\n'));
     assert_harmless(&line);
@@ -37,19 +38,19 @@ fn line(format: &mut dyn Format, sample: &Sample) -> String {
 #[test]
 fn a_line_that_is_marked_later_looks_like_that_of_a_recovered_record() {
     let mut sample = Sample::new(vec![message("x"), str_field("end", "{}")]);
-    for words in [
-        "json",
-        "json thread location process sequence",
-        "text",
-        "text process",
+    for format in [
+        Format::json(),
+        Format::json().with_thread().with_location().with_sequence(),
+        Format::text(),
+        Format::text().with_process(),
     ] {
         sample.is_recovered = false;
-        let plain = lines(&mut *in_words(words), std::slice::from_ref(&sample));
+        let plain = lines(&mut *make(&format), std::slice::from_ref(&sample));
         sample.is_recovered = true;
-        let recovered = lines(&mut *in_words(words), std::slice::from_ref(&sample));
+        let recovered = lines(&mut *make(&format), std::slice::from_ref(&sample));
         for line in [&plain, &recovered] {
             let mut marked = Vec::new();
-            push_marked(words, line.as_bytes(), &mut marked);
+            push_marked(&format, line.as_bytes(), &mut marked);
             assert_eq!(String::from_utf8(marked).unwrap(), recovered);
         }
     }

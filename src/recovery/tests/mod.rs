@@ -13,6 +13,7 @@ use super::recover::recover;
 use super::replay::Next;
 use super::share::Share;
 use crate::channel::arena::facts::{Fact, SinkFact};
+use crate::config::Format;
 use crate::drain::batch::Batch;
 use crate::drain::line::{Content, LineWriter};
 use crate::filter::SinkFilter;
@@ -23,7 +24,7 @@ use start::{Heard, replay};
 fn lines() -> LineWriter {
     LineWriter::new(
         Content::Records,
-        format::in_words("json"),
+        format::make(&Format::json()),
         SinkFilter::default(),
     )
 }

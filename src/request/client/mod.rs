@@ -11,6 +11,7 @@ mod forwarded;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 
 use super::header::without_whitespace;
 use crate::Error;
@@ -72,10 +73,44 @@ impl ForwardingHeader {
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug)]
+///
+/// In a file it is `{ header = "x-forwarded-for", networks = ["10.0.0.0/8"] }`; any other header but
+/// `forwarded` is one with a single address.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Written", into = "Written")]
 pub struct TrustedProxies {
     header: ForwardingHeader,
     networks: Box<[IpNet]>,
+}
+
+/// As a configuration file has them.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    header: String,
+    networks: Vec<String>,
+}
+
+impl TryFrom<Written> for TrustedProxies {
+    type Error = Error;
+
+    fn try_from(written: Written) -> Result<Self, Error> {
+        let header = match written.header.to_ascii_lowercase().as_str() {
+            "x-forwarded-for" => ForwardingHeader::XForwardedFor,
+            "forwarded" => ForwardingHeader::Forwarded,
+            single => ForwardingHeader::Single(single.to_owned()),
+        };
+        TrustedProxies::new(header, written.networks)
+    }
+}
+
+impl From<TrustedProxies> for Written {
+    fn from(proxies: TrustedProxies) -> Written {
+        Written {
+            header: proxies.header.name().to_owned(),
+            networks: proxies.networks.iter().map(IpNet::to_string).collect(),
+        }
+    }
 }
 
 /// Who sent a request, as far as that can be known. See [`TrustedProxies::client`].

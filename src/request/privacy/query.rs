@@ -5,6 +5,7 @@ use std::fmt::{self, Display};
 use std::str;
 
 use percent_encoding::percent_decode;
+use serde::{Deserialize, Serialize};
 
 use super::cap::Cap;
 use crate::capture::screen;
@@ -59,10 +60,14 @@ const SECRET: [&str; 22] = [
 ///
 /// assert!(QueryPolicy::default().redact(b"page=2", 1024).is_none());
 /// ```
-#[derive(Clone, Debug, Default)]
+///
+/// In a file it is `"off"`, `{ values_of = ["page"] }` or `{ all_except = ["email"] }`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct QueryPolicy(Rule);
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 enum Rule {
     #[default]
     Off,

@@ -1,5 +1,6 @@
 //! What a request's record says, whatever becomes of the request.
 
+mod configured;
 mod detail;
 mod life;
 mod record;

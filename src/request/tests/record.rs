@@ -318,3 +318,21 @@ fn shortened_addresses_tell_the_network_alone() {
     assert_eq!(shown("192.0.2.77"), "192.0.2.0");
     assert_eq!(shown("::ffff:192.0.2.77"), "192.0.2.0");
 }
+
+#[test]
+fn the_record_of_a_connection_tells_what_it_was_encrypted_by() {
+    let records = logged(|| {
+        let connection = Connection::new(None);
+        connection.encrypted(Tls {
+            version: Some("1.3".into()),
+            next_protocol: Some("h2".into()),
+            server_name: None,
+        });
+        connection.end();
+        Connection::new(None).end();
+    });
+    assert_eq!(records[0]["tls.protocol.version"], "1.3");
+    assert_eq!(records[0]["tls.next_protocol"], "h2");
+    assert_eq!(records[0].get("tls.client.server_name"), None);
+    assert_eq!(records[1].get("tls.protocol.version"), None);
+}
