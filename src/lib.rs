@@ -71,6 +71,7 @@ pub mod request;
 #[cfg(feature = "tokio")]
 mod signal;
 mod stats;
+pub mod testing;
 
 pub use audit::{AuditError, Receipt};
 pub use channel::overflow::{LossReason, Overflow};
