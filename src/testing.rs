@@ -34,6 +34,7 @@ mod files;
 mod tests;
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use self::disguise::Disguise;
@@ -52,6 +53,9 @@ const BYTES_MIN: usize = 6;
 pub struct Canary {
     disguises: Vec<Disguise>,
 }
+
+/// How often files are searched that change meanwhile.
+const ATTEMPTS_MAX: u32 = 20;
 
 /// Where a canary was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,12 +120,21 @@ impl Canary {
     /// # }
     /// ```
     pub fn find_in(&self, path: impl AsRef<Path>) -> std::io::Result<Vec<Sighting>> {
-        let mut found = Vec::new();
-        files::for_each(path.as_ref(), &mut |path, content| {
-            let place = path.display().to_string();
-            self.look(&place, content, &mut found);
-        })?;
-        Ok(found)
+        let mut attempts = 0;
+        loop {
+            let mut found = Vec::new();
+            let searched = files::for_each(path.as_ref(), &mut |path, content| {
+                let place = path.display().to_string();
+                self.look(&place, content, &mut found);
+            });
+            attempts += 1;
+            match searched {
+                Ok(()) => return Ok(found),
+                // One that was being compressed may be another one by now.
+                Err(error) if error.kind() == ErrorKind::NotFound && attempts < ATTEMPTS_MAX => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// Where it is among the lines that a memory has.

@@ -109,7 +109,7 @@ fn encode(
     if is_plain {
         event.record(&mut visitor);
     } else {
-        visitor = screening.visit(metadata, visitor, |visit| event.record(visit));
+        screening.visit(metadata, &mut visitor, |visit| event.record(visit));
     }
     write_more(&mut visitor.0);
     visitor.0.finish();

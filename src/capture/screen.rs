@@ -186,25 +186,22 @@ impl Screening {
 
     /// Has the values of a callsite visited that is not known to be plain.
     #[inline(never)]
-    pub(crate) fn visit<'b>(
+    pub(crate) fn visit(
         &self,
         metadata: &'static Metadata<'static>,
-        mut visitor: Visitor<'b>,
+        visitor: &mut Visitor<'_>,
         record: impl FnOnce(&mut dyn Visit),
-    ) -> Visitor<'b> {
+    ) {
         let screen = self.current.load();
         let Some(verdict) = screen.verdict(metadata) else {
             settle(metadata);
-            record(&mut visitor);
-            return visitor;
+            return record(visitor);
         };
-        let mut screened = Screened {
+        record(&mut Screened {
             visitor,
             screen: &screen,
             verdict,
-        };
-        record(&mut screened);
-        screened.visitor
+        });
     }
 
     /// How much of a record is kept.

@@ -12,7 +12,7 @@ use crate::config::RedactionStyle;
 
 /// Writes the values that may be written, and masks of those that are secret.
 pub(crate) struct Screened<'s, 'b> {
-    pub(crate) visitor: Visitor<'b>,
+    pub(crate) visitor: &'s mut Visitor<'b>,
     pub(crate) screen: &'s Screen,
     pub(crate) verdict: &'s Verdict,
 }
@@ -27,7 +27,7 @@ impl Screened<'_, '_> {
         keep: impl FnOnce(&mut Visitor<'_>),
     ) {
         match self.verdict.get(field.index()) {
-            Some(Action::Keep) | None => keep(&mut self.visitor),
+            Some(Action::Keep) | None => keep(self.visitor),
             Some(Action::Mask(style)) => self.mask(field, *style, write),
             Some(Action::Drop) => self.visitor.0.mark_cut(),
         }

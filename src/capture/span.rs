@@ -123,7 +123,7 @@ fn encode(
     if known::note(metadata) {
         record(&mut visitor);
     } else {
-        visitor = screening.visit(metadata, visitor, record);
+        screening.visit(metadata, &mut visitor, record);
     }
     visitor.0.is_cut()
 }

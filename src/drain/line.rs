@@ -16,7 +16,7 @@ use crate::channel::ticks;
 use crate::filter::SinkFilter;
 use crate::format::LineFormat;
 use crate::format::timestamp::Timestamps;
-use crate::redaction::Redactor;
+use crate::redaction::{Cleaner, Redactor};
 use crate::stats::SinkCounters;
 
 /// Decodes, filters and formats for one sink.
@@ -26,9 +26,7 @@ pub(crate) struct LineWriter {
     format: Box<dyn LineFormat>,
     filter: SinkFilter,
     callsites: Callsites,
-    redactor: Arc<Redactor>,
-    /// A record without its secrets.
-    clean: Vec<u8>,
+    cleaner: Cleaner,
     scratch: Buffer,
 }
 
@@ -58,15 +56,14 @@ impl LineWriter {
             format,
             filter,
             callsites,
-            redactor: Arc::new(Redactor::none()),
-            clean: Vec::new(),
+            cleaner: Cleaner::new(Arc::new(Redactor::none())),
             scratch,
         }
     }
 
     /// Keeps secrets out of the lines.
     pub(crate) fn redacting(mut self, redactor: Arc<Redactor>) -> Self {
-        self.redactor = redactor;
+        self.cleaner = Cleaner::new(redactor);
         self
     }
 
@@ -99,8 +96,8 @@ impl LineWriter {
             counters.count_filtered(frame.level);
             return ControlFlow::Continue(());
         }
-        if self.redactor.clean(bytes, &self.callsites, &mut self.clean) {
-            let clean = Record::decode(&self.clean, time_ns, &source.thread, &self.callsites);
+        if let Some(clean) = self.cleaner.clean(bytes, &record, &self.callsites) {
+            let clean = Record::decode(clean, time_ns, &source.thread, &self.callsites);
             let Some(clean) = clean else {
                 self.write_unreadable(frame, batch);
                 return flow(batch);
@@ -128,8 +125,8 @@ impl LineWriter {
         if !self.filter.wants(&record) {
             return Written::Filtered;
         }
-        if self.redactor.clean(bytes, callsites, &mut self.clean) {
-            let Some(clean) = Record::decode(&self.clean, time_ns, thread, callsites) else {
+        if let Some(clean) = self.cleaner.clean(bytes, &record, callsites) {
+            let Some(clean) = Record::decode(clean, time_ns, thread, callsites) else {
                 return Written::Unreadable;
             };
             record = clean;
@@ -180,12 +177,17 @@ impl LineWriter {
         encode(&mut bytes);
         let thread = ThreadLabel::default();
         let time_ns = self.clock.wall_ns(ticks);
-        let record = bytes.as_slice();
-        let has_secrets = self
-            .redactor
-            .clean(record, &self.callsites, &mut self.clean);
-        let record = if has_secrets { &self.clean } else { record };
-        if let Some(record) = Record::decode(record, time_ns, &thread, &self.callsites) {
+        let own = |bytes| Record::decode(bytes, time_ns, &thread, &self.callsites);
+        let record = own(bytes.as_slice()).and_then(|record| {
+            match self
+                .cleaner
+                .clean(bytes.as_slice(), &record, &self.callsites)
+            {
+                Some(clean) => own(clean),
+                None => Some(record),
+            }
+        });
+        if let Some(record) = record {
             batch.push(level, ticks, |lines| {
                 format_safely(&mut *self.format, &record, &self.callsites, lines);
             });

@@ -27,39 +27,40 @@ enum Kind {
 }
 
 /// What is looked for, and what it may be a part of.
-const MARKS: [(&str, Kind); 32] = [
+///
+/// The searcher sorts the first three letters into eight buckets, and takes those of one bucket for
+/// each other until it looks closely. A new beginning goes into the bucket that its place modulo
+/// eight says, so those that share letters stand below each other here.
+const MARKS: [(&str, Kind); 26] = [
     ("eyJ", Kind::WebToken),
     ("-----", Kind::Pem),
-    ("earer ", Kind::Bearer),
-    ("EARER ", Kind::Bearer),
-    ("asic ", Kind::Basic),
-    ("ASIC ", Kind::Basic),
+    ("rer ", Kind::Bearer),
+    ("sic ", Kind::Basic),
     ("AKIA", Kind::Key(key::AWS)),
-    ("ASIA", Kind::Key(key::AWS)),
-    ("AIza", Kind::Key(key::GOOGLE)),
     ("ghp_", Kind::Key(key::GITHUB)),
-    ("gho_", Kind::Key(key::GITHUB)),
-    ("ghu_", Kind::Key(key::GITHUB)),
-    ("ghs_", Kind::Key(key::GITHUB)),
-    ("ghr_", Kind::Key(key::GITHUB)),
+    ("sk_live_", Kind::Key(key::STRIPE)),
+    ("xox", Kind::Key(key::SLACK)),
+    //
     ("github_pat_", Kind::Key(key::GITHUB)),
     ("glpat-", Kind::Key(key::GITLAB)),
     ("npm_", Kind::Key(key::NPM)),
+    ("whsec_", Kind::Key(key::STRIPE)),
+    ("ASIA", Kind::Key(key::AWS)),
+    ("gho_", Kind::Key(key::GITHUB)),
+    ("rk_live_", Kind::Key(key::STRIPE)),
+    ("xapp-", Kind::Key(key::SLACK_APP)),
+    //
+    ("RER ", Kind::Bearer),
+    ("SIC ", Kind::Basic),
+    ("sk_test_", Kind::Key(key::STRIPE)),
+    ("rk_test_", Kind::Key(key::STRIPE)),
+    ("AIza", Kind::Key(key::GOOGLE)),
+    ("ghu_", Kind::Key(key::GITHUB)),
     ("sk-ant-", Kind::Key(key::ANTHROPIC)),
     ("sk-proj-", Kind::Key(key::OPENAI)),
-    ("sk_live_", Kind::Key(key::STRIPE)),
-    ("sk_test_", Kind::Key(key::STRIPE)),
-    ("rk_live_", Kind::Key(key::STRIPE)),
-    ("rk_test_", Kind::Key(key::STRIPE)),
-    ("whsec_", Kind::Key(key::STRIPE)),
-    ("xoxa-", Kind::Key(key::SLACK)),
-    ("xoxb-", Kind::Key(key::SLACK)),
-    ("xoxe-", Kind::Key(key::SLACK)),
-    ("xoxe.", Kind::Key(key::SLACK)),
-    ("xoxp-", Kind::Key(key::SLACK)),
-    ("xoxr-", Kind::Key(key::SLACK)),
-    ("xoxs-", Kind::Key(key::SLACK)),
-    ("xapp-", Kind::Key(key::SLACK)),
+    //
+    ("ghs_", Kind::Key(key::GITHUB)),
+    ("ghr_", Kind::Key(key::GITHUB)),
 ];
 
 /// Finds secrets.
@@ -92,10 +93,14 @@ impl Finder {
         Some(Finder { marks })
     }
 
-    /// Whether there is any secret.
+    /// Whether there is any secret. To say no, it needs nothing but the two scans.
     #[inline]
     pub(super) fn is_in(&self, text: &[u8]) -> bool {
-        self.marked(text, 0).is_some() || card::first(text, 0).is_some()
+        let is_marked = match &self.marks {
+            Marks::Packed(packed) => packed.find(text).is_some(),
+            Marks::ByteByByte(slow) => slow.is_match(text),
+        };
+        is_marked && self.marked(text, 0).is_some() || card::first(text, 0).is_some()
     }
 
     /// The first secret at `from` or behind it.
@@ -107,7 +112,7 @@ impl Finder {
         card.or(marked)
     }
 
-    #[inline]
+    #[inline(never)]
     fn marked(&self, text: &[u8], mut from: usize) -> Option<Range<usize>> {
         loop {
             let (place, mark) = self.marks.first(text, from)?;

@@ -21,6 +21,7 @@ mod values;
 
 pub(crate) use self::mask::Mask;
 pub(crate) use self::names::Names;
+pub(crate) use self::record::Cleaner;
 
 use std::fmt::{self, Write};
 

@@ -1,8 +1,10 @@
 //! Records without their secrets, on the writer thread.
 
+use std::sync::Arc;
+
 use super::Redactor;
 use crate::capture::callsite::Callsites;
-use crate::capture::record::{self, Text};
+use crate::capture::record::{self, Record, Text};
 
 /// Names of fields that hold identifiers of traces and spans: sixteen digits in hexadecimal may look
 /// like a card's number.
@@ -15,16 +17,73 @@ const TRACE_NAMES: [&str; 6] = [
     "parent.id",
 ];
 
-impl Redactor {
-    /// Copies a record to `clean` if it has secrets, which the copy does not have. Says whether it
-    /// had any: nearly none has, and one quick scan shows that.
+/// For how many threads spans are remembered. Threads beyond that share them.
+const THREADS: usize = 64;
+
+/// Longer spans are not remembered.
+const SPANS_BYTES_MAX: usize = 1024;
+
+/// Cleans the records of one writer.
+#[derive(Debug)]
+pub(crate) struct Cleaner {
+    redactor: Arc<Redactor>,
+    /// The latest spans of each thread that had no secrets: most records come from within the same.
+    cleared: Vec<Vec<u8>>,
+    clean: Vec<u8>,
+}
+
+impl Cleaner {
+    pub(crate) fn new(redactor: Arc<Redactor>) -> Self {
+        Cleaner {
+            redactor,
+            cleared: vec![Vec::new(); THREADS],
+            clean: Vec::new(),
+        }
+    }
+
+    /// A copy of these bytes, which are those of `record`, without its secrets; if it has any. Nearly
+    /// none has, and a quick look shows that.
     #[inline]
-    pub(crate) fn clean(&self, record: &[u8], callsites: &Callsites, clean: &mut Vec<u8>) -> bool {
-        self.values.suspect(record) && self.clean_suspect(record, callsites, clean)
+    pub(crate) fn clean(
+        &mut self,
+        bytes: &[u8],
+        record: &Record<'_>,
+        callsites: &Callsites,
+    ) -> Option<&[u8]> {
+        let values = &self.redactor.values;
+        let is_suspect = values.suspect(record.field_bytes()) || self.suspect_spans(record);
+        if is_suspect && self.redactor.clean(bytes, callsites, &mut self.clean) {
+            return Some(&self.clean);
+        }
+        None
+    }
+
+    #[inline]
+    fn suspect_spans(&mut self, record: &Record<'_>) -> bool {
+        let spans = record.span_bytes();
+        let cleared = &self.cleared[record.thread.id as usize % THREADS];
+        *cleared != spans && self.suspect_new_spans(record)
     }
 
     #[inline(never)]
-    fn clean_suspect(&self, bytes: &[u8], callsites: &Callsites, clean: &mut Vec<u8>) -> bool {
+    fn suspect_new_spans(&mut self, record: &Record<'_>) -> bool {
+        let spans = record.span_bytes();
+        if self.redactor.values.suspect(spans) {
+            return true;
+        }
+        if spans.len() <= SPANS_BYTES_MAX {
+            let cleared = &mut self.cleared[record.thread.id as usize % THREADS];
+            cleared.clear();
+            cleared.extend_from_slice(spans);
+        }
+        false
+    }
+}
+
+impl Redactor {
+    /// Copies a record to `clean` without its secrets. Says no if it has none.
+    #[inline(never)]
+    fn clean(&self, bytes: &[u8], callsites: &Callsites, clean: &mut Vec<u8>) -> bool {
         let mut is_changed = false;
         let mut change = |name: &str, text: Text<'_>| {
             let new = match text {

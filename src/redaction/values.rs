@@ -42,11 +42,11 @@ impl Values {
         })
     }
 
-    /// Whether a record with these bytes may have a secret in one of its texts. A quick look, which
-    /// clears nearly all.
+    /// Whether fields that are encoded like this may have a secret in one of their texts. A quick
+    /// look, which clears nearly all.
     #[inline]
-    pub(super) fn suspect(&self, record: &[u8]) -> bool {
-        let is_found = |finder: &Finder| finder.is_in(record);
+    pub(super) fn suspect(&self, fields: &[u8]) -> bool {
+        let is_found = |finder: &Finder| finder.is_in(fields);
         self.finder.as_ref().is_some_and(is_found) || !self.own.is_empty()
     }
 

@@ -31,6 +31,7 @@ mod hot_path;
 mod immutable;
 #[cfg(target_os = "linux")]
 mod kills;
+mod limits;
 mod log_files;
 mod logrotate;
 mod order;

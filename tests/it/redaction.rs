@@ -1,12 +1,19 @@
 //! No secret gets into a log: neither into its lines nor into what a process leaves behind.
 
 use std::fmt;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use offloop::request::{Arrival, Headers, Options, QueryPolicy, RequestLog};
+use offloop::testing::Canary;
 use offloop::{Memory, Redaction, RedactionStyle};
+use rustix::fs::{FlockOperation, flock};
+use rustix::process::{Signal, getpid, kill_process};
 use serde_json::Value;
 
-use crate::support::{Program, json_lines};
+use crate::support::{Program, json_lines, skip, spawn_child};
 
 const TOKEN: &str = concat!("eyJhbGciOiJIUzI1NiJ9", ".eyJzdWIiOiI0MiJ9", ".c2lnbmF0dXJl");
 const CARD: &str = "4111 1111 1111 1111";
@@ -199,4 +206,142 @@ fn every_format_is_given_what_is_clean() {
         text.contains("Bearer [redacted]") && text.contains(r#"password="[redacted]""#),
         "{text}"
     );
+}
+
+#[test]
+fn secrets_among_the_fields_and_headers_of_requests_are_not_in_the_log() {
+    let memory = Memory::new();
+    let pipeline = Program::start(offloop::builder().memory(&memory));
+    let options = Options::new()
+        .request_header("x-session-token")
+        .query(QueryPolicy::all_except(["q"]));
+    let arrival = Arrival {
+        method: "GET",
+        path: "/",
+        query: Some("page=2&db_password=hunter2&q=1&card=4111111111111111"),
+        ..Arrival::default()
+    };
+    pipeline.run(|| {
+        let headers = List(&[("x-session-token", b"hunter2")]);
+        let mut request = RequestLog::new(options).begin(arrival, &headers);
+        request.run(|| {
+            offloop::request::add("user.password", "hunter2");
+            offloop::request::add("plan", "gold");
+        });
+    });
+    assert_eq!(pipeline.end().lost(), 0);
+    let line = &json_lines(&memory.text())[0];
+    assert_eq!(line["http.request.header.x-session-token"], "[redacted]");
+    assert_eq!(line["user.password"], "[redacted]");
+    assert_eq!(line["plan"], "gold");
+    let query = "page=2&db_password=REDACTED&q=REDACTED&card=[redacted]";
+    assert_eq!(line["url.query"], query);
+    Canary::new("hunter2").assert_absent_in_memory(&memory);
+}
+
+struct List<'a>(&'a [(&'a str, &'a [u8])]);
+
+impl Headers for List<'_> {
+    fn values<'h>(&'h self, name: &'h str) -> impl Iterator<Item = &'h [u8]> {
+        let named = self.0.iter().filter(move |(other, _)| *other == name);
+        named.map(|(_, value)| *value)
+    }
+}
+
+#[test]
+fn no_old_file_has_a_secret_and_what_is_shown_is_found_there() {
+    let directory = tempfile::tempdir().unwrap();
+    let rotation = offloop::Rotation::on_demand().at_bytes(16 << 10);
+    let sink = offloop::Sink::file(directory.path().join("app.jsonl"))
+        .rotation(rotation)
+        .compression(offloop::Compression::Gzip);
+    let pipeline = Program::start(offloop::builder().sink(sink));
+    pipeline.run(|| {
+        for number in 0..1_000 {
+            tracing::info!(
+                number,
+                password = "canary-hidden",
+                shown = "canary-shown",
+                "{TOKEN}"
+            );
+        }
+    });
+    assert_eq!(pipeline.end().lost(), 0);
+    Canary::new("canary-hidden").assert_absent_in(directory.path());
+    Canary::new(TOKEN).assert_absent_in(directory.path());
+    let shown = Canary::new("canary-shown").find_in(directory.path());
+    // One that is just being compressed is there twice.
+    assert!(1_000 <= shown.unwrap().len());
+}
+
+/// Where a child logs to, and where its pages are.
+const LOG: &str = "OFFLOOP_TEST_LOG";
+const PAGES: &str = "OFFLOOP_TEST_PAGES";
+
+/// Logs secrets to a file that nobody can write to, so that they wait.
+fn log_secrets_and_die(by_value: &str) {
+    let log = std::env::var_os(LOG).unwrap();
+    let builder = offloop::builder()
+        .file(&log)
+        .crash_directory(std::env::var_os(PAGES).unwrap())
+        .redaction(Redaction::default().value_as("ACME-[0-9]+", RedactionStyle::Hash));
+    let guard = builder.init().unwrap();
+    assert!(guard.stats().sinks[0].crash_safety.is_safe());
+    let stalled = std::fs::File::options().create(true).append(true).open(log);
+    let stalled = stalled.unwrap();
+    flock(&stalled, FlockOperation::LockExclusive).unwrap();
+    let span = tracing::info_span!(
+        "login",
+        api_key = "canary-hidden",
+        token = tracing::field::Empty
+    );
+    span.record("token", "canary-hidden");
+    let mut request = RequestLog::new(Options::new()).begin(Arrival::default(), &());
+    span.in_scope(|| {
+        tracing::info!(
+            password = "canary-hidden",
+            shown = "canary-shown",
+            "{TOKEN} ACME-1234"
+        );
+        request.run(|| offloop::request::add("client_secret", "canary-hidden"));
+    });
+    drop(request);
+    kill_process(getpid(), Signal::KILL).unwrap();
+}
+
+#[test]
+fn what_a_killed_process_leaves_has_no_value_of_a_secret_field_and_its_lines_no_secret_at_all() {
+    let mut private = tempfile::Builder::new();
+    let private = private.permissions(std::fs::Permissions::from_mode(0o700));
+    let Ok(pages) = private.tempdir_in("/dev/shm") else {
+        return skip("no tmpfs at /dev/shm");
+    };
+    let logs = tempfile::tempdir().unwrap();
+    let prepare = |command: &mut Command| {
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        command
+            .env(LOG, logs.path().join("app.jsonl"))
+            .env(PAGES, pages.path());
+    };
+    let child = spawn_child(prepare, || log_secrets_and_die(TOKEN));
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.signal(), Some(Signal::KILL.as_raw()));
+    Canary::new("canary-hidden").assert_absent_in(pages.path());
+    assert!(
+        !Canary::new("canary-shown")
+            .find_in(pages.path())
+            .unwrap()
+            .is_empty()
+    );
+    let report = offloop::recover(pages.path()).unwrap();
+    assert_eq!((report.recovered, report.failures), (2, vec![]));
+    Canary::new("canary-hidden").assert_absent_in(logs.path());
+    Canary::new(TOKEN).assert_absent_in(logs.path());
+    let lines = json_lines(&std::fs::read_to_string(logs.path().join("app.jsonl")).unwrap());
+    assert_eq!(lines[0]["message"], "[redacted] [redacted]");
+    assert_eq!(
+        (&lines[0]["shown"], &lines[0]["token"]),
+        (&"canary-shown".into(), &"[redacted]".into())
+    );
+    assert_eq!(lines[1]["client_secret"], "[redacted]");
 }

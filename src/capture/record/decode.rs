@@ -94,6 +94,12 @@ impl<'a> Record<'a> {
         self.spans
     }
 
+    /// The record's own fields as they lie in it.
+    #[inline]
+    pub(crate) fn field_bytes(&self) -> &'a [u8] {
+        self.fields
+    }
+
     /// Whether the record was logged outside of any span.
     pub(crate) fn is_outside_spans(&self) -> bool {
         self.spans.is_empty()

@@ -325,6 +325,10 @@ impl<'b> Encoder<'b> {
     #[inline(never)]
     fn cut_text(&mut self, start: usize, bytes_max: usize) {
         let text = &self.bytes.as_slice()[start..];
+        if text.len() <= bytes_max + CUT_MARK.len() && text.ends_with(CUT_MARK.as_bytes()) {
+            // The record was full before.
+            return;
+        }
         // The whole text is UTF-8: what follows a character begins with no continuation byte.
         let is_boundary = |end: &usize| text.get(*end).is_none_or(|byte| byte & 0xC0 != 0x80);
         let kept = (0..=bytes_max).rev().find(is_boundary).unwrap_or(0);

@@ -1,7 +1,7 @@
 //! Card numbers: 13 to 19 digits, in groups or not, of an issuer that there is, with the right check
 //! digit.
 //!
-//! A run of 13 bytes or more has one at each thirteenth place, so only these are looked at first. All
+//! A run of 13 bytes or more has some at each eleventh place, so only these are looked at first. All
 //! others are looked at where one of them may be a part of a number.
 
 use std::ops::Range;
@@ -9,25 +9,40 @@ use std::ops::Range;
 const DIGITS_MIN: usize = 13;
 const DIGITS_MAX: usize = 19;
 
-/// Where a run of digits and what divides them ends, at the latest. Numbers that have more than this
-/// before or behind them in one run are found from another place within it.
+/// How far a run of digits and what divides them is followed, which is twice as far as a number may
+/// be long. One that has more of them beside it is found from another place within it.
 const RUN_BYTES_MAX: usize = 4 * DIGITS_MAX;
+
+/// How far apart the places are that are looked at. Of 13 bytes in a row one is such a place and has a
+/// neighbour among them at either side.
+const STRIDE: usize = DIGITS_MIN - 2;
 
 /// The first card's number at `from` or behind it.
 #[inline]
 pub(super) fn first(text: &[u8], from: usize) -> Option<Range<usize>> {
-    let mut place = from + DIGITS_MIN - 1;
-    while let Some(byte) = text.get(place) {
-        if IS_PART[usize::from(*byte)] {
-            let run = run_around(text, place, from);
-            if let Some(found) = first_in(text, run.clone()) {
+    let steps = text.get(from..)?.chunks_exact(STRIDE);
+    for (index, step) in steps.enumerate() {
+        if IS_PART[usize::from(step[STRIDE - 1])] {
+            let place = from + index * STRIDE + STRIDE - 1;
+            if let Some(found) = first_around(text, place, from) {
                 return Some(found);
             }
-            place = place.max(run.end.saturating_sub(DIGITS_MAX * 2));
         }
-        place += DIGITS_MIN;
     }
     None
+}
+
+/// The first number that has a part at `place`, or near it.
+#[inline(always)]
+fn first_around(text: &[u8], place: usize, from: usize) -> Option<Range<usize>> {
+    let is_part = |place: usize| {
+        text.get(place)
+            .is_some_and(|byte| IS_PART[usize::from(*byte)])
+    };
+    if !is_part(place + 1) || !is_part(place - 1) {
+        return None;
+    }
+    first_in(text, run_around(text, place, from))
 }
 
 /// The digits and what may divide them around a place.
@@ -55,9 +70,6 @@ const IS_PART: [bool; 256] = {
 /// The first number within a run: whole groups of digits, with one space or dash between them.
 #[inline(never)]
 fn first_in(text: &[u8], run: Range<usize>) -> Option<Range<usize>> {
-    if run.len() < DIGITS_MIN {
-        return None;
-    }
     let mut start = run.start;
     while start < run.end {
         if is_group_start(text, start)

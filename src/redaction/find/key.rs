@@ -19,7 +19,9 @@ pub(super) const GITLAB: Shape = Shape::new(20, is_url_letter);
 pub(super) const GOOGLE: Shape = Shape::new(35, is_url_letter);
 pub(super) const NPM: Shape = Shape::new(36, is_word);
 pub(super) const OPENAI: Shape = Shape::new(20, is_url_letter);
-pub(super) const SLACK: Shape = Shape::new(10, is_url_letter);
+/// `xoxb-` and others.
+pub(super) const SLACK: Shape = Shape::new(12, is_url_letter);
+pub(super) const SLACK_APP: Shape = Shape::new(10, is_url_letter);
 pub(super) const STRIPE: Shape = Shape::new(10, is_word);
 
 impl Shape {
@@ -39,7 +41,7 @@ impl Shape {
 
 /// What stands behind `Bearer`, if it is no word of a sentence.
 pub(super) fn bearer_at(text: &[u8], mark: Range<usize>) -> Option<Range<usize>> {
-    let token = credential_at(text, &mark, b'b')?;
+    let token = credential_at(text, &mark, b"bea")?;
     let found = &text[token.clone()];
     let has = |is_it: fn(&u8) -> bool| found.iter().skip(1).any(is_it);
     let is_mixed = has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase);
@@ -49,7 +51,7 @@ pub(super) fn bearer_at(text: &[u8], mark: Range<usize>) -> Option<Range<usize>>
 
 /// What stands behind `Basic`, if it is base64 of a name and a password, which a colon divides.
 pub(super) fn basic_at(text: &[u8], mark: Range<usize>) -> Option<Range<usize>> {
-    let token = credential_at(text, &mark, b'b')?;
+    let token = credential_at(text, &mark, b"ba")?;
     let (mut bits, mut count) = (0_u32, 0);
     let has_colon = text[token.clone()].iter().any(|letter| {
         let Some(value) = value_of(*letter) else {
@@ -65,10 +67,11 @@ pub(super) fn basic_at(text: &[u8], mark: Range<usize>) -> Option<Range<usize>> 
     has_colon.then_some(token)
 }
 
-/// The credential behind a mark that lacks its first letter, in either case.
-fn credential_at(text: &[u8], mark: &Range<usize>, first: u8) -> Option<Range<usize>> {
-    let before = text.get(mark.start.checked_sub(1)?)?;
-    if !before.eq_ignore_ascii_case(&first) {
+/// The credential behind a mark that lacks its first letters, in either case.
+fn credential_at(text: &[u8], mark: &Range<usize>, first: &[u8]) -> Option<Range<usize>> {
+    let start = mark.start.checked_sub(first.len())?;
+    let before = text.get(start..mark.start)?;
+    if !before.eq_ignore_ascii_case(first) {
         return None;
     }
     let start = end_of_run(text, mark.end, |byte| byte == b' ');
