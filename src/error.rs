@@ -4,6 +4,9 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+#[cfg(feature = "config")]
+use crate::config::ConfigError;
+
 /// Why a pipeline could not be built.
 ///
 /// The message says what was tried, on what, and what the system answered, so that printing the
@@ -37,6 +40,17 @@ pub enum Error {
         /// What the system answered.
         cause: io::Error,
     },
+    /// A configuration file could not be read. A file that is named has to be there.
+    #[cfg(feature = "config")]
+    ReadConfig {
+        /// The file, as it was named.
+        path: PathBuf,
+        /// What the system answered.
+        cause: io::Error,
+    },
+    /// What a configuration says is wrong.
+    #[cfg(feature = "config")]
+    Config(ConfigError),
     /// What dead processes left behind could not be looked for.
     ReadLeftovers {
         /// The directory, or the leftover.
@@ -85,6 +99,15 @@ pub enum Error {
     TimeZone {
         /// What it was called.
         name: String,
+    },
+    /// An option of a format does not go with its shape.
+    FormatOption {
+        /// The name of the shape.
+        shape: String,
+        /// The option.
+        option: &'static str,
+        /// What to do.
+        remedy: &'static str,
     },
     /// A network of trusted proxies is none.
     TrustedProxy {
@@ -137,6 +160,12 @@ impl fmt::Display for Error {
             Error::OpenFile { path, cause } => {
                 write!(formatter, "open log file {path:?}: {cause}")
             }
+            #[cfg(feature = "config")]
+            Error::ReadConfig { path, cause } => {
+                write!(formatter, "read configuration file {path:?}: {cause}")
+            }
+            #[cfg(feature = "config")]
+            Error::Config(error) => error.fmt(formatter),
             Error::ReadLeftovers { path, cause } => {
                 write!(formatter, "read leftovers {path:?}: {cause}")
             }
@@ -166,6 +195,11 @@ impl fmt::Display for Error {
                     "find time zone {name:?}: not in the IANA database"
                 )
             }
+            Error::FormatOption {
+                shape,
+                option,
+                remedy,
+            } => write!(formatter, "set {option} of format {shape:?}: {remedy}"),
             Error::TrustedProxy { network } => write!(
                 formatter,
                 "trust proxies in {network:?}: neither a network (10.0.0.0/8) nor an address"
@@ -189,9 +223,14 @@ impl std::error::Error for Error {
             | Error::HandleHangup(cause)
             | Error::HandleSignal(cause)
             | Error::StartWriter(cause) => cause.source(),
+            #[cfg(feature = "config")]
+            Error::ReadConfig { cause, .. } => cause.source(),
+            #[cfg(feature = "config")]
+            Error::Config(_) => None,
             Error::Filter { cause, .. } | Error::Redaction { cause, .. } => cause.source(),
             Error::TimeOfDay { .. }
             | Error::TimeZone { .. }
+            | Error::FormatOption { .. }
             | Error::TrustedProxy { .. }
             | Error::IncompleteSink { .. }
             | Error::WriterTaken

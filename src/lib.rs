@@ -63,6 +63,7 @@ mod filter;
 mod fork;
 mod guard;
 mod install;
+mod json;
 mod non_blocking;
 mod pipeline;
 mod recovery;
@@ -76,12 +77,18 @@ pub mod testing;
 pub use audit::{AuditError, Receipt};
 pub use channel::overflow::{LossReason, Overflow};
 pub use config::{
-    Builder, Colour, Config, Format, Limits, OnHangup, Redaction, RedactionStyle, Rotation, Sink,
+    Builder, Colour, Config, FieldValue, Format, Limits, OnHangup, Part, Precision, Redaction,
+    RedactionStyle, Rotation, Sink, SpanStyle,
+};
+#[cfg(feature = "config")]
+pub use config::{
+    ConfigError, ConfigLoader, ConfigProblem, ConfigSetting, ConfigSource, LoadedConfig,
 };
 pub use drain::sync::SyncPolicy;
 pub use error::Error;
 pub use guard::{FlushError, Guard, Report};
 pub use install::stats;
+pub use json::Json;
 pub use non_blocking::{NonBlocking, non_blocking};
 pub use recovery::{Leftover, LeftoverSink, RecoveryReport, leftovers, recover};
 #[cfg(feature = "tokio")]
@@ -96,14 +103,20 @@ pub mod __private {
     pub use tracing;
 }
 
-/// Installs offloop as the program's subscriber: JSON lines on stdout, `RUST_LOG` respected, `info`
-/// where that is not set.
+/// Installs offloop as the program's subscriber, as `offloop.toml` and variables of the environment
+/// say: see [`ConfigLoader`].
 ///
-/// Short for `offloop::builder().init()`.
+/// Where nobody says anything, records of level `INFO` and above go to standard output: as text in
+/// development, coloured on a terminal, and as JSON lines in production. `RUST_LOG` is respected.
+/// Which of the two it is, the variable `OFFLOOP_ENV` says, else `APP_ENV`, else how the library was
+/// built: development with debug assertions, and production without.
+///
+/// Short for `offloop::Config::load()?.builder().init()`. Without the feature `config` there is no file,
+/// and no variables but these.
 ///
 /// # Errors
 ///
-/// As [`Builder::init`].
+/// As [`ConfigLoader::load`] and [`Builder::init`].
 ///
 /// ```
 /// # fn main() -> Result<(), offloop::Error> {
@@ -113,7 +126,11 @@ pub mod __private {
 /// # }
 /// ```
 pub fn init() -> Result<Guard, Error> {
-    builder().init()
+    #[cfg(feature = "config")]
+    let config = Config::load()?;
+    #[cfg(not(feature = "config"))]
+    let config = Config::of_environment();
+    config.builder().init()
 }
 
 /// Begins the description of a pipeline.

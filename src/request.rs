@@ -125,5 +125,10 @@ pub(crate) fn is_record(facts: &Facts) -> bool {
     facts.is_event && &*facts.name == record::NAME && &*facts.target == TARGET
 }
 
+/// Whether a callsite is that by which each record of a request carries its ids.
+pub(crate) fn is_mark(facts: &Facts) -> bool {
+    !facts.is_event && &*facts.name == mark::NAME && &*facts.target == TARGET
+}
+
 #[cfg(test)]
 mod tests;

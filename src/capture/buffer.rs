@@ -107,6 +107,14 @@ impl Buffer {
         }
     }
 
+    /// Overwrites a byte that was appended before.
+    #[inline]
+    pub(crate) fn set_u8(&mut self, at: usize, value: u8) {
+        if let Some(place) = self.storage.get_mut(at) {
+            *place = value;
+        }
+    }
+
     #[cold]
     #[inline(never)]
     fn grow(&mut self, wanted: usize) -> bool {

@@ -7,6 +7,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use proptest::prelude::*;
 use proptest::test_runner::RngAlgorithm;
+use serde_json::Value as Json;
 use tracing::callsite::Identifier;
 use tracing::field::FieldSet;
 use tracing::metadata::Kind;
@@ -16,6 +17,7 @@ use tracing::{Callsite, Level, Metadata};
 use super::buffer::Buffer;
 use super::callsite::Callsites;
 use super::record::{Encoder, Name, RawText, Record, ThreadLabel, Value, write_span};
+use crate::json;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Sample {
@@ -53,6 +55,8 @@ pub(crate) enum SampleValue {
     Bool(bool),
     Str(String),
     Text(String),
+    /// What claims to be JSON.
+    Json(String),
     Bytes(Vec<u8>),
     Error(Vec<String>),
 }
@@ -134,6 +138,7 @@ impl SampleValue {
             (SampleValue::Bool(expected), Value::Bool(value)) => expected == value,
             (SampleValue::Str(expected), Value::Str(value))
             | (SampleValue::Text(expected), Value::Text(value)) => expected == value.as_str(),
+            (SampleValue::Json(expected), Value::Json(value)) => expected == value.as_str(),
             (SampleValue::Bytes(expected), Value::Bytes(value)) => expected == value,
             (SampleValue::Error(expected), Value::Error(messages)) => {
                 let messages = messages.clone().map(RawText::as_str);
@@ -152,7 +157,8 @@ impl SampleValue {
             SampleValue::F64(value) => encoder.f64(name, *value),
             SampleValue::Bool(value) => encoder.bool(name, *value),
             SampleValue::Str(value) => encoder.str(name, value),
-            SampleValue::Text(value) => encoder.text_of(name, &format_args!("{value}")),
+            SampleValue::Text(value) => drop(encoder.text_of(name, &format_args!("{value}"))),
+            SampleValue::Json(value) => drop(encoder.text_of(name, &Claimed(value))),
             SampleValue::Bytes(value) => encoder.bytes(name, value),
             SampleValue::Error(messages) => encoder.error(name, &Chain::of(messages)),
         }
@@ -243,6 +249,17 @@ impl Callsite for SampleCallsite {
 
     fn metadata(&self) -> &Metadata<'_> {
         self.0.get().expect("set where it was made")
+    }
+}
+
+/// Text that passes itself off as JSON.
+struct Claimed<'a>(&'a str);
+
+impl fmt::Debug for Claimed<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.0)?;
+        json::claim(self.0.len());
+        Ok(())
     }
 }
 
@@ -394,9 +411,29 @@ pub(crate) fn any_value() -> impl Strategy<Value = SampleValue> {
         any::<bool>().prop_map(SampleValue::Bool),
         any_text().prop_map(SampleValue::Str),
         any_text().prop_map(SampleValue::Text),
+        any_text().prop_map(SampleValue::Json),
+        any_json().prop_map(SampleValue::Json),
         proptest::collection::vec(any::<u8>(), 0..at_most(100)).prop_map(SampleValue::Bytes),
         proptest::collection::vec(any_text(), 1..at_most(4)).prop_map(SampleValue::Error),
     ]
+}
+
+/// JSON, compact.
+fn any_json() -> impl Strategy<Value = String> {
+    let leaf = prop_oneof![
+        any::<i64>().prop_map(Json::from),
+        any_text().prop_map(Json::from),
+        any::<bool>().prop_map(Json::from),
+    ];
+    let value = leaf.prop_recursive(3, 8, 4, |inner| {
+        let list = proptest::collection::vec(inner.clone(), 0..at_most(4)).prop_map(Json::from);
+        let object = proptest::collection::btree_map(any_text(), inner, 0..at_most(4));
+        prop_oneof![
+            list,
+            object.prop_map(|object| Json::Object(object.into_iter().collect()))
+        ]
+    });
+    value.prop_map(|value| value.to_string())
 }
 
 /// The bytes of records after an accident.

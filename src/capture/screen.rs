@@ -24,7 +24,7 @@ use super::screened::Screened;
 use super::visit::Visitor;
 use crate::config::{Limits, RedactionStyle};
 use crate::fork;
-use crate::redaction::{Mask, Redactor};
+use crate::redaction::{Mask, Redactor, ScreenedJson};
 
 /// What one pipeline lets into its pages.
 #[derive(Debug)]
@@ -32,6 +32,7 @@ pub(crate) struct Screen {
     redactor: Arc<Redactor>,
     bounds: Bounds,
     fields_max: usize,
+    depth_max: usize,
     verdicts: Verdicts,
 }
 
@@ -53,6 +54,7 @@ impl Screen {
             redactor,
             bounds: limits.bounds(),
             fields_max: limits.fields_max(),
+            depth_max: limits.depth_max(),
             verdicts: Verdicts::default(),
         }
     }
@@ -75,6 +77,11 @@ impl Screen {
         write: impl FnOnce(&mut dyn Write) -> fmt::Result,
     ) -> Mask {
         self.redactor.mask(style, write)
+    }
+
+    /// A value that is JSON without what must not enter a page. `None` if all of it may.
+    pub(crate) fn screen_json(&self, name: &str, text: &str) -> Option<ScreenedJson> {
+        self.redactor.screen_json(name, text, self.depth_max)
     }
 
     /// How many fields may be added to those that a callsite declares.
@@ -278,6 +285,14 @@ pub(crate) fn masking(name: &str) -> Option<(Arc<Screen>, RedactionStyle)> {
         let style = screen.style_of(name)?;
         Some((screen, style))
     })
+}
+
+/// Passes each screen to `use_screen`: for what belongs to no pipeline alone.
+pub(crate) fn for_each(mut use_screen: impl FnMut(&Screen)) {
+    let live = LIVE.load();
+    let screens = live.iter().flat_map(|live| live.iter());
+    let screens = screens.filter_map(Weak::upgrade);
+    screens.for_each(|screen| use_screen(&screen));
 }
 
 fn is_any(is_it: impl Fn(&Screen) -> bool) -> bool {

@@ -119,7 +119,7 @@ fn encode(
         record_bytes: bounds.record_bytes.min(SPAN_BYTES_MAX),
         ..bounds
     };
-    let mut visitor = Visitor(Encoder::fields_within(bytes, bounds));
+    let mut visitor = Visitor(Encoder::fields_within(bytes, bounds), screening);
     if known::note(metadata) {
         record(&mut visitor);
     } else {

@@ -10,7 +10,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Config, Sink};
+use super::{Config, FieldValue, Sink};
 use crate::complaint::Complaints;
 use crate::sink::Memory;
 
@@ -185,6 +185,18 @@ impl Builder {
     /// ```
     pub fn request_detail(mut self, directives: impl Into<String>) -> Self {
         self.config.request_detail = Some(directives.into());
+        self
+    }
+
+    /// Adds a field that is the same in every line of every sink, such as the service's name and
+    /// version. A sink's own, see [`Format::field`](crate::Format::field), wins over it.
+    ///
+    /// ```
+    /// let builder = offloop::builder().field("service", "api").field("version", "1.4.0");
+    /// # drop(builder);
+    /// ```
+    pub fn field(mut self, name: impl Into<String>, value: impl Into<FieldValue>) -> Self {
+        self.config.fields.insert(name.into(), value.into());
         self
     }
 

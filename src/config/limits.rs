@@ -9,6 +9,7 @@ const FIELD_BYTES: usize = 256 << 10;
 const FIELD_BYTES_MIN: usize = 64;
 const FIELDS: usize = 128;
 const DEPTH: usize = 16;
+const DEPTH_MAX: usize = 64;
 
 /// How much a record may hold. What is beyond is cut where the record is made, so that one that is
 /// too large takes neither memory nor space.
@@ -100,6 +101,10 @@ impl Limits {
             record_bytes: self.record_bytes.clamp(RECORD_BYTES_MIN, RECORD_BYTES_MAX),
             field_bytes: self.field_bytes.clamp(FIELD_BYTES_MIN, RECORD_BYTES_MAX),
         }
+    }
+
+    pub(crate) fn depth_max(&self) -> usize {
+        self.depth.clamp(1, DEPTH_MAX)
     }
 
     pub(crate) fn fields_max(&self) -> usize {

@@ -9,9 +9,12 @@
 //! skipped by serde: a program's own writer or memory in its [`Sink`], and who hears of troubles.
 
 mod builder;
+mod environment;
 pub(crate) mod format;
 mod hangup;
 mod limits;
+#[cfg(feature = "config")]
+mod load;
 mod overflow;
 mod redaction;
 mod rotation;
@@ -22,6 +25,7 @@ mod sync;
 mod tests;
 pub(crate) mod units;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -29,13 +33,19 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use crate::channel::overflow::Overflow;
+#[cfg(feature = "config")]
+use crate::error::Error;
 use crate::filter::DEFAULT_DIRECTIVES;
 use crate::request;
 
 pub use self::builder::Builder;
-pub use self::format::{Colour, Format};
+pub use self::format::{Colour, FieldValue, Format, Part, Precision, SpanStyle};
 pub use self::hangup::OnHangup;
 pub use self::limits::Limits;
+#[cfg(feature = "config")]
+pub use self::load::{
+    ConfigError, ConfigLoader, ConfigProblem, ConfigSetting, ConfigSource, LoadedConfig,
+};
 pub use self::redaction::{Redaction, RedactionStyle};
 pub use self::rotation::Rotation;
 pub use self::sink::Sink;
@@ -59,9 +69,8 @@ const EXIT_TIMEOUT: Duration = Duration::from_secs(5);
 /// All that can be set, as values: what the [`Builder`] sets, and what a configuration file holds.
 ///
 /// It can be written and read by any format of serde. Keys that are left out have their defaults,
-/// others than these are refused. A program's own writer or memory is no value: of such a
-/// [sink](Sink) there is nothing in the written form but its `kind`, and a pipeline cannot be built from
-/// what is read back.
+/// others than these are refused. A program's own writer or memory is no value: such a [sink](Sink)
+/// can be written, as a `kind` by its name, but not read back.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -110,9 +119,41 @@ pub struct Config {
     /// See [`Builder::requests`].
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) requests: request::Options,
+    /// See [`Builder::field`].
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) fields: BTreeMap<String, FieldValue>,
     /// See [`Builder::sink`]. In the order in which they were added.
     #[serde(skip_serializing_if = "IndexMap::is_empty")]
     pub(crate) sinks: IndexMap<String, Sink>,
+    /// Where there is no sink at all.
+    #[serde(skip)]
+    fallback: Fallback,
+}
+
+/// How records are written to standard output where no sink was described.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Fallback {
+    #[default]
+    Json,
+    Text,
+}
+
+impl Fallback {
+    /// In development there is somebody who reads along.
+    fn of(environment: &str) -> Self {
+        if environment == environment::DEVELOPMENT {
+            Fallback::Text
+        } else {
+            Fallback::Json
+        }
+    }
+
+    fn sink(self) -> Sink {
+        match self {
+            Fallback::Json => Sink::stdout(),
+            Fallback::Text => Sink::stdout().text(),
+        }
+    }
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -135,12 +176,82 @@ impl Default for Config {
             redaction: Redaction::default(),
             limits: Limits::default(),
             requests: request::Options::default(),
+            fields: BTreeMap::new(),
             sinks: IndexMap::new(),
+            fallback: Fallback::default(),
         }
     }
 }
 
 impl Config {
+    /// Reads what is set for this program, in files and variables: see [`ConfigLoader`].
+    ///
+    /// A pipeline that is built from it, and for which no sink is described, writes to standard output:
+    /// text in development, and JSON lines in any other environment.
+    ///
+    /// # Errors
+    ///
+    /// As [`ConfigLoader::load`].
+    ///
+    /// ```
+    /// # fn main() -> Result<(), offloop::Error> {
+    /// let memory = offloop::Memory::new();
+    /// let guard = offloop::Config::load()?.builder().memory(&memory).init()?;
+    /// # drop(guard);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "config")]
+    pub fn load() -> Result<Self, Error> {
+        Ok(ConfigLoader::new().load()?.into_config())
+    }
+
+    /// The same with this file, which must be there.
+    ///
+    /// # Errors
+    ///
+    /// As [`ConfigLoader::load`].
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), offloop::Error> {
+    /// let guard = offloop::Config::from_file("/etc/app/offloop.toml")?.builder().init()?;
+    /// # drop(guard);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "config")]
+    pub fn from_file(path: impl Into<PathBuf>) -> Result<Self, Error> {
+        Ok(ConfigLoader::new().file(path).load()?.into_config())
+    }
+
+    /// The same with this text in place of a file.
+    ///
+    /// # Errors
+    ///
+    /// As [`ConfigLoader::load`].
+    ///
+    /// ```
+    /// # fn main() -> Result<(), offloop::Error> {
+    /// let config = offloop::Config::from_toml(r#"budget = "16 MiB""#)?;
+    /// # drop(config);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "config")]
+    pub fn from_toml(text: &str) -> Result<Self, Error> {
+        Ok(ConfigLoader::new().text(text).load()?.into_config())
+    }
+
+    /// What holds without any file and any variable but the one that names the environment.
+    #[cfg(not(feature = "config"))]
+    pub(crate) fn of_environment() -> Self {
+        let environment = environment::name(|name| std::env::var(name).ok());
+        Config {
+            fallback: Fallback::of(&environment),
+            ..Config::default()
+        }
+    }
+
     /// Goes on with a builder: to add what no file can hold, or to start.
     ///
     /// ```

@@ -38,13 +38,13 @@ use crate::sink::{Every, RotationRules, Schedule, Zone};
 pub struct Rotation {
     /// How often a file ends: with the minute, the hour, the day or the week.
     #[serde(skip_serializing_if = "Option::is_none")]
-    every: Option<Unit>,
+    pub(super) every: Option<Unit>,
     /// At which time of day, with `every = "day"` or `"week"`.
     #[serde(with = "units", skip_serializing_if = "Option::is_none")]
-    time: Option<TimeOfDay>,
+    pub(super) time: Option<TimeOfDay>,
     /// In which zone of the IANA database that is.
     #[serde(skip_serializing_if = "Option::is_none")]
-    zone: Option<String>,
+    pub(super) zone: Option<String>,
     /// A file ends before it becomes longer than so many bytes.
     #[serde(
         rename = "at_bytes",
@@ -58,7 +58,7 @@ pub struct Rotation {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Unit {
+pub(super) enum Unit {
     Minute,
     Hour,
     Day,
@@ -67,7 +67,7 @@ enum Unit {
 
 /// Hour and minute, which need not be right before the pipeline is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct TimeOfDay {
+pub(super) struct TimeOfDay {
     hour: u32,
     minute: u32,
 }

@@ -32,10 +32,10 @@ pub struct Sink {
     kind: Kind,
     /// Of a file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    path: Option<PathBuf>,
+    pub(super) path: Option<PathBuf>,
     /// See [`Sink::filter`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    level: Option<String>,
+    pub(super) level: Option<String>,
     /// See [`Sink::format`].
     #[serde(default, skip_serializing_if = "is_default")]
     format: Format,
@@ -44,7 +44,7 @@ pub struct Sink {
     mode: Mode,
     /// See [`Sink::rotation`].
     #[serde(default, skip_serializing_if = "is_default")]
-    rotation: Rotation,
+    pub(super) rotation: Rotation,
     /// See [`Sink::retention`].
     #[serde(default, skip_serializing_if = "is_default")]
     retention: Retention,
@@ -65,15 +65,22 @@ pub struct Sink {
 /// What a sink is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Kind {
+pub(super) enum Kind {
     File,
     Stdout,
     Stderr,
+    /// A program's own, which no text can describe.
+    #[serde(skip_deserializing)]
     Writer,
+    #[serde(skip_deserializing)]
     Memory,
 }
 
 impl Kind {
+    /// What a file may say.
+    #[cfg(feature = "config")]
+    pub(super) const OF_FILES: [&str; 3] = ["file", "stdout", "stderr"];
+
     /// As a configuration file calls it.
     pub(super) fn as_str(self) -> &'static str {
         match self {

@@ -10,8 +10,7 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{Layer, Registry};
 
 use super::{
-    BUDGET_BYTES_MAX, BUDGET_BYTES_MIN, Builder, Config, OnHangup, Sink, WRITE_DELAY_MAX,
-    WRITE_DELAY_MIN,
+    BUDGET_BYTES_MAX, BUDGET_BYTES_MIN, Builder, Config, OnHangup, WRITE_DELAY_MAX, WRITE_DELAY_MIN,
 };
 use crate::capture::layer::OffloopLayer;
 use crate::capture::subscriber::OffloopSubscriber;
@@ -124,12 +123,13 @@ impl Builder {
 
     pub(crate) fn start(mut self, content: Content) -> Result<Arc<Pipeline>, Error> {
         if self.config.sinks.is_empty() {
-            self.config.add(Sink::stdout());
+            let fallback = self.config.fallback.sink();
+            self.config.add(fallback);
         }
         let delays = self.config.delays();
         let config = self.config;
         let sinks = config.sinks.into_iter();
-        let sinks = sinks.map(|(name, sink)| sink.plan(&name));
+        let sinks = sinks.map(|(name, sink)| sink.plan(&name, &config.fields));
         let sinks = sinks.collect::<Result<Vec<_>, _>>()?;
         if config.on_hangup == OnHangup::Reopen {
             let files = sinks.iter().filter_map(|sink| sink.target.control());

@@ -198,8 +198,8 @@ impl LineWriter {
 
 /// A time, in nanoseconds since the Unix epoch, as notices write it.
 pub(crate) fn time_text(time_ns: i64) -> String {
-    let mut timestamps = Timestamps::new();
-    String::from_utf8_lossy(timestamps.text(time_ns)).into_owned()
+    let mut timestamps = Timestamps::default();
+    String::from_utf8_lossy(timestamps.text(time_ns, 0)).into_owned()
 }
 
 /// Whether the batch has room for more.

@@ -15,31 +15,16 @@ use std::fmt::Write;
 use chrono::DateTime;
 
 use super::line::Line;
+use super::request::Request;
 use super::{LineFormat, escape};
 use crate::capture::callsite::Callsites;
-use crate::capture::record::{RawText, Record, Value};
+use crate::capture::record::{RawText, Record};
 
 /// Writes the records of requests as web servers do.
 #[derive(Debug)]
 pub(crate) struct AccessFormat {
     is_combined: bool,
     line: Line,
-}
-
-/// What of a request stands in its line.
-#[derive(Debug, Default)]
-struct Request<'a> {
-    client: Option<RawText<'a>>,
-    method: Option<RawText<'a>>,
-    path: Option<RawText<'a>>,
-    query: Option<RawText<'a>>,
-    protocol: Option<RawText<'a>>,
-    outcome: Option<RawText<'a>>,
-    status: Option<u64>,
-    bytes: u64,
-    duration_ns: f64,
-    referrer: Option<RawText<'a>>,
-    user_agent: Option<RawText<'a>>,
 }
 
 impl AccessFormat {
@@ -75,43 +60,14 @@ impl LineFormat for AccessFormat {
         line.push(b'\n');
         lines.extend_from_slice(line.as_bytes());
     }
+
+    /// It has no place for a mark.
+    fn push_marked(&self, line: &[u8], lines: &mut Vec<u8>) {
+        lines.extend_from_slice(line);
+    }
 }
 
-impl<'a> Request<'a> {
-    /// Whichever way its fields are named.
-    fn of(record: &Record<'a>) -> Self {
-        let mut request = Request::default();
-        for (name, value) in record.fields() {
-            request.take(name, value);
-        }
-        request
-    }
-
-    fn take(&mut self, name: &str, value: Value<'a>) {
-        match (name, value) {
-            ("client.address" | "client.ip", Value::Text(text)) => self.client = Some(text),
-            ("http.request.method", Value::Str(text)) => {
-                self.method.get_or_insert(text);
-            }
-            ("http.request.method_original", Value::Str(text)) => self.method = Some(text),
-            ("url.path", Value::Str(text)) => self.path = Some(text),
-            ("url.query", Value::Str(text)) => self.query = Some(text),
-            ("network.protocol.version" | "http.version", Value::Str(text)) => {
-                self.protocol = Some(text);
-            }
-            ("outcome" | "event.reason", Value::Str(text)) => self.outcome = Some(text),
-            ("http.response.status_code", Value::U64(status)) => self.status = Some(status),
-            ("http.response.body.size" | "http.response.body.bytes", Value::U64(bytes)) => {
-                self.bytes = bytes;
-            }
-            ("duration_ms", Value::F64(milliseconds)) => self.duration_ns = milliseconds * 1e6,
-            ("event.duration", Value::U64(nanoseconds)) => self.duration_ns = nanoseconds as f64,
-            ("http.request.header.referer", Value::Str(text)) => self.referrer = Some(text),
-            ("user_agent.original", Value::Str(text)) => self.user_agent = Some(text),
-            _ => {}
-        }
-    }
-
+impl Request<'_> {
     fn push_request_line(&self, line: &mut Line) {
         push_text(self.method, line);
         line.push(b' ');

@@ -24,6 +24,15 @@ pub(super) fn push_json(text: RawText<'_>, line: &mut Line) {
     }
 }
 
+/// Appends what stands between the quotes of a JSON string already: its escapes stay, and hostile
+/// characters get some.
+pub(super) fn push_escaped_json(text: &str, line: &mut Line) {
+    let plain = push_plain(text.as_bytes(), line);
+    if let Some(rest) = text.get(plain..) {
+        push_with(rest, line, is_hostile, push_json_escape);
+    }
+}
+
 /// Appends `text` as it stands between quotes in a line for people.
 #[inline]
 pub(super) fn push_quoted(text: RawText<'_>, line: &mut Line) {
@@ -138,7 +147,7 @@ fn is_quote(c: char) -> bool {
 
 /// Whether a character acts on the line or the terminal instead of showing itself: C0, DEL and C1
 /// controls, line and paragraph separators, bidi controls, the byte order mark.
-fn is_hostile(c: char) -> bool {
+pub(super) fn is_hostile(c: char) -> bool {
     matches!(c,
         '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{61c}' | '\u{200e}' | '\u{200f}'
         | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')

@@ -46,6 +46,11 @@ impl Piece {
     pub(super) fn len(&self) -> usize {
         self.len
     }
+
+    pub(super) fn to_vec(&self) -> Vec<u8> {
+        let first = self.first.get(..self.len).unwrap_or(&self.first);
+        [first, &self.rest].concat()
+    }
 }
 
 impl Line {
@@ -96,7 +101,7 @@ impl Line {
 
     /// Appends the first `len` bytes of a block.
     #[inline(always)]
-    fn push_start<const N: usize>(&mut self, block: &[u8; N], len: usize) {
+    pub(super) fn push_start<const N: usize>(&mut self, block: &[u8; N], len: usize) {
         let room = self.bytes.get_mut(self.len..);
         if let Some(room) = room.and_then(<[u8]>::first_chunk_mut) {
             *room = *block;

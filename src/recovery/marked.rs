@@ -18,9 +18,10 @@ impl MarkedLines {
     /// Marks lines that were written in this format.
     pub(super) fn new(format: &Format, lines: &[u8]) -> Self {
         let mut marked = MarkedLines::default();
+        let format = format::make(format);
         let mut end = 0;
         for line in lines.split_inclusive(|byte| *byte == b'\n') {
-            format::push_marked(format, line, &mut marked.bytes);
+            format.push_marked(line, &mut marked.bytes);
             end += line.len();
             marked.ends.push((marked.bytes.len(), end));
         }

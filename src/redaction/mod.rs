@@ -13,12 +13,14 @@
 
 mod default_names;
 mod find;
+mod json;
 mod mask;
 mod name;
 mod names;
 mod record;
 mod values;
 
+pub(crate) use self::json::Screened as ScreenedJson;
 pub(crate) use self::mask::Mask;
 pub(crate) use self::names::Names;
 pub(crate) use self::record::Cleaner;

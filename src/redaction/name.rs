@@ -5,14 +5,21 @@
 //! simple pattern fits the last part, or several last parts in a row that are its letters (`api.key`
 //! is `api_key`), and a pattern with dots as many last parts as it has.
 
+use arrayvec::{ArrayString, ArrayVec};
+
 /// A name as patterns see it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Path {
     /// All parts, one behind the other.
-    text: String,
+    text: ArrayString<TEXT_BYTES_MAX>,
     /// Where each begins.
-    starts: Vec<usize>,
+    starts: ArrayVec<u16, PARTS_MAX>,
 }
+
+/// Of longer paths only the last parts are known, and of a longer part the beginning. No pattern
+/// that anybody would write is as long.
+const TEXT_BYTES_MAX: usize = 256;
+const PARTS_MAX: usize = 24;
 
 impl Path {
     pub(crate) fn of(name: &str) -> Self {
@@ -22,17 +29,36 @@ impl Path {
     }
 
     /// Goes on with the name of something within.
-    fn push(&mut self, name: &str) {
+    pub(super) fn push(&mut self, name: &str) {
         for part in name.split(['.', '[', ']', '/']) {
-            let start = self.text.len();
-            let letters = part
-                .chars()
-                .filter(|letter| !matches!(letter, '-' | '_' | ' '));
-            self.text.extend(letters.flat_map(char::to_lowercase));
-            if start < self.text.len() {
-                self.starts.push(start);
+            let is_full =
+                self.starts.is_full() || TEXT_BYTES_MAX < self.text.len() + 2 * part.len();
+            if is_full {
+                self.text.clear();
+                self.starts.clear();
+            }
+            self.push_part(part);
+        }
+    }
+
+    fn push_part(&mut self, part: &str) {
+        let start = self.text.len();
+        let letters = part.chars();
+        let letters = letters.filter(|letter| !matches!(letter, '-' | '_' | ' '));
+        for letter in letters.flat_map(char::to_lowercase) {
+            if self.text.try_push(letter).is_err() {
+                break;
             }
         }
+        if start < self.text.len() {
+            self.starts.push(start as u16);
+        }
+    }
+
+    /// Where a part begins; behind the last one, where that ends.
+    fn start(&self, place: usize) -> usize {
+        let start = self.starts.get(place);
+        start.map_or(self.text.len(), |start| usize::from(*start))
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -41,9 +67,8 @@ impl Path {
 
     /// The first `end` parts from the place `start` on, in one piece.
     fn parts(&self, start: usize, end: usize) -> &str {
-        let last = self.starts.get(end).copied().unwrap_or(self.text.len());
-        let first = self.starts.get(start).copied().unwrap_or(last);
-        self.text.get(first..last).unwrap_or_default()
+        let part = self.start(start)..self.start(end);
+        self.text.get(part).unwrap_or_default()
     }
 
     /// What ends with part `end`, from the last part alone to all of them, with where it begins.
@@ -63,13 +88,12 @@ pub(super) struct Pattern {
 
 impl Pattern {
     pub(super) fn new(pattern: &str) -> Self {
-        let Path { text, starts } = Path::of(pattern);
-        let ends = starts.iter().skip(1).copied().chain([text.len()]);
-        let parts = starts.iter().zip(ends);
-        let parts = parts.map(|(start, end)| Glob::new(&text[*start..end]));
+        let path = Path::of(pattern);
+        let parts = (0..path.len()).map(|place| Glob::new(path.parts(place, place + 1)));
+        let is_letters = !path.text.contains('*') && !path.text.is_empty();
         Pattern {
             parts: parts.collect(),
-            letters: (!text.contains('*') && !text.is_empty()).then_some(text),
+            letters: is_letters.then(|| path.text.to_string()),
         }
     }
 

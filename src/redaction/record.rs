@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Redactor;
+use super::values::Found;
 use crate::capture::callsite::Callsites;
 use crate::capture::record::{self, Record, Text};
 
@@ -89,6 +90,7 @@ impl Redactor {
             let new = match text {
                 Text::Plain(text) if is_trace_identifier(name, text) => None,
                 Text::Plain(text) | Text::Bytes(text) => self.clean_text(text),
+                Text::Json(text) => self.clean_json(text).map(String::into_bytes),
             };
             is_changed |= new.is_some();
             new
@@ -106,7 +108,11 @@ impl Redactor {
 
     /// A text without its secrets, if it has any.
     pub(super) fn clean_text(&self, text: &[u8]) -> Option<Vec<u8>> {
-        let found = self.values.find(text);
+        self.without(text, &self.values.find(text))
+    }
+
+    /// A text without what was found in it, if anything was.
+    pub(super) fn without(&self, text: &[u8], found: &[Found]) -> Option<Vec<u8>> {
         if found.is_empty() {
             return None;
         }

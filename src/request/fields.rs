@@ -125,7 +125,7 @@ impl Added {
                 let mask = screen.mask(style, |out| value.write(out));
                 encoder.str(Name::Inline(name), &mask);
             }
-            None => encode(&mut encoder, Name::Inline(name), value),
+            None => encode(&mut encoder, name, value),
         }
         let is_cut = encoder.is_cut();
         if self.bytes.is_empty() {
@@ -160,15 +160,22 @@ impl Added {
     }
 }
 
-pub(super) fn encode(encoder: &mut Encoder<'_>, name: Name<'_>, value: Value<'_>) {
+fn encode(encoder: &mut Encoder<'_>, key: &str, value: Value<'_>) {
+    let name = Name::Inline(key);
     match value {
         Value::I64(value) => encoder.i64(name, value),
         Value::U64(value) => encoder.u64(name, value),
         Value::F64(value) => encoder.f64(name, value),
         Value::Bool(value) => encoder.bool(name, value),
         Value::Str(value) => encoder.str(name, value),
-        Value::Display(value) => encoder.text_of(name, &format_args!("{value}")),
-        Value::Debug(value) => encoder.text_of(name, value),
+        Value::Display(value) => encode_text(encoder, key, &format_args!("{value}")),
+        Value::Debug(value) => encode_text(encoder, key, value),
         Value::Error(value) => encoder.error(name, value),
+    }
+}
+
+fn encode_text(encoder: &mut Encoder<'_>, key: &str, value: &dyn fmt::Debug) {
+    if let Some(json) = encoder.text_of(Name::Inline(key), value) {
+        screen::for_each(|screen| encoder.screen_json(key, &json, screen));
     }
 }

@@ -25,8 +25,11 @@ impl Callsite for MarkCallsite {
     }
 }
 
+/// What the span would be called.
+pub(super) const NAME: &str = "request";
+
 static METADATA: Metadata<'static> = Metadata::new(
-    "request",
+    NAME,
     super::TARGET,
     Level::INFO,
     None,

@@ -132,3 +132,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_lies_too_deep_in_a_value_that_is_json_is_cut() {
+    let value = serde_json::json!({"a": [{"b": 1}], "c": 2});
+    let lines = logged_within(Limits::default().depth(2), || {
+        tracing::info!(value = ?offloop::Json(&value));
+        tracing::info!(value = ?offloop::Json(&value["a"]));
+    });
+    assert_eq!(lines[0]["value"], serde_json::json!({"a": [MARK], "c": 2}));
+    assert_eq!(lines[1]["value"], serde_json::json!([{"b": 1}]));
+    assert_eq!([is_cut(&lines[0]), is_cut(&lines[1])], [true, false]);
+}

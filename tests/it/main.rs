@@ -13,6 +13,7 @@ mod capture;
 mod child;
 #[cfg(target_os = "linux")]
 mod compressed;
+mod config;
 mod corpora;
 mod crash_safe;
 #[cfg(target_os = "linux")]

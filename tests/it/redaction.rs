@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use offloop::request::{Arrival, Headers, Options, QueryPolicy, RequestLog};
 use offloop::testing::Canary;
-use offloop::{Memory, Redaction, RedactionStyle};
+use offloop::{Json, Memory, Redaction, RedactionStyle};
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Signal, getpid, kill_process};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::{Program, json_lines, skip, spawn_child};
 
@@ -301,7 +301,7 @@ fn log_secrets_and_die(by_value: &str) {
         tracing::info!(
             password = "canary-hidden",
             shown = "canary-shown",
-            "{TOKEN} ACME-1234"
+            "{by_value} ACME-1234"
         );
         request.run(|| offloop::request::add("client_secret", "canary-hidden"));
     });
@@ -344,4 +344,37 @@ fn what_a_killed_process_leaves_has_no_value_of_a_secret_field_and_its_lines_no_
         (&"canary-shown".into(), &"[redacted]".into())
     );
     assert_eq!(lines[1]["client_secret"], "[redacted]");
+}
+
+#[test]
+fn within_values_that_are_json_names_and_texts_are_looked_at() {
+    let value = json!({
+        "name": "ada",
+        "apiKey": {"id": 1, "value": "canary-hidden"},
+        "list": [{"password": "canary-hidden", "n": 4_111_111_111_111_111_u64}],
+        "note": format!("Bearer {TOKEN}\n"),
+    });
+    let expected = json!({
+        "name": "ada",
+        "apiKey": "[redacted]",
+        "list": [{"password": "[redacted]", "n": "[redacted]"}],
+        "note": "Bearer [redacted]\n",
+    });
+    let memory = Memory::new();
+    let pipeline = Program::start(offloop::builder().memory(&memory));
+    pipeline.run(|| {
+        let _span = tracing::info_span!("span", outer = ?Json(&value)).entered();
+        tracing::info!(user = ?Json(&value), "signed in");
+        let mut request = RequestLog::new(Options::new()).begin(Arrival::default(), &());
+        request
+            .run(|| offloop::request::add("user", offloop::request::Value::Debug(&Json(&value))));
+    });
+    assert_eq!(pipeline.end().lost(), 0);
+    let lines = json_lines(&memory.text());
+    assert_eq!(
+        (&lines[0]["user"], &lines[0]["outer"]),
+        (&expected, &expected)
+    );
+    assert_eq!(lines[1]["user"], expected);
+    Canary::new("canary-hidden").assert_absent_in_memory(&memory);
 }

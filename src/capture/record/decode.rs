@@ -2,7 +2,7 @@
 
 use super::{
     FLAG_CUT, FLAG_DATED, NAME_INLINE, RawText, TAG_BYTES, TAG_ERROR, TAG_F64, TAG_FALSE, TAG_I64,
-    TAG_I128, TAG_STR, TAG_TEXT, TAG_TRUE, TAG_U64, TAG_U128, ThreadLabel, Value,
+    TAG_I128, TAG_JSON, TAG_STR, TAG_TEXT, TAG_TRUE, TAG_U64, TAG_U128, ThreadLabel, Value,
 };
 use crate::capture::callsite::{Callsite, Callsites};
 
@@ -316,6 +316,7 @@ fn raw_value<'a>(tag: u8, rest: &mut &'a [u8]) -> Option<Value<'a>> {
         TAG_TRUE => Value::Bool(true),
         TAG_STR => Value::Str(RawText::new(take_block(rest)?)),
         TAG_TEXT => Value::Text(RawText::new(take_block(rest)?)),
+        TAG_JSON => Value::Json(RawText::new(take_block(rest)?)),
         TAG_BYTES => Value::Bytes(take_block(rest)?),
         TAG_ERROR => Value::Error(Messages(take_block(rest)?)),
         _ => return None,

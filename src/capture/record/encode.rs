@@ -9,9 +9,11 @@ use tracing::Metadata;
 use super::decode::first_fields;
 use super::{
     Bounds, FLAG_CUT, FLAG_DATED, NAME_INLINE, Name, TAG_BYTES, TAG_ERROR, TAG_F64, TAG_FALSE,
-    TAG_I64, TAG_I128, TAG_STR, TAG_TEXT, TAG_TRUE, TAG_U64, TAG_U128,
+    TAG_I64, TAG_I128, TAG_JSON, TAG_STR, TAG_TEXT, TAG_TRUE, TAG_U64, TAG_U128,
 };
 use crate::capture::buffer::Buffer;
+use crate::capture::screen::Screen;
+use crate::json;
 
 /// How many links of an error's source chain are kept: a chain may be a circle.
 const ERROR_SOURCES_MAX: usize = 64;
@@ -32,6 +34,13 @@ pub(crate) struct Encoder<'b> {
     /// How many bytes of a value are kept.
     field_bytes: usize,
     cut: bool,
+}
+
+/// Where the field begins that was encoded last, and its text.
+#[derive(Debug)]
+pub(crate) struct JsonField {
+    field: usize,
+    start: usize,
 }
 
 impl<'b> Encoder<'b> {
@@ -186,12 +195,42 @@ impl<'b> Encoder<'b> {
 
     /// Encodes what `value` writes of itself. If it panics, what it wrote until then is kept and
     /// says so: neither the record nor the program is lost.
+    ///
+    /// Says where the text is, if that is JSON.
     #[inline]
-    pub(crate) fn text_of(&mut self, name: Name<'_>, value: &dyn fmt::Debug) {
-        if let Some(start) = self.begin_block(TAG_TEXT, name) {
-            self.put_formatted(format_args!("{value:?}"));
-            self.end_text(start, self.field_bytes);
+    pub(crate) fn text_of(&mut self, name: Name<'_>, value: &dyn fmt::Debug) -> Option<JsonField> {
+        let field = self.bytes.len();
+        let start = self.begin_block(TAG_TEXT, name)?;
+        json::forget();
+        self.put_formatted(format_args!("{value:?}"));
+        let len = self.bytes.len() - start;
+        self.end_text(start, self.field_bytes);
+        if self.field_bytes < len || !json::has_written(len) {
+            return None;
         }
+        self.bytes.set_u8(field, TAG_JSON);
+        Some(JsonField { field, start })
+    }
+
+    /// Takes out of a field that is JSON, the last one so far, what a screen has something against.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn screen_json(&mut self, name: &str, json: &JsonField, screen: &Screen) {
+        let text = self.bytes.as_slice().get(json.start..).unwrap_or_default();
+        let Some(screened) = screen.screen_json(name, str::from_utf8(text).unwrap_or_default())
+        else {
+            return;
+        };
+        let text = &screened.text;
+        self.cut |= screened.is_cut;
+        self.bytes.truncate(json.start);
+        if text.len() <= self.field_bytes && self.bytes.reserve(text.len()) {
+            self.bytes.put(text.as_bytes());
+        } else {
+            self.put_cut(text);
+            self.bytes.set_u8(json.field, TAG_TEXT);
+        }
+        self.end_block(json.start);
     }
 
     /// Encodes an error: its message and those of its sources.

@@ -64,6 +64,7 @@ const TAG_STR: u8 = 8;
 const TAG_TEXT: u8 = 9;
 const TAG_BYTES: u8 = 10;
 const TAG_ERROR: u8 = 11;
+const TAG_JSON: u8 = 12;
 
 /// The name of a field, as the caller knows it.
 #[derive(Clone, Copy, Debug)]
@@ -87,6 +88,8 @@ pub(crate) enum Value<'a> {
     Str(RawText<'a>),
     /// What a `Display` or `Debug` implementation wrote.
     Text(RawText<'a>),
+    /// What a [`Json`](crate::Json) wrote. Whoever reads it checks that it is JSON.
+    Json(RawText<'a>),
     Bytes(&'a [u8]),
     /// An error's message, then the messages of its sources, outermost first.
     Error(Messages<'a>),

@@ -16,6 +16,7 @@ pub(crate) enum Text<'a> {
     Plain(&'a [u8]),
     /// Bytes, which may be text.
     Bytes(&'a [u8]),
+    Json(&'a str),
 }
 
 /// What becomes of a text: nothing, or another one.
@@ -105,6 +106,7 @@ fn changed(
         Value::Str(text) | Value::Text(text) => {
             change(Text::Plain(text.bytes())).map(|text| (None, text))
         }
+        Value::Json(text) => change(Text::Json(text.as_str())).map(|text| (None, text)),
         // What was no text may be one now.
         Value::Bytes(bytes) => change(Text::Bytes(bytes)).map(|text| (Some(TAG_STR), text)),
         Value::Error(messages) => {

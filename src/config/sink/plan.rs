@@ -1,10 +1,11 @@
 //! What a pipeline makes of a sink's description.
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use super::live::{self, Live};
 use super::{Kind, Sink};
-use crate::config::{Colour, Format};
+use crate::config::{Colour, FieldValue, Format};
 use crate::drain::sync::SyncPolicy;
 use crate::error::Error;
 use crate::filter::SinkFilter;
@@ -13,13 +14,18 @@ use crate::pipeline::SinkPlan;
 use crate::sink::{FilePlan, Target};
 
 impl Sink {
-    pub(in crate::config) fn plan(self, name: &str) -> Result<SinkPlan, Error> {
+    /// `fields` are those of all sinks.
+    pub(in crate::config) fn plan(
+        self,
+        name: &str,
+        fields: &BTreeMap<String, FieldValue>,
+    ) -> Result<SinkPlan, Error> {
         if let Some(problem) = self.format.problems().into_iter().next() {
             return Err(problem);
         }
         let target = self.target(name)?;
         let filter = self.level.as_deref().map(SinkFilter::parse).transpose()?;
-        let format = settle_colour(self.format, target.is_terminal());
+        let format = settle_colour(self.format.with_common_fields(fields), target.is_terminal());
         Ok(SinkPlan {
             filter: filter.unwrap_or_default().for_format(&format),
             format,

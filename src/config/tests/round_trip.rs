@@ -158,15 +158,13 @@ fn sinks_are_called_after_their_kinds_unless_they_have_names() {
 }
 
 #[test]
-fn a_memory_that_was_only_read_of_is_not_made_up() {
+fn a_memory_can_be_written_of_but_not_read() {
     let memory = Memory::new();
-    let builder = crate::builder().memory(&memory);
-    let text = serde_json::to_string(builder.config()).unwrap();
-    let read: Config = serde_json::from_str(&text).unwrap();
-    assert_ne!(&read, builder.config());
-    let error = read.builder().init().unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        r#"open sink "memory": it lacks a memory"#
+    let text = serde_json::to_string(crate::builder().memory(&memory).config()).unwrap();
+    assert!(text.contains(r#""memory":{"kind":"memory"}"#), "{text}");
+    let error = serde_json::from_str::<Config>(&text).unwrap_err();
+    assert!(
+        error.to_string().contains("unknown variant `memory`"),
+        "{error}"
     );
 }

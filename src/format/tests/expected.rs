@@ -149,6 +149,10 @@ fn is_form_of(shown: &Json, value: &SampleValue) -> bool {
         }
         SampleValue::Bool(value) => shown == value,
         SampleValue::Str(value) | SampleValue::Text(value) => shown == value,
+        SampleValue::Json(value) => match serde_json::from_str::<Json>(value) {
+            Ok(value) => *shown == value || *shown == value.to_string(),
+            Err(_) => shown == value,
+        },
         SampleValue::Bytes(value) => {
             *shown
                 == value

@@ -4,15 +4,13 @@ use proptest::prelude::*;
 
 use super::expected::{assert_shows, parse};
 use super::naughty::NAUGHTY;
-use super::{ALL_DETAILS, assert_harmless, line};
+use super::{assert_harmless, detailed, line};
 use crate::capture::callsite::Callsites;
 use crate::capture::record::{Record, ThreadLabel};
 use crate::capture::sample::{
     Sample, SampleValue, any_damaged_record, field, inline_field, message, str_field,
 };
-use crate::format::LineFormat;
-use crate::format::json::JsonFormat;
-use crate::format::text::TextFormat;
+use crate::config::Format;
 
 fn everywhere(text: &str) -> Sample {
     let mut sample = Sample::new(vec![
@@ -47,9 +45,9 @@ fn as_value_key_and_target(text: &str) -> Sample {
 }
 
 fn check(sample: &Sample) {
-    assert_shows(&line(&mut JsonFormat::new(ALL_DETAILS), sample), sample);
+    assert_shows(&line(&mut *detailed(Format::json()), sample), sample);
     // The line's own tool checks that it is one and harmless.
-    line(&mut TextFormat::new(false, ALL_DETAILS), sample);
+    line(&mut *detailed(Format::text()), sample);
 }
 
 #[test]
@@ -91,9 +89,9 @@ proptest! {
             return Ok(());
         };
         let mut lines = Vec::new();
-        JsonFormat::new(ALL_DETAILS).format(&record, &callsites, &mut lines);
+        detailed(Format::json()).format(&record, &callsites, &mut lines);
         let json = String::from_utf8(lines.split_off(0)).expect("a line is UTF-8");
-        TextFormat::new(false, ALL_DETAILS).format(&record, &callsites, &mut lines);
+        detailed(Format::text()).format(&record, &callsites, &mut lines);
         let text = String::from_utf8(lines).expect("a line is UTF-8");
         for line in [&json, &text] {
             assert_harmless(line.strip_suffix('\n').expect("a line break"));

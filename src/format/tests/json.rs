@@ -1,15 +1,15 @@
 use proptest::prelude::*;
 
 use super::expected::{Pairs, assert_shows, parse};
-use super::{ALL_DETAILS, line, lines};
+use super::{detailed, line, lines};
 use crate::capture::callsite::Callsites;
 use crate::capture::record::Record;
 use crate::capture::sample::{
     Sample, SampleField, SampleValue, any_sample, encoded_fields, field, inline_field, message,
     str_field,
 };
-use crate::format::json::JsonFormat;
-use crate::format::{Details, LineFormat};
+use crate::config::Format;
+use crate::format::make;
 
 const HEAD: &str =
     r#"{"timestamp":"2026-11-22T01:02:03.123456Z","level":"INFO","target":"app::module""#;
@@ -25,22 +25,17 @@ fn a_line_has_the_documented_keys_in_the_documented_order() {
     let process = std::process::id();
     let details =
         format!(r#","thread":"worker-1","file":"src/app.rs","line":12,"pid":{process},"seq":1"#);
-    check(Details::default(), &sample, common);
-    check(ALL_DETAILS, &sample, &format!("{common}{details}"));
+    check(Format::json(), &sample, common);
+    let all = Format::json().with_thread().with_location();
+    let all = all.with_process().with_sequence();
+    check(all, &sample, &format!("{common}{details}"));
 }
 
 #[test]
 fn a_nameless_thread_is_its_number() {
     let mut sample = Sample::new(vec![]);
     sample.thread.name = None;
-    check(
-        Details {
-            thread: true,
-            ..Details::default()
-        },
-        &sample,
-        r#","thread":"7""#,
-    );
+    check(Format::json().with_thread(), &sample, r#","thread":"7""#);
 }
 
 #[test]
@@ -100,11 +95,7 @@ fn every_type_of_value_has_its_form() {
         ),
     ] {
         let sample = Sample::new(vec![field("value", value)]);
-        check(
-            Details::default(),
-            &sample,
-            &format!(r#","value":{expected}"#),
-        );
+        check(Format::json(), &sample, &format!(r#","value":{expected}"#));
     }
 }
 
@@ -177,7 +168,7 @@ fn colliding_names_are_told_apart_as_documented() {
             r#","":0"#,
         ),
     ] {
-        check(Details::default(), &sample, expected);
+        check(Format::json(), &sample, expected);
     }
 }
 
@@ -214,7 +205,7 @@ fn records_from_within_the_same_spans_are_told_apart() {
         (inside(4, 3), expected("a", 4, 3)),
     ];
     let (samples, expected): (Vec<_>, Vec<_>) = samples.into_iter().unzip();
-    let lines = lines(&mut JsonFormat::new(Details::default()), &samples);
+    let lines = lines(&mut *make(&Format::json()), &samples);
     assert_eq!(lines.lines().collect::<Vec<_>>(), expected);
 }
 
@@ -229,7 +220,7 @@ fn a_field_that_is_recorded_twice_counts_with_its_last_value() {
         let record = Record::decode(&bytes, first.time_ns, &first.thread, &callsites);
         let record = record.expect("a record");
         let mut line = Vec::new();
-        JsonFormat::new(Details::default()).format(&record, &callsites, &mut line);
+        make(&Format::json()).format(&record, &callsites, &mut line);
         let expected = format!("{HEAD},\"{name}\":\"second\"}}\n");
         assert_eq!(String::from_utf8(line), Ok(expected));
     }
@@ -238,21 +229,18 @@ fn a_field_that_is_recorded_twice_counts_with_its_last_value() {
 #[test]
 fn a_cut_record_says_so() {
     let sample = Sample::new(vec![str_field("text", &"가".repeat(1 << 20))]);
-    let line = line(&mut JsonFormat::new(Details::default()), &sample);
+    let line = line(&mut *make(&Format::json()), &sample);
     assert!(line.ends_with(r#"가…[cut]","cut":true}"#));
     parse(&line);
 }
 
 #[test]
 fn lines_are_numbered_from_1_whatever_their_names() {
-    let details = Details {
-        sequence: true,
-        ..Details::default()
-    };
+    let format = Format::json().with_sequence();
     let plain = Sample::new(numbered(&["a"], 0));
     let ambiguous = Sample::new(numbered(&["a", "a", "seq"], 0));
     let samples = [plain.clone(), ambiguous, plain];
-    let lines = lines(&mut JsonFormat::new(details), &samples);
+    let lines = lines(&mut *make(&format), &samples);
     let numbers = lines
         .lines()
         .map(|line| parse(line).0.pop().expect("a key"));
@@ -265,7 +253,7 @@ fn a_recovered_record_says_so() {
     let mut sample = Sample::new(numbered(&["recovered"], 0));
     sample.is_recovered = true;
     let expected = r#","fields.recovered":0,"recovered":true"#;
-    check(Details::default(), &sample, expected);
+    check(Format::json(), &sample, expected);
 }
 
 #[test]
@@ -286,7 +274,7 @@ fn ten_thousand_fields_and_a_thousand_spans_are_written() {
         for depth in 0..1000 {
             sample = sample.inside("nested", numbered(&["depth"], depth));
         }
-        let Pairs(pairs) = parse(&line(&mut JsonFormat::new(Details::default()), &sample));
+        let Pairs(pairs) = parse(&line(&mut *make(&Format::json()), &sample));
         assert_eq!(pairs.len(), 3 + 10_000 + 2);
     }
 }
@@ -301,7 +289,7 @@ fn events_of_the_log_crate_show_their_own_target_and_place() {
         field("log.line", SampleValue::U64(99)),
     ]);
     sample.target = "log".to_owned();
-    let line = line(&mut JsonFormat::new(ALL_DETAILS), &sample);
+    let line = line(&mut *detailed(Format::json()), &sample);
     let expected = r#""target":"hyper\n::client","message":"from log","thread":"worker-1","file":"client.rs","line":99,"pid""#;
     assert!(line.contains(expected), "{line}");
 }
@@ -311,7 +299,7 @@ proptest! {
     fn any_records_become_one_object_each_with_each_key_once(
         samples in proptest::collection::vec(any_sample(), 1..4),
     ) {
-        let lines = lines(&mut JsonFormat::new(ALL_DETAILS), &samples);
+        let lines = lines(&mut *detailed(Format::json()), &samples);
         assert_eq!(lines.matches('\n').count(), samples.len());
         for (line, sample) in lines.lines().zip(&samples) {
             super::assert_harmless(line);
@@ -328,15 +316,15 @@ proptest! {
             sample.thread = thread.clone();
             sample.spans = spans.clone();
         }
-        let lines = lines(&mut JsonFormat::new(ALL_DETAILS), &samples);
+        let lines = lines(&mut *detailed(Format::json()), &samples);
         for (line, sample) in lines.lines().zip(&samples) {
             assert_shows(line, sample);
         }
     }
 }
 
-fn check(details: Details, sample: &Sample, expected: &str) {
-    let line = line(&mut JsonFormat::new(details), sample);
+fn check(format: Format, sample: &Sample, expected: &str) {
+    let line = line(&mut *make(&format), sample);
     assert_eq!(line, format!("{HEAD}{expected}}}"));
     parse(&line);
 }

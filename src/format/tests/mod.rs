@@ -8,15 +8,14 @@ mod text;
 
 use crate::capture::sample::{Sample, message, str_field};
 
-use super::{Details, LineFormat, make, push_marked};
+use super::{LineFormat, make};
 use crate::config::Format;
 
-const ALL_DETAILS: Details = Details {
-    thread: true,
-    location: true,
-    process: true,
-    sequence: true,
-};
+/// With everything that can be asked for.
+fn detailed(format: Format) -> Box<dyn LineFormat> {
+    let format = format.with_thread().with_location();
+    make(&format.with_process().with_sequence())
+}
 
 /// The lines of some records, one after the other in the same format.
 fn lines(format: &mut dyn LineFormat, samples: &[Sample]) -> String {
@@ -50,7 +49,7 @@ fn a_line_that_is_marked_later_looks_like_that_of_a_recovered_record() {
         let recovered = lines(&mut *make(&format), std::slice::from_ref(&sample));
         for line in [&plain, &recovered] {
             let mut marked = Vec::new();
-            push_marked(&format, line.as_bytes(), &mut marked);
+            make(&format).push_marked(line.as_bytes(), &mut marked);
             assert_eq!(String::from_utf8(marked).unwrap(), recovered);
         }
     }

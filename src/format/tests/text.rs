@@ -1,14 +1,14 @@
 use proptest::prelude::*;
 
-use super::{ALL_DETAILS, assert_harmless, line, lines};
+use super::{assert_harmless, detailed, line, lines};
 use crate::capture::sample::{
     Sample, SampleValue, any_sample, field, inline_field, message, str_field,
 };
-use crate::format::Details;
-use crate::format::text::TextFormat;
+use crate::config::{Colour, Format};
+use crate::format::make;
 
-fn check(details: Details, sample: &Sample, expected: &str) {
-    let line = line(&mut TextFormat::new(false, details), sample);
+fn check(format: Format, sample: &Sample, expected: &str) {
+    let line = line(&mut *make(&format), sample);
     assert_eq!(line, format!("2026-11-22T01:02:03.123456Z {expected}"));
 }
 
@@ -32,9 +32,10 @@ fn sample() -> Sample {
 fn a_line_reads_message_fields_spans() {
     let expected = " INFO app::module: signed in user=42 name=\"Ann\" \
         in request{method=\"GET\" path=/x}:query";
-    check(Details::default(), &sample(), expected);
+    check(Format::text(), &sample(), expected);
+    let all = Format::text().with_thread().with_location();
     check(
-        ALL_DETAILS,
+        all.with_process().with_sequence(),
         &sample(),
         &format!(
             "{expected} at src/app.rs:12 on worker-1 pid={} seq=1",
@@ -52,7 +53,7 @@ fn levels_are_aligned() {
     ] {
         let mut sample = Sample::new(vec![message("x")]);
         sample.level = level;
-        check(Details::default(), &sample, expected);
+        check(Format::text(), &sample, expected);
     }
 }
 
@@ -112,7 +113,7 @@ fn every_type_of_value_has_its_form() {
         ),
     ] {
         check(
-            Details::default(),
+            Format::text(),
             &Sample::new(fields),
             &format!(" INFO app::module:{expected}"),
         );
@@ -126,7 +127,7 @@ fn error() -> SampleValue {
 #[test]
 fn a_cut_record_says_so() {
     let sample = Sample::new(vec![str_field("text", &"가".repeat(1 << 20))]);
-    let line = line(&mut TextFormat::new(false, Details::default()), &sample);
+    let line = line(&mut *make(&Format::text()), &sample);
     assert!(line.ends_with("가…[cut]\" [cut]"));
 }
 
@@ -134,31 +135,28 @@ fn a_cut_record_says_so() {
 fn a_recovered_record_says_so_behind_its_number() {
     let mut sample = Sample::new(vec![message("x")]);
     sample.is_recovered = true;
-    let details = Details {
-        sequence: true,
-        ..Details::default()
-    };
-    check(details, &sample, " INFO app::module: x seq=1 [recovered]");
+    let format = Format::text().with_sequence();
+    check(format, &sample, " INFO app::module: x seq=1 [recovered]");
 }
 
 #[test]
 fn a_nameless_thread_is_its_number() {
     let mut sample = Sample::new(vec![]);
     sample.thread.name = None;
-    let details = Details {
-        thread: true,
-        ..Details::default()
-    };
-    check(details, &sample, " INFO app::module: on 7");
+    let format = Format::text().with_thread();
+    check(format, &sample, " INFO app::module: on 7");
 }
 
 #[test]
 fn colours_are_added_around_the_same_text() {
-    let coloured = lines(&mut TextFormat::new(true, Details::default()), &[sample()]);
+    let coloured = lines(
+        &mut *make(&Format::text().colour(Colour::Always)),
+        &[sample()],
+    );
     assert!(coloured.contains("\x1b[32mINFO\x1b[0m"));
     assert_eq!(
         without_colours(&coloured),
-        lines(&mut TextFormat::new(false, Details::default()), &[sample()])
+        lines(&mut *make(&Format::text()), &[sample()])
     );
 }
 
@@ -175,10 +173,10 @@ proptest! {
     fn any_records_become_one_harmless_line_each(
         samples in proptest::collection::vec(any_sample(), 1..4),
     ) {
-        let plain = lines(&mut TextFormat::new(false, ALL_DETAILS), &samples);
+        let plain = lines(&mut *detailed(Format::text()), &samples);
         assert_eq!(plain.split_terminator('\n').count(), samples.len());
         plain.split_terminator('\n').for_each(assert_harmless);
-        let coloured = lines(&mut TextFormat::new(true, ALL_DETAILS), &samples);
+        let coloured = lines(&mut *detailed(Format::text().colour(Colour::Always)), &samples);
         assert_eq!(without_colours(&coloured), plain);
     }
 }

@@ -17,19 +17,30 @@ const RUN_BYTES_MAX: usize = 4 * DIGITS_MAX;
 /// neighbour among them at either side.
 const STRIDE: usize = DIGITS_MIN - 2;
 
+/// Two places are looked at in one go.
+const STRIDES: usize = 2 * STRIDE;
+
 /// The first card's number at `from` or behind it.
 #[inline]
 pub(super) fn first(text: &[u8], from: usize) -> Option<Range<usize>> {
-    let steps = text.get(from..)?.chunks_exact(STRIDE);
-    for (index, step) in steps.enumerate() {
-        if IS_PART[usize::from(step[STRIDE - 1])] {
-            let place = from + index * STRIDE + STRIDE - 1;
-            if let Some(found) = first_around(text, place, from) {
-                return Some(found);
-            }
+    let mut rest = text.get(from..)?;
+    while let Some((step, behind)) = rest.split_first_chunk::<STRIDES>() {
+        let parts = [step[STRIDE - 1], step[STRIDES - 1]].map(|byte| IS_PART[usize::from(byte)]);
+        if parts[0] | parts[1]
+            && let Some(found) = first_within(text, text.len() - rest.len(), from)
+        {
+            return Some(found);
         }
+        rest = behind;
     }
-    None
+    first_around(text, text.len() - rest.len() + STRIDE - 1, from)
+}
+
+/// The first number that has a part at one of two places.
+#[inline(never)]
+fn first_within(text: &[u8], start: usize, from: usize) -> Option<Range<usize>> {
+    let first = first_around(text, start + STRIDE - 1, from);
+    first.or_else(|| first_around(text, start + STRIDES - 1, from))
 }
 
 /// The first number that has a part at `place`, or near it.
@@ -39,7 +50,7 @@ fn first_around(text: &[u8], place: usize, from: usize) -> Option<Range<usize>> 
         text.get(place)
             .is_some_and(|byte| IS_PART[usize::from(*byte)])
     };
-    if !is_part(place + 1) || !is_part(place - 1) {
+    if !is_part(place) || !is_part(place + 1) || !is_part(place - 1) {
         return None;
     }
     first_in(text, run_around(text, place, from))
@@ -55,7 +66,7 @@ fn run_around(text: &[u8], place: usize, from: usize) -> Range<usize> {
     start..end
 }
 
-const IS_PART: [bool; 256] = {
+static IS_PART: [bool; 256] = {
     let mut is_part = [false; 256];
     is_part[b' ' as usize] = true;
     is_part[b'-' as usize] = true;

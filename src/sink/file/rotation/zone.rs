@@ -41,7 +41,7 @@ impl Zone {
         not(feature = "time-zones"),
         expect(unused_variables, reason = "UTC is itself")
     )]
-    pub(super) fn offset(self, instant: DateTime<Utc>) -> TimeDelta {
+    pub(crate) fn offset(self, instant: DateTime<Utc>) -> TimeDelta {
         match self {
             Zone::Utc => TimeDelta::zero(),
             #[cfg(feature = "time-zones")]

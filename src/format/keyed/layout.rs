@@ -1,0 +1,183 @@
+//! What stands where in a line: all by which one format with keys differs from another.
+
+use tracing::Level;
+
+use super::super::line::{Line, Piece};
+use super::super::timestamp::TimeStyle;
+use super::names::Names;
+use crate::capture::record::{Origin, Record};
+use crate::config::SpanStyle;
+
+/// How a format's lines are laid out.
+pub(in crate::format) struct Layout {
+    /// In the order of the line.
+    pub(in crate::format) parts: Vec<Part>,
+    pub(in crate::format) names: Names,
+    pub(in crate::format) time: TimeStyle,
+    pub(in crate::format) spans: SpanStyle,
+    /// What stands around the names of the spans.
+    pub(in crate::format) span_names: [Vec<u8>; 2],
+    /// The keys of spans in other styles: of the list, of the innermost and of its parent.
+    pub(in crate::format) span_keys: [String; 3],
+    pub(in crate::format) marks: Marks,
+}
+
+/// A part of a line.
+pub(in crate::format) enum Part {
+    /// The same in every line.
+    Text(Vec<u8>),
+    /// The same for each callsite.
+    Made(Make),
+    /// The time, without anything around it.
+    Time,
+    /// The message behind its key, or something else where there is none.
+    Message { key: Vec<u8>, missing: Vec<u8> },
+    /// The event's fields.
+    Fields,
+    /// The spans' fields and their names.
+    Spans,
+    /// Behind its key.
+    Thread(Vec<u8>),
+    /// The number of the line, behind its key.
+    Sequence(Vec<u8>),
+    /// The ids of the trace, which are found among the fields behind it.
+    Ids,
+    /// What the record of a request has beside its fields.
+    Request(PushRequest),
+}
+
+/// Makes what is the same for each callsite.
+pub(in crate::format) type Make = Box<dyn Fn(Level, &Origin<'_>) -> Vec<u8> + Send>;
+
+pub(in crate::format) type PushRequest = fn(&Record<'_>, &mut Line);
+
+/// What ends a line.
+#[derive(Clone, Debug)]
+pub(in crate::format) struct Marks {
+    /// What says that part of the record did not fit.
+    pub(in crate::format) cut: Vec<u8>,
+    /// What says that a dead process left it behind.
+    pub(in crate::format) recovered: Vec<u8>,
+    /// The end itself, with the line break.
+    pub(in crate::format) end: Vec<u8>,
+}
+
+/// A part, ready to be written.
+#[derive(Debug)]
+pub(super) enum Step {
+    Text(Piece),
+    /// What was made for the callsite, by its number.
+    Made(usize),
+    Time,
+    Message {
+        key: Piece,
+        missing: Piece,
+    },
+    Fields,
+    Spans,
+    Thread(Piece),
+    Sequence(Piece),
+    Ids,
+    Request(PushRequest),
+}
+
+/// What is to be made for each callsite: that of neighbouring parts in one piece.
+#[derive(Default)]
+pub(super) struct Makes {
+    makes: Vec<Vec<Make>>,
+}
+
+impl Makes {
+    pub(super) fn len(&self) -> usize {
+        self.makes.len()
+    }
+
+    pub(super) fn make(&self, number: usize, level: Level, origin: &Origin<'_>) -> Vec<u8> {
+        let makes = self.makes.get(number).map_or(&[][..], Vec::as_slice);
+        makes.iter().flat_map(|make| make(level, origin)).collect()
+    }
+}
+
+/// Makes the steps of a line, which begins with `begin` in place of the first separator.
+pub(super) fn steps(mut parts: Vec<Part>, begin: &'static [u8]) -> (Vec<Step>, Makes) {
+    if let Some(first) = parts.first_mut() {
+        first.begin(begin);
+    }
+    let mut steps = Vec::new();
+    let mut makes = Makes::default();
+    let mut run = Vec::new();
+    for part in parts {
+        if matches!(part, Part::Text(_) | Part::Made(_)) {
+            run.push(part);
+        } else {
+            end_run(&mut run, &mut steps, &mut makes);
+            steps.extend(part.into_step());
+        }
+    }
+    end_run(&mut run, &mut steps, &mut makes);
+    (steps, makes)
+}
+
+/// Makes one step of a run of parts that need nothing of the record.
+fn end_run(run: &mut Vec<Part>, steps: &mut Vec<Step>, makes: &mut Makes) {
+    let is_text = run.iter().all(|part| matches!(part, Part::Text(_)));
+    let run = run.drain(..).filter_map(Part::into_make);
+    if is_text {
+        let origin = Origin {
+            target: "",
+            file: None,
+            line: None,
+        };
+        let text: Vec<u8> = run.flat_map(|make| make(Level::INFO, &origin)).collect();
+        if !text.is_empty() {
+            steps.push(Step::Text(Piece::new(&text)));
+        }
+    } else {
+        steps.push(Step::Made(makes.len()));
+        makes.makes.push(run.collect());
+    }
+}
+
+impl Part {
+    /// Puts the begin of a line in place of the separator.
+    pub(in crate::format) fn begin(&mut self, begin: &'static [u8]) {
+        let begun = move |bytes: &[u8]| [begin, bytes.get(1..).unwrap_or_default()].concat();
+        match self {
+            Part::Text(text) | Part::Thread(text) | Part::Sequence(text) => *text = begun(text),
+            Part::Message { key, missing } => {
+                *key = begun(key);
+                *missing = begun(missing);
+            }
+            Part::Made(make) => {
+                let made = std::mem::replace(make, Box::new(|_, _| Vec::new()));
+                *make = Box::new(move |level, origin| begun(&made(level, origin)));
+            }
+            Part::Time | Part::Fields | Part::Spans | Part::Ids | Part::Request(_) => {}
+        }
+    }
+
+    fn into_make(self) -> Option<Make> {
+        match self {
+            Part::Text(text) => Some(Box::new(move |_, _| text.clone())),
+            Part::Made(make) => Some(make),
+            _ => None,
+        }
+    }
+
+    fn into_step(self) -> Option<Step> {
+        Some(match self {
+            Part::Text(_) | Part::Made(_) => return None,
+            Part::Time => Step::Time,
+            Part::Message { key, missing } => Step::Message {
+                key: Piece::new(&key),
+                missing: Piece::new(&missing),
+            },
+            Part::Fields => Step::Fields,
+            Part::Spans => Step::Spans,
+            Part::Thread(key) => Step::Thread(Piece::new(&key)),
+            Part::Sequence(key) => Step::Sequence(Piece::new(&key)),
+            Part::Ids => Step::Ids,
+            Part::Request(push) => Step::Request(push),
+        })
+    }
+}

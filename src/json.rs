@@ -1,0 +1,119 @@
+//! Values of a program's own types, logged as JSON.
+//!
+//! `tracing` hands over such a value as something that implements `Debug`, and nothing else of it can
+//! be asked. So a [`Json`] writes JSON as its `Debug`, and notes in its thread how much that was:
+//! a value whose whole text it wrote is JSON. A writer that puts the text into a line checks it all
+//! the same.
+
+use std::cell::Cell;
+use std::fmt;
+use std::io;
+
+use serde::Serialize;
+
+thread_local! {
+    /// How many bytes the latest `Json` has written, if it came to its end.
+    static WRITTEN: Cell<Option<usize>> = const { Cell::new(None) };
+}
+
+/// Logs anything that implements [`Serialize`] as what it is: a structure, not a string.
+///
+/// In JSON lines it is a JSON value, with OpenTelemetry a list of typed values; logfmt and lines for
+/// people have it as compact JSON. With other subscribers it prints as JSON, too.
+///
+/// It is serialised on the thread that logs, without allocating, and only if the record is wanted. A
+/// value that fails half-way, or panics, is a string that says so. What is nested more than 24 deep
+/// is a string of JSON, since a reader may refuse it otherwise. As a message it is text.
+///
+/// Numbers that readers would round or refuse are strings, as they are elsewhere: integers beyond 64
+/// bits, floats beyond `f64`.
+///
+/// ([`valuable`](https://docs.rs/valuable) would do the same, but in `tracing` it is behind
+/// `--cfg tracing_unstable`, which every program would have to be built with.)
+///
+/// ```
+/// use offloop::Json;
+///
+/// #[derive(serde::Serialize)]
+/// struct User<'a> {
+///     id: u64,
+///     roles: &'a [&'a str],
+/// }
+///
+/// let user = User { id: 42, roles: &["admin"] };
+/// tracing::info!(user = ?Json(&user), "signed in");
+/// // {…,"message":"signed in","user":{"id":42,"roles":["admin"]}}
+/// # assert_eq!(format!("{:?}", Json(&user)), r#"{"id":42,"roles":["admin"]}"#);
+/// ```
+#[derive(Clone, Copy)]
+pub struct Json<'a, T: ?Sized>(pub &'a T);
+
+impl<T: Serialize + ?Sized> fmt::Debug for Json<'_, T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = Text {
+            formatter,
+            len: 0,
+            is_full: false,
+        };
+        let outcome = serde_json::to_writer(&mut text, self.0);
+        let (len, is_full) = (text.len, text.is_full);
+        match outcome {
+            Ok(()) => {
+                let _ = WRITTEN.try_with(|written| written.set(Some(len)));
+                Ok(())
+            }
+            // Nobody takes any more.
+            Err(_) if is_full => Err(fmt::Error),
+            Err(error) => write!(formatter, "[not serialised: {error}]"),
+        }
+    }
+}
+
+impl<T: Serialize + ?Sized> fmt::Display for Json<'_, T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, formatter)
+    }
+}
+
+/// Begins a value that may be a `Json`.
+#[inline]
+pub(crate) fn forget() {
+    // A thread that is ending has no mark, and its values are text.
+    let _ = WRITTEN.try_with(|written| written.set(None));
+}
+
+/// Whether these bytes, the text of a value, are all from one `Json`.
+#[inline]
+pub(crate) fn has_written(len: usize) -> bool {
+    let written = WRITTEN.try_with(Cell::get);
+    written.is_ok_and(|written| written == Some(len))
+}
+
+/// Says that so many bytes are JSON, which a test knows better.
+#[cfg(test)]
+pub(crate) fn claim(len: usize) {
+    WRITTEN.set(Some(len));
+}
+
+/// Takes the bytes of JSON for text, which they are.
+struct Text<'f, 'w> {
+    formatter: &'f mut fmt::Formatter<'w>,
+    len: usize,
+    is_full: bool,
+}
+
+impl io::Write for Text<'_, '_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let text = std::str::from_utf8(bytes).map_err(io::Error::other)?;
+        self.formatter.write_str(text).map_err(|error| {
+            self.is_full = true;
+            io::Error::other(error)
+        })?;
+        self.len += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
