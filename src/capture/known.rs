@@ -150,6 +150,20 @@ mod tests {
     }
 
     #[test]
+    fn a_callsite_is_plain_from_its_unmarking_to_the_next_marking_of_all() {
+        let metadata = tracing::callsite! {
+            name: "marked", kind: tracing::metadata::Kind::EVENT, fields: a
+        }
+        .metadata();
+        assert!(!note(metadata));
+        assert!(!note(metadata));
+        unmark(metadata);
+        // A pipeline that starts in another test may mark it at any moment, but nobody else unmarks.
+        mark_all();
+        assert!(!note(metadata));
+    }
+
+    #[test]
     fn threads_that_note_the_same_callsite_at_once_all_find_it_counted() {
         let metadata = tracing::callsite! {
             name: "noted at once", kind: tracing::metadata::Kind::SPAN, fields: a

@@ -50,6 +50,11 @@ impl Values {
         self.finder.as_ref().is_some_and(is_found) || !self.own.is_empty()
     }
 
+    /// Whether nothing is looked for.
+    pub(super) fn are_none(&self) -> bool {
+        self.finder.is_none() && self.own.is_empty()
+    }
+
     /// The secrets in a text, in their order, of which no two overlap.
     pub(super) fn find(&self, text: &[u8]) -> Vec<Found> {
         let mut found = Vec::new();

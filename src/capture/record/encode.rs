@@ -197,7 +197,7 @@ impl<'b> Encoder<'b> {
     /// says so: neither the record nor the program is lost.
     ///
     /// Says where the text is, if that is JSON.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn text_of(&mut self, name: Name<'_>, value: &dyn fmt::Debug) -> Option<JsonField> {
         let field = self.bytes.len();
         let start = self.begin_block(TAG_TEXT, name)?;
