@@ -33,6 +33,7 @@ mod hot_path;
 mod immutable;
 #[cfg(target_os = "linux")]
 mod kills;
+mod limits;
 mod log_files;
 mod logrotate;
 mod order;
@@ -42,6 +43,7 @@ mod random;
 mod rates;
 #[cfg(target_os = "linux")]
 mod recovery;
+mod redaction;
 #[cfg(target_os = "linux")]
 mod reload;
 mod requests;
