@@ -61,6 +61,7 @@ mod error;
 mod exit;
 mod filter;
 mod fork;
+pub mod frontend;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;

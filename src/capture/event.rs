@@ -83,7 +83,7 @@ fn hand_over(pipeline: &Arc<Pipeline>, event: &Event<'_>, context: &Context, wis
 
 /// Tells for how many others a record stands.
 #[cold]
-fn add_share(pipeline: &Pipeline, level: u8, encoder: &mut Encoder<'_>) {
+pub(super) fn add_share(pipeline: &Pipeline, level: u8, encoder: &mut Encoder<'_>) {
     let share = pipeline.gate().limiter().share(level);
     encoder.f64(Name::Inline(request::SAMPLE_RATE), share);
 }

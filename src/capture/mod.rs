@@ -12,6 +12,7 @@
 pub(crate) mod buffer;
 pub(crate) mod callsite;
 pub(crate) mod event;
+pub(crate) mod frontend;
 pub(crate) mod known;
 pub(crate) mod layer;
 pub(crate) mod record;

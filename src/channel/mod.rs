@@ -61,6 +61,8 @@ const CLOSED: usize = 1;
 const MOVED: usize = 2;
 
 thread_local! {
+    /// Whether the current thread holds what others wait for, while it hands over a record.
+    static MUST_NOT_WAIT: Cell<bool> = const { Cell::new(false) };
     /// Whether the current thread writes records. Then it must not wait for room: it is the one
     /// that makes some.
     static IS_READER: Cell<bool> = const { Cell::new(false) };
@@ -82,6 +84,19 @@ pub(crate) fn as_reader(part: impl FnOnce()) {
 /// Whether the current thread is a reader.
 pub(crate) fn is_reader() -> bool {
     IS_READER.with(Cell::get)
+}
+
+/// Runs `hand_over` on a thread that holds what others wait for, so that it must not wait itself.
+#[inline]
+pub(crate) fn without_waiting<T>(hand_over: impl FnOnce() -> T) -> T {
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            MUST_NOT_WAIT.with(|must_not_wait| must_not_wait.set(self.0));
+        }
+    }
+    let _restore = Restore(MUST_NOT_WAIT.with(|must_not_wait| must_not_wait.replace(true)));
+    hand_over()
 }
 
 /// The crossing: one for each pipeline.
@@ -401,7 +416,7 @@ impl Channel {
         let Overflow::Block { at_most } = self.overflow else {
             return None;
         };
-        if self.is_closed() || runs_async_tasks() || is_reader() {
+        if self.is_closed() || runs_async_tasks() || MUST_NOT_WAIT.with(Cell::get) || is_reader() {
             return None;
         }
         let deadline = deadline::after(at_most);

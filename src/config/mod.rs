@@ -12,6 +12,7 @@ mod builder;
 mod changes;
 mod environment;
 pub(crate) mod format;
+mod frontend;
 mod hangup;
 #[cfg(feature = "config")]
 mod load;
@@ -19,6 +20,8 @@ mod origin;
 mod overflow;
 mod rates;
 mod rotation;
+#[cfg(feature = "schema")]
+pub(crate) mod schema;
 mod sink;
 mod start;
 mod sync;
@@ -84,6 +87,7 @@ const EXIT_TIMEOUT: Duration = Duration::from_secs(5);
 /// # }
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default, rename_all = "snake_case")]
 pub struct Config {
     /// See [`Builder::filter`].
@@ -95,12 +99,24 @@ pub struct Config {
     pub(crate) overflow: Overflow,
     /// See [`Builder::budget`].
     #[serde(with = "units")]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(schema_with = "crate::config::schema::size")
+    )]
     pub(crate) budget: usize,
     /// See [`Builder::write_delay`].
     #[serde(with = "units")]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(schema_with = "crate::config::schema::time")
+    )]
     pub(crate) write_delay: Duration,
     /// See [`Builder::exit_timeout`].
     #[serde(with = "units")]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(schema_with = "crate::config::schema::time")
+    )]
     pub(crate) exit_timeout: Duration,
     /// See [`Builder::panic_hook`].
     pub(crate) panic_hook: bool,

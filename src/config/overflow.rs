@@ -8,10 +8,18 @@ use super::units;
 use crate::channel::overflow::Overflow;
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
-enum Text {
+pub(super) enum Text {
     DropNewest,
-    Block(#[serde(with = "units")] Duration),
+    Block(
+        #[serde(with = "units")]
+        #[cfg_attr(
+            feature = "schema",
+            schemars(schema_with = "crate::config::schema::time")
+        )]
+        Duration,
+    ),
 }
 
 impl Serialize for Overflow {

@@ -43,6 +43,7 @@ use crate::channel::overflow::{LEVELS, level_at, level_index};
 /// sample = 0.01
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default, rename_all = "snake_case")]
 pub struct Rates {
     /// See [`Rates::limit`].
@@ -62,6 +63,7 @@ pub struct Rates {
 
 /// So many at once, and so many a second for as long as it goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
 pub(crate) struct RateLimit {
     pub(crate) burst: u32,
@@ -70,6 +72,7 @@ pub(crate) struct RateLimit {
 
 /// What holds for one level.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default, rename_all = "snake_case")]
 pub(crate) struct LevelRates {
     #[serde(skip_serializing_if = "Option::is_none")]

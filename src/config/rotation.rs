@@ -33,6 +33,7 @@ use crate::sink::{Every, RotationRules, Schedule, Zone};
 /// # drop(rotation);
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default, rename_all = "snake_case")]
 #[must_use = "a rotation does nothing before it is given to a sink"]
 pub struct Rotation {
@@ -41,6 +42,10 @@ pub struct Rotation {
     pub(super) every: Option<Unit>,
     /// At which time of day, with `every = "day"` or `"week"`.
     #[serde(with = "units", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(schema_with = "crate::config::schema::time_of_day")
+    )]
     pub(super) time: Option<TimeOfDay>,
     /// In which zone of the IANA database that is.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -51,12 +56,17 @@ pub struct Rotation {
         with = "units",
         skip_serializing_if = "Option::is_none"
     )]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(schema_with = "crate::config::schema::size")
+    )]
     bytes_max: Option<u64>,
     /// Whether a file that is there already ends when the program starts.
     at_start: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Unit {
     Minute,

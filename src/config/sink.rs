@@ -25,6 +25,7 @@ use crate::sink::{Compression, Memory, Retention};
 /// # drop(sink);
 /// ```
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
 #[must_use = "a sink does nothing before it is given to a builder"]
 pub struct Sink {
@@ -41,6 +42,10 @@ pub struct Sink {
     pub(super) format: Format,
     /// See [`Sink::mode`].
     #[serde(with = "units", default, skip_serializing_if = "Mode::is_default")]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(schema_with = "crate::config::schema::mode")
+    )]
     mode: Mode,
     /// See [`Sink::rotation`].
     #[serde(default, skip_serializing_if = "is_default")]
@@ -64,6 +69,7 @@ pub struct Sink {
 
 /// What a sink is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Kind {
     File,

@@ -9,11 +9,26 @@ use super::units;
 use crate::drain::sync::SyncPolicy;
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
-enum Text {
+pub(super) enum Text {
     Never,
-    Every(#[serde(with = "units")] Duration),
-    AtLevel(#[serde(with = "units")] Level),
+    Every(
+        #[serde(with = "units")]
+        #[cfg_attr(
+            feature = "schema",
+            schemars(schema_with = "crate::config::schema::time")
+        )]
+        Duration,
+    ),
+    AtLevel(
+        #[serde(with = "units")]
+        #[cfg_attr(
+            feature = "schema",
+            schemars(schema_with = "crate::config::schema::level")
+        )]
+        Level,
+    ),
 }
 
 impl Serialize for SyncPolicy {

@@ -11,10 +11,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
+use tracing::field::Field;
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record as Values};
 use tracing::subscriber::Interest;
-use tracing::{Event, Metadata, Subscriber};
+use tracing::{Event, Level, Metadata, Subscriber, Value};
 use tracing_subscriber::layer::{self, Context};
 
 use super::answers::{Answer, Answers};
@@ -67,6 +68,8 @@ pub(crate) struct Gate {
     follows_spans: AtomicBool,
     /// How many filters there were.
     filters: AtomicU64,
+    /// Which of them is in place.
+    number: AtomicU64,
     answers: Answers,
     limiter: Arc<Limiter>,
 }
@@ -102,6 +105,7 @@ impl Gate {
             second_look: AtomicU64::new(0),
             follows_spans: AtomicBool::new(false),
             filters: AtomicU64::new(0),
+            number: AtomicU64::new(0),
             answers: Answers::default(),
             limiter,
         };
@@ -168,6 +172,8 @@ impl Gate {
         // Release: who sees the number finds the filter. Pairs with the Acquire load in `look_twice`.
         self.second_look
             .store(if is_second { number } else { 0 }, Ordering::Release);
+        // Release: the same for `wish_at`.
+        self.number.store(number, Ordering::Release);
         // Relaxed: a span that is missed meanwhile is one that was there before.
         self.follows_spans.store(follows_spans, Ordering::Relaxed);
     }
@@ -180,6 +186,52 @@ impl Gate {
             return Wish::Now;
         }
         self.look_twice(event)
+    }
+
+    /// For what the records of a front end's callsite are wanted: nobody has asked before. Another
+    /// language has no spans, so a filter by these goes by all else that it says.
+    #[inline]
+    pub(crate) fn wish_at(&self, metadata: &'static Metadata<'static>) -> Wish {
+        // Relaxed: see `set`.
+        if self.follows_spans.load(Ordering::Relaxed) {
+            return self.wish_without_span(metadata);
+        }
+        let number = self.number.load(Ordering::Acquire);
+        let ask = || self.answer(metadata);
+        match self.answers.find(metadata, number, ask) {
+            Answer::Now => Wish::Now,
+            Answer::Detail => Wish::Detail,
+            Answer::Never => Wish::Never,
+            Answer::Limited => self.limited_wish(metadata),
+        }
+    }
+
+    #[cold]
+    fn wish_without_span(&self, metadata: &'static Metadata<'static>) -> Wish {
+        let wish = match &**self.filter.load() {
+            Filter::Static(wanted) => wanted.wish(metadata),
+            Filter::BySpan(filter) if filter.is_enabled(metadata) => Wish::Now,
+            Filter::BySpan(_) => Wish::Never,
+        };
+        match self.limited(wish, metadata) {
+            Answer::Limited => self.limited_wish(metadata),
+            _ => wish,
+        }
+    }
+
+    #[cold]
+    fn limited_wish(&self, metadata: &'static Metadata<'static>) -> Wish {
+        let none: [(&Field, Option<&dyn Value>); 0] = [];
+        let values = metadata.fields().value_set(&none);
+        self.limiter.wish(&Event::new(metadata, &values))
+    }
+
+    /// The same for a target without a callsite of its own.
+    pub(crate) fn wish_of_target(&self, target: &str, level: Level) -> Wish {
+        match &**self.filter.load() {
+            Filter::Static(wanted) => wanted.wish_of_target(target, level),
+            Filter::BySpan(_) => Wish::Now,
+        }
     }
 
     fn look_twice(&self, event: &Event<'_>) -> Wish {

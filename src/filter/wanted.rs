@@ -5,7 +5,7 @@ use std::fmt;
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::Interest;
-use tracing::{Event, Metadata};
+use tracing::{Event, Level, Metadata};
 use tracing_subscriber::filter::Targets;
 
 use super::{Audits, level_max};
@@ -46,6 +46,15 @@ impl Wanted {
         match &self.detail {
             _ if is_wanted => Wish::Now,
             Some(detail) if metadata.is_event() && wants(detail, metadata) => Wish::Detail,
+            _ => Wish::Never,
+        }
+    }
+
+    /// For what records of a target are wanted that has no callsite.
+    pub(super) fn wish_of_target(&self, target: &str, level: Level) -> Wish {
+        match &self.detail {
+            _ if self.targets.would_enable(target, &level) => Wish::Now,
+            Some(detail) if detail.would_enable(target, &level) => Wish::Detail,
             _ => Wish::Never,
         }
     }

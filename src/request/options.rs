@@ -17,6 +17,7 @@ use crate::config::units;
 
 /// How the fields of a request's record are named.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Naming {
@@ -32,6 +33,7 @@ pub enum Naming {
 
 /// Whose request ids are taken over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Incoming {
@@ -62,28 +64,49 @@ type ChooseLevel = dyn Fn(&Ended<'_>) -> Level + Send + Sync;
 /// # drop(options);
 /// ```
 #[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default, rename_all = "snake_case")]
 pub struct Options {
     pub(super) naming: Naming,
     #[serde(with = "units")]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(schema_with = "crate::config::schema::time")
+    )]
     pub(super) slow_after: Duration,
     #[serde(
         rename = "slowest",
         with = "latency::quantile",
         skip_serializing_if = "Option::is_none"
     )]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(schema_with = "crate::config::schema::share")
+    )]
     pub(super) latencies: Option<Arc<Latencies>>,
     #[serde(skip)]
     pub(super) level: Option<Arc<ChooseLevel>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(schema_with = "crate::config::schema::texts")
+    )]
     pub(super) quiet: Vec<Box<str>>,
     #[serde(rename = "incoming_ids")]
     pub(super) incoming: Incoming,
     #[serde(rename = "send_back")]
     pub(super) sends_back: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(schema_with = "crate::config::schema::texts")
+    )]
     pub(super) request_headers: Vec<Header>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(schema_with = "crate::config::schema::texts")
+    )]
     pub(super) response_headers: Vec<Header>,
     #[serde(rename = "trusted_proxies", skip_serializing_if = "Option::is_none")]
     pub(super) proxies: Option<TrustedProxies>,
@@ -91,14 +114,26 @@ pub struct Options {
     pub(super) shortens_addresses: bool,
     pub(super) query: QueryPolicy,
     #[serde(rename = "sample", deserialize_with = "share")]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(schema_with = "crate::config::schema::share")
+    )]
     pub(super) sample_rate: f64,
     #[serde(with = "units")]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(schema_with = "crate::config::schema::size")
+    )]
     pub(super) detail_bytes: usize,
     #[serde(skip)]
     pub(super) wants_detail: Option<Arc<WantsDetail>>,
     #[serde(rename = "announce")]
     pub(super) announces: bool,
     #[serde(with = "units", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(schema_with = "crate::config::schema::time")
+    )]
     pub(super) stall_after: Option<Duration>,
 }
 

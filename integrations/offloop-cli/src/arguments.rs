@@ -17,6 +17,11 @@ pub(crate) enum Command {
     Check(Check),
     Init(Init),
     Recover(Recover),
+    /// Writes the JSON Schema of configuration files, for editors
+    ///
+    /// Editors that know of it complete keys, say what they are for, and mark what is wrong. In TOML
+    /// files, many look for it in a comment: `#:schema ./offloop.schema.json`.
+    Schema,
     Verify(Verify),
 }
 

@@ -19,6 +19,10 @@ fn main() -> ExitCode {
         Command::Check(arguments) => check::run(&arguments).into(),
         Command::Init(arguments) => init::run(&arguments).into(),
         Command::Recover(arguments) => recover::run(&arguments).into(),
+        Command::Schema => {
+            tell::answer(format!("{:#}", offloop::Config::schema()));
+            Outcome::Whole.into()
+        }
         Command::Verify(arguments) => verify::run(&arguments).into(),
     }
 }

@@ -136,6 +136,22 @@ impl<'b> Encoder<'b> {
         }
     }
 
+    /// Encodes what is JSON already. Where it does not fit, a part of it is kept as a string.
+    pub(crate) fn json(&mut self, name: Name<'_>, text: &str) {
+        // Room for the name, too, lest it be begun in vain.
+        let name_len = match name {
+            Name::Index(_) => 0,
+            Name::Inline(name) => name.len(),
+        };
+        if !self.bytes.reserve(NAME_ROOM + name_len + text.len()) {
+            return self.str(name, text);
+        }
+        if let Some(start) = self.begin_block(TAG_JSON, name) {
+            self.bytes.put(text.as_bytes());
+            self.end_block(start);
+        }
+    }
+
     #[inline]
     pub(crate) fn bytes(&mut self, name: Name<'_>, value: &[u8]) {
         let kept = value

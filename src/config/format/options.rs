@@ -8,6 +8,7 @@ use crate::config::is_default;
 
 /// What a table in a file may say.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default, rename_all = "snake_case")]
 pub(crate) struct Options {
     pub(crate) shape: Shape,
@@ -38,6 +39,7 @@ pub(crate) struct Options {
 
 /// What the other options are about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Shape {
     #[default]
@@ -73,6 +75,7 @@ impl Shape {
 /// # drop(sink);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Colour {
     /// If the sink is a terminal that is not `dumb`; the environment variables `NO_COLOR` and
@@ -90,6 +93,7 @@ pub enum Colour {
 /// Whichever it is, the ids of the request that a record belongs to (see
 /// [`request`](crate::request)) stand beside the record's own fields.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum SpanStyle {
     /// Their fields stand beside the record's own, `spans` has their names, outermost first.
@@ -107,6 +111,7 @@ pub enum SpanStyle {
 
 /// How exact time stamps are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Precision {
     /// `2026-11-22T01:02:03Z`
     #[serde(rename = "s")]
@@ -124,6 +129,7 @@ pub enum Precision {
 
 /// A part of a line that has a place of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Part {
     /// The time stamp.
@@ -167,6 +173,7 @@ impl Part {
 /// assert_eq!(FieldValue::from("api"), FieldValue::Text("api".to_owned()));
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(
     untagged,
     expecting = "found a list or a table. Allowed: a text, a number, true, false"

@@ -71,6 +71,7 @@ const KEYS: Cases<Change<Builder>> = &[
         r#"fields = { service = "api", replica = 3 }"#,
         |builder| builder.field("service", "api").field("replica", 3),
     ),
+    ("watch", "watch = true", |builder| builder.watch(true)),
     (
         "rates",
         "rates.limit = { burst = 100, per_second = 10 }",
@@ -274,6 +275,32 @@ fn no_key_was_forgotten_above() {
         r#"{"sinks": {"a": {"retention": {"?": 1}}}}"#,
         of_retention.collect(),
     );
+}
+
+/// What editors are told is what is read.
+#[cfg(feature = "schema")]
+#[test]
+fn the_schema_has_every_key_and_no_other() {
+    let schema = Config::schema();
+    let properties = |of: &serde_json::Value| {
+        let properties = of["properties"].as_object().unwrap();
+        properties.keys().cloned().collect::<BTreeSet<_>>()
+    };
+    let mut at_top = keys_of(r#"{"?": 1}"#);
+    assert_eq!(properties(&schema["definitions"]["Environment"]), at_top);
+    at_top.insert("env".to_owned());
+    assert_eq!(properties(&schema), at_top);
+    let tables = [
+        ("Sink", r#"{"sinks": {"a": {"?": 1}}}"#),
+        ("Rotation", r#"{"sinks": {"a": {"rotation": {"?": 1}}}}"#),
+        ("Retention", r#"{"sinks": {"a": {"retention": {"?": 1}}}}"#),
+        ("Rates", r#"{"rates": {"?": 1}}"#),
+    ];
+    for (name, text) in tables {
+        let table = &schema["definitions"][name];
+        assert_eq!(properties(table), keys_of(text), "{name}");
+        assert_eq!(table["additionalProperties"], false, "{name}");
+    }
 }
 
 /// What no file can hold, and what is another word for something above.

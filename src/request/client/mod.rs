@@ -77,6 +77,11 @@ impl ForwardingHeader {
 /// In a file it is `{ header = "x-forwarded-for", networks = ["10.0.0.0/8"] }`; any other header but
 /// `forwarded` is one with a single address.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(with = "Written")
+)]
 #[serde(try_from = "Written", into = "Written")]
 pub struct TrustedProxies {
     header: ForwardingHeader,
@@ -85,6 +90,7 @@ pub struct TrustedProxies {
 
 /// As a configuration file has them.
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct Written {
     header: String,

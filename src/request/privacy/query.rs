@@ -61,10 +61,12 @@ const SECRET: [&str; 22] = [
 ///
 /// In a file it is `"off"`, `{ values_of = ["page"] }` or `{ all_except = ["email"] }`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct QueryPolicy(Rule);
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 enum Rule {
     #[default]

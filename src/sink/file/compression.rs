@@ -40,6 +40,7 @@ const BUFFER_BYTES: usize = 64 << 10;
 /// the mode and the times of the old one, which is removed once the other is on the disk. A kill at
 /// any moment loses nothing: the next start goes on from there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Compression {

@@ -38,6 +38,7 @@ const AHEAD_MAX: TimeDelta = TimeDelta::days(1);
 /// # drop(retention);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default, rename_all = "snake_case")]
 #[must_use = "a retention does nothing before it is given to a sink"]
 pub struct Retention {
@@ -46,12 +47,24 @@ pub struct Retention {
     files_max: Option<usize>,
     /// No old file is kept that ended longer ago than this.
     #[serde(with = "units", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(schema_with = "crate::config::schema::time")
+    )]
     age_max: Option<Duration>,
     /// At most so many bytes of files are kept, the active one included.
     #[serde(with = "units", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(schema_with = "crate::config::schema::size")
+    )]
     bytes_max: Option<u64>,
     /// Old files go while the file system has less free space than this.
     #[serde(with = "units", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(schema_with = "crate::config::schema::size")
+    )]
     free_bytes_min: Option<u64>,
 }
 

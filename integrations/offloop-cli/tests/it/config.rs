@@ -164,3 +164,20 @@ fn check_tells_all_that_is_wrong() {
     assert_eq!(json.code, Some(1));
     assert_eq!(json.json()["problems"][0]["key"], "levle");
 }
+
+#[test]
+fn the_schema_knows_what_the_example_has() {
+    let directory = tempfile::tempdir().unwrap();
+    let answer = offloop_in(directory.path(), &["schema"], &[]);
+    assert_eq!(answer.code, Some(0));
+    let schema = answer.json();
+    assert_eq!(schema["$schema"], "http://json-schema.org/draft-07/schema#");
+    let text = example(directory.path(), &["#   ", "#"]);
+    let example = serde_json::to_value(read(&text, "production")).unwrap();
+    let keys: Vec<_> = example.as_object().unwrap().keys().collect();
+    assert!(12 <= keys.len(), "{keys:?}");
+    for key in keys {
+        assert!(schema["properties"][key].is_object(), "{key}");
+    }
+    assert_eq!(schema["properties"]["panic_hook"]["default"], true);
+}

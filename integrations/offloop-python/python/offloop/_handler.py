@@ -1,0 +1,120 @@
+"""A handler for `logging`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+from . import _settings
+from ._offloop import Emitter, FastLogger
+from ._pipelines import flush_one, pipeline_for
+
+#: Attributes on which it depends whether a log call may take the quick way.
+_WATCHED = frozenset({"emit", "filters", "handle", "level"})
+
+
+class Handler(logging.Handler):
+    """Hands records over to threads that write them. Never waits, never raises.
+
+    Lines are JSON objects, or what `format` says; formatters are not asked. Handlers with the same
+    settings share one pipeline, in one process or in several: a file may be written to by many.
+
+    - `filename`: the log file. Without one, lines go to `stream`: `"stdout"` (the default) or
+      `"stderr"`.
+    - `format`: `"json"` (the default), `"text"`, or another shape of the configuration file; also a
+      dict with its options.
+    - `location`: whether lines tell file, line and function (by default they do); `process`, `thread`:
+      whether they tell these (by default not).
+    - `rotation`, `retention`, `compression`, `mode`, `sync`: as in the configuration file, such as
+      `rotation={"every": "day", "at_bytes": "100 MiB"}`, `retention={"files_max": 7}`,
+      `compression="gzip"`.
+    - `filter`: directives such as `"info,sqlalchemy=warn"`, beside the levels of `logging`; the
+      environment's `RUST_LOG` comes first.
+    - `budget`: how many bytes may wait to be written (by default 64 MiB); what finds no room is
+      counted, see `offloop.stats()`.
+    - `exit_timeout`: how many seconds the end of the process waits for the sink (by default 5).
+    - `crash_safe`: whether records survive a kill (by default they do, for files).
+    - `config`: a configuration file, or a dict with what one would say, in place of the others.
+
+    Without any setting it is the program's configuration file, if there is one: what `OFFLOOP_CONFIG`
+    names, or `offloop.toml` in the current directory.
+    """
+
+    def __init__(
+        self,
+        filename: str | os.PathLike[str] | None = None,
+        *,
+        level: int | str = logging.NOTSET,
+        location: bool = True,
+        **settings: Any,
+    ) -> None:
+        super().__init__(level)
+        self._location = location
+        self._pipeline = pipeline_for(_settings.pipeline(filename, location, settings))
+        self._connect()
+
+    def _connect(self) -> None:
+        refers = _filtered(weakref.ref(self))
+        self._emitter = Emitter(self._pipeline, self.filters, refers, self._location)
+        if type(self).handle is Handler.handle and type(self).emit is Handler.emit:
+            # Native, and without a lock: it comes before the class's own.
+            self.handle = self._emitter.handle  # type: ignore[method-assign]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name in _WATCHED:
+            FastLogger.changed()
+            if name == "filters" and "_emitter" in self.__dict__:
+                self._connect()
+
+    def _quick_emitter(self) -> Emitter | None:
+        """Where a log call may go at once, if nothing of this handler's has been replaced."""
+        return self._emitter if "handle" in self.__dict__ and "emit" not in self.__dict__ else None
+
+    def handle(self, record: logging.LogRecord) -> Any:
+        passed = self.filter(record)
+        if isinstance(passed, logging.LogRecord):
+            record = passed
+        if passed:
+            self.emit(record)
+        return passed
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._emitter.emit(record)
+
+    def flush(self, timeout: float | None = None) -> int:  # type: ignore[override]
+        """Waits until all is written, `timeout` seconds at most (by default 5). Returns how many
+        records are left; they are not lost, and go on waiting.
+        """
+        if "_pipeline" not in self.__dict__:
+            return 0
+        return flush_one(self._pipeline, timeout)
+
+    def close(self, timeout: float | None = None) -> int:  # type: ignore[override]
+        """Flushes. The file stays open for others, and for what is logged later."""
+        left = self.flush(timeout)
+        super().close()
+        return left
+
+    def reopen(self) -> None:
+        """Has the file opened anew by its path."""
+        self._pipeline.reopen()
+
+    def stats(self) -> dict[str, Any]:
+        """What became of the records: `accepted`, `written`, `waiting`, `lost`."""
+        return self._pipeline.stats()
+
+    def __repr__(self) -> str:
+        level = logging.getLevelName(self.level)
+        return f"<{type(self).__name__} ({level})>"
+
+
+def _filtered(handler: weakref.ref[Handler]) -> Callable[[logging.LogRecord], Any]:
+    def handle_filtered(record: logging.LogRecord) -> Any:
+        present = handler()
+        return False if present is None else type(present).handle(present, record)
+
+    return handle_filtered

@@ -1,0 +1,104 @@
+"""One line that makes all of a program's logs ours."""
+
+from __future__ import annotations
+
+import logging
+import logging.config
+import os
+from typing import Any
+
+from . import _loggers
+from ._handler import Handler
+
+#: The loggers of servers, which have handlers of their own unless told otherwise.
+SERVERS = (
+    "_granian",
+    "asyncio",
+    "granian",
+    "granian.access",
+    "gunicorn",
+    "gunicorn.access",
+    "gunicorn.error",
+    "hypercorn",
+    "hypercorn.access",
+    "hypercorn.error",
+    "sanic.access",
+    "sanic.error",
+    "sanic.root",
+    "sanic.server",
+    "sanic.websockets",
+    "uvicorn",
+    "uvicorn.access",
+    "uvicorn.asgi",
+    "uvicorn.error",
+)
+
+#: Handlers that write where the caller waits.
+_WAITING = (logging.StreamHandler, logging.FileHandler)
+
+_installed: Handler | None = None
+
+
+def install(
+    filename: str | os.PathLike[str] | None = None,
+    *,
+    level: int | str = logging.INFO,
+    logger_class: bool = True,
+    capture_warnings: bool = True,
+    **settings: Any,
+) -> Handler:
+    """Makes one `offloop.Handler` the only one of the root logger, and of the servers' own.
+
+    - `level`: the level of the root logger.
+    - `logger_class`: whether loggers become `offloop.Logger`, whose calls cost a fifth.
+    - `capture_warnings`: whether `warnings.warn` comes along.
+    - All else is passed to `offloop.Handler`.
+
+    Servers that set up their logs later find them taken over again; handlers other than plain ones
+    for streams and files stay.
+    """
+    global _installed
+    handler = Handler(filename, **settings)
+    _installed = handler
+    handler._pipeline.take_requests()
+    root = logging.getLogger()
+    for other in root.handlers[:]:
+        root.removeHandler(other)
+    root.addHandler(handler)
+    root.setLevel(level)
+    if logger_class:
+        _loggers.adopt_all()
+    logging.captureWarnings(capture_warnings)
+    take_over_servers()
+    if logging.config.dictConfig is not _dict_config:
+        logging.config.dictConfig = _dict_config
+    return handler
+
+
+def take_over_servers() -> None:
+    """Has the servers' loggers pass their records to the root logger."""
+    for name in SERVERS:
+        logger = logging.root.manager.loggerDict.get(name)
+        if not isinstance(logger, logging.Logger):
+            continue
+        for handler in logger.handlers[:]:
+            if type(handler) in _WAITING or isinstance(handler, Handler):
+                logger.removeHandler(handler)
+        if not logger.handlers:
+            logger.propagate = True
+
+
+_standard_dict_config = logging.config.dictConfig
+
+
+def _dict_config(config: dict[str, Any]) -> None:
+    _standard_dict_config(config)
+    if _installed is not None:
+        if not logging.root.handlers:
+            logging.root.addHandler(_installed)
+        take_over_servers()
+
+
+def installed() -> Handler | None:
+    """The handler that `install` made, if it was called."""
+    return _installed

@@ -1,0 +1,112 @@
+"""Keyword arguments become what the configuration file would say."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import timedelta
+from typing import Any
+
+from . import _offloop
+
+#: What is said of a pipeline; all else is said of its sink.
+_OF_PIPELINE = frozenset(
+    {
+        "budget",
+        "crash_directory",
+        "crash_safe",
+        "exit_timeout",
+        "fields",
+        "limits",
+        "on_hangup",
+        "overflow",
+        "panic_hook",
+        "rates",
+        "redaction",
+        "request_detail",
+        "requests",
+        "write_delay",
+    }
+)
+
+#: Numbers are seconds.
+_TIMES = frozenset({"exit_timeout", "slow_after", "stall_after", "write_delay"})
+
+#: What Python's own levels let through is wanted, unless a filter says otherwise.
+_ALL = "trace"
+
+
+def pipeline(
+    filename: str | os.PathLike[str] | None, location: bool, settings: dict[str, Any]
+) -> dict[str, Any] | str:
+    """The configuration of a pipeline with one sink, or the path of a file that has one."""
+    settings = {name: value for name, value in settings.items() if value is not None}
+    config = settings.pop("config", None)
+    if config is not None:
+        if filename is not None or settings:
+            raise TypeError("config says all: no other settings beside it")
+        if isinstance(config, dict):
+            return {"level": _ALL, **_plain(config)}
+        return os.path.abspath(os.fspath(config))
+    if filename is None and not settings and (path := _configuration_file()):
+        return path
+    settings = {name: _value(name, value) for name, value in settings.items()}
+    config = {name: settings.pop(name) for name in _OF_PIPELINE & settings.keys()}
+    config["level"] = settings.pop("filter", _ALL)
+    config["sinks"] = {"main": _sink(filename, location, settings)}
+    return config
+
+
+def _configuration_file() -> str | None:
+    """The program's, if it has one."""
+    path = os.environ.get("OFFLOOP_CONFIG")
+    if path or os.path.exists("offloop.toml"):
+        return os.path.abspath(path or "offloop.toml")
+    return None
+
+
+def _sink(
+    filename: str | os.PathLike[str] | None, location: bool, settings: dict[str, Any]
+) -> dict[str, Any]:
+    stream = settings.pop("stream", None)
+    if filename is not None and stream is not None:
+        raise TypeError("filename and stream: one is enough")
+    if filename is not None:
+        settings["kind"] = "file"
+        settings["path"] = os.path.abspath(os.fspath(filename))
+    else:
+        settings["kind"] = stream or "stdout"
+    shape = settings.pop("format", "json")
+    shape = dict(shape) if isinstance(shape, dict) else {"shape": shape}
+    if location:
+        shape.setdefault("location", True)
+    for name in ("process", "thread"):
+        if settings.pop(name, False):
+            shape[name] = True
+    settings["format"] = shape
+    return settings
+
+
+def request_log(options: dict[str, Any]) -> _offloop.RequestLog:
+    """What begins requests by these options."""
+    options = {name: _value(name, value) for name, value in options.items() if value is not None}
+    return _offloop.RequestLog(json.dumps(options) if options else None)
+
+
+def _value(name: str, value: Any) -> Any:
+    if isinstance(value, timedelta):
+        value = value.total_seconds()
+    if name in _TIMES and isinstance(value, (int, float)):
+        return f"{round(value * 1_000_000)}us"
+    return _plain(value)
+
+
+def _plain(value: Any) -> Any:
+    """As JSON has it."""
+    if isinstance(value, dict):
+        return {name: _value(name, item) for name, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_plain(item) for item in value]
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    return value

@@ -1,0 +1,163 @@
+//! The place in the program that logs.
+
+#![expect(
+    unsafe_code,
+    reason = "the interpreter's frames have no other interface than C's"
+)]
+
+use std::cell::RefCell;
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyString;
+
+/// The innermost frame outside of the `logging` package.
+pub(crate) struct Caller<'py> {
+    frame: Bound<'py, PyAny>,
+    pub(crate) code: Bound<'py, PyAny>,
+    /// Which of the code's instructions logs.
+    pub(crate) instruction: i64,
+}
+
+/// Who called. A native function has no frame, so nobody of us is meant.
+pub(crate) fn caller(py: Python<'_>) -> Option<Caller<'_>> {
+    // SAFETY: the interpreter's lock is held, as `py` proves. The result is borrowed, or null
+    // outside of any frame.
+    let frame = unsafe { pyo3::ffi::PyEval_GetFrame() };
+    // SAFETY: it is null or a frame that lives as long as the call that it belongs to, which we are
+    // within; the reference that is taken here is the result's own.
+    let frame = unsafe { Bound::from_borrowed_ptr_or_opt(py, frame.cast()) };
+    let mut frame = frame?;
+    loop {
+        let code = code_of(&frame)?;
+        if !is_of_logging(&code) {
+            let instruction = frame.getattr(intern!(py, "f_lasti")).ok()?.extract().ok()?;
+            return Some(Caller {
+                frame,
+                code,
+                instruction,
+            });
+        }
+        let outer = frame.getattr(intern!(py, "f_back")).ok()?;
+        frame = Some(outer).filter(|outer| !outer.is_none())?;
+    }
+}
+
+impl<'py> Caller<'py> {
+    pub(crate) fn file(&self) -> Option<Bound<'py, PyString>> {
+        text_of(&self.code, "co_filename")
+    }
+
+    pub(crate) fn function(&self) -> Option<Bound<'py, PyString>> {
+        text_of(&self.code, "co_name")
+    }
+
+    pub(crate) fn line(&self) -> Option<u32> {
+        let line = self.frame.getattr(intern!(self.frame.py(), "f_lineno"));
+        line.ok()?.extract().ok()
+    }
+}
+
+fn code_of<'py>(frame: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
+    // SAFETY: it is a frame: the interpreter said so, or it was another one's `f_back`.
+    let code = unsafe { pyo3::ffi::PyFrame_GetCode(frame.as_ptr().cast()) };
+    // SAFETY: a frame always has code, and the result is a reference of our own.
+    unsafe { Bound::from_owned_ptr_or_opt(frame.py(), code.cast()) }
+}
+
+fn text_of<'py>(code: &Bound<'py, PyAny>, name: &str) -> Option<Bound<'py, PyString>> {
+    code.getattr(name).ok()?.cast_into().ok()
+}
+
+/// What is known of a function's code.
+struct Known {
+    /// Kept, so that its address means nothing else.
+    code: Py<PyAny>,
+    is_of_logging: bool,
+}
+
+/// How many functions are remembered, each at the place that its address says.
+const CODES: usize = 256;
+
+thread_local! {
+    static KNOWN: RefCell<Vec<Option<Known>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Whether code belongs to the `logging` package: its frames are no callers.
+fn is_of_logging(code: &Bound<'_, PyAny>) -> bool {
+    // Objects lie at multiples of 16.
+    let place = (code.as_ptr().addr() >> 4) % CODES;
+    let known = KNOWN.with_borrow(|known| {
+        let known = known.get(place)?.as_ref()?;
+        known.code.is(code).then_some(known.is_of_logging)
+    });
+    known.unwrap_or_else(|| find_out(code, place))
+}
+
+#[cold]
+fn find_out(code: &Bound<'_, PyAny>, place: usize) -> bool {
+    let py = code.py();
+    let file = text_of(code, "co_filename");
+    let file = file.as_ref().and_then(|file| file.to_str().ok());
+    let is_of_logging = file.is_some() && file == logging_file(py);
+    let known = Known {
+        code: code.clone().unbind(),
+        is_of_logging,
+    };
+    let before = KNOWN.with_borrow_mut(|all| {
+        if all.is_empty() {
+            all.resize_with(CODES, || None);
+        }
+        all.get_mut(place)?.replace(known)
+    });
+    // Only now: whoever hears of its end may log.
+    drop(before);
+    is_of_logging
+}
+
+/// The file of the `logging` package.
+fn logging_file(py: Python<'_>) -> Option<&str> {
+    static FILE: PyOnceLock<String> = PyOnceLock::new();
+    let file = FILE.get_or_try_init(py, || py.import("logging")?.getattr("_srcfile")?.extract());
+    file.ok().map(|file: &String| &**file)
+}
+
+/// The name of the running task of asyncio, where `logging` would tell it: from Python 3.12 on.
+pub(crate) fn task_name(py: Python<'_>) -> Option<Bound<'_, PyAny>> {
+    let tasks = tasks(py)?;
+    let running = tasks.running_loop.bind(py).call0().ok()?;
+    if running.is_none() {
+        return None;
+    }
+    let task = tasks.current_task.bind(py).call1((running,)).ok()?;
+    if task.is_none() {
+        return None;
+    }
+    task.call_method0(intern!(py, "get_name")).ok()
+}
+
+struct Tasks {
+    running_loop: Py<PyAny>,
+    current_task: Py<PyAny>,
+}
+
+/// Nothing before the program imports asyncio.
+fn tasks(py: Python<'_>) -> Option<&Tasks> {
+    static TELLS_TASKS: PyOnceLock<bool> = PyOnceLock::new();
+    static TASKS: PyOnceLock<Tasks> = PyOnceLock::new();
+    let tells_tasks = TELLS_TASKS.get_or_init(py, || py.version_info() >= (3, 12));
+    if !tells_tasks {
+        return None;
+    }
+    if let Some(tasks) = TASKS.get(py) {
+        return Some(tasks);
+    }
+    let modules = py.import("sys").ok()?.getattr("modules").ok()?;
+    let asyncio = modules.get_item("asyncio").ok()?;
+    let tasks = Tasks {
+        running_loop: asyncio.getattr("_get_running_loop").ok()?.unbind(),
+        current_task: asyncio.getattr("current_task").ok()?.unbind(),
+    };
+    Some(TASKS.get_or_init(py, || tasks))
+}

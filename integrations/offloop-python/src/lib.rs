@@ -1,0 +1,39 @@
+//! The native half of the Python package `offloop`: what happens on each log call and at each moment
+//! of a request.
+//!
+//! The Python half (`python/offloop`) is what programs import; it decides once, and this carries out
+//! often. Two rules hold here. Whoever logs holds the interpreter's lock, so nothing waits while it
+//! is held; and the threads that write never take it, so no object of Python's gets past the log
+//! call: all values are copied there.
+
+mod access;
+mod attributes;
+mod context;
+mod emitter;
+mod exception;
+mod fields;
+mod frame;
+mod json;
+mod level;
+mod logger;
+mod options;
+mod pipeline;
+mod request;
+mod site;
+mod value;
+
+use pyo3::prelude::*;
+
+#[pymodule(gil_used = true)]
+mod _offloop {
+    #[pymodule_export]
+    use super::context::{Context, add, add_error, current, leave};
+    #[pymodule_export]
+    use super::emitter::Emitter;
+    #[pymodule_export]
+    use super::logger::{FastLogger, KeywordLogger};
+    #[pymodule_export]
+    use super::pipeline::Pipeline;
+    #[pymodule_export]
+    use super::request::{Request, RequestLog};
+}

@@ -1,0 +1,247 @@
+//! What all ways to log have in common: find out which way a record goes, and send it there.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use offloop::frontend::{Place, Values};
+use pyo3::exceptions::PyBaseException;
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString, PyTuple};
+
+use super::path::{Path, Quick, Verdict};
+use crate::access;
+use crate::context::current_request;
+use crate::emitter;
+use crate::fields::{Field, Fields};
+use crate::frame::{self, Caller};
+use crate::level;
+use crate::pipeline;
+use crate::site::Key;
+
+/// A logger of `logging`, and the way that its records take.
+#[derive(Debug)]
+pub(super) struct Core {
+    logger: Py<PyAny>,
+    name: Py<PyString>,
+    path: Mutex<Option<Path>>,
+}
+
+/// A log call as its caller wrote it.
+pub(super) struct Call<'a, 'py> {
+    pub(super) level: i64,
+    pub(super) message: &'a Bound<'py, PyAny>,
+    pub(super) arguments: &'a Bound<'py, PyTuple>,
+    pub(super) exc_info: Option<&'a Bound<'py, PyAny>>,
+    pub(super) extra: Option<&'a Bound<'py, PyAny>>,
+    pub(super) stack_info: Option<&'a Bound<'py, PyAny>>,
+    pub(super) stacklevel: Option<&'a Bound<'py, PyAny>>,
+}
+
+impl<'py> Call<'_, 'py> {
+    /// The extra fields, if nothing is wanted that only a `LogRecord` has, or refuses.
+    fn simple_fields(&self) -> Option<Fields<'py>> {
+        let is_off = |value: &Bound<'_, PyAny>| !value.is_truthy().unwrap_or(true);
+        if self.stacklevel.is_some() || !self.stack_info.is_none_or(is_off) {
+            return None;
+        }
+        let mut fields = Fields::default();
+        let Some(extra) = self.extra.filter(|extra| !extra.is_none()) else {
+            return Some(fields);
+        };
+        for (name, value) in extra.cast::<PyDict>().ok()?.iter() {
+            fields.add(name.cast_into::<PyString>().ok()?, value);
+        }
+        Some(fields)
+    }
+}
+
+impl Core {
+    pub(super) fn of(logger: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let name = logger.getattr(intern!(logger.py(), "name"))?;
+        Ok(Core {
+            logger: logger.clone().unbind(),
+            name: name.cast_into::<PyString>()?.unbind(),
+            path: Mutex::new(None),
+        })
+    }
+
+    pub(super) fn logger(&self) -> &Py<PyAny> {
+        &self.logger
+    }
+
+    pub(super) fn name(&self) -> &Py<PyString> {
+        &self.name
+    }
+
+    pub(super) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.logger)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Path>> {
+        // Held for a few comparisons, in which no code of Python's runs.
+        self.path.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Which way a record of this level goes.
+    pub(super) fn verdict(&self, py: Python<'_>, level: i64) -> PyResult<Verdict> {
+        let level = level.into_pyobject(py)?.into_any();
+        let known = self.lock().take();
+        let path = match known.filter(|path| path.holds(py)) {
+            Some(path) => path,
+            None => Path::of(self.logger.bind(py))?,
+        };
+        let verdict = path.verdict(&self.logger, &level);
+        let before = self.lock().replace(path);
+        // Dropped without the lock: what it refers to may run code of the program's when it goes.
+        drop(before);
+        verdict
+    }
+
+    /// Logs by the quick way, or as the methods of `logging.Logger` do.
+    pub(super) fn log(&self, py: Python<'_>, call: &Call<'_, '_>) -> PyResult<()> {
+        match self.verdict(py, call.level)? {
+            Verdict::Unwanted => return Ok(()),
+            Verdict::Quick(quick) => {
+                if let Some(fields) = call.simple_fields()
+                    && self.log_quickly(py, &quick, call, fields)
+                {
+                    return Ok(());
+                }
+            }
+            Verdict::Slow => {}
+        }
+        self.log_slowly(py, call)
+    }
+
+    /// Says no to extra fields that `logging` refuses.
+    pub(super) fn log_quickly<'py>(
+        &self,
+        py: Python<'py>,
+        quick: &Quick,
+        call: &Call<'_, 'py>,
+        mut fields: Fields<'py>,
+    ) -> bool {
+        add_level_name(py, call.level, &mut fields);
+        if let Some(name) = frame::task_name(py) {
+            fields.add_own("task", Field::Python(name));
+        }
+        if let Some(exception) = call.exc_info.and_then(exception_of) {
+            emitter::add_exception(&exception, &mut fields);
+        }
+        let arguments = unwrapped(call.arguments);
+        let target = self.name.to_str(py).unwrap_or_default();
+        let access = access::of(target, Some(&arguments), &mut fields);
+        let caller = if quick.with_location {
+            frame::caller(py)
+        } else {
+            None
+        };
+        let key = Key {
+            place: caller.as_ref().map(|caller| &caller.code),
+            at: caller.as_ref().map_or(0, |caller| caller.instruction),
+            function: None,
+            logger: self.name.bind(py),
+            level: call.level,
+        };
+        let request = current_request(py);
+        let request = request.as_ref().map(|context| &context.get().0);
+        let write = |values: &mut Values<'_, '_>| {
+            match &access {
+                Some(message) => values.str(message),
+                None => emitter::write_message(Some(call.message), Some(&arguments), values),
+            }
+            fields.write(values);
+        };
+        if let Some(callsite) = key.find(&fields) {
+            pipeline::record_at(py, &quick.frontend, callsite, request, write);
+            return true;
+        }
+        if call.extra.is_some() && !fields.are_free() {
+            return false;
+        }
+        let file = caller.as_ref().and_then(Caller::file);
+        let function = caller.as_ref().and_then(Caller::function);
+        let names = fields.names();
+        let place = Place {
+            target,
+            level: level::of_number(call.level),
+            file: file.as_ref().and_then(|file| file.to_str().ok()),
+            line: caller.as_ref().and_then(Caller::line),
+            function: function
+                .as_ref()
+                .and_then(|function| function.to_str().ok()),
+            fields: &names,
+        };
+        if let Some(callsite) = place.callsite() {
+            key.keep(&fields, callsite);
+        }
+        pipeline::record(py, &quick.frontend, &place, request, write);
+        true
+    }
+
+    /// As the methods of `logging.Logger` do it. What is called here is native, so it has no frame,
+    /// and the caller is found where it would be without us.
+    fn log_slowly(&self, py: Python<'_>, call: &Call<'_, '_>) -> PyResult<()> {
+        let logger = self.logger.bind(py);
+        let is_enabled = logger.call_method1(intern!(py, "isEnabledFor"), (call.level,))?;
+        if !is_enabled.is_truthy()? {
+            return Ok(());
+        }
+        let options = PyDict::new(py);
+        let given = [
+            (intern!(py, "exc_info"), call.exc_info),
+            (intern!(py, "extra"), call.extra),
+            (intern!(py, "stack_info"), call.stack_info),
+            (intern!(py, "stacklevel"), call.stacklevel),
+        ];
+        for (name, value) in given {
+            if let Some(value) = value {
+                options.set_item(name, value)?;
+            }
+        }
+        let positional = (call.level, call.message, call.arguments);
+        logger.call_method(intern!(py, "_log"), positional, Some(&options))?;
+        Ok(())
+    }
+}
+
+fn add_level_name(py: Python<'_>, level: i64, fields: &mut Fields<'_>) {
+    if level::is_plain(level) {
+        return;
+    }
+    let name = || -> PyResult<String> {
+        let logging = py.import(intern!(py, "logging"))?;
+        logging
+            .call_method1(intern!(py, "getLevelName"), (level,))?
+            .extract()
+    };
+    if let Ok(name) = name() {
+        fields.add_own("level_name", Field::Text(name));
+    }
+}
+
+/// What `exc_info` says: an exception, what `sys.exc_info()` gives, or that the present one is meant.
+fn exception_of<'py>(exc_info: &Bound<'py, PyAny>) -> Option<Bound<'py, PyBaseException>> {
+    if let Some(exception) = emitter::exception_of(exc_info) {
+        return Some(exception);
+    }
+    if !exc_info.is_truthy().unwrap_or(false) {
+        return None;
+    }
+    let py = exc_info.py();
+    let present = py.import(intern!(py, "sys")).ok()?;
+    emitter::exception_of(&present.call_method0(intern!(py, "exc_info")).ok()?)
+}
+
+/// A dict as the only argument is what the names in a message refer to.
+fn unwrapped<'py>(arguments: &Bound<'py, PyTuple>) -> Bound<'py, PyAny> {
+    if arguments.len() == 1
+        && let Ok(only) = arguments.get_item(0)
+        && only.is_instance_of::<PyDict>()
+        && only.is_truthy().unwrap_or(false)
+    {
+        return only;
+    }
+    arguments.clone().into_any()
+}

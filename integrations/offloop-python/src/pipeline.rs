@@ -1,0 +1,173 @@
+//! A pipeline, as Python's handlers share it.
+
+use std::path::PathBuf;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use offloop::frontend::{Callsite, Frontend, Place, Taken, Values};
+use offloop::request::RequestContext;
+use offloop::{Builder, ConfigLoader, Guard, LossReason};
+use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::level;
+use crate::options;
+
+/// Where the records of requests go. Without a lock: a forked child goes on with what was there.
+static MAIN: LazyLock<ArcSwapOption<Frontend>> = LazyLock::new(ArcSwapOption::default);
+
+/// Runs what may write the record of a request.
+pub(crate) fn with_requests<T>(part: impl FnOnce() -> T) -> T {
+    match MAIN.load_full() {
+        Some(frontend) => frontend.within(part),
+        None => part(),
+    }
+}
+
+/// Files or streams, and the threads that write to them.
+#[pyclass(frozen, module = "offloop")]
+#[derive(Debug)]
+pub(crate) struct Pipeline {
+    frontend: Frontend,
+    guard: Guard,
+}
+
+#[pymethods]
+impl Pipeline {
+    /// Starts one.
+    #[new]
+    fn start(py: Python<'_>, settings: &str) -> PyResult<Self> {
+        Self::run(py, options::builder(settings)?)
+    }
+
+    /// The same with what stands in a configuration file.
+    #[staticmethod]
+    fn load(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
+        let config = py.detach(|| ConfigLoader::new().file(path).load());
+        let config = config.map_err(|error| raise(&error))?.into_config();
+        Self::run(py, config.builder())
+    }
+
+    /// From now on, the records of requests come here.
+    fn take_requests(&self) {
+        MAIN.store(Some(Arc::new(self.frontend.clone())));
+    }
+
+    /// Whether a filter wants records of this logger and level.
+    fn wants(&self, name: &str, level: i64) -> bool {
+        self.frontend.wants(name, level::of_number(level))
+    }
+
+    /// Waits until all that was logged before is written, at most so many seconds. Returns how many
+    /// records are still waiting: 0 if all went well.
+    fn flush(&self, py: Python<'_>, timeout: f64) -> PyResult<u64> {
+        let timeout = seconds(timeout)?;
+        Ok(py.detach(|| match self.guard.flush(timeout) {
+            Ok(()) => 0,
+            Err(_) => self.guard.stats().waiting(),
+        }))
+    }
+
+    /// Has the files opened anew.
+    fn reopen(&self, py: Python<'_>) {
+        py.detach(|| self.guard.reopen());
+    }
+
+    /// Ends the present files, and begins new ones.
+    fn rotate(&self, py: Python<'_>) {
+        py.detach(|| self.guard.rotate());
+    }
+
+    /// What became of the records so far.
+    fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let stats = py.detach(|| self.guard.stats());
+        let all = PyDict::new(py);
+        all.set_item("accepted", stats.accepted.total())?;
+        all.set_item("written", stats.written())?;
+        all.set_item("waiting", stats.waiting())?;
+        all.set_item("lost", stats.lost())?;
+        let reasons = PyDict::new(py);
+        for reason in LossReason::ALL {
+            let lost: u64 = stats.sinks.iter().map(|sink| sink.lost.by(reason)).sum();
+            if lost != 0 {
+                reasons.set_item(reason.as_str(), lost)?;
+            }
+        }
+        all.set_item("lost_by_reason", reasons)?;
+        Ok(all)
+    }
+}
+
+impl Pipeline {
+    fn run(py: Python<'_>, builder: Builder) -> PyResult<Self> {
+        // Opening files may take long.
+        let started = py.detach(|| builder.build_frontend());
+        let (frontend, guard) = started.map_err(|error| raise(&error))?;
+        Ok(Pipeline { frontend, guard })
+    }
+
+    pub(crate) fn frontend(&self) -> &Frontend {
+        &self.frontend
+    }
+}
+
+/// Hands over a record.
+pub(crate) fn record(
+    py: Python<'_>,
+    frontend: &Frontend,
+    place: &Place<'_>,
+    request: Option<&RequestContext>,
+    write: impl FnOnce(&mut Values<'_, '_>),
+) {
+    let taken = frontend.record(place, request, write);
+    write_if_late(py, frontend, taken);
+}
+
+/// The same for a place that is remembered.
+pub(crate) fn record_at(
+    py: Python<'_>,
+    frontend: &Frontend,
+    callsite: Callsite,
+    request: Option<&RequestContext>,
+    write: impl FnOnce(&mut Values<'_, '_>),
+) {
+    let taken = frontend.record_at(callsite, request, write);
+    write_if_late(py, frontend, taken);
+}
+
+fn write_if_late(py: Python<'_>, frontend: &Frontend, taken: Taken) {
+    if taken == Taken::Late {
+        // Now it is we who write: not with the interpreter's lock.
+        py.detach(|| frontend.write_late());
+    }
+}
+
+/// A time-out as Python's functions take it.
+pub(crate) fn seconds(seconds: f64) -> PyResult<Duration> {
+    let wrong = |_| PyValueError::new_err(format!("{seconds} seconds are no time to wait"));
+    if seconds == f64::INFINITY {
+        return Ok(Duration::MAX);
+    }
+    Duration::try_from_secs_f64(seconds).map_err(wrong)
+}
+
+fn raise(error: &offloop::Error) -> PyErr {
+    use std::error::Error;
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    match error {
+        offloop::Error::OpenFile { .. } | offloop::Error::CreateDirectory { .. } => {
+            PyOSError::new_err(text)
+        }
+        offloop::Error::Filter { .. } | offloop::Error::Config { .. } => {
+            PyValueError::new_err(text)
+        }
+        _ => PyRuntimeError::new_err(text),
+    }
+}

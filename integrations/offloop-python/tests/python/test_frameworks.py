@@ -1,0 +1,162 @@
+"""Frameworks besides FastAPI, as the examples have them."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from conftest import read_lines, run_program, wait_for
+
+ID = {"x-request-id": "01JD3T7Q9N"}
+
+
+def requests(log: Path) -> list[dict[str, Any]]:
+    return [line for line in read_lines(log) if line["target"] == "offloop::request"]
+
+
+def test_starlette(serve: Any, log: Path) -> None:
+    server = serve("uvicorn", "starlette_app:app", "--port", "{port}")
+    answer = httpx.get(server.url("/hello/you"), headers=ID)
+    assert answer.headers["x-request-id"] == "01JD3T7Q9N" and answer.headers["traceresponse"]
+    server.stop()
+    (request,) = requests(log)
+    assert (request["outcome"], request["plan"]) == ("completed", "gold")
+    assert request["http.route"] == "/hello/{name}"
+    (greeted,) = [line for line in read_lines(log) if line["message"] == "greeted"]
+    assert (greeted["name"], greeted["request_id"]) == ("you", "01JD3T7Q9N")
+
+
+FLASK = ("gunicorn", "flask_app:app", "--workers", "2", "--bind", "127.0.0.1:{port}")
+
+
+@pytest.mark.parametrize("options", [(), ("--preload",), ("--threads", "2")])
+def test_flask_under_gunicorn(serve: Any, log: Path, options: tuple[str, ...]) -> None:
+    server = serve(*FLASK, "--logger-class", "offloop.gunicorn.Logger", *options)
+    for number in range(20):
+        headers = {"x-request-id": f"id-{number}"}
+        answer = httpx.get(server.url("/hello/you?token=secret"), headers=headers)
+        assert answer.headers["x-request-id"] == f"id-{number}"
+    server.stop()
+    assert "secret" not in log.read_text()
+    lines = read_lines(log)
+    expected = [f"id-{number}" for number in range(20)]
+    for part in (requests(log), [line for line in lines if line["message"] == "greeted"]):
+        assert sorted(line["request_id"] for line in part) == sorted(expected)
+    assert {line["outcome"] for line in requests(log)} == {"completed"}
+    access = [line for line in lines if line["target"] == "gunicorn.access"]
+    assert sorted(line["request_id"] for line in access) == sorted(expected)
+    assert {line["http.response.status_code"] for line in access} == {200}
+
+
+def test_an_exception_of_flask_s_is_in_its_record(serve: Any, log: Path) -> None:
+    server = serve(*FLASK)
+    assert httpx.get(server.url("/raises"), headers=ID).status_code == 500
+    server.stop()
+    (request,) = requests(log)
+    assert request["http.response.status_code"] == 500 and request["level"] == "ERROR"
+    (error,) = [line for line in read_lines(log) if line.get("error.type") == "ValueError"]
+    assert error["request_id"] == "01JD3T7Q9N"
+
+
+SANIC = ("sanic", "sanic_app:app", "--port", "{port}", "--access-logs")
+
+
+@pytest.mark.parametrize("options", [("--single-process",), ("--workers", "2")])
+def test_sanic(serve: Any, log: Path, options: tuple[str, ...]) -> None:
+    server = serve(*SANIC, *options)
+    answer = httpx.get(server.url("/hello/you?token=secret"), headers=ID)
+    assert answer.headers["x-request-id"] == "01JD3T7Q9N"
+    assert httpx.get(server.url("/stream"), headers={"x-request-id": "stream"}).text == "onetwo"
+    assert httpx.get(server.url("/raises"), headers={"x-request-id": "raises"}).status_code == 500
+    assert httpx.get(server.url("/nowhere"), headers={"x-request-id": "none"}).status_code == 404
+    server.stop()
+    by_id = {request["request_id"]: request for request in requests(log)}
+    assert len(by_id) == len(requests(log)) == 4
+    hello, stream = by_id["01JD3T7Q9N"], by_id["stream"]
+    assert (hello["outcome"], hello["http.route"]) == ("completed", "/hello/<name:str>")
+    assert (hello["http.response.body.size"], stream["outcome"]) == (5, "completed")
+    assert by_id["raises"]["error"] == ["ValueError: on purpose"]
+    assert by_id["none"]["http.response.status_code"] == 404
+    assert "http.route" not in by_id["none"]
+    lines = read_lines(log)
+    access = {line["request_id"]: line for line in lines if line["target"] == "sanic.access"}
+    assert access["01JD3T7Q9N"]["message"] == "GET /hello/you 200"
+    assert "secret" not in log.read_text()
+    assert any("Server Stopped" in line["message"] for line in lines)
+
+
+def test_a_connection_that_is_kept_does_not_carry_an_id_to_the_next_request(
+    serve: Any, log: Path
+) -> None:
+    server = serve(*SANIC, "--single-process")
+    with socket.create_connection(("127.0.0.1", server.port)) as client:
+        for number in range(3):
+            head = f"GET /hello/{number} HTTP/1.1\r\nhost: x\r\n"
+            head += "x-request-id: first\r\n" if number == 0 else ""
+            client.sendall(f"{head}\r\n".encode())
+            received = b""
+            while not received.endswith(b"hello"):
+                more = client.recv(65536)
+                assert more, received
+                received += more
+    wait_for(lambda: len(requests(log)) == 3, "the records")
+    server.stop()
+    ids = [request["request_id"] for request in requests(log)]
+    assert ids[0] == "first" and len(set(ids)) == 3
+    greeted = {line["name_"]: line for line in read_lines(log) if line["message"] == "greeted"}
+    assert [greeted[str(number)]["request_id"] for number in range(3)] == ids
+
+
+def test_structlog_ends_its_chain_here(tmp_path: Path, log: Path) -> None:
+    run_program(
+        f"""
+        import offloop, offloop.structlog, structlog
+        offloop.install({str(log)!r})
+        structlog.configure(processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(),
+            offloop.structlog.Emit("shop"),
+        ])
+        structlog.contextvars.bind_contextvars(tenant="t1")
+        log = structlog.get_logger().bind(user=42)
+        log.info("signed in", rows=[1, 2])
+        log.debug("no")
+        try:
+            1 / 0
+        except ZeroDivisionError:
+            log.exception("failed")
+        """,
+        tmp_path,
+    )
+    first, second = read_lines(log)
+    assert (first["target"], first["message"], first["user"]) == ("shop", "signed in", 42)
+    assert (first["tenant"], first["rows"], first["level"]) == ("t1", [1, 2], "INFO")
+    assert (second["error.type"], second["level"]) == ("ZeroDivisionError", "ERROR")
+
+
+def test_the_program_s_configuration_file_holds(tmp_path: Path) -> None:
+    (tmp_path / "offloop.toml").write_text(
+        """
+        level = "info,quiet=error"
+        [fields]
+        service = "api"
+        [sinks.main]
+        kind = "file"
+        path = "configured.jsonl"
+        """
+    )
+    run_program(
+        """
+        import logging, offloop
+        offloop.install()
+        logging.getLogger("quiet").info("no")
+        logging.getLogger("loud").info("yes")
+        """,
+        tmp_path,
+    )
+    (line,) = read_lines(tmp_path / "configured.jsonl")
+    assert (line["message"], line["service"]) == ("yes", "api")

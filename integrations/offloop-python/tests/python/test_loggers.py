@@ -1,0 +1,242 @@
+"""The quick way, and that nobody can tell it from the other."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+import offloop
+import pytest
+from conftest import read_lines
+
+
+@pytest.fixture
+def installed(log: Path) -> Any:
+    """As after `offloop.install()`, but for one logger alone."""
+    handler = offloop.Handler(log)
+    logger = logging.getLogger("quick")
+    offloop.adopt(logger)
+    logger.setLevel(logging.DEBUG)
+    logger.propagate = False
+    logger.addHandler(handler)
+    yield logger
+    logger.handlers = []
+    logger.filters = []
+    handler.close()
+
+
+def lines(logger: logging.Logger, log: Path) -> list[dict[str, Any]]:
+    offloop.flush()
+    return read_lines(log)
+
+
+def test_a_quick_record_is_as_one_that_went_the_other_way(
+    installed: logging.Logger, log: Path
+) -> None:
+    def log_all() -> None:
+        installed.debug("plain")
+        installed.info("%s is %d", "one", 1)
+        installed.warning("%(a)s", {"a": "b"})
+        installed.error("extra", extra={"user": 42, "message_": "m", "list": [1]})
+        installed.critical("critical")
+        installed.log(25, "custom")
+        try:
+            raise ValueError("bad")
+        except ValueError as error:
+            installed.exception("raised")
+            installed.info("given", exc_info=error)
+            installed.info("tuple", exc_info=sys.exc_info())
+        installed.info("no exception", exc_info=False)
+
+    log_all()
+    installed.handlers[0].addFilter(lambda record: True)
+    log_all()
+    both = lines(installed, log)
+    assert len(both) == 20
+    for line in both:
+        del line["timestamp"]
+    assert both[:10] == both[10:]
+
+
+def test_the_quick_way_makes_no_record(
+    installed: logging.Logger, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def make(*arguments: Any, **options: Any) -> Any:
+        raise AssertionError("a record was made")
+
+    monkeypatch.setattr(logging.LogRecord, "__init__", make)
+    installed.info("quick", extra={"user": 1})
+    offloop.get_logger("x")
+    monkeypatch.undo()
+    assert [line["message"] for line in lines(installed, log)] == ["quick"]
+
+
+class Seen(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+
+
+def test_other_handlers_see_what_is_logged_while_they_are_there(
+    installed: logging.Logger, log: Path
+) -> None:
+    seen = Seen()
+    installed.info("before")
+    installed.addHandler(seen)
+    installed.info("during")
+    installed.removeHandler(seen)
+    installed.info("after")
+    installed.handlers.append(seen)
+    installed.info("appended")
+    installed.handlers = [seen]
+    installed.info("replaced")
+    assert [record.msg for record in seen.records] == ["during", "appended", "replaced"]
+    assert seen.records[0].funcName == "test_other_handlers_see_what_is_logged_while_they_are_there"
+    messages = [line["message"] for line in lines(installed, log)]
+    assert messages == ["before", "during", "after", "appended"]
+
+
+def test_levels_count_at_once(installed: logging.Logger, log: Path) -> None:
+    installed.info("1")
+    installed.setLevel(logging.WARNING)
+    installed.info("no")
+    installed.setLevel(logging.INFO)
+    installed.info("2")
+    installed.disabled = True
+    installed.info("no")
+    installed.disabled = False
+    logging.disable(logging.INFO)
+    installed.info("no")
+    logging.disable(logging.NOTSET)
+    installed.info("3")
+    installed.handlers[0].setLevel(logging.ERROR)
+    installed.info("no")
+    installed.error("4")
+    assert [line["message"] for line in lines(installed, log)] == ["1", "2", "3", "4"]
+
+
+def test_filters_factories_and_patches_send_records_the_long_way(
+    installed: logging.Logger, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def factory(*arguments: Any, **options: Any) -> logging.LogRecord:
+        record = logging.LogRecord(*arguments, **options)
+        record.made = True
+        return record
+
+    installed.info("quick")
+    logging.setLogRecordFactory(factory)
+    installed.info("factory")
+    logging.setLogRecordFactory(logging.LogRecord)
+    seen: list[str] = []
+    original = logging.Logger.callHandlers
+
+    def patched(self: logging.Logger, record: logging.LogRecord) -> None:
+        seen.append(record.getMessage())
+        original(self, record)
+
+    monkeypatch.setattr(logging.Logger, "callHandlers", patched)
+    installed.info("patched")
+    monkeypatch.undo()
+    installed.addFilter(lambda record: record.getMessage() != "unwanted")
+    installed.info("unwanted")
+    found = [(line["message"], line.get("made")) for line in lines(installed, log)]
+    assert found == [("quick", None), ("factory", True), ("patched", None)]
+    assert seen == ["patched"]
+
+
+def test_what_logging_refuses_is_refused(installed: logging.Logger, log: Path) -> None:
+    with pytest.raises(KeyError):
+        installed.info("clash", extra={"name": "x"})
+    with pytest.raises(TypeError):
+        installed.info("unknown", user=1)  # type: ignore[call-arg]
+    with pytest.raises(TypeError):
+        installed.info()  # type: ignore[call-arg]
+
+
+def test_the_caller_is_found_through_adapters_and_stack_levels(
+    installed: logging.Logger, log: Path
+) -> None:
+    def helper() -> None:
+        installed.info("level", stacklevel=2)
+
+    logging.LoggerAdapter(installed, {"adapted": 1}).info("adapter")
+    helper()
+    found = lines(installed, log)
+    own = "test_the_caller_is_found_through_adapters_and_stack_levels"
+    assert [line["function"] for line in found] == [own, own]
+    assert found[0]["adapted"] == 1
+
+
+def test_children_take_the_way_of_their_parents(log: Path) -> None:
+    handler = offloop.Handler(log)
+    offloop.adopt(logging.getLogger("family"))
+    parent = logging.getLogger("family")
+    parent.addHandler(handler)
+    parent.propagate = False
+    parent.setLevel(logging.INFO)
+    child = logging.getLogger("family.child")
+    offloop.adopt(child)
+    child.info("1")
+    parent.setLevel(logging.ERROR)
+    child.info("no")
+    child.setLevel(logging.DEBUG)
+    child.debug("2")
+    child.propagate = False
+    child.debug("nowhere")
+    handler.flush()
+    assert [line["message"] for line in read_lines(log)] == ["1", "2"]
+
+
+def test_keyword_arguments_are_fields(log: Path) -> None:
+    handler = offloop.Handler(log)
+    logger = logging.getLogger("keywords")
+    offloop.adopt(logger)
+    logger.addHandler(handler)
+    logger.propagate = False
+    logger.setLevel(logging.INFO)
+    for _ in range(2):
+        keywords = offloop.get_logger("keywords", service="api").bind(user=1)
+        keywords.debug("no")
+        keywords.info("signed %s", "in", rows=3, user=2)
+        try:
+            raise ValueError("bad")
+        except ValueError:
+            keywords.exception("failed", rows=4)
+        # Then the long way.
+        handler.addFilter(lambda record: True)
+    handler.flush()
+    found = read_lines(log)
+    for line in found:
+        del line["timestamp"], line["line"]
+    assert found[:2] == found[2:]
+    assert (found[0]["message"], found[0]["service"]) == ("signed in", "api")
+    assert (found[0]["user"], found[0]["rows"]) == (2, 3)
+    assert found[1]["error"] == ["ValueError: bad"]
+
+
+def test_a_program_s_own_class_of_loggers_stays_in_charge() -> None:
+    class Own(offloop.Logger):
+        def info(self, *arguments: Any, **options: Any) -> None:
+            calls.append(arguments)
+
+    calls: list[Any] = []
+    Own("own").info("mine")
+    assert calls == [("mine",)]
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="logging tells tasks from 3.12 on")
+def test_the_task_is_told(installed: logging.Logger, log: Path) -> None:
+    async def work() -> None:
+        asyncio.current_task().set_name("mine")  # type: ignore[union-attr]
+        installed.info("quick")
+        installed.handlers[0].addFilter(lambda record: True)
+        installed.info("long")
+
+    asyncio.run(work())
+    assert [line["task"] for line in lines(installed, log)] == ["mine", "mine"]

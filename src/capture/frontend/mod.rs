@@ -1,0 +1,243 @@
+//! The door from other languages' loggers, whose targets, places and fields are known only as the
+//! program runs.
+//!
+//! Behind it, their records are like those of `tracing`: [`place`] makes a callsite of each place
+//! that records come from, once, so filters decide once and formats prepare keys once. The request
+//! that a record belongs to is passed along, since other languages' tasks have their own ways to
+//! carry it, and threads know nothing of those.
+
+mod place;
+mod values;
+
+use std::fmt;
+use std::sync::Arc;
+
+use tracing::dispatcher::{self, Dispatch};
+use tracing::{Level, Metadata};
+
+pub use self::place::{Callsite, Place};
+pub use self::values::Values;
+
+use self::place::Spot;
+use super::buffer::Buffer;
+use super::record::Encoder;
+use super::subscriber::OffloopSubscriber;
+use super::thread::{self, Pushed};
+use super::{event, known};
+use crate::channel;
+use crate::channel::overflow::level_index;
+use crate::filter::Wish;
+use crate::pipeline::Pipeline;
+use crate::request::{Held, RequestContext};
+
+/// Takes the records of another language's loggers. Cloning it costs next to nothing.
+///
+/// Made by [`Builder::build_frontend`](crate::Builder::build_frontend).
+///
+/// ```
+/// use offloop::frontend::{Place, Taken};
+/// use tracing::Level;
+///
+/// # fn main() -> Result<(), offloop::Error> {
+/// # let memory = offloop::Memory::new();
+/// let (frontend, guard) = offloop::builder().memory(&memory).build_frontend()?;
+/// let place = Place { fields: &["user"], ..Place::of("app.views", Level::INFO) };
+/// let taken = frontend.record(&place, None, |values| {
+///     values.str("signed in");
+///     values.i64(42);
+/// });
+/// assert_eq!(taken, Taken::InTime);
+/// # guard.flush(std::time::Duration::from_secs(10)).unwrap();
+/// # let text = memory.text();
+/// # assert!(text.contains(r#""target":"app.views","message":"signed in","user":42"#), "{text}");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Frontend {
+    pipeline: Arc<Pipeline>,
+    dispatch: Dispatch,
+}
+
+/// What became of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "late records are written by their callers, see `Frontend::write_late`"]
+pub enum Taken {
+    /// It is on its way, or it is counted as lost.
+    InTime,
+    /// The writers have ended: [`Frontend::write_late`] writes it.
+    Late,
+    /// No filter wants it.
+    Unwanted,
+}
+
+impl Frontend {
+    pub(crate) fn new(pipeline: Arc<Pipeline>) -> Self {
+        let subscriber = OffloopSubscriber::new(Arc::clone(&pipeline));
+        Frontend {
+            pipeline,
+            dispatch: Dispatch::new(subscriber),
+        }
+    }
+
+    /// Whether records of this target and level are wanted, at once or as a request's detail.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), offloop::Error> {
+    /// # let memory = offloop::Memory::new();
+    /// let (frontend, _guard) = offloop::builder().memory(&memory).filter("warn").build_frontend()?;
+    /// assert!(!frontend.wants("app.views", tracing::Level::INFO));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn wants(&self, target: &str, level: Level) -> bool {
+        self.pipeline.gate().wish_of_target(target, level) != Wish::Never
+    }
+
+    /// Takes a record: `write` writes the message, then the value of each field of `place`, in their
+    /// order. It is not called where no filter wants the record.
+    ///
+    /// Never waits, whatever the [`Overflow`](crate::Overflow): who calls it may hold what others
+    /// wait for. What `write` itself logs meanwhile is taken, too.
+    pub fn record(
+        &self,
+        place: &Place<'_>,
+        request: Option<&RequestContext>,
+        write: impl FnOnce(&mut Values<'_, '_>),
+    ) -> Taken {
+        self.take(&place.spot(), request, write)
+    }
+
+    /// The same for a place that was looked up before.
+    pub fn record_at(
+        &self,
+        callsite: Callsite,
+        request: Option<&RequestContext>,
+        write: impl FnOnce(&mut Values<'_, '_>),
+    ) -> Taken {
+        self.take(&Spot::Own(callsite), request, write)
+    }
+
+    #[inline]
+    fn take(
+        &self,
+        spot: &Spot<'_>,
+        request: Option<&RequestContext>,
+        write: impl FnOnce(&mut Values<'_, '_>),
+    ) -> Taken {
+        let wish = self.wish(spot);
+        let keeps_detail = || request.is_some_and(RequestContext::keeps_detail);
+        if wish == Wish::Never || (wish == Wish::Detail && !keeps_detail()) {
+            return Taken::Unwanted;
+        }
+        let metadata = spot.metadata();
+        let held = Held {
+            pipeline: &self.pipeline,
+            metadata,
+            level: level_index(*metadata.level()),
+            is_detail: wish == Wish::Detail,
+        };
+        let encode = |bytes: &mut Buffer| {
+            known::note(metadata);
+            let write_request = |bytes: &mut Buffer| request.is_none_or(|own| own.write(bytes));
+            let mut encoder = Encoder::record(bytes, metadata, write_request);
+            write(&mut Values::new(&mut encoder, spot));
+            if wish == Wish::Sampled {
+                event::add_share(&self.pipeline, held.level, &mut encoder);
+            }
+            encoder.finish();
+        };
+        match channel::without_waiting(|| self.hand_over(&held, request, encode)) {
+            Pushed::InTime => Taken::InTime,
+            Pushed::Late => Taken::Late,
+        }
+    }
+
+    /// Writes records that came after the writers had ended, on the caller's thread; waits for that
+    /// no longer than the exit time-out, all such calls together.
+    ///
+    /// Not to be called while holding what other threads wait for, such as an interpreter's lock.
+    pub fn write_late(&self) {
+        self.pipeline.running().write_if_late();
+    }
+
+    /// Runs `part` so that what it logs by `tracing` comes here, too: the records of requests do. Never
+    /// waits for room.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), offloop::Error> {
+    /// # let memory = offloop::Memory::new();
+    /// let (frontend, _guard) = offloop::builder().memory(&memory).build_frontend()?;
+    /// frontend.within(|| tracing::info!("hello"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn within<T>(&self, part: impl FnOnce() -> T) -> T {
+        channel::without_waiting(|| dispatcher::with_default(&self.dispatch, part))
+    }
+
+    fn wish(&self, spot: &Spot<'_>) -> Wish {
+        match spot {
+            Spot::Own(callsite) => self.pipeline.gate().wish_at(callsite.metadata()),
+            Spot::Shared(_, place) => self
+                .pipeline
+                .gate()
+                .wish_of_target(place.target, place.level),
+        }
+    }
+
+    fn hand_over(
+        &self,
+        held: &Held<'_>,
+        request: Option<&RequestContext>,
+        encode: impl FnOnce(&mut Buffer),
+    ) -> Pushed {
+        let hold_back = |record: &[u8]| match request {
+            Some(request) => request.hold_back(held, record),
+            None => held.is_detail,
+        };
+        let mut encode = Some(encode);
+        let mut encode = |bytes: &mut Buffer| {
+            if let Some(encode) = encode.take() {
+                encode(bytes);
+            }
+        };
+        let pushed = thread::with_local(|local| {
+            local.with_scratch(|bytes| {
+                encode(bytes);
+                if hold_back(bytes.as_slice()) {
+                    return Pushed::InTime;
+                }
+                local.push(&self.pipeline, held.level, bytes.as_slice())
+            })
+        });
+        pushed.unwrap_or_else(|| {
+            // The thread is ending, its storage is gone.
+            let mut bytes = Buffer::new();
+            encode(&mut bytes);
+            thread::push_alone(&self.pipeline, held.level, bytes.as_slice())
+        })
+    }
+}
+
+impl fmt::Debug for Frontend {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Frontend")
+            .field("pipeline", &self.pipeline)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Spot<'_> {
+    fn metadata(&self) -> &'static Metadata<'static> {
+        match self {
+            Spot::Own(callsite) => callsite.metadata(),
+            Spot::Shared(metadata, _) => metadata,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
