@@ -61,7 +61,7 @@ impl Format {
     /// their offset from UTC beside them, so that they stay instants. Not for shapes whose time is a
     /// number.
     ///
-    /// A zone that is not known is an [`Error::TimeZone`] when the pipeline is built.
+    /// A zone that is not known is an [`Error::TimeZone`](crate::Error::TimeZone) when the pipeline is built.
     ///
     /// ```
     /// let format = offloop::Format::text().zone("+02:00");
