@@ -64,9 +64,16 @@ def test_an_exception_of_flask_s_is_in_its_record(serve: Any, log: Path) -> None
 SANIC = ("sanic", "sanic_app:app", "--port", "{port}", "--access-logs")
 
 
-@pytest.mark.parametrize("options", [("--single-process",), ("--workers", "2")])
-def test_sanic(serve: Any, log: Path, options: tuple[str, ...]) -> None:
-    server = serve(*SANIC, *options)
+@pytest.mark.parametrize("workers", [1, 2])
+def test_sanic(serve: Any, log: Path, workers: int) -> None:
+    server = serve(*SANIC, *(("--workers", "2") if workers == 2 else ("--single-process",)))
+
+    def are_ready() -> bool:
+        ready = [line for line in read_lines(log) if "Worker ready" in line["message"]]
+        return len(ready) == workers
+
+    # Sanic takes no notice of a signal that comes while a worker is starting.
+    wait_for(are_ready, "the workers")
     answer = httpx.get(server.url("/hello/you?token=secret"), headers=ID)
     assert answer.headers["x-request-id"] == "01JD3T7Q9N"
     assert httpx.get(server.url("/stream"), headers={"x-request-id": "stream"}).text == "onetwo"
