@@ -42,6 +42,9 @@ pub(crate) fn is_audit(metadata: &Metadata<'_>) -> bool {
 /// fdatasync, so a thousand requests that audit at once wait hardly longer than one. A receipt that
 /// is dropped takes nothing back: its record is written as any other.
 ///
+/// [`Redaction`](crate::Redaction) and [`Limits`](crate::Limits) hold for audit records as for others: a
+/// value that must be in one needs a name that is not that of a secret, or an exception.
+///
 /// Nobody switches audit records off by accident: [`Builder::filter`](crate::Builder::filter) and
 /// `RUST_LOG` leave them alone, unless a directive names their target (`audit=off`). The filter of
 /// a sink holds for them as for others, so that one file can have them all and another none; other

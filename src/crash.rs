@@ -32,7 +32,14 @@ pub(crate) fn arena_of(plan: &Plan) -> Arena {
     }
     let program = plan.arena.program.to_string_lossy();
     arena.tell(&Fact::Process { program: &program });
+    tell_rules(&arena, plan);
     arena
+}
+
+/// Lets a reader of the pages know what must not be in the lines that it writes.
+pub(crate) fn tell_rules(arena: &Arena, plan: &Plan) {
+    let redaction = plan.redactor.told();
+    arena.tell(&Fact::Rules { redaction });
 }
 
 fn make_arena(plan: &Plan) -> Arena {

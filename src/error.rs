@@ -77,6 +77,13 @@ pub enum Error {
         /// What is wrong with them.
         cause: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// A pattern of values that are secrets could not be read.
+    Redaction {
+        /// The pattern.
+        pattern: String,
+        /// What is wrong with it.
+        cause: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The handler of SIGHUP could not be installed.
     HandleHangup(io::Error),
     /// The handler of SIGUSR1 could not be installed.
@@ -138,6 +145,16 @@ impl Error {
         }
     }
 
+    pub(crate) fn redaction(
+        pattern: &str,
+        cause: impl std::error::Error + Send + Sync + 'static,
+    ) -> Self {
+        Error::Redaction {
+            pattern: pattern.to_owned(),
+            cause: Box::new(cause),
+        }
+    }
+
     pub(crate) fn start_writer(cause: io::Error) -> Self {
         Error::StartWriter(cause)
     }
@@ -171,6 +188,9 @@ impl fmt::Display for Error {
                 cause,
             } => {
                 write!(formatter, "read {source} {directives:?}: {cause}")
+            }
+            Error::Redaction { pattern, cause } => {
+                write!(formatter, "read pattern of secrets {pattern:?}: {cause}")
             }
             Error::HandleHangup(cause) => write!(formatter, "install handler of SIGHUP: {cause}"),
             Error::HandleSignal(cause) => write!(formatter, "install handler of SIGUSR1: {cause}"),
@@ -223,7 +243,7 @@ impl std::error::Error for Error {
             Error::ReadConfig { cause, .. } => cause.source(),
             #[cfg(feature = "config")]
             Error::Config(_) => None,
-            Error::Filter { cause, .. } => cause.source(),
+            Error::Filter { cause, .. } | Error::Redaction { cause, .. } => cause.source(),
             Error::TimeOfDay { .. }
             | Error::TimeZone { .. }
             | Error::FormatOption { .. }

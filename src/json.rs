@@ -117,3 +117,46 @@ impl io::Write for Text<'_, '_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde::ser::{Error, SerializeSeq, Serializer};
+
+    use super::*;
+
+    /// Fails once it has written something.
+    struct Failing;
+
+    impl Serialize for Failing {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            let mut list = serializer.serialize_seq(None)?;
+            list.serialize_element(&1)?;
+            Err(S::Error::custom("no more"))
+        }
+    }
+
+    fn written(value: &dyn fmt::Debug) -> (String, bool) {
+        forget();
+        let text = format!("{value:?}");
+        let is_json = has_written(text.len());
+        (text, is_json)
+    }
+
+    #[test]
+    fn only_what_one_json_wrote_as_a_whole_is_json() {
+        let one = Json(&[1, 2]);
+        assert_eq!(written(&one), ("[1,2]".to_owned(), true));
+        assert_eq!(written(&Some(one)), ("Some([1,2])".to_owned(), false));
+        assert_eq!(
+            written(&format_args!("{one}{one}")),
+            ("[1,2][1,2]".to_owned(), false)
+        );
+        assert_eq!(written(&"text"), ("\"text\"".to_owned(), false));
+    }
+
+    #[test]
+    fn what_cannot_be_serialised_is_text_that_says_so() {
+        let expected = "[1[not serialised: no more]".to_owned();
+        assert_eq!(written(&Json(&Failing)), (expected, false));
+    }
+}

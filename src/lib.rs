@@ -62,23 +62,28 @@ mod exit;
 mod filter;
 mod fork;
 pub mod frontend;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod guard;
 mod install;
 mod json;
 mod non_blocking;
 mod pipeline;
 mod recovery;
+mod redaction;
 mod reloader;
 pub mod request;
 #[cfg(feature = "tokio")]
 mod signal;
 mod stats;
+pub mod testing;
 
 pub use audit::{AuditError, Receipt};
 pub use channel::overflow::{LossReason, Overflow};
 pub use config::{
-    Builder, Change, Changes, Colour, Config, FieldValue, Format, OnHangup, Part, Precision, Rates,
-    Rotation, Sink, SpanStyle,
+    Builder, Change, Changes, Colour, Config, FieldValue, Format, Limits, OnHangup, Part,
+    Precision, Rates, Redaction, RedactionStyle, Rotation, Sink, SpanStyle,
 };
 #[cfg(feature = "config")]
 pub use config::{

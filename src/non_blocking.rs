@@ -23,6 +23,8 @@ use crate::pipeline::Pipeline;
 /// - The limit is a budget in bytes (64 MiB), not a number of lines of any length.
 /// - The deadline at the end is yours ([`Guard::shutdown`]), not one second.
 /// - An error of `writer` is reported and the write is tried again; there it ends in silence.
+/// - Lines are written as they come: neither [`Redaction`](crate::Redaction) nor
+///   [`Limits`](crate::Limits) holds for what another library has formatted.
 /// - What is lost is counted by level and reason ([`Guard::stats`]) and said in the log.
 ///
 /// # Errors

@@ -14,17 +14,19 @@ use arc_swap::{ArcSwap, Guard as Loaded};
 
 pub(crate) use self::running::Running;
 use self::running::Source;
+use crate::capture::screen::{Screen, Screening};
 use crate::capture::thread::{self as local, Pushed};
 use crate::channel::arena::ArenaPlan;
 use crate::channel::overflow::Overflow;
 use crate::complaint::Complaints;
-use crate::config::{Config, Format, OnHangup};
+use crate::config::{Config, Format, Limits, OnHangup};
 use crate::drain::Delays;
 use crate::drain::line::Content;
 use crate::drain::sync::SyncPolicy;
 use crate::error::Error;
 use crate::filter::{Gate, Limiter, SinkFilter};
 use crate::recovery::scan::Scan;
+use crate::redaction::Redactor;
 use crate::sink::{Control, Target};
 use crate::stats::Stats;
 use crate::{audit, exit, fork, recovery};
@@ -39,6 +41,8 @@ pub(crate) struct Plan {
     pub(crate) exit_timeout: Duration,
     pub(crate) arena: ArenaPlan,
     pub(crate) on_hangup: OnHangup,
+    pub(crate) redactor: Arc<Redactor>,
+    pub(crate) limits: Limits,
     pub(crate) complaints: Complaints,
     /// What is left out although the filter wants it.
     pub(crate) limiter: Arc<Limiter>,
@@ -66,6 +70,7 @@ impl SinkPlan {
 pub(crate) struct Pipeline {
     id: u64,
     gate: Gate,
+    screening: Screening,
     plan: ArcSwap<Plan>,
     running: ArcSwap<Running>,
     has_reloader: AtomicBool,
@@ -92,9 +97,11 @@ impl Pipeline {
         let running = Arc::new(Running::new(&plan, sinks, None, Some(left_behind)));
         running.start(plan.delays)?;
         let id = IDS.fetch_add(1, Ordering::Relaxed);
+        let screen = Screen::new(Arc::clone(&plan.redactor), &plan.limits);
         Ok(Arc::new(Pipeline {
             id,
             gate,
+            screening: Screening::new(screen),
             plan: ArcSwap::from_pointee(plan),
             running: ArcSwap::new(running),
             has_reloader: AtomicBool::new(false),
@@ -132,6 +139,12 @@ impl Pipeline {
     #[inline]
     pub(crate) fn gate(&self) -> &Gate {
         &self.gate
+    }
+
+    /// What may enter its pages.
+    #[inline]
+    pub(crate) fn screening(&self) -> &Screening {
+        &self.screening
     }
 
     /// Hands over a record that is encoded already.

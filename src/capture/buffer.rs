@@ -78,6 +78,17 @@ impl Buffer {
         }
     }
 
+    /// Takes back all bytes but the first `len`.
+    pub(crate) fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len as u32);
+    }
+
+    /// Whether half of what the limit allows is used up.
+    #[inline]
+    pub(crate) fn is_half_full(&self) -> bool {
+        self.limit / 2 < self.len()
+    }
+
     /// Appends a mark, for which there is room beyond the allowance.
     #[cold]
     pub(crate) fn put_mark(&mut self, mark: &[u8]) {

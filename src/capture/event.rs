@@ -43,7 +43,8 @@ fn capture_audited(pipeline: &Arc<Pipeline>, event: &Event<'_>, context: &Contex
     audit::take(pipeline, || hand_over(pipeline, event, context, wish));
 }
 
-#[inline]
+// Inlined by force, as is what it calls: each call costs as much as two fields.
+#[inline(always)]
 fn hand_over(pipeline: &Arc<Pipeline>, event: &Event<'_>, context: &Context, wish: Wish) {
     let level = level_index(*event.metadata().level());
     let held = Held {
@@ -64,8 +65,8 @@ fn hand_over(pipeline: &Arc<Pipeline>, event: &Event<'_>, context: &Context, wis
                 // The request lies around all spans.
                 is_whole & local.write_request(bytes)
             };
-            encode(bytes, event, write_spans, |encoder| {
-                local.with_added(|fields| encoder.append(fields));
+            encode(bytes, pipeline, event, write_spans, |encoder| {
+                local.with_added(|fields| append(encoder, pipeline, event, fields));
                 if wish == Wish::Sampled {
                     add_share(pipeline, level, encoder);
                 }
@@ -97,7 +98,7 @@ fn capture_late(pipeline: &Pipeline, event: &Event<'_>, context: &Context, pushe
             Context::Explicit(Some(span)) => span.write(bytes),
             _ => true,
         };
-        encode(&mut bytes, event, write_spans, |_| {});
+        encode(&mut bytes, pipeline, event, write_spans, |_| {});
         let level = level_index(*event.metadata().level());
         thread::push_alone(pipeline, level, bytes.as_slice());
     }
@@ -107,13 +108,26 @@ fn capture_late(pipeline: &Pipeline, event: &Event<'_>, context: &Context, pushe
 #[inline]
 fn encode(
     bytes: &mut Buffer,
+    pipeline: &Pipeline,
     event: &Event<'_>,
     write_spans: impl FnOnce(&mut Buffer) -> bool,
     write_more: impl FnOnce(&mut Encoder<'_>),
 ) {
-    known::note(event.metadata());
-    let mut visitor = Visitor(Encoder::record(bytes, event.metadata(), write_spans));
-    event.record(&mut visitor);
+    let (metadata, screening) = (event.metadata(), pipeline.screening());
+    let is_plain = known::note(metadata);
+    let encoder = Encoder::record_within(bytes, screening.bounds(), metadata, write_spans);
+    let mut visitor = Visitor(encoder, screening);
+    if is_plain {
+        event.record(&mut visitor);
+    } else {
+        screening.visit(metadata, &mut visitor, |visit| event.record(visit));
+    }
     write_more(&mut visitor.0);
     visitor.0.finish();
+}
+
+/// Appends what a handler has added to its request, as much of it as a record may have.
+fn append(encoder: &mut Encoder<'_>, pipeline: &Pipeline, event: &Event<'_>, fields: &[u8]) {
+    let screen = pipeline.screening().current();
+    encoder.append(fields, screen.fields_left(event.metadata()));
 }

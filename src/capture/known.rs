@@ -20,6 +20,8 @@ static COUNT: AtomicUsize = AtomicUsize::new(0);
 static END: AtomicUsize = AtomicUsize::new(0);
 
 /// Addresses of callsites on the list, each at the place that its hash says or at one of the next.
+/// The lowest bit of an address, which is zero, is set where the callsite is not known to be plain:
+/// see [`super::screen`].
 static ADDRESSES: [AtomicUsize; PLACES] = [const { AtomicUsize::new(0) }; PLACES];
 
 const PLACES: usize = 8192;
@@ -27,14 +29,42 @@ const PLACES: usize = 8192;
 /// How many places are looked at before a callsite is looked for in the list itself.
 const PROBES: usize = 32;
 
-/// Sees to it that a callsite is on the list.
+/// Says that a callsite is not known to be plain.
+const MARK: usize = 1;
+
+/// Sees to it that a callsite is on the list. Says whether it is plain.
 #[inline]
-pub(crate) fn note(metadata: &'static Metadata<'static>) {
+pub(crate) fn note(metadata: &'static Metadata<'static>) -> bool {
     let address = address_of(metadata);
-    // Pairs with the Release store in `note_slowly`: who sees the address sees the count as well.
-    if ADDRESSES[place_of(address)].load(Ordering::Acquire) != address {
-        note_slowly(metadata);
+    // Pairs with the Release stores in `note_slowly` and `unmark`: who sees the address sees the
+    // count as well, and every screen that was there when the mark was taken off.
+    ADDRESSES[place_of(address)].load(Ordering::Acquire) == address || note_slowly(metadata)
+}
+
+/// Marks all callsites that are not marked.
+pub(crate) fn mark_all() {
+    for place in &ADDRESSES {
+        if place.load(Ordering::Relaxed) != 0 {
+            // Release: who marks has done what it marks for. See `unmark`.
+            place.fetch_or(MARK, Ordering::Release);
+        }
     }
+}
+
+/// Takes the mark off a callsite. Not while others call this or [`mark_all`]: these two share a
+/// lock.
+pub(crate) fn unmark(metadata: &'static Metadata<'static>) {
+    let address = address_of(metadata);
+    let mut places = places_from(place_of(address));
+    if let Some(place) = places.find(|place| place.load(Ordering::Relaxed) == address | MARK) {
+        // Pairs with the Acquire load in `note`.
+        place.store(address, Ordering::Release);
+    }
+}
+
+/// The places at which a callsite may be.
+fn places_from(first: usize) -> impl Iterator<Item = &'static AtomicUsize> {
+    (first..first + PROBES).map(|place| &ADDRESSES[place % PLACES])
 }
 
 /// How many callsites are on the list: who sees more than before should look at it again.
@@ -57,26 +87,29 @@ pub(crate) fn address_of(metadata: &'static Metadata<'static>) -> usize {
 }
 
 #[cold]
-fn note_slowly(metadata: &'static Metadata<'static>) {
+fn note_slowly(metadata: &'static Metadata<'static>) -> bool {
     let address = address_of(metadata);
-    let first = place_of(address);
-    let mut places = (first..first + PROBES).map(|place| &ADDRESSES[place % PLACES]);
     // A place that was taken is never given up: behind a free one there is nothing.
-    let free = places.find_map(|place| match place.load(Ordering::Acquire) {
-        0 => Some(Some(place)),
-        known if known == address => Some(None),
-        _ => None,
+    let found = places_from(place_of(address)).find_map(|place| {
+        let known = place.load(Ordering::Acquire);
+        let is_there = known & !MARK == address;
+        (known == 0 || is_there).then_some((place, known))
     });
-    match free {
-        Some(None) => {}
-        Some(Some(place)) => {
+    match found {
+        Some((place, 0)) => {
             put_on_list(metadata);
             // Where another thread takes the place first, the callsite is put on the list once
             // more the next time, and finds the next place. Release: see `note`.
-            let _ = place.compare_exchange(0, address, Ordering::Release, Ordering::Relaxed);
+            let marked = address | MARK;
+            let _ = place.compare_exchange(0, marked, Ordering::Release, Ordering::Relaxed);
+            false
         }
-        None if LIST.iter().any(|(_, known)| address_of(known) == address) => {}
-        None => put_on_list(metadata),
+        Some((_, known)) => known == address,
+        None if LIST.iter().any(|(_, known)| address_of(known) == address) => false,
+        None => {
+            put_on_list(metadata);
+            false
+        }
     }
 }
 
@@ -114,6 +147,20 @@ mod tests {
         let is_it = |(_, known): (_, &'static Metadata<'static>)| std::ptr::eq(known, metadata);
         assert!(list_from(0).any(is_it));
         assert!(before < noted);
+    }
+
+    #[test]
+    fn a_callsite_is_plain_from_its_unmarking_to_the_next_marking_of_all() {
+        let metadata = tracing::callsite! {
+            name: "marked", kind: tracing::metadata::Kind::EVENT, fields: a
+        }
+        .metadata();
+        assert!(!note(metadata));
+        assert!(!note(metadata));
+        unmark(metadata);
+        // A pipeline that starts in another test may mark it at any moment, but nobody else unmarks.
+        mark_all();
+        assert!(!note(metadata));
     }
 
     #[test]

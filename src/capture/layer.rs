@@ -68,7 +68,10 @@ where
             None if attributes.is_contextual() => self.current(),
             None => None,
         };
-        let own = (self.pipeline.id(), Span::open(attributes, parent));
+        let own = (
+            self.pipeline.id(),
+            Span::open(attributes, parent, self.pipeline.screening()),
+        );
         let Some(span) = context.span(id) else { return };
         let mut extensions = span.extensions_mut();
         match extensions.get_mut::<Captured>() {
@@ -79,7 +82,7 @@ where
 
     fn on_record(&self, id: &Id, values: &Values<'_>, context: layer::Context<'_, S>) {
         if let Some(span) = context.span(id).and_then(|span| self.captured(&span)) {
-            span.record(values);
+            span.record(values, self.pipeline.screening());
         }
     }
 

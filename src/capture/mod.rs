@@ -16,6 +16,8 @@ pub(crate) mod frontend;
 pub(crate) mod known;
 pub(crate) mod layer;
 pub(crate) mod record;
+pub(crate) mod screen;
+mod screened;
 pub(crate) mod span;
 pub(crate) mod subscriber;
 pub(crate) mod thread;

@@ -188,8 +188,8 @@ impl SampleValue {
             SampleValue::F64(value) => encoder.f64(name, *value),
             SampleValue::Bool(value) => encoder.bool(name, *value),
             SampleValue::Str(value) => encoder.str(name, value),
-            SampleValue::Text(value) => encoder.text_of(name, &format_args!("{value}")),
-            SampleValue::Json(value) => encoder.text_of(name, &Claimed(value)),
+            SampleValue::Text(value) => drop(encoder.text_of(name, &format_args!("{value}"))),
+            SampleValue::Json(value) => drop(encoder.text_of(name, &Claimed(value))),
             SampleValue::Bytes(value) => encoder.bytes(name, value),
             SampleValue::Error(messages) => encoder.error(name, &Chain::of(messages)),
         }

@@ -5,17 +5,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwapOption;
 use tracing::Metadata;
+use tracing::field::Visit;
 use tracing::span::{Attributes, Record as Values};
 
 use super::buffer::Buffer;
 use super::known;
-use super::record::{Encoder, RECORD_BYTES_MAX, merge_fields, write_span};
+use super::record::{Bounds, Encoder, merge_fields, write_span};
+use super::screen::Screening;
 use super::thread;
 use super::visit::Visitor;
 
 /// A span's fields take at most this, and those of all spans around a record half of a record.
 const SPAN_BYTES_MAX: usize = 64 * 1024;
-const SPANS_BYTES_MAX: usize = RECORD_BYTES_MAX / 2;
 
 /// One span and, through its parents, all spans around it.
 #[derive(Debug)]
@@ -34,12 +35,15 @@ pub(crate) struct Span {
 }
 
 impl Span {
-    pub(crate) fn open(attributes: &Attributes<'_>, parent: Option<Arc<Span>>) -> Arc<Self> {
-        known::note(attributes.metadata());
+    pub(crate) fn open(
+        attributes: &Attributes<'_>,
+        parent: Option<Arc<Span>>,
+        screening: &Screening,
+    ) -> Arc<Self> {
         let encode = |bytes: &mut Buffer| {
-            let mut visitor = Visitor(Encoder::fields(bytes, SPAN_BYTES_MAX));
-            attributes.record(&mut visitor);
-            let is_cut = visitor.0.is_cut();
+            let is_cut = encode(bytes, attributes.metadata(), screening, |visit| {
+                attributes.record(visit);
+            });
             (bytes.as_slice().into(), is_cut)
         };
         let encoded = thread::with_local(|local| local.with_scratch(encode));
@@ -59,11 +63,11 @@ impl Span {
     }
 
     /// Adds fields, or replaces their former values.
-    pub(crate) fn record(&self, values: &Values<'_>) {
+    pub(crate) fn record(&self, values: &Values<'_>, screening: &Screening) {
         let mut new = Buffer::new();
-        let mut visitor = Visitor(Encoder::fields(&mut new, SPAN_BYTES_MAX));
-        values.record(&mut visitor);
-        if visitor.0.is_cut() {
+        if encode(&mut new, self.metadata, screening, |visit| {
+            values.record(visit);
+        }) {
             // Relaxed: the mark below publishes it.
             self.is_cut.store(true, Ordering::Relaxed);
         }
@@ -83,7 +87,7 @@ impl Span {
         let mut is_whole = true;
         let mut next = Some(self);
         while let Some(span) = next {
-            if SPANS_BYTES_MAX < bytes.len() || !span.write_alone(bytes) {
+            if bytes.is_half_full() || !span.write_alone(bytes) {
                 return false;
             }
             is_whole &= !span.is_cut.load(Ordering::Relaxed);
@@ -101,6 +105,27 @@ impl Span {
         }
         write_span(bytes, self.metadata, &self.opened)
     }
+}
+
+/// Encodes the values that `record` has visited. Says whether something was cut.
+fn encode(
+    bytes: &mut Buffer,
+    metadata: &'static Metadata<'static>,
+    screening: &Screening,
+    record: impl FnOnce(&mut dyn Visit),
+) -> bool {
+    let bounds = screening.bounds();
+    let bounds = Bounds {
+        record_bytes: bounds.record_bytes.min(SPAN_BYTES_MAX),
+        ..bounds
+    };
+    let mut visitor = Visitor(Encoder::fields_within(bytes, bounds), screening);
+    if known::note(metadata) {
+        record(&mut visitor);
+    } else {
+        screening.visit(metadata, &mut visitor, record);
+    }
+    visitor.0.is_cut()
 }
 
 impl Drop for Span {

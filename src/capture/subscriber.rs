@@ -95,7 +95,7 @@ impl Subscriber for OffloopSubscriber {
             None if attributes.is_contextual() => self.current(),
             None => None,
         };
-        let span = Span::open(attributes, parent);
+        let span = Span::open(attributes, parent, self.pipeline.screening());
         let key = self.spans.insert(OpenSpan {
             span,
             handles: AtomicUsize::new(1),
@@ -108,7 +108,7 @@ impl Subscriber for OffloopSubscriber {
 
     fn record(&self, id: &Id, values: &Values<'_>) {
         if let Some(open) = self.spans.get(key(id)) {
-            open.span.record(values);
+            open.span.record(values, self.pipeline.screening());
         }
         self.gate().recorded(id, values);
     }

@@ -156,7 +156,7 @@ impl Local {
     }
 
     /// Appends a record to this thread's lane.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push(&self, pipeline: &Pipeline, level: u8, record: &[u8]) -> Pushed {
         let Ok(mut lanes) = self.lanes.try_borrow_mut() else {
             // A log call within the hand-over of another: by the allocator, or by the panic hook.

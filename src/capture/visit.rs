@@ -6,9 +6,12 @@ use std::fmt;
 use tracing::field::{Field, Visit};
 
 use super::record::{Encoder, Name};
+use super::screen::Screening;
 
 /// Writes every value that it visits, with its type.
-pub(crate) struct Visitor<'b>(pub(crate) Encoder<'b>);
+///
+/// What it is given as JSON is looked through: its keys are names, too.
+pub(crate) struct Visitor<'b>(pub(crate) Encoder<'b>, pub(crate) &'b Screening);
 
 fn name(field: &Field) -> Name<'static> {
     Name::Index(field.index())
@@ -52,6 +55,9 @@ impl Visit for Visitor<'_> {
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.0.text_of(name(field), value);
+        if let Some(json) = self.0.text_of(name(field), value) {
+            let screen = self.1.current();
+            self.0.screen_json(field.name(), &json, &screen);
+        }
     }
 }

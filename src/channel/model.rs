@@ -14,7 +14,7 @@ use super::overflow::{LossTable, Overflow};
 use super::page::{FRAME_HEADER_BYTES, IdlePage, PageReader, frame_bytes};
 use super::pool::Pool;
 use super::sync::{AtomicBool, Ordering};
-use super::{Channel, Sleeper};
+use super::{Channel, Sleeper, barrier};
 
 const RECORD: [u8; 4] = *b"abcd";
 
@@ -180,4 +180,21 @@ fn a_wake_is_never_missed() {
 #[test]
 fn frames_of_the_models_have_the_size_they_count_on() {
     assert_eq!(frame_bytes(RECORD.len()), FRAME_HEADER_BYTES + 8);
+}
+
+#[test]
+fn what_a_channel_takes_although_it_is_left_is_counted_behind_the_barrier() {
+    loom::model(|| {
+        let channel = Arc::new(Channel::new(64, Overflow::DropNewest, 1));
+        let lanes = Arc::clone(&channel);
+        let logging = thread::spawn(move || {
+            let mut lane = Lane::new(lanes, Arc::default());
+            u64::from(lane.try_push(2, &RECORD))
+        });
+        channel.leave();
+        barrier::heavy();
+        let counted: u64 = channel.lanes().flat_map(|lane| lane.accepted()).sum();
+        let taken = logging.join().unwrap();
+        assert!(taken <= counted);
+    });
 }

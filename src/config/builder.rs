@@ -3,6 +3,7 @@
 mod process;
 mod rates;
 mod requests;
+mod safety;
 mod waiting;
 
 use std::fmt;

@@ -14,11 +14,13 @@ mod environment;
 pub(crate) mod format;
 mod frontend;
 mod hangup;
+mod limits;
 #[cfg(feature = "config")]
 mod load;
 mod origin;
 mod overflow;
 mod rates;
+mod redaction;
 mod rotation;
 #[cfg(feature = "schema")]
 pub(crate) mod schema;
@@ -46,12 +48,14 @@ pub use self::builder::Builder;
 pub use self::changes::{Change, Changes};
 pub use self::format::{Colour, FieldValue, Format, Part, Precision, SpanStyle};
 pub use self::hangup::OnHangup;
+pub use self::limits::Limits;
 #[cfg(feature = "config")]
 pub use self::load::{
     ConfigError, ConfigLoader, ConfigProblem, ConfigSetting, ConfigSource, LoadedConfig,
 };
 use self::origin::Origin;
 pub use self::rates::Rates;
+pub use self::redaction::{Redaction, RedactionStyle};
 pub use self::rotation::Rotation;
 pub use self::sink::Sink;
 
@@ -130,6 +134,12 @@ pub struct Config {
     pub(crate) on_hangup: OnHangup,
     /// See [`Builder::watch`].
     pub(crate) watch: bool,
+    /// See [`Builder::redaction`].
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) redaction: Redaction,
+    /// See [`Builder::limits`].
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) limits: Limits,
     /// See [`Builder::requests`].
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) requests: request::Options,
@@ -194,6 +204,8 @@ impl Default for Config {
             crash_directory: None,
             on_hangup: OnHangup::default(),
             watch: false,
+            redaction: Redaction::default(),
+            limits: Limits::default(),
             requests: request::Options::default(),
             rates: Rates::default(),
             fields: BTreeMap::new(),

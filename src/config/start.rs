@@ -20,6 +20,7 @@ use crate::filter::{Directives, Gate, LayerGate};
 use crate::guard::Guard;
 use crate::install;
 use crate::pipeline::{Pipeline, Plan};
+use crate::redaction::Redactor;
 use crate::reloader;
 use crate::request;
 
@@ -132,6 +133,8 @@ impl Builder {
             overflow: config.overflow,
             delays,
             exit_timeout: config.exit_timeout,
+            redactor: Arc::new(Redactor::new(&config.redaction)?),
+            limits: config.limits,
             arena: ArenaPlan::new(config.crash_safe, config.crash_directory),
             on_hangup: config.on_hangup,
             complaints: self.complaints,

@@ -10,12 +10,14 @@ use super::{Delays, SinkState};
 use crate::channel::sync::{AtomicBool, Mutex, MutexGuard, Ordering};
 use crate::filter::SinkFilter;
 use crate::format::LineFormat;
+use crate::redaction::Redactor;
 use crate::sink::{FilePlan, Sink};
 
 /// How a sink is to be written to from now on.
 pub(crate) struct Change {
     pub(crate) format: Box<dyn LineFormat>,
     pub(crate) filter: SinkFilter,
+    pub(crate) redactor: Arc<Redactor>,
     pub(crate) sync: SyncPolicy,
     /// For files: their mode, when they end, and what becomes of them then.
     pub(crate) file: Option<FilePlan>,

@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use tracing::Level;
 
@@ -17,6 +18,7 @@ use crate::channel::ticks;
 use crate::filter::SinkFilter;
 use crate::format::LineFormat;
 use crate::format::timestamp::Timestamps;
+use crate::redaction::{Cleaner, Redactor};
 use crate::stats::SinkCounters;
 
 /// Decodes, filters and formats for one sink.
@@ -26,6 +28,7 @@ pub(crate) struct LineWriter {
     format: Box<dyn LineFormat>,
     filter: SinkFilter,
     callsites: Callsites,
+    cleaner: Cleaner,
     scratch: Buffer,
 }
 
@@ -55,12 +58,19 @@ impl LineWriter {
             format,
             filter,
             callsites,
+            cleaner: Cleaner::new(Arc::new(Redactor::none())),
             scratch,
         }
     }
 
     /// Writes otherwise from now on. Lines that are numbered go on with the next number.
-    pub(super) fn change(&mut self, mut format: Box<dyn LineFormat>, filter: SinkFilter) {
+    pub(super) fn change(
+        &mut self,
+        mut format: Box<dyn LineFormat>,
+        filter: SinkFilter,
+        redactor: Arc<Redactor>,
+    ) {
+        self.cleaner = Cleaner::new(redactor);
         format.go_on_after(self.format.lines());
         self.format = format;
         self.filter = filter;
@@ -79,6 +89,12 @@ impl LineWriter {
     /// Lines are numbered from the next one on.
     pub(super) fn go_on_after(&mut self, lines: u64) {
         self.format.go_on_after(lines);
+    }
+
+    /// Keeps secrets out of the lines.
+    pub(crate) fn redacting(mut self, redactor: Arc<Redactor>) -> Self {
+        self.cleaner = Cleaner::new(redactor);
+        self
     }
 
     /// Appends the line of a record to `batch`, if the sink wants it. Says whether to go on.
@@ -102,13 +118,21 @@ impl LineWriter {
             None => source.date(self.clock.wall_ns(frame.ticks)),
         };
         let record = Record::decode(bytes, time_ns, &source.thread, &self.callsites);
-        let Some(record) = record else {
+        let Some(mut record) = record else {
             self.write_unreadable(frame, batch);
             return flow(batch);
         };
         if !self.filter.wants(&record) {
             counters.count_filtered(frame.level);
             return ControlFlow::Continue(());
+        }
+        if let Some(clean) = self.cleaner.clean(bytes, &record, &self.callsites) {
+            let clean = Record::decode(clean, time_ns, &source.thread, &self.callsites);
+            let Some(clean) = clean else {
+                self.write_unreadable(frame, batch);
+                return flow(batch);
+            };
+            record = clean;
         }
         batch.push(Some(frame.level), frame.ticks, |lines| {
             format_safely(&mut *self.format, &record, &self.callsites, lines);
@@ -128,10 +152,16 @@ impl LineWriter {
         let Some(mut record) = Record::decode(bytes, time_ns, thread, callsites) else {
             return Written::Unreadable;
         };
-        record.is_recovered = true;
         if !self.filter.wants(&record) {
             return Written::Filtered;
         }
+        if let Some(clean) = self.cleaner.clean(bytes, &record, callsites) {
+            let Some(clean) = Record::decode(clean, time_ns, thread, callsites) else {
+                return Written::Unreadable;
+            };
+            record = clean;
+        }
+        record.is_recovered = true;
         // Neither counted nor timed: it was accepted by another process.
         batch.push(None, ticks::now(), |lines| {
             format_safely(&mut *self.format, &record, callsites, lines);
@@ -177,7 +207,17 @@ impl LineWriter {
         encode(&mut bytes);
         let thread = ThreadLabel::default();
         let time_ns = self.clock.wall_ns(ticks);
-        if let Some(record) = Record::decode(bytes.as_slice(), time_ns, &thread, &self.callsites) {
+        let own = |bytes| Record::decode(bytes, time_ns, &thread, &self.callsites);
+        let record = own(bytes.as_slice()).and_then(|record| {
+            match self
+                .cleaner
+                .clean(bytes.as_slice(), &record, &self.callsites)
+            {
+                Some(clean) => own(clean),
+                None => Some(record),
+            }
+        });
+        if let Some(record) = record {
             batch.push(level, ticks, |lines| {
                 format_safely(&mut *self.format, &record, &self.callsites, lines);
             });

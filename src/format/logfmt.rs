@@ -87,7 +87,7 @@ fn push_rare_value(value: &Value<'_>, line: &mut Line) {
         Value::I128(number) => push_integer(*number, line),
         Value::U128(number) => push_integer(*number, line),
         Value::F64(number) => line.push_slice(zmij::Buffer::new().format(*number).as_bytes()),
-        Value::Bytes(bytes) if bytes.is_empty() => line.push_array(b"\"\""),
+        Value::Bytes([]) => line.push_array(b"\"\""),
         Value::Bytes(bytes) => escape::push_hexadecimal(bytes, line),
         Value::Json(text) => push_quoted(*text, line),
         Value::Error(messages) => push_messages(messages.clone(), line),

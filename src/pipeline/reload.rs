@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use super::running::{Running, Source};
 use super::{Pipeline, Plan, SinkPlan};
+use crate::capture::screen::Screen;
 use crate::channel::barrier;
 use crate::channel::sync::Instant;
 use crate::crash;
@@ -53,6 +54,10 @@ impl Pipeline {
         let before = self.plan.load_full();
         plan.complaints = before.complaints.clone();
         plan.limiter = Arc::clone(&before.limiter);
+        if plan.settings.redaction == before.settings.redaction {
+            // It goes on with the key that it may have made up.
+            plan.redactor = Arc::clone(&before.redactor);
+        }
         let origins = plan.inherit(&before)?;
         plan.handle_hangup()?;
         let changed = if plan.is_as_of(&before, &origins) {
@@ -67,7 +72,10 @@ impl Pipeline {
             return Err(error);
         }
         self.gate.set(prepared);
-        let requests = &self.plan.load().settings.requests;
+        let plan = self.plan.load();
+        self.screening
+            .replace(Screen::new(Arc::clone(&plan.redactor), &plan.limits));
+        let requests = &plan.settings.requests;
         if *requests != before.settings.requests {
             request::configure(requests.clone());
         }
@@ -77,10 +85,11 @@ impl Pipeline {
     fn change_in_place(&self, running: &Running, plan: Plan) {
         running.set_exit_timeout(plan.exit_timeout);
         let arena = running.channel().arena();
+        crash::tell_rules(arena, &plan);
         let sinks = running.drain().sinks().iter().zip(&plan.sinks);
         for (place, (state, sink)) in sinks.enumerate() {
             crash::tell_change(arena, sink, place);
-            state.change.put(sink.change(plan.delays));
+            state.change.put(sink.change(&plan));
         }
         self.plan.store(Arc::new(plan));
     }

@@ -310,6 +310,7 @@ impl Making<'_> {
             format::make(&sink_plan.format),
             sink_plan.filter.clone(),
         );
+        let lines = lines.redacting(Arc::clone(&plan.redactor));
         let (channel, states) = (Arc::clone(self.channel), Arc::clone(self.states));
         let complaints = plan.complaints.clone();
         let mut worker = match source {
@@ -327,7 +328,7 @@ impl Making<'_> {
                         sinks,
                         place: former,
                     };
-                    worker.follow(predecessor, sink_plan.change(plan.delays));
+                    worker.follow(predecessor, sink_plan.change(plan));
                 }
                 worker
             }
@@ -348,16 +349,17 @@ impl Making<'_> {
 
 impl SinkPlan {
     /// How the sink is to be written to, for a writer that has it already or will be left it.
-    pub(super) fn change(&self, delays: Delays) -> Change {
+    pub(super) fn change(&self, plan: &Plan) -> Change {
         Change {
             format: format::make(&self.format),
             filter: self.filter.clone(),
+            redactor: Arc::clone(&plan.redactor),
             sync: self.sync,
             file: match &self.target {
                 Target::File(plan) => Some(plan.clone()),
                 _ => None,
             },
-            delays,
+            delays: plan.delays,
         }
     }
 }

@@ -27,6 +27,7 @@ use crate::channel::arena::layout::{
 };
 use crate::channel::overflow::level_at;
 use crate::config::Format;
+use crate::redaction::Redactor;
 
 /// How many slots are read at once.
 const SLOTS_AT_ONCE: u64 = 256;
@@ -44,6 +45,8 @@ pub(crate) struct LeftoverFile {
     pub(super) callsites: Arc<HashMap<u64, Callsite>>,
     pub(super) sinks: Vec<ToldSink>,
     pub(super) program: Option<String>,
+    /// What the owner kept out of its log, as it told.
+    redaction: Option<String>,
     /// The panic that ended the process.
     pub(super) panic: Option<String>,
     /// How many slots of each class were ever used.
@@ -88,6 +91,7 @@ impl LeftoverFile {
             callsites: Arc::default(),
             sinks: Vec::new(),
             program: None,
+            redaction: None,
             panic: None,
             is_damaged: AtomicBool::new(false),
             claimed: None,
@@ -130,12 +134,17 @@ impl LeftoverFile {
                     None => self.note_damage(),
                 },
                 Fact::Process { program } => self.program = Some(program.to_owned()),
+                Fact::Rules { redaction } => self.redaction = Some(redaction.to_owned()),
                 Fact::Panic { message, location } => {
                     let location = location.map(|location| format!(" at {location}"));
                     self.panic = Some(format!("{message}{}", location.unwrap_or_default()));
                 }
             }
         }
+        self.panic = self
+            .panic
+            .take()
+            .map(|panic| self.redactor().clean_line(panic));
         if (facts.len() as u64) < used || !told.were_sound() {
             self.note_damage();
         }
@@ -145,6 +154,11 @@ impl LeftoverFile {
         self.sinks.dedup_by_key(|sink| sink.place);
         self.callsites = Arc::new(callsites);
         Ok(())
+    }
+
+    /// Keeps out of the log what the owner would have kept out of it.
+    pub(super) fn redactor(&self) -> Redactor {
+        Redactor::of_another(self.redaction.as_deref())
     }
 
     /// Says no if somebody in this process is writing that sink's share.

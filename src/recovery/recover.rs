@@ -196,7 +196,8 @@ impl Recovery {
             .map_err(|error| error.to_string())?
             .unwrap_or_default()
             .for_format(&sink.format);
-        let mut lines = LineWriter::new(Content::Records, format::make(&sink.format), filter);
+        let lines = LineWriter::new(Content::Records, format::make(&sink.format), filter);
+        let mut lines = lines.redacting(Arc::new(leftover.redactor()));
         let mut target = Target::File(FilePlan::new(sink.path.clone()));
         let Some(mut share) = Share::take(leftover, sink) else {
             self.report.in_use += 1;

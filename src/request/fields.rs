@@ -5,6 +5,7 @@ use std::fmt;
 
 use crate::capture::buffer::Buffer;
 use crate::capture::record::{Encoder, Name, merge_fields};
+use crate::capture::screen;
 
 /// How many fields a request may add, and how many bytes they may take.
 const FIELDS_MAX: usize = 64;
@@ -53,6 +54,17 @@ impl fmt::Debug for Value<'_> {
             Value::Display(value) => fmt::Display::fmt(value, formatter),
             Value::Debug(value) => value.fmt(formatter),
             Value::Error(value) => value.fmt(formatter),
+        }
+    }
+}
+
+impl Value<'_> {
+    /// Writes it as a line of text would have it.
+    fn write(self, out: &mut dyn fmt::Write) -> fmt::Result {
+        match self {
+            Value::Str(value) => out.write_str(value),
+            Value::Error(value) => write!(out, "{value}"),
+            value => write!(out, "{value:?}"),
         }
     }
 }
@@ -108,7 +120,13 @@ impl Added {
         self.has_error |= name == "error";
         let mut new = Buffer::new();
         let mut encoder = Encoder::fields(&mut new, FIELDS_BYTES_MAX);
-        encode(&mut encoder, Name::Inline(name), value);
+        match screen::masking(name) {
+            Some((screen, style)) => {
+                let mask = screen.mask(style, |out| value.write(out));
+                encoder.str(Name::Inline(name), &mask);
+            }
+            None => encode(&mut encoder, name, value),
+        }
         let is_cut = encoder.is_cut();
         if self.bytes.is_empty() {
             self.bytes = new.as_slice().to_vec();
@@ -142,15 +160,22 @@ impl Added {
     }
 }
 
-pub(super) fn encode(encoder: &mut Encoder<'_>, name: Name<'_>, value: Value<'_>) {
+fn encode(encoder: &mut Encoder<'_>, key: &str, value: Value<'_>) {
+    let name = Name::Inline(key);
     match value {
         Value::I64(value) => encoder.i64(name, value),
         Value::U64(value) => encoder.u64(name, value),
         Value::F64(value) => encoder.f64(name, value),
         Value::Bool(value) => encoder.bool(name, value),
         Value::Str(value) => encoder.str(name, value),
-        Value::Display(value) => encoder.text_of(name, &format_args!("{value}")),
-        Value::Debug(value) => encoder.text_of(name, value),
+        Value::Display(value) => encode_text(encoder, key, &format_args!("{value}")),
+        Value::Debug(value) => encode_text(encoder, key, value),
         Value::Error(value) => encoder.error(name, value),
+    }
+}
+
+fn encode_text(encoder: &mut Encoder<'_>, key: &str, value: &dyn fmt::Debug) {
+    if let Some(json) = encoder.text_of(Name::Inline(key), value) {
+        screen::for_each(|screen| encoder.screen_json(key, &json, screen));
     }
 }

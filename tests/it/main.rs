@@ -14,6 +14,7 @@ mod child;
 #[cfg(target_os = "linux")]
 mod compressed;
 mod config;
+mod consumers;
 mod corpora;
 mod crash_safe;
 #[cfg(target_os = "linux")]
@@ -32,6 +33,7 @@ mod hot_path;
 mod immutable;
 #[cfg(target_os = "linux")]
 mod kills;
+mod limits;
 mod log_files;
 mod logrotate;
 mod order;
@@ -41,6 +43,7 @@ mod random;
 mod rates;
 #[cfg(target_os = "linux")]
 mod recovery;
+mod redaction;
 #[cfg(target_os = "linux")]
 mod reload;
 mod requests;

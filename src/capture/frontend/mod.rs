@@ -16,6 +16,7 @@ use tracing::dispatcher::{self, Dispatch};
 use tracing::{Level, Metadata};
 
 pub use self::place::{Callsite, Place};
+use self::values::Screened;
 pub use self::values::Values;
 
 use self::place::Spot;
@@ -139,10 +140,14 @@ impl Frontend {
             is_detail: wish == Wish::Detail,
         };
         let encode = |bytes: &mut Buffer| {
-            known::note(metadata);
+            let is_plain = known::note(metadata);
+            let screening = self.pipeline.screening();
+            let screen = screening.current();
+            let screened = Screened::by(&screen, spot, is_plain);
             let write_request = |bytes: &mut Buffer| request.is_none_or(|own| own.write(bytes));
-            let mut encoder = Encoder::record(bytes, metadata, write_request);
-            write(&mut Values::new(&mut encoder, spot));
+            let mut encoder =
+                Encoder::record_within(bytes, screening.bounds(), metadata, write_request);
+            write(&mut Values::new(&mut encoder, spot, &screened));
             if wish == Wish::Sampled {
                 event::add_share(&self.pipeline, held.level, &mut encoder);
             }
@@ -231,7 +236,7 @@ impl fmt::Debug for Frontend {
 }
 
 impl Spot<'_> {
-    fn metadata(&self) -> &'static Metadata<'static> {
+    pub(super) fn metadata(&self) -> &'static Metadata<'static> {
         match self {
             Spot::Own(callsite) => callsite.metadata(),
             Spot::Shared(metadata, _) => metadata,

@@ -1,37 +1,63 @@
 //! The values of a record, in the order in which its place names them.
 
 use std::error::Error;
-use std::fmt;
+use std::fmt::{self, Write};
 
 use super::super::record::{Encoder, Name};
+use super::super::screen::{Action, Screen, Verdict};
 use super::place::{self, Place, Spot};
 
 /// Writes the message of a record, then the values of its fields. Each call writes the next one;
 /// what is not written is absent.
 ///
-/// A value that does not fit into the record is cut, and marked.
+/// A value that does not fit into the record is cut, and marked. One whose name is that of a secret is
+/// replaced, as everywhere.
 #[derive(Debug)]
 pub struct Values<'v, 'b> {
     encoder: &'v mut Encoder<'b>,
-    /// The names that no callsite declares; where one does, there are only places.
-    inline_names: Option<&'v [&'v str]>,
-    function: Option<&'v str>,
+    place: &'v Place<'v>,
+    /// Whether records tell the names themselves: no callsite declares them.
+    has_inline_names: bool,
+    screened: &'v Screened<'v>,
     next: usize,
 }
 
+/// What a screen has against a record's values.
+#[derive(Debug)]
+pub(super) struct Screened<'s> {
+    screen: &'s Screen,
+    /// By the places of the callsite's fields. `None` where it is plain.
+    verdict: Option<&'s Verdict>,
+}
+
+impl<'s> Screened<'s> {
+    pub(super) fn by(screen: &'s Screen, spot: &Spot<'_>, is_plain: bool) -> Self {
+        let verdict = match is_plain {
+            true => None,
+            false => screen.verdict_or_settle(spot.metadata()),
+        };
+        Screened { screen, verdict }
+    }
+}
+
 impl<'v, 'b> Values<'v, 'b> {
-    pub(super) fn new(encoder: &'v mut Encoder<'b>, spot: &'v Spot<'_>) -> Self {
-        let (inline_names, function) = match spot {
-            Spot::Own(callsite) => (None, callsite.place().function),
+    pub(super) fn new(
+        encoder: &'v mut Encoder<'b>,
+        spot: &'v Spot<'_>,
+        screened: &'v Screened<'v>,
+    ) -> Self {
+        let place = match spot {
+            Spot::Own(callsite) => callsite.place(),
             Spot::Shared(_, place) => {
                 write_origin(encoder, place);
-                (Some(place.fields), place.function)
+                place
             }
         };
         Values {
             encoder,
-            inline_names,
-            function,
+            place,
+            has_inline_names: matches!(spot, Spot::Shared(..)),
+            screened,
             next: 0,
         }
     }
@@ -39,70 +65,93 @@ impl<'v, 'b> Values<'v, 'b> {
     /// A signed integer.
     #[inline]
     pub fn i64(&mut self, value: i64) {
-        let name = self.name();
-        self.encoder.i64(name, value);
-        self.written();
+        self.value(
+            |out| write!(out, "{value}"),
+            |encoder, name| encoder.i64(name, value),
+        );
     }
 
     /// An unsigned integer.
     #[inline]
     pub fn u64(&mut self, value: u64) {
-        let name = self.name();
-        self.encoder.u64(name, value);
-        self.written();
+        self.value(
+            |out| write!(out, "{value}"),
+            |encoder, name| encoder.u64(name, value),
+        );
     }
 
     /// A floating-point number.
     #[inline]
     pub fn f64(&mut self, value: f64) {
-        let name = self.name();
-        self.encoder.f64(name, value);
-        self.written();
+        self.value(
+            |out| write!(out, "{value}"),
+            |encoder, name| encoder.f64(name, value),
+        );
     }
 
     /// A truth value.
     #[inline]
     pub fn bool(&mut self, value: bool) {
-        let name = self.name();
-        self.encoder.bool(name, value);
-        self.written();
+        self.value(
+            |out| write!(out, "{value}"),
+            |encoder, name| encoder.bool(name, value),
+        );
     }
 
     /// A string.
     #[inline]
     pub fn str(&mut self, value: &str) {
-        let name = self.name();
-        self.encoder.str(name, value);
-        self.written();
+        self.value(
+            |out| out.write_str(value),
+            |encoder, name| encoder.str(name, value),
+        );
     }
 
     /// What a value writes of itself by `Debug`. If it panics, the record says so.
     pub fn text(&mut self, value: &dyn fmt::Debug) {
-        let name = self.name();
-        self.encoder.text_of(name, value);
-        self.written();
+        let (screen, field) = (self.screened.screen, self.field_name());
+        self.value(
+            |out| write!(out, "{value:?}"),
+            |encoder, name| {
+                if let Some(json) = encoder.text_of(name, value) {
+                    encoder.screen_json(field, &json, screen);
+                }
+            },
+        );
     }
 
     /// Bytes.
     pub fn bytes(&mut self, value: &[u8]) {
-        let name = self.name();
-        self.encoder.bytes(name, value);
-        self.written();
+        self.value(
+            |out| out.write_str(&String::from_utf8_lossy(value)),
+            |encoder, name| encoder.bytes(name, value),
+        );
     }
 
     /// Whatever is JSON already: a list, an object, null. Where it is none after all, the line has it
     /// as a string.
     pub fn json(&mut self, text: &str) {
-        let name = self.name();
-        self.encoder.json(name, text);
-        self.written();
+        let (screen, field) = (self.screened.screen, self.field_name());
+        self.value(
+            |out| out.write_str(text),
+            |encoder, name| match screen.screen_json(field, text) {
+                None => encoder.json(name, text),
+                Some(screened) => {
+                    encoder.json(name, &screened.text);
+                    if screened.is_cut {
+                        encoder.mark_cut();
+                    }
+                }
+            },
+        );
     }
 
     /// An error and its sources.
     pub fn error(&mut self, value: &(dyn Error + 'static)) {
-        let name = self.name();
-        self.encoder.error(name, value);
-        self.written();
+        self.value(
+            |out| write!(out, "{value}"),
+            |encoder, name| encoder.error(name, value),
+        );
     }
 
     /// Leaves out a value.
@@ -111,28 +160,67 @@ impl<'v, 'b> Values<'v, 'b> {
         self.written();
     }
 
+    /// Writes a value that is kept, or else puts a mask in its place. The value is not looked at
+    /// unless the mask tells something of it.
+    #[inline]
+    fn value(
+        &mut self,
+        write: impl FnOnce(&mut dyn Write) -> fmt::Result,
+        keep: impl FnOnce(&mut Encoder<'b>, Name<'v>),
+    ) {
+        let name = self.name();
+        match self.action() {
+            Action::Keep => keep(self.encoder, name),
+            Action::Mask(style) => {
+                let mask = self.screened.screen.mask(style, write);
+                self.encoder.str(name, &mask);
+            }
+            Action::Drop => self.encoder.mark_cut(),
+        }
+        self.written();
+    }
+
+    #[inline]
+    fn action(&self) -> Action {
+        if self.has_inline_names && self.next != 0 {
+            let style = self.screened.screen.style_of(self.field_name());
+            return style.map_or(Action::Keep, Action::Mask);
+        }
+        let verdict = self.screened.verdict;
+        let action = verdict.and_then(|verdict| verdict.get(self.next));
+        action.copied().unwrap_or(Action::Keep)
+    }
+
     #[inline]
     fn name(&self) -> Name<'v> {
-        let Some(names) = self.inline_names else {
+        if !self.has_inline_names {
             return Name::Index(self.next);
-        };
-        match self.next.checked_sub(1) {
-            None => Name::Index(place::MESSAGE),
-            Some(place) => Name::Inline(names.get(place).copied().unwrap_or_default()),
         }
+        match self.next {
+            0 => Name::Index(place::MESSAGE),
+            _ => Name::Inline(self.field_name()),
+        }
+    }
+
+    /// The name of the next field. The message has none.
+    fn field_name(&self) -> &'v str {
+        // A callsite has the function among its fields.
+        let has_function = !self.has_inline_names && self.place.function.is_some();
+        let index = self.next.checked_sub(1 + usize::from(has_function));
+        let name = index.and_then(|index| self.place.fields.get(index));
+        name.copied().unwrap_or_default()
     }
 
     #[inline]
     fn written(&mut self) {
         let is_message = self.next == 0;
         self.next += 1;
-        if is_message && let Some(function) = self.function {
-            match self.inline_names {
-                None => {
-                    self.encoder.str(Name::Index(1), function);
-                    self.next += 1;
-                }
-                Some(_) => self.encoder.str(Name::Inline("function"), function),
+        if is_message && let Some(function) = self.place.function {
+            if self.has_inline_names {
+                self.encoder.str(Name::Inline("function"), function);
+            } else {
+                self.encoder.str(Name::Index(1), function);
+                self.next += 1;
             }
         }
     }

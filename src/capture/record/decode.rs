@@ -94,6 +94,12 @@ impl<'a> Record<'a> {
         self.spans
     }
 
+    /// The record's own fields as they lie in it.
+    #[inline]
+    pub(crate) fn field_bytes(&self) -> &'a [u8] {
+        self.fields
+    }
+
     /// Whether the record was logged outside of any span.
     pub(crate) fn is_outside_spans(&self) -> bool {
         self.spans.is_empty()
@@ -234,20 +240,20 @@ impl<'a> Iterator for Messages<'a> {
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum RawName<'a> {
+pub(super) enum RawName<'a> {
     Index(u16),
     Inline(&'a str),
 }
 
 /// A field as it lies in the record.
-struct RawField<'a> {
-    name: RawName<'a>,
-    value: Value<'a>,
+pub(super) struct RawField<'a> {
+    pub(super) name: RawName<'a>,
+    pub(super) value: Value<'a>,
     /// All of it: tag, name and value.
-    bytes: &'a [u8],
+    pub(super) bytes: &'a [u8],
 }
 
-struct RawFields<'a>(&'a [u8]);
+pub(super) struct RawFields<'a>(pub(super) &'a [u8]);
 
 impl<'a> Iterator for RawFields<'a> {
     type Item = RawField<'a>;
@@ -255,6 +261,13 @@ impl<'a> Iterator for RawFields<'a> {
     fn next(&mut self) -> Option<RawField<'a>> {
         raw_field(&mut self.0)
     }
+}
+
+/// The first of these fields, at most so many.
+pub(super) fn first_fields(fields: &[u8], count_max: usize) -> &[u8] {
+    let kept = RawFields(fields).take(count_max);
+    let len = kept.map(|field| field.bytes.len()).sum();
+    fields.get(..len).unwrap_or(fields)
 }
 
 /// Copies `old` fields to `merged`, without those that `new` replaces, then `new`.
@@ -318,12 +331,12 @@ fn take_block<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
 }
 
 #[inline(always)]
-fn take_u32(rest: &mut &[u8]) -> Option<u32> {
+pub(super) fn take_u32(rest: &mut &[u8]) -> Option<u32> {
     take_array(rest).map(u32::from_le_bytes)
 }
 
 #[inline(always)]
-fn take_u64(rest: &mut &[u8]) -> Option<u64> {
+pub(super) fn take_u64(rest: &mut &[u8]) -> Option<u64> {
     take_array(rest).map(u64::from_le_bytes)
 }
 
@@ -335,7 +348,7 @@ fn take_array<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
 }
 
 #[inline(always)]
-fn take<'a>(rest: &mut &'a [u8], len: usize) -> Option<&'a [u8]> {
+pub(super) fn take<'a>(rest: &mut &'a [u8], len: usize) -> Option<&'a [u8]> {
     let (taken, left) = rest.split_at_checked(len)?;
     *rest = left;
     Some(taken)

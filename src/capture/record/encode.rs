@@ -6,11 +6,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tracing::Metadata;
 
+use super::decode::first_fields;
 use super::{
-    FLAG_CUT, FLAG_DATED, NAME_INLINE, Name, RECORD_BYTES_MAX, TAG_BYTES, TAG_ERROR, TAG_F64,
-    TAG_FALSE, TAG_I64, TAG_I128, TAG_JSON, TAG_STR, TAG_TEXT, TAG_TRUE, TAG_U64, TAG_U128,
+    Bounds, FLAG_CUT, FLAG_DATED, NAME_INLINE, Name, TAG_BYTES, TAG_ERROR, TAG_F64, TAG_FALSE,
+    TAG_I64, TAG_I128, TAG_JSON, TAG_STR, TAG_TEXT, TAG_TRUE, TAG_U64, TAG_U128,
 };
 use crate::capture::buffer::Buffer;
+use crate::capture::screen::Screen;
 use crate::json;
 
 /// How many links of an error's source chain are kept: a chain may be a circle.
@@ -29,14 +31,36 @@ const SPAN_HEADER_BYTES: usize = 12;
 #[derive(Debug)]
 pub(crate) struct Encoder<'b> {
     bytes: &'b mut Buffer,
+    /// How many bytes of a value are kept.
+    field_bytes: usize,
     cut: bool,
 }
 
+/// Where the field begins that was encoded last, and its text.
+#[derive(Debug)]
+pub(crate) struct JsonField {
+    field: usize,
+    start: usize,
+}
+
 impl<'b> Encoder<'b> {
-    /// Encodes bare fields, as a span keeps them, up to `limit` bytes.
+    /// Encodes bare fields, up to `limit` bytes.
     pub(crate) fn fields(bytes: &'b mut Buffer, limit: usize) -> Self {
-        bytes.begin(limit);
-        Encoder { bytes, cut: false }
+        let bounds = Bounds {
+            record_bytes: limit,
+            ..Bounds::WIDEST
+        };
+        Encoder::fields_within(bytes, bounds)
+    }
+
+    /// Encodes bare fields, as a span keeps them.
+    pub(crate) fn fields_within(bytes: &'b mut Buffer, bounds: Bounds) -> Self {
+        bytes.begin(bounds.record_bytes);
+        Encoder {
+            bytes,
+            field_bytes: bounds.field_bytes,
+            cut: false,
+        }
     }
 
     /// Whether something did not fit.
@@ -44,15 +68,25 @@ impl<'b> Encoder<'b> {
         self.cut
     }
 
-    /// Starts a record: its header and the spans around it, which `write_spans` appends. That says
-    /// no if something of them is left out.
-    #[inline]
+    /// Starts a record of the pipeline's own, which no limit cuts.
     pub(crate) fn record(
         bytes: &'b mut Buffer,
         metadata: &'static Metadata<'static>,
         write_spans: impl FnOnce(&mut Buffer) -> bool,
     ) -> Self {
-        bytes.begin(RECORD_BYTES_MAX);
+        Encoder::record_within(bytes, Bounds::WIDEST, metadata, write_spans)
+    }
+
+    /// Starts a record: its header and the spans around it, which `write_spans` appends. That says
+    /// no if something of them is left out.
+    #[inline]
+    pub(crate) fn record_within(
+        bytes: &'b mut Buffer,
+        bounds: Bounds,
+        metadata: &'static Metadata<'static>,
+        write_spans: impl FnOnce(&mut Buffer) -> bool,
+    ) -> Self {
+        bytes.begin(bounds.record_bytes);
         bytes.reserve(HEADER_BYTES);
         if let Some(header) = bytes.take(HEADER_BYTES) {
             header[..8].copy_from_slice(&address_of(metadata).to_le_bytes());
@@ -62,6 +96,7 @@ impl<'b> Encoder<'b> {
         bytes.set_u32(12, (bytes.len() - HEADER_BYTES) as u32);
         Encoder {
             bytes,
+            field_bytes: bounds.field_bytes,
             cut: !all_fit,
         }
     }
@@ -74,10 +109,18 @@ impl<'b> Encoder<'b> {
         }
     }
 
+    /// Notes that something was left out.
+    pub(crate) fn mark_cut(&mut self) {
+        self.cut = true;
+    }
+
     /// Appends fields that are encoded already, with names that no callsite needs to declare.
-    pub(crate) fn append(&mut self, fields: &[u8]) {
-        if self.bytes.reserve(fields.len()) {
-            self.bytes.put(fields);
+    /// No more than so many of them.
+    pub(crate) fn append(&mut self, fields: &[u8], count_max: usize) {
+        let kept = first_fields(fields, count_max);
+        if self.bytes.reserve(kept.len()) {
+            self.bytes.put(kept);
+            self.cut |= kept.len() < fields.len();
         } else {
             self.cut = true;
         }
@@ -115,19 +158,20 @@ impl<'b> Encoder<'b> {
 
     #[inline]
     pub(crate) fn str(&mut self, name: Name<'_>, value: &str) {
-        match self.take_declared(TAG_STR, name, 4 + value.len()) {
-            Some(room) => {
-                room[..4].copy_from_slice(&(value.len() as u32).to_le_bytes());
-                room[4..].copy_from_slice(value.as_bytes());
-            }
-            None => self.str_slowly(name, value),
+        if value.len() <= self.field_bytes
+            && let Some(room) = self.take_declared(TAG_STR, name, 4 + value.len())
+        {
+            room[..4].copy_from_slice(&(value.len() as u32).to_le_bytes());
+            room[4..].copy_from_slice(value.as_bytes());
+        } else {
+            self.str_slowly(name, value);
         }
     }
 
     #[cold]
     #[inline(never)]
     fn str_slowly(&mut self, name: Name<'_>, value: &str) {
-        if self.begin(TAG_STR, name, 4 + value.len()) {
+        if value.len() <= self.field_bytes && self.begin(TAG_STR, name, 4 + value.len()) {
             self.bytes.put(&(value.len() as u32).to_le_bytes());
             self.bytes.put(value.as_bytes());
         } else if let Some(start) = self.begin_block(TAG_STR, name) {
@@ -143,7 +187,8 @@ impl<'b> Encoder<'b> {
             Name::Index(_) => 0,
             Name::Inline(name) => name.len(),
         };
-        if !self.bytes.reserve(NAME_ROOM + name_len + text.len()) {
+        let fits = text.len() <= self.field_bytes;
+        if !fits || !self.bytes.reserve(NAME_ROOM + name_len + text.len()) {
             return self.str(name, text);
         }
         if let Some(start) = self.begin_block(TAG_JSON, name) {
@@ -156,6 +201,7 @@ impl<'b> Encoder<'b> {
     pub(crate) fn bytes(&mut self, name: Name<'_>, value: &[u8]) {
         let kept = value
             .len()
+            .min(self.field_bytes)
             .min(self.bytes.allowance().saturating_sub(NAME_ROOM));
         self.cut |= kept < value.len();
         if self.begin(TAG_BYTES, name, 4 + kept) {
@@ -166,17 +212,42 @@ impl<'b> Encoder<'b> {
 
     /// Encodes what `value` writes of itself. If it panics, what it wrote until then is kept and
     /// says so: neither the record nor the program is lost.
-    #[inline]
-    pub(crate) fn text_of(&mut self, name: Name<'_>, value: &dyn fmt::Debug) {
+    ///
+    /// Says where the text is, if that is JSON.
+    #[inline(always)]
+    pub(crate) fn text_of(&mut self, name: Name<'_>, value: &dyn fmt::Debug) -> Option<JsonField> {
         let field = self.bytes.len();
-        if let Some(start) = self.begin_block(TAG_TEXT, name) {
-            json::forget();
-            self.put_formatted(format_args!("{value:?}"));
-            self.end_block(start);
-            if json::has_written(self.bytes.len() - start) {
-                self.bytes.set_u8(field, TAG_JSON);
-            }
+        let start = self.begin_block(TAG_TEXT, name)?;
+        json::forget();
+        self.put_formatted(format_args!("{value:?}"));
+        let len = self.bytes.len() - start;
+        self.end_text(start, self.field_bytes);
+        if self.field_bytes < len || !json::has_written(len) {
+            return None;
         }
+        self.bytes.set_u8(field, TAG_JSON);
+        Some(JsonField { field, start })
+    }
+
+    /// Takes out of a field that is JSON, the last one so far, what a screen has something against.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn screen_json(&mut self, name: &str, json: &JsonField, screen: &Screen) {
+        let text = self.bytes.as_slice().get(json.start..).unwrap_or_default();
+        let Some(screened) = screen.screen_json(name, str::from_utf8(text).unwrap_or_default())
+        else {
+            return;
+        };
+        let text = &screened.text;
+        self.cut |= screened.is_cut;
+        self.bytes.truncate(json.start);
+        if text.len() <= self.field_bytes && self.bytes.reserve(text.len()) {
+            self.bytes.put(text.as_bytes());
+        } else {
+            self.put_cut(text);
+            self.bytes.set_u8(json.field, TAG_TEXT);
+        }
+        self.end_block(json.start);
     }
 
     /// Encodes an error: its message and those of its sources.
@@ -189,16 +260,17 @@ impl<'b> Encoder<'b> {
 
     fn put_messages(&mut self, error: &(dyn Error + 'static)) {
         let mut next = Some(error);
+        let end_max = self.bytes.len() + self.field_bytes;
         for _ in 0..ERROR_SOURCES_MAX {
             let Some(error) = next else { break };
-            if !self.bytes.reserve(4) {
+            if end_max <= self.bytes.len() || !self.bytes.reserve(4) {
                 self.cut = true;
                 break;
             }
             self.bytes.put(&[0; 4]);
             let start = self.bytes.len();
             self.put_formatted(format_args!("{error}"));
-            self.end_block(start);
+            self.end_text(start, end_max.saturating_sub(start));
             next = catch_unwind(AssertUnwindSafe(|| error.source())).unwrap_or(None);
         }
     }
@@ -296,6 +368,31 @@ impl<'b> Encoder<'b> {
         self.bytes.set_u32(start - 4, len as u32);
     }
 
+    /// The same for text, of which so many bytes are kept.
+    #[inline(always)]
+    fn end_text(&mut self, start: usize, bytes_max: usize) {
+        if bytes_max < self.bytes.len() - start {
+            self.cut_text(start, bytes_max);
+        }
+        self.end_block(start);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn cut_text(&mut self, start: usize, bytes_max: usize) {
+        let text = &self.bytes.as_slice()[start..];
+        if text.len() <= bytes_max + CUT_MARK.len() && text.ends_with(CUT_MARK.as_bytes()) {
+            // The record was full before.
+            return;
+        }
+        // The whole text is UTF-8: what follows a character begins with no continuation byte.
+        let is_boundary = |end: &usize| text.get(*end).is_none_or(|byte| byte & 0xC0 != 0x80);
+        let kept = (0..=bytes_max).rev().find(is_boundary).unwrap_or(0);
+        self.bytes.truncate(start + kept);
+        self.bytes.put_mark(CUT_MARK.as_bytes());
+        self.cut = true;
+    }
+
     #[inline]
     fn put_formatted(&mut self, arguments: fmt::Arguments<'_>) {
         let mut text = Text {
@@ -311,7 +408,8 @@ impl<'b> Encoder<'b> {
     /// Writes as much of a text as fits, and that there was more.
     #[cold]
     fn put_cut(&mut self, value: &str) {
-        let kept = &value.as_bytes()[..value.floor_char_boundary(self.bytes.allowance())];
+        let kept_max = self.bytes.allowance().min(self.field_bytes);
+        let kept = &value.as_bytes()[..value.floor_char_boundary(kept_max)];
         self.bytes.reserve(kept.len());
         self.bytes.put(kept);
         self.bytes.put_mark(CUT_MARK.as_bytes());

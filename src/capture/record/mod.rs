@@ -15,6 +15,7 @@
 
 mod decode;
 mod encode;
+mod rewrite;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -23,10 +24,29 @@ pub(crate) use self::decode::{
     Fields, Messages, Origin, Record, SpanView, is_log_origin, merge_fields, own_ticks,
 };
 pub(crate) use self::encode::{Encoder, date, write_span};
+pub(crate) use self::rewrite::{Text, rewrite};
 pub(crate) use self::text::RawText;
 
-/// How many bytes of one record pass uncut.
+/// No record is longer than this.
 pub(crate) const RECORD_BYTES_MAX: usize = 1 << 20;
+
+/// No limit for records is less than this.
+pub(crate) const RECORD_BYTES_MIN: usize = 1 << 10;
+
+/// How many bytes of a record, and of one of its fields, pass uncut.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Bounds {
+    pub(crate) record_bytes: usize,
+    pub(crate) field_bytes: usize,
+}
+
+impl Bounds {
+    /// What no limit exceeds.
+    pub(crate) const WIDEST: Bounds = Bounds {
+        record_bytes: RECORD_BYTES_MAX,
+        field_bytes: RECORD_BYTES_MAX,
+    };
+}
 
 const FLAG_CUT: u32 = 1;
 /// The record was logged earlier than it was handed over: behind its fields stands when.

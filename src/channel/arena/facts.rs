@@ -7,6 +7,7 @@
 //! sink     := place:u32 path format filter?             (the path is bytes, the rest texts)
 //! process  := program                                   (as it was called)
 //! panic    := message location?
+//! rules    := redaction                                 (what is kept out of the log)
 //! text     := len:u32 bytes                             (optional: len is NONE where there is none)
 //! ```
 //!
@@ -25,9 +26,10 @@ const CALLSITE: u8 = 1;
 const SINK: u8 = 2;
 const PROCESS: u8 = 3;
 const PANIC: u8 = 4;
+const RULES: u8 = 5;
 
 /// Those that are known here.
-const KINDS: std::ops::RangeInclusive<u8> = CALLSITE..=PANIC;
+const KINDS: std::ops::RangeInclusive<u8> = CALLSITE..=RULES;
 
 /// The length of a text that is not there.
 const NONE: u32 = u32::MAX;
@@ -45,6 +47,10 @@ pub(crate) enum Fact<'a> {
     Panic {
         message: &'a str,
         location: Option<&'a str>,
+    },
+    /// What is to be kept out of the log, as a [`crate::Redaction`] is written down.
+    Rules {
+        redaction: &'a str,
     },
 }
 
@@ -158,6 +164,9 @@ fn parse(kind: u8, mut body: &[u8]) -> Option<Fact<'_>> {
             message: take_text(body)??,
             location: take_text(body)?,
         },
+        RULES => Fact::Rules {
+            redaction: take_text(body)??,
+        },
         _ => return None,
     })
 }
@@ -248,6 +257,7 @@ pub(crate) fn write_fact(room: &mut [u8], fact: &Fact<'_>) -> Option<usize> {
             body.put_text(Some(message))?;
             body.put_text(*location)
         }),
+        Fact::Rules { redaction } => write(room, RULES, |body| body.put_text(Some(redaction))),
         Fact::Callsite(_) => None,
     }
 }
@@ -340,8 +350,9 @@ mod tests {
         bytes
     }
 
-    fn other_facts() -> [Fact<'static>; 4] {
+    fn other_facts() -> [Fact<'static>; 5] {
         [
+            Fact::Rules { redaction: "{}" },
             Fact::Process {
                 program: "./server",
             },

@@ -1,8 +1,16 @@
 //! Layers on top of each other, where values come from, and what nobody should write.
 
-use crate::{Config, ConfigLoader, Error, Format, Overflow, Retention, Rotation, Sink, SyncPolicy};
+use crate::{
+    Config, ConfigLoader, ConfigSource, Error, Format, Overflow, Retention, Rotation, Sink,
+    SyncPolicy,
+};
 
+use std::fs;
+use std::path::Path;
 use std::time::Duration;
+
+use proptest::prelude::*;
+use proptest::sample::Index;
 
 const NO_VARIABLES: [(&str, &str); 0] = [];
 
@@ -269,4 +277,76 @@ fn depth_harms_nobody() {
         let error = error_of("", &[("OFFLOOP__LEVEL", "x"), ("OFFLOOP__SINKS", &text)]);
         assert!(error.starts_with("read configuration: "), "{error}");
     }
+}
+
+/// The configurations that are kept for what is wrong with them.
+fn broken_ones() -> Vec<Vec<u8>> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/config/broken");
+    let paths = fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let texts = paths.filter(|path| path.extension().is_some_and(|found| found == "toml"));
+    texts.map(|path| fs::read(path).unwrap()).collect()
+}
+
+/// Whatever comes of it, what is said of it can be read again.
+fn check_any(loader: &ConfigLoader, lines: usize) {
+    match loader.load() {
+        Ok(loaded) => {
+            let settings = loaded.settings();
+            let shown = settings
+                .iter()
+                .map(|setting| format!("{} = {}\n", setting.key, setting.value));
+            let again = ConfigLoader::new().text(shown.collect::<String>());
+            let again = again
+                .environment("test")
+                .variables(NO_VARIABLES)
+                .load()
+                .unwrap();
+            assert_eq!(again.config(), loaded.config());
+        }
+        Err(Error::Config(error)) => {
+            for problem in error.problems() {
+                match problem.source() {
+                    ConfigSource::File { line, .. } => assert!((1..=lines).contains(line)),
+                    ConfigSource::Variable { .. } => {}
+                    ConfigSource::Default => panic!("{problem} is nowhere"),
+                }
+            }
+        }
+        Err(error) => panic!("{error}"),
+    }
+}
+
+#[cfg_attr(miri, ignore = "reads files")]
+#[test]
+fn whatever_is_changed_in_a_configuration_harms_nobody_and_is_told_with_its_place() {
+    let texts = broken_ones();
+    let changes = proptest::collection::vec((any::<Index>(), any::<Index>(), any::<u8>()), 0..6);
+    let strategy = (any::<Index>(), any::<Index>(), changes);
+    proptest!(|((first, second, changes) in strategy)| {
+        // Two of them, so that what is right in one meets what is wrong in the other.
+        let mut bytes = [first, second].map(|index| texts[index.index(texts.len())].clone()).concat();
+        for (from, to, byte) in changes {
+            if bytes.is_empty() {
+                break;
+            }
+            let (from, to) = (from.index(bytes.len()), to.index(bytes.len()));
+            match byte {
+                0..128 => bytes[from] = byte,
+                128..192 => bytes.swap(from, to),
+                _ => drop(bytes.drain(from.min(to)..from.max(to).min(from.min(to) + 8))),
+            }
+        }
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let lines = 1 + text.matches('\n').count();
+        let loader = ConfigLoader::new().text(&text).environment("test");
+        check_any(&loader.variables(NO_VARIABLES), lines);
+        let one_line = text.replace('\n', " ");
+        for name in ["OFFLOOP__LEVEL", "OFFLOOP__OVERFLOW", "OFFLOOP__SINKS__MAIN"] {
+            let loader = ConfigLoader::new().text("[sinks.main]\nkind = \"stdout\"");
+            let loader = loader.environment("test").variables([(name, &one_line)]);
+            check_any(&loader, 2);
+        }
+    });
 }

@@ -41,7 +41,8 @@ impl Worker {
     }
 
     fn apply(&mut self, change: Change) {
-        self.lines.change(change.format, change.filter);
+        self.lines
+            .change(change.format, change.filter, change.redactor);
         self.unsynced.change(change.sync);
         self.delays = change.delays;
         if let Some((sink, file)) = self.sink.as_mut().zip(change.file) {

@@ -15,6 +15,7 @@ mod flat;
 mod google_cloud;
 mod nested;
 mod open_telemetry;
+mod parts;
 mod shape;
 mod value;
 
@@ -25,7 +26,8 @@ pub(super) use self::flat::flat;
 pub(super) use self::google_cloud::google_cloud;
 
 pub(super) use self::open_telemetry::open_telemetry;
-pub(super) use self::shape::{Location, Shape, Time, value_of};
+pub(super) use self::parts::value_of;
+pub(super) use self::shape::{Location, Shape, Time};
 
 use self::errors::ErrorStyle;
 use super::LineFormat;

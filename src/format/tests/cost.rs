@@ -59,7 +59,6 @@ fn cost(format: &Format) -> Duration {
 
 #[test]
 #[ignore = "measures"]
-#[expect(clippy::print_stderr, reason = "says what was measured")]
 fn what_a_line_costs() {
     let json = cost(&Format::json());
     for (name, format) in [

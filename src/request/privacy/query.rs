@@ -8,6 +8,7 @@ use percent_encoding::percent_decode;
 use serde::{Deserialize, Serialize};
 
 use super::cap::Cap;
+use crate::capture::screen;
 
 /// What stands in place of a value.
 const REDACTED: &[u8] = b"REDACTED";
@@ -47,7 +48,8 @@ const SECRET: [&str; 22] = [
 /// `X-Amz-Security-Token`, `AWSAccessKeyId`, `X-Goog-Signature`, `signature`, `sig`, `token`,
 /// `access_token`, `id_token`, `refresh_token`, `api_key`, `key`, `password`, `secret`,
 /// `client_secret`, `code`, `state`, `jwt`, `session`, `session_id`, `auth`; so it is within `[...]` or
-/// behind a dot (`user[password]`), and written as one word (`accessToken`).
+/// behind a dot (`user[password]`), and written as one word (`accessToken`). The same holds for keys
+/// that the [`Redaction`](crate::Redaction) of a pipeline in this process takes for those of secrets.
 ///
 /// ```
 /// use offloop::request::QueryPolicy;
@@ -140,8 +142,8 @@ impl QueryPolicy {
         let is_listed = |keys: &[Box<str>]| keys.iter().any(|listed| is_key(key, listed));
         match &self.0 {
             Rule::Off => false,
-            Rule::ValuesOf(keys) => is_listed(keys) && !is_secret(key),
-            Rule::AllExcept(keys) => !is_listed(keys) && !is_secret(key),
+            Rule::ValuesOf(keys) => is_listed(keys) && !is_secret(key) && !is_masked(key),
+            Rule::AllExcept(keys) => !is_listed(keys) && !is_secret(key) && !is_masked(key),
         }
     }
 }
@@ -168,6 +170,12 @@ fn is_secret(key: &[u8]) -> bool {
         }
     }
     word.is_secret()
+}
+
+/// Whether the redaction of a pipeline in this process takes a key for that of a secret.
+fn is_masked(key: &[u8]) -> bool {
+    let key: Vec<u8> = percent_decode(key).collect();
+    screen::masking(&String::from_utf8_lossy(&key)).is_some()
 }
 
 /// A part of a key. One that has no room is too long to be secret.

@@ -172,7 +172,7 @@ fn the_schema_knows_what_the_example_has() {
     assert_eq!(answer.code, Some(0));
     let schema = answer.json();
     assert_eq!(schema["$schema"], "http://json-schema.org/draft-07/schema#");
-    let text = example(directory.path(), &["#", "#   "]);
+    let text = example(directory.path(), &["#   ", "#"]);
     let example = serde_json::to_value(read(&text, "production")).unwrap();
     let keys: Vec<_> = example.as_object().unwrap().keys().collect();
     assert!(12 <= keys.len(), "{keys:?}");

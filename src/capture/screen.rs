@@ -1,0 +1,313 @@
+//! Which values may not enter a page as they are, decided once per callsite.
+//!
+//! Nearly all callsites have neither a field whose name is that of a secret nor more fields than a
+//! record may have. The list of [known](super::known) callsites, which each record passes by anyway,
+//! has a mark for all others, and for those that were not looked at yet. So plain ones pay nothing; a
+//! marked one asks the [`Screen`] of its pipeline what is to be done with each field.
+//!
+//! A callsite is plain if no screen in the process has anything against it. That is decided under a
+//! lock, and a new screen marks all callsites under the same lock, so no callsite is taken for plain by
+//! what was known before. Who logs never waits for it: where it is held, the callsite stays marked.
+
+use std::fmt::{self, Write};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use arc_swap::{ArcSwap, ArcSwapOption, Guard};
+use tracing::Metadata;
+use tracing::field::Visit;
+
+use super::callsite::is_log_bridge;
+use super::known;
+use super::record::Bounds;
+use super::screened::Screened;
+use super::visit::Visitor;
+use crate::config::{Limits, RedactionStyle};
+use crate::fork;
+use crate::redaction::{Mask, Redactor, ScreenedJson};
+
+/// What one pipeline lets into its pages.
+#[derive(Debug)]
+pub(crate) struct Screen {
+    redactor: Arc<Redactor>,
+    bounds: Bounds,
+    fields_max: usize,
+    depth_max: usize,
+    verdicts: Verdicts,
+}
+
+/// What becomes of each field of a callsite, by its place.
+pub(crate) type Verdict = [Action];
+
+/// What becomes of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    Keep,
+    Mask(RedactionStyle),
+    /// There are too many fields.
+    Drop,
+}
+
+impl Screen {
+    pub(crate) fn new(redactor: Arc<Redactor>, limits: &Limits) -> Self {
+        Screen {
+            redactor,
+            bounds: limits.bounds(),
+            fields_max: limits.fields_max(),
+            depth_max: limits.depth_max(),
+            verdicts: Verdicts::default(),
+        }
+    }
+
+    /// What becomes of a callsite's fields. `None` where all are kept.
+    pub(crate) fn verdict(&self, metadata: &'static Metadata<'static>) -> Option<&Verdict> {
+        let address = known::address_of(metadata);
+        self.verdicts.find(address, || self.judge(metadata))
+    }
+
+    /// The same; a callsite whose fields are all kept is taken for plain from now on, if no other
+    /// screen objects.
+    pub(crate) fn verdict_or_settle(
+        &self,
+        metadata: &'static Metadata<'static>,
+    ) -> Option<&Verdict> {
+        let verdict = self.verdict(metadata);
+        if verdict.is_none() {
+            settle(metadata);
+        }
+        verdict
+    }
+
+    /// What becomes of a field of this name, which no callsite declares.
+    pub(crate) fn style_of(&self, name: &str) -> Option<RedactionStyle> {
+        self.redactor.names().style_of(name)
+    }
+
+    /// What stands in place of a value.
+    pub(crate) fn mask(
+        &self,
+        style: RedactionStyle,
+        write: impl FnOnce(&mut dyn Write) -> fmt::Result,
+    ) -> Mask {
+        self.redactor.mask(style, write)
+    }
+
+    /// A value that is JSON without what must not enter a page. `None` if all of it may.
+    pub(crate) fn screen_json(&self, name: &str, text: &str) -> Option<ScreenedJson> {
+        self.redactor.screen_json(name, text, self.depth_max)
+    }
+
+    /// How many fields may be added to those that a callsite declares.
+    pub(crate) fn fields_left(&self, metadata: &Metadata<'_>) -> usize {
+        self.fields_max.saturating_sub(metadata.fields().len())
+    }
+
+    fn judge(&self, metadata: &Metadata<'_>) -> Option<Box<Verdict>> {
+        let mut count = 0;
+        let action = |name: &str| {
+            if metadata.is_event() && name == "message" {
+                return Action::Keep;
+            }
+            count += 1;
+            if self.fields_max < count {
+                return Action::Drop;
+            }
+            self.style_of(name).map_or(Action::Keep, Action::Mask)
+        };
+        if is_log_bridge(metadata) {
+            return None;
+        }
+        let fields = metadata.fields().iter().map(|field| field.name());
+        let verdict: Box<Verdict> = fields.map(action).collect();
+        let is_plain = verdict.iter().all(|action| *action == Action::Keep);
+        (!is_plain).then_some(verdict)
+    }
+}
+
+/// What was decided so far. No locks: who logs comes here.
+#[derive(Debug)]
+struct Verdicts {
+    /// Grows only. A callsite may be there twice.
+    all: boxcar::Vec<(usize, Option<Box<Verdict>>)>,
+    /// The place of a callsite's verdict, plus one, where the hash of its address says.
+    places: [AtomicUsize; PLACES],
+}
+
+const PLACES: usize = 256;
+
+impl Default for Verdicts {
+    fn default() -> Self {
+        Verdicts {
+            all: boxcar::Vec::new(),
+            places: [const { AtomicUsize::new(0) }; PLACES],
+        }
+    }
+}
+
+impl Verdicts {
+    fn find(
+        &self,
+        address: usize,
+        judge: impl FnOnce() -> Option<Box<Verdict>>,
+    ) -> Option<&Verdict> {
+        // Fibonacci hashing, as with `known`.
+        let hash = (address as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56;
+        let place = &self.places[hash as usize % PLACES];
+        // Relaxed: what is at the place says whose it is, and the list publishes what it holds.
+        let known = place.load(Ordering::Relaxed).checked_sub(1);
+        let known = known.and_then(|known| self.all.get(known));
+        if let Some((_, verdict)) = known.filter(|(known, _)| *known == address) {
+            return verdict.as_deref();
+        }
+        let mut all = self.all.iter();
+        let found = all.find(|(_, (known, _))| *known == address);
+        let found = found.map(|(index, _)| index);
+        let index = found.unwrap_or_else(|| self.all.push((address, judge())));
+        place.store(index + 1, Ordering::Relaxed);
+        self.all.get(index)?.1.as_deref()
+    }
+}
+
+/// The screen of a pipeline, which may change while it runs.
+#[derive(Debug)]
+pub(crate) struct Screening {
+    current: ArcSwap<Screen>,
+    record_bytes: AtomicUsize,
+    field_bytes: AtomicUsize,
+}
+
+impl Screening {
+    pub(crate) fn new(screen: Screen) -> Self {
+        let screen = Arc::new(screen);
+        register(&screen);
+        Screening {
+            record_bytes: AtomicUsize::new(screen.bounds.record_bytes),
+            field_bytes: AtomicUsize::new(screen.bounds.field_bytes),
+            current: ArcSwap::new(screen),
+        }
+    }
+
+    /// Screens by another one from now on. A record that is just being made may still pass by the
+    /// one before.
+    pub(crate) fn replace(&self, screen: Screen) {
+        let screen = Arc::new(screen);
+        register(&screen);
+        self.record_bytes
+            .store(screen.bounds.record_bytes, Ordering::Relaxed);
+        self.field_bytes
+            .store(screen.bounds.field_bytes, Ordering::Relaxed);
+        self.current.store(screen);
+    }
+
+    pub(crate) fn current(&self) -> Guard<Arc<Screen>> {
+        self.current.load()
+    }
+
+    /// Has the values of a callsite visited that is not known to be plain.
+    #[inline(never)]
+    pub(crate) fn visit(
+        &self,
+        metadata: &'static Metadata<'static>,
+        visitor: &mut Visitor<'_>,
+        record: impl FnOnce(&mut dyn Visit),
+    ) {
+        let screen = self.current.load();
+        let Some(verdict) = screen.verdict_or_settle(metadata) else {
+            return record(visitor);
+        };
+        record(&mut Screened {
+            visitor,
+            screen: &screen,
+            verdict,
+        });
+    }
+
+    /// How much of a record is kept.
+    #[inline]
+    pub(crate) fn bounds(&self) -> Bounds {
+        // Relaxed: they are figures, and nothing hangs on which of two is seen.
+        Bounds {
+            record_bytes: self.record_bytes.load(Ordering::Relaxed),
+            field_bytes: self.field_bytes.load(Ordering::Relaxed),
+        }
+    }
+}
+
+/// The screens in use.
+static LIVE: ArcSwapOption<Vec<Weak<Screen>>> = ArcSwapOption::const_empty();
+
+/// Held by who adds a screen and by who takes a callsite for plain.
+static LOCK: ArcSwapOption<Lock> = ArcSwapOption::const_empty();
+
+/// A forked child makes its own: a thread that does not exist there may hold that of its parent.
+struct Lock {
+    generation: u64,
+    mutex: Mutex<()>,
+}
+
+fn lock_of_process() -> Option<Arc<Lock>> {
+    let generation = fork::generation();
+    let is_own = |lock: &Arc<Lock>| lock.generation == generation;
+    LOCK.rcu(|lock| {
+        let own = lock.as_ref().filter(|lock| is_own(lock)).cloned();
+        own.or_else(|| {
+            let mutex = Mutex::new(());
+            Some(Arc::new(Lock { generation, mutex }))
+        })
+    });
+    LOCK.load_full()
+}
+
+/// From now on, no callsite is taken for plain that this screen has something against.
+#[expect(clippy::disallowed_methods, reason = "a start may wait for a moment")]
+fn register(screen: &Arc<Screen>) {
+    let lock = lock_of_process();
+    let _held = lock
+        .as_ref()
+        .map(|lock| lock.mutex.lock().unwrap_or_else(PoisonError::into_inner));
+    LIVE.rcu(|live| {
+        let live = live.as_ref().map_or(&[][..], |live| live);
+        let live = live.iter().filter(|live| live.strong_count() != 0);
+        let all = live.cloned().chain([Arc::downgrade(screen)]);
+        Some(Arc::new(all.collect::<Vec<_>>()))
+    });
+    known::mark_all();
+}
+
+/// Takes a callsite for plain from now on, unless a screen has something against it.
+#[cold]
+fn settle(metadata: &'static Metadata<'static>) {
+    let lock = lock_of_process();
+    let Some(Ok(_held)) = lock.as_ref().map(|lock| lock.mutex.try_lock()) else {
+        return;
+    };
+    if !is_any(|screen| screen.verdict(metadata).is_some()) {
+        known::unmark(metadata);
+    }
+}
+
+/// What is to stand in place of the value of a field that belongs to no pipeline alone, and the
+/// screen that says so.
+pub(crate) fn masking(name: &str) -> Option<(Arc<Screen>, RedactionStyle)> {
+    let live = LIVE.load();
+    let mut screens = live.iter().flat_map(|live| live.iter());
+    screens.find_map(|screen| {
+        let screen = screen.upgrade()?;
+        let style = screen.style_of(name)?;
+        Some((screen, style))
+    })
+}
+
+/// Passes each screen to `use_screen`: for what belongs to no pipeline alone.
+pub(crate) fn for_each(mut use_screen: impl FnMut(&Screen)) {
+    let live = LIVE.load();
+    let screens = live.iter().flat_map(|live| live.iter());
+    let screens = screens.filter_map(Weak::upgrade);
+    screens.for_each(|screen| use_screen(&screen));
+}
+
+fn is_any(is_it: impl Fn(&Screen) -> bool) -> bool {
+    let live = LIVE.load();
+    let mut screens = live.iter().flat_map(|live| live.iter());
+    screens.any(|screen| screen.upgrade().is_some_and(|screen| is_it(&screen)))
+}

@@ -1,0 +1,65 @@
+//! Options that cannot be, or do not go together.
+
+use super::{Format, Shape, SpanStyle};
+use crate::error::Error;
+use crate::format::timestamp::Zone;
+
+impl Format {
+    /// Everything about it that cannot be, each with what to do.
+    pub(crate) fn problems(&self) -> Vec<Error> {
+        let zone = self.0.zone.as_deref();
+        let zone = zone.filter(|zone| Zone::parse(zone).is_none());
+        let zone = zone.map(|zone| Error::TimeZone {
+            name: zone.to_owned(),
+        });
+        zone.into_iter().chain(self.misfits()).collect()
+    }
+
+    /// Options that do not go with the shape.
+    fn misfits(&self) -> impl Iterator<Item = Error> {
+        use Shape::{
+            Bunyan, CombinedLog, CommonLog, Datadog, Ecs, GoogleCloud, Json, Logfmt, OpenTelemetry,
+            Pino,
+        };
+        let (shape, options) = (self.0.shape, &self.0);
+        let is_object = matches!(shape, Json | Ecs | GoogleCloud | Datadog | Bunyan | Pino);
+        let has_number = matches!(shape, OpenTelemetry | Pino);
+        let is_access_log = matches!(shape, CommonLog | CombinedLog);
+        let is_structured = matches!(options.spans, SpanStyle::Nested | SpanStyle::List);
+        let first = options.order.first();
+        let begins_ill = first.is_some_and(|first| !first.is_in_every_line());
+        let misfits = [
+            (
+                is_structured && !is_object,
+                "spans",
+                "only a JSON object can be nested: choose \"flat\" or \"none\"",
+            ),
+            (
+                has_number && (options.precision.is_some() || options.zone.is_some()),
+                "precision",
+                "its time is a number: leave out precision and zone",
+            ),
+            (
+                !options.order.is_empty() && !is_object && shape != Logfmt,
+                "order",
+                "its parts have fixed places: leave it out",
+            ),
+            (
+                begins_ill,
+                "order",
+                "begin with what every line has: timestamp, level, target or message",
+            ),
+            (
+                is_access_log && *self != Format::shaped(shape).colour(options.colour),
+                "options",
+                "an access log has no place for any: leave them out",
+            ),
+        ];
+        let found = misfits.into_iter().filter(|(is_so, ..)| *is_so);
+        found.map(move |(_, option, remedy)| Error::FormatOption {
+            shape: shape.name(),
+            option,
+            remedy,
+        })
+    }
+}

@@ -1,0 +1,113 @@
+//! How much a record may hold.
+
+use serde::{Deserialize, Serialize};
+
+use super::units;
+use crate::capture::record::{Bounds, RECORD_BYTES_MAX, RECORD_BYTES_MIN};
+
+const FIELD_BYTES: usize = 256 << 10;
+const FIELD_BYTES_MIN: usize = 64;
+const FIELDS: usize = 128;
+const DEPTH: usize = 16;
+const DEPTH_MAX: usize = 64;
+
+/// How much a record may hold. What is beyond is cut where the record is made, so that one that is
+/// too large takes neither memory nor space.
+///
+/// A record of which something was cut is marked: `"cut":true` in JSON. A text that was cut, and a value
+/// that lies too deep, say so where it was: `…[cut]`.
+///
+/// ```
+/// use offloop::Limits;
+///
+/// let limits = Limits::default().record_bytes(64 << 10).field_bytes(4 << 10);
+/// let builder = offloop::builder().limits(limits);
+/// # drop(builder);
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "snake_case")]
+#[must_use = "limits do nothing before they are given to a builder"]
+pub struct Limits {
+    #[serde(with = "units")]
+    record_bytes: usize,
+    #[serde(with = "units")]
+    field_bytes: usize,
+    fields: usize,
+    depth: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            record_bytes: RECORD_BYTES_MAX,
+            field_bytes: FIELD_BYTES,
+            fields: FIELDS,
+            depth: DEPTH,
+        }
+    }
+}
+
+impl Limits {
+    /// Sets how many bytes a record takes at most while it waits, with the fields of all spans around
+    /// it, which take half of it at most. Defaults to 1 MiB, which is also the most; at least 1 KiB.
+    ///
+    /// ```
+    /// let limits = offloop::Limits::default().record_bytes(64 << 10);
+    /// # drop(limits);
+    /// ```
+    pub fn record_bytes(mut self, bytes: usize) -> Self {
+        self.record_bytes = bytes;
+        self
+    }
+
+    /// Sets how many bytes of a text, of bytes, or of an error with its sources are kept. Defaults to
+    /// 256 KiB; at least 64 bytes. The fields of one span take 64 KiB at most, all together.
+    ///
+    /// ```
+    /// let limits = offloop::Limits::default().field_bytes(4 << 10);
+    /// # drop(limits);
+    /// ```
+    pub fn field_bytes(mut self, bytes: usize) -> Self {
+        self.field_bytes = bytes;
+        self
+    }
+
+    /// Sets how many fields an event may have, with those that were added to a request where it is its
+    /// record; and how many each span may have. The message is none of them. Defaults to 128.
+    ///
+    /// ```
+    /// let limits = offloop::Limits::default().fields(32);
+    /// # drop(limits);
+    /// ```
+    pub fn fields(mut self, count: usize) -> Self {
+        self.fields = count;
+        self
+    }
+
+    /// Sets how deep lists and objects of a value that is JSON may lie within each other. Defaults to
+    /// 16; from 1 to 64.
+    ///
+    /// ```
+    /// let limits = offloop::Limits::default().depth(4);
+    /// # drop(limits);
+    /// ```
+    pub fn depth(mut self, levels: usize) -> Self {
+        self.depth = levels;
+        self
+    }
+
+    pub(crate) fn bounds(&self) -> Bounds {
+        Bounds {
+            record_bytes: self.record_bytes.clamp(RECORD_BYTES_MIN, RECORD_BYTES_MAX),
+            field_bytes: self.field_bytes.clamp(FIELD_BYTES_MIN, RECORD_BYTES_MAX),
+        }
+    }
+
+    pub(crate) fn depth_max(&self) -> usize {
+        self.depth.clamp(1, DEPTH_MAX)
+    }
+
+    pub(crate) fn fields_max(&self) -> usize {
+        self.fields
+    }
+}
