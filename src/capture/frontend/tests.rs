@@ -41,7 +41,7 @@ fn a_record_has_target_place_function_and_typed_fields_in_their_order() {
     let (_, behind_time) = lines[0].split_once("\"level\"").unwrap();
     assert_eq!(
         behind_time,
-        r#":"WARN","target":"app.views","message":"signed in","function":"index","user":42,"share":0.5,"list":[1,{"a":"\u2028"}],"no_list":"[1,\n","file":"app/views.py","line":12}"#
+        r#":"WARN","target":"app.views","message":"signed in","function":"index","user":42,"share":0.5,"list":[1,{"a":"\u2028"}],"no_list":"[redacted]","file":"app/views.py","line":12}"#
     );
 }
 

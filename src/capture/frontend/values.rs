@@ -128,8 +128,8 @@ impl<'v, 'b> Values<'v, 'b> {
         );
     }
 
-    /// Whatever is JSON already: a list, an object, null. Where it is none after all, the line has it
-    /// as a string.
+    /// Whatever is JSON already: a list, an object, null. Where it is none after all, nobody can say
+    /// what is a secret in it: it is `[redacted]`, or a string where redaction is off.
     pub fn json(&mut self, text: &str) {
         let (screen, field) = (self.screened.screen, self.field_name());
         self.value(
