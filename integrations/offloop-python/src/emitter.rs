@@ -219,7 +219,10 @@ fn write_formatted(
     let formatted = text.and_then(|text| text.rem(arguments));
     match formatted.as_ref().map(|text| text.cast::<PyString>()) {
         Ok(Ok(text)) => value::write_text(text, values),
-        _ => {
+        failed => {
+            if let Err(error) = failed {
+                value::pass_on(message.py(), error);
+            }
             let (message, arguments) = (value::text_of(message), value::text_of(arguments));
             values.str(&format!("{message} [arguments do not fit: {arguments}]"));
         }
