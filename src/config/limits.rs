@@ -25,15 +25,28 @@ const DEPTH_MAX: usize = 64;
 /// # drop(builder);
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default, rename_all = "snake_case")]
 #[must_use = "limits do nothing before they are given to a builder"]
 pub struct Limits {
+    /// How many bytes a record takes at most while it waits: 1 KiB to 1 MiB.
     #[serde(with = "units")]
-    record_bytes: usize,
+    #[cfg_attr(
+        feature = "schema",
+        schemars(schema_with = "crate::config::schema::size")
+    )]
+    pub(super) record_bytes: usize,
+    /// How many bytes of a text, of bytes, or of an error are kept: 64 B to 1 MiB.
     #[serde(with = "units")]
-    field_bytes: usize,
+    #[cfg_attr(
+        feature = "schema",
+        schemars(schema_with = "crate::config::schema::size")
+    )]
+    pub(super) field_bytes: usize,
+    /// How many fields an event or a span may have.
     fields: usize,
-    depth: usize,
+    /// How deep lists and objects of a value that is JSON may lie within each other: 1 to 64.
+    pub(super) depth: usize,
 }
 
 impl Default for Limits {

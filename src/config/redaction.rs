@@ -1,8 +1,12 @@
 //! What is kept out of the log: secrets, by the names of fields and by what values look like.
 
-use std::fmt;
+mod hash_key;
+mod rule;
 
 use serde::{Deserialize, Serialize};
+
+use self::hash_key::HashKey;
+pub(crate) use self::rule::RedactionRule;
 
 /// What stands in place of a secret.
 ///
@@ -13,6 +17,7 @@ use serde::{Deserialize, Serialize};
 /// # drop(redaction);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum RedactionStyle {
@@ -74,16 +79,25 @@ pub enum RedactionStyle {
 ///
 /// [`Span::record`]: tracing::Span::record
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default, rename_all = "snake_case")]
 #[must_use = "a redaction does nothing before it is given to a builder"]
 pub struct Redaction {
+    /// Whether anything is kept out of the log.
     pub(crate) enabled: bool,
+    /// Whether the usual names are those of secrets: password, authorization, api_key.
     pub(crate) default_keys: bool,
+    /// Whether values are searched for the usual secrets: bearer tokens, private keys, card numbers.
     pub(crate) default_values: bool,
+    /// What stands in place of secrets whose rule says nothing else.
     pub(crate) style: RedactionStyle,
+    /// More names of secrets, as patterns: "iban", "*_pin", "card.number".
     pub(crate) keys: Vec<RedactionRule>,
+    /// Names that are not those of secrets, though they may look like some, as patterns.
     pub(crate) keep: Vec<String>,
+    /// What else in values is a secret, as regular expressions.
     pub(crate) values: Vec<RedactionRule>,
+    /// The key of hashes. It belongs in a variable: OFFLOOP__REDACTION__HASH_KEY.
     #[serde(skip_serializing)]
     pub(crate) hash_key: HashKey,
 }
@@ -237,69 +251,6 @@ impl Redaction {
     }
 }
 
-/// One pattern. In a file a string, or `{ pattern = "…", style = "hash" }`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(from = "RuleShape", into = "RuleShape")]
-pub(crate) struct RedactionRule {
-    pub(crate) pattern: String,
-    pub(crate) style: Option<RedactionStyle>,
-}
-
-impl RedactionRule {
-    fn new(pattern: String, style: Option<RedactionStyle>) -> Self {
-        RedactionRule { pattern, style }
-    }
-}
-
-/// How a rule is written down.
-#[derive(Serialize, Deserialize)]
-#[serde(untagged)]
-enum RuleShape {
-    Pattern(String),
-    WithStyle(RuleWithStyle),
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RuleWithStyle {
-    pattern: String,
-    style: RedactionStyle,
-}
-
-impl From<RuleShape> for RedactionRule {
-    fn from(shape: RuleShape) -> Self {
-        match shape {
-            RuleShape::Pattern(pattern) => RedactionRule::new(pattern, None),
-            RuleShape::WithStyle(rule) => RedactionRule::new(rule.pattern, Some(rule.style)),
-        }
-    }
-}
-
-impl From<RedactionRule> for RuleShape {
-    fn from(rule: RedactionRule) -> Self {
-        let RedactionRule { pattern, style } = rule;
-        match style {
-            None => RuleShape::Pattern(pattern),
-            Some(style) => RuleShape::WithStyle(RuleWithStyle { pattern, style }),
-        }
-    }
-}
-
-/// The key of hashes, which shows itself nowhere.
-#[derive(Clone, Default, PartialEq, Deserialize)]
-#[serde(transparent)]
-pub(crate) struct HashKey(pub(crate) Option<String>);
-
-impl fmt::Debug for HashKey {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(if self.0.is_some() {
-            "[redacted]"
-        } else {
-            "None"
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -317,18 +268,6 @@ mod tests {
         let read: Redaction = serde_json::from_str(&text).unwrap();
         assert_eq!(read, redaction);
         assert!(text.contains(r#"["iban",{"pattern":"email","style":"hash"}]"#));
-    }
-
-    #[test]
-    fn the_key_of_hashes_is_shown_nowhere() {
-        let redaction: Redaction = serde_json::from_str(r#"{"hash_key":"canary"}"#).unwrap();
-        assert_eq!(redaction, Redaction::default().hash_key("canary"));
-        assert!(!format!("{redaction:?}").contains("canary"));
-        assert!(
-            !serde_json::to_string(&redaction)
-                .unwrap()
-                .contains("canary")
-        );
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! Every key of a file arrives, and what the builder can set the file can, too.
 
+mod requests;
+mod safety;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -7,9 +10,12 @@ use std::time::Duration;
 
 use tracing::Level;
 
+use self::requests::KEYS_OF_REQUESTS;
+use self::safety::{KEYS_OF_LIMITS, KEYS_OF_REDACTION};
+use crate::request::Options;
 use crate::{
-    Builder, Colour, Compression, Config, ConfigLoader, Format, OnHangup, Overflow, Part,
-    Precision, Rates, Retention, Rotation, Sink, SpanStyle, SyncPolicy,
+    Builder, Colour, Compression, Config, ConfigLoader, Format, Limits, OnHangup, Overflow, Part,
+    Precision, Rates, Redaction, Retention, Rotation, Sink, SpanStyle, SyncPolicy,
 };
 
 fn read(text: &str) -> Config {
@@ -64,7 +70,7 @@ const KEYS: Cases<Change<Builder>> = &[
     (
         "requests",
         r#"requests = { quiet = ["/health"] }"#,
-        |builder| builder.requests(crate::request::Options::new().quiet("/health")),
+        |builder| builder.requests(Options::new().quiet("/health")),
     ),
     (
         "fields",
@@ -72,6 +78,12 @@ const KEYS: Cases<Change<Builder>> = &[
         |builder| builder.field("service", "api").field("replica", 3),
     ),
     ("watch", "watch = true", |builder| builder.watch(true)),
+    ("redaction", r#"redaction.keys = ["iban"]"#, |builder| {
+        builder.redaction(Redaction::default().key("iban"))
+    }),
+    ("limits", "limits.depth = 4", |builder| {
+        builder.limits(Limits::default().depth(4))
+    }),
     (
         "rates",
         "rates.limit = { burst = 100, per_second = 10 }",
@@ -203,18 +215,31 @@ fn check_file(keys: &str, sink: Sink) {
     assert_eq!(&read(&text), expected.config(), "{keys}");
 }
 
+fn check_table(name: &str, keys: &str, describe: impl FnOnce(Builder) -> Builder) {
+    let expected = describe(crate::builder());
+    let text = format!("[{name}]\n{keys}\n");
+    assert_eq!(&read(&text), expected.config(), "{text}");
+}
+
 #[test]
 fn every_key_of_a_file_arrives() {
     for (_, text, describe) in KEYS {
         assert_eq!(&read(text), describe(crate::builder()).config(), "{text}");
     }
     for (_, text, rates) in KEYS_OF_RATES {
-        let expected = crate::builder().rates(rates());
-        assert_eq!(
-            &read(&format!("[rates]\n{text}")),
-            expected.config(),
-            "{text}"
-        );
+        check_table("rates", text, |builder| builder.rates(rates()));
+    }
+    for (_, text, redact) in KEYS_OF_REDACTION {
+        let redaction = redact(Redaction::default());
+        check_table("redaction", text, |builder| builder.redaction(redaction));
+    }
+    for (_, text, limit) in KEYS_OF_LIMITS {
+        let limits = limit(Limits::default());
+        check_table("limits", text, |builder| builder.limits(limits));
+    }
+    for (_, text, choose) in KEYS_OF_REQUESTS {
+        let options = choose(Options::new());
+        check_table("requests", text, |builder| builder.requests(options));
     }
     let file = || Sink::file("app.jsonl");
     for (_, text, describe) in KEYS_OF_SINKS {
@@ -256,6 +281,12 @@ fn no_key_was_forgotten_above() {
     check(r#"{"?": 1}"#, KEYS.iter().map(|case| case.0).collect());
     let of_rates = KEYS_OF_RATES.iter().map(|case| case.0);
     check(r#"{"rates": {"?": 1}}"#, of_rates.collect());
+    let of_redaction = KEYS_OF_REDACTION.iter().map(|case| case.0);
+    check(r#"{"redaction": {"?": 1}}"#, of_redaction.collect());
+    let of_limits = KEYS_OF_LIMITS.iter().map(|case| case.0);
+    check(r#"{"limits": {"?": 1}}"#, of_limits.collect());
+    let of_requests = KEYS_OF_REQUESTS.iter().map(|case| case.0);
+    check(r#"{"requests": {"?": 1}}"#, of_requests.collect());
     let of_sinks = KEYS_OF_SINKS.iter().map(|case| case.0);
     check(r#"{"sinks": {"a": {"?": 1}}}"#, of_sinks.collect());
     let of_rotation = KEYS_OF_ROTATION.iter().map(|case| case.0);
@@ -295,6 +326,9 @@ fn the_schema_has_every_key_and_no_other() {
         ("Rotation", r#"{"sinks": {"a": {"rotation": {"?": 1}}}}"#),
         ("Retention", r#"{"sinks": {"a": {"retention": {"?": 1}}}}"#),
         ("Rates", r#"{"rates": {"?": 1}}"#),
+        ("Redaction", r#"{"redaction": {"?": 1}}"#),
+        ("Limits", r#"{"limits": {"?": 1}}"#),
+        ("Options", r#"{"requests": {"?": 1}}"#),
     ];
     for (name, text) in tables {
         let table = &schema["definitions"][name];

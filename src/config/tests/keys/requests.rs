@@ -1,0 +1,68 @@
+//! The records of requests.
+
+use std::time::Duration;
+
+use super::{Cases, Change};
+use crate::request::{ForwardingHeader, Incoming, Naming, Options, QueryPolicy, TrustedProxies};
+
+pub(super) const KEYS_OF_REQUESTS: Cases<Change<Options>> = &[
+    ("naming", r#"naming = "ecs""#, |options| {
+        options.naming(Naming::ElasticCommonSchema)
+    }),
+    ("slow_after", r#"slow_after = "250ms""#, |options| {
+        options.slow_after(Duration::from_millis(250))
+    }),
+    ("slowest", "slowest = 0.99", |options| options.slowest(0.99)),
+    (
+        "quiet",
+        r#"quiet = ["/health", "/internal/*"]"#,
+        |options| options.quiet("/health").quiet("/internal/*"),
+    ),
+    ("incoming_ids", r#"incoming_ids = "ignore""#, |options| {
+        options.incoming_ids(Incoming::Ignore)
+    }),
+    ("send_back", "send_back = false", |options| {
+        options.send_back(false)
+    }),
+    (
+        "request_headers",
+        r#"request_headers = ["Accept-Language"]"#,
+        |options| options.request_header("accept-language"),
+    ),
+    (
+        "response_headers",
+        r#"response_headers = ["content-type"]"#,
+        |options| options.response_header("content-type"),
+    ),
+    (
+        "trusted_proxies",
+        r#"trusted_proxies = { header = "x-forwarded-for", networks = ["10.0.0.0/8"] }"#,
+        |options| {
+            let header = ForwardingHeader::XForwardedFor;
+            options.trusted_proxies(TrustedProxies::new(header, ["10.0.0.0/8"]).unwrap())
+        },
+    ),
+    ("shorten_addresses", "shorten_addresses = true", |options| {
+        options.shorten_addresses(true)
+    }),
+    (
+        "query",
+        r#"query = { values_of = ["page", "sort"] }"#,
+        |options| options.query(QueryPolicy::values_of(["page", "sort"])),
+    ),
+    (
+        "query",
+        r#"query = { all_except = ["email"] }"#,
+        |options| options.query(QueryPolicy::all_except(["email"])),
+    ),
+    ("sample", "sample = 0.1", |options| options.sample(0.1)),
+    ("detail_bytes", r#"detail_bytes = "256 KiB""#, |options| {
+        options.detail_bytes(256 << 10)
+    }),
+    ("announce", "announce = true", |options| {
+        options.announce(true)
+    }),
+    ("stall_after", r#"stall_after = "20ms""#, |options| {
+        options.stall_after(Duration::from_millis(20))
+    }),
+];
