@@ -10,7 +10,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use offloop::{Guard, Json, Overflow, Sink};
+use offloop::{Guard, Json, Limits, Overflow, Redaction, Sink};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::{Value, json};
 use tracing::callsite::Identifier;
@@ -36,7 +36,12 @@ struct Program {
 impl Program {
     fn start() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let mut builder = offloop::builder().filter("trace");
+        // What is a secret by its name, or too long, would not be there as it was logged.
+        let limits = Limits::default().field_bytes(1 << 20);
+        let builder = offloop::builder()
+            .redaction(Redaction::off())
+            .limits(limits);
+        let mut builder = builder.filter("trace");
         for (name, format) in json_shapes().into_iter().chain(other_shapes()) {
             builder = builder.sink(Sink::file(directory.path().join(name)).format(format));
         }

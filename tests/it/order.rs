@@ -26,7 +26,7 @@ fn check_token_order(count: u64, program: impl FnOnce(&Program)) {
 }
 
 fn token(line: &Value) -> Option<u64> {
-    line["token"].as_u64()
+    line["number"].as_u64()
 }
 
 #[test]
@@ -44,7 +44,7 @@ fn a_token_that_threads_pass_on_is_logged_in_order() {
                     program.run(|| {
                         while let Ok(token) = receiver.recv() {
                             if token < TOKENS {
-                                tracing::info!(token, "mine");
+                                tracing::info!(number = token, "mine");
                             }
                             let _ = next.send(token + 1);
                             if TOKENS <= token {
@@ -97,7 +97,7 @@ async fn pass_on(
 ) {
     while let Some(token) = receiver.recv().await {
         if token < tokens {
-            tracing::dispatcher::with_default(&dispatch, || tracing::info!(token, "mine"));
+            tracing::dispatcher::with_default(&dispatch, || tracing::info!(number = token, "mine"));
         }
         let _ = next.send(token + 1);
         // So that another worker may take the task over.
@@ -124,7 +124,7 @@ fn a_token_is_logged_in_order_while_other_threads_keep_the_writer_busy() {
             scope.spawn(move || {
                 program.run(|| {
                     for token in there_receiver {
-                        tracing::info!(token, "there");
+                        tracing::info!(number = token, "there");
                         here_sender.send(token + 1).unwrap();
                     }
                 });
@@ -132,7 +132,7 @@ fn a_token_is_logged_in_order_while_other_threads_keep_the_writer_busy() {
             program.run(|| {
                 let mut token = 0;
                 while token < TOKENS {
-                    tracing::info!(token, "here");
+                    tracing::info!(number = token, "here");
                     there_sender.send(token + 1).unwrap();
                     token = here_receiver.recv().unwrap();
                 }
@@ -168,7 +168,7 @@ fn short_lived_threads_are_logged_in_order() {
     check_token_order(TOKENS, |program| {
         for token in 0..TOKENS {
             thread::scope(|scope| {
-                scope.spawn(|| program.run(|| tracing::info!(token, "mine")));
+                scope.spawn(|| program.run(|| tracing::info!(number = token, "mine")));
             });
         }
     });

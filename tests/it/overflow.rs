@@ -9,7 +9,7 @@ use std::sync::{Barrier, OnceLock};
 use std::thread;
 use std::time::Duration;
 
-use offloop::{Guard, LossReason, Memory, Overflow, Sink, Stats};
+use offloop::{Guard, Limits, LossReason, Memory, Overflow, Sink, Stats};
 use serde_json::Value;
 use tracing::callsite::Identifier;
 use tracing::field::FieldSet;
@@ -371,11 +371,17 @@ fn a_writer_that_logs_does_not_wait_for_itself() {
     });
 }
 
+/// Nothing is cut but what is larger than any record may be.
+fn widest() -> Limits {
+    Limits::default().field_bytes(1 << 20).fields(usize::MAX)
+}
+
 #[test]
 fn a_record_below_a_mebibyte_passes_whole_and_a_longer_one_is_cut_with_a_mark() {
     let text = "ß".repeat(512 * 1024 - 200);
     let memory = Memory::new();
-    let program = Program::start(offloop::builder().memory(&memory));
+    let builder = offloop::builder().memory(&memory).limits(widest());
+    let program = Program::start(builder);
     program.run(|| {
         tracing::info!(text, "whole");
         tracing::info!(text = text.repeat(2), after = 1, "cut");
@@ -460,7 +466,8 @@ fn log_fields(count: usize, value: &str) {
 #[test]
 fn ten_thousand_fields_pass_whole_and_what_does_not_fit_is_cut_with_a_mark() {
     let memory = Memory::new();
-    let program = Program::start(offloop::builder().memory(&memory));
+    let builder = offloop::builder().memory(&memory).limits(widest());
+    let program = Program::start(builder);
     program.run(|| {
         log_fields(10_000, "short");
         log_fields(10_000, &"long".repeat(100));
@@ -478,7 +485,8 @@ fn ten_thousand_fields_pass_whole_and_what_does_not_fit_is_cut_with_a_mark() {
 fn a_record_that_the_budget_can_never_hold_is_counted_as_oversize_at_once() {
     for overflow in [Overflow::DropNewest, BLOCK] {
         let memory = Memory::new();
-        let builder = offloop::builder().memory(&memory).budget(1 << 20);
+        let builder = offloop::builder().memory(&memory).limits(widest());
+        let builder = builder.budget(1 << 20);
         let program = Program::start(builder.overflow(overflow).on_error(|_| {}));
         program.run(|| {
             // More than what is not kept for warnings and errors, but less than the budget.
@@ -516,7 +524,8 @@ fn a_write_of_nothing_to_a_non_blocking_writer_is_no_record() {
 #[test]
 fn large_records_of_idle_threads_do_not_keep_the_budget() {
     let memory = Memory::new();
-    let program = Program::start(offloop::builder().memory(&memory).budget(4 << 20));
+    let builder = offloop::builder().memory(&memory).limits(widest());
+    let program = Program::start(builder.budget(4 << 20));
     let barrier = Barrier::new(8);
     program.on_threads(8, |index| {
         // One after the other: each has room, if those before have given theirs back.

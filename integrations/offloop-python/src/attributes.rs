@@ -46,7 +46,6 @@ const ATTRIBUTES: [&str; 24] = [
 pub(crate) const NAME: usize = 0;
 pub(crate) const MESSAGE: usize = 1;
 pub(crate) const ARGUMENTS: usize = 2;
-pub(crate) const LEVEL_NAME: usize = 3;
 pub(crate) const LEVEL: usize = 4;
 pub(crate) const FILE: usize = 5;
 pub(crate) const EXCEPTION: usize = 8;
@@ -56,12 +55,14 @@ pub(crate) const LINE: usize = 11;
 pub(crate) const FUNCTION: usize = 12;
 pub(crate) const TASK: usize = 20;
 
+/// How many attributes each record has, in this order, unless it was made from something else.
+const COMMON: usize = 20;
+
 /// Which attributes are looked at; the others say the same in other words, or what nobody asks for.
-const WANTED: [usize; 12] = [
+const WANTED: [usize; 11] = [
     NAME,
     MESSAGE,
     ARGUMENTS,
-    LEVEL_NAME,
     LEVEL,
     FILE,
     EXCEPTION,
@@ -105,6 +106,7 @@ impl<'py> Record<'py> {
         };
         let (mut at, mut expected) = (0, 0);
         let (mut name, mut value) = (ptr::null_mut(), ptr::null_mut());
+        let none = py.None().as_ptr();
         // SAFETY: it is a dict, the interpreter's lock is held, and nothing changes the dict before
         // the last call: between them only addresses and texts are compared and references counted,
         // which runs no code of Python's.
@@ -112,7 +114,8 @@ impl<'py> Record<'py> {
             match place_of(py, name, expected, names) {
                 Some(place) => {
                     expected = place + 1;
-                    if IS_WANTED[place] {
+                    // A message may be anything.
+                    if IS_WANTED[place] && (value != none || place == MESSAGE) {
                         record.attributes[place] = Some(own(py, value));
                     }
                 }
@@ -128,11 +131,10 @@ impl<'py> Record<'py> {
 
     /// An attribute that is not None; it is no longer here then.
     pub(crate) fn take(&mut self, place: usize) -> Option<Bound<'py, PyAny>> {
-        self.attributes[place]
-            .take()
-            .filter(|value| !value.is_none())
+        self.attributes[place].take()
     }
 
+    /// An attribute that is not None.
     pub(crate) fn get(&self, place: usize) -> Option<&Bound<'py, PyAny>> {
         self.attributes[place].as_ref()
     }
@@ -162,6 +164,11 @@ fn place_of(
     let is_name = |known: &Py<PyString>| known.as_ptr() == name;
     if names.get(expected).is_some_and(is_name) {
         return Some(expected);
+    }
+    if COMMON <= expected {
+        // It has begun as all do, so its names are the interpreter's own.
+        let rest = names.get(COMMON..)?.iter().position(is_name)?;
+        return Some(COMMON + rest);
     }
     if let Some(place) = names.iter().position(is_name) {
         return Some(place);

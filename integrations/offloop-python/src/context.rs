@@ -128,11 +128,8 @@ fn add_to(request: &RequestContext, name: &str, value: &Bound<'_, PyAny>) {
         request.add(name, &*text.to_string_lossy());
     } else if let Ok(value) = value.cast_exact::<PyBool>() {
         request.add(name, value.is_true());
-    } else if let Ok(number) = value
-        .cast::<PyInt>()
-        .and_then(|value| Ok(value.extract::<i64>()))
-    {
-        match number {
+    } else if value.is_instance_of::<PyInt>() {
+        match value.extract::<i64>() {
             Ok(number) => request.add(name, number),
             Err(_) => request.add(name, &*text_of(value)),
         }

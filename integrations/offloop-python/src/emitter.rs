@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
 use crate::access;
-use crate::attributes::{self, Record};
+use crate::attributes::{self as attribute, Record};
 use crate::context::current_request;
 use crate::exception::{self, Chain};
 use crate::fields::{Field, Fields};
@@ -63,7 +63,7 @@ impl Emitter {
             .ok()
             .and_then(|all| all.cast_into::<PyDict>().ok())
         {
-            Some(attributes) => Record::read(&attributes).hand_over(py, self),
+            Some(attributes) => Record::read(&attributes).hand_over(&attributes, self),
             None => {
                 let place = Place::of("offloop", tracing::Level::ERROR);
                 pipeline::record(py, &self.frontend, &place, None, |values| {
@@ -89,26 +89,27 @@ impl Emitter {
 }
 
 impl<'py> Record<'py> {
-    fn hand_over(mut self, py: Python<'py>, emitter: &Emitter) {
-        let number = self.integer(attributes::LEVEL).unwrap_or(0);
-        let name = self.string(attributes::NAME);
+    fn hand_over(mut self, attributes: &Bound<'py, PyDict>, emitter: &Emitter) {
+        let py = attributes.py();
+        let number = self.integer(attribute::LEVEL).unwrap_or(0);
+        let name = self.string(attribute::NAME);
         let file = self
-            .string(attributes::FILE)
+            .string(attribute::FILE)
             .filter(|_| emitter.with_location);
         let function = self
-            .string(attributes::FUNCTION)
+            .string(attribute::FUNCTION)
             .filter(|_| emitter.with_location);
         let line = self
-            .integer(attributes::LINE)
+            .integer(attribute::LINE)
             .filter(|_| emitter.with_location);
         let target = name.as_ref().and_then(|name| name.to_str().ok());
         let target = target.unwrap_or("root");
-        let arguments = self.take(attributes::ARGUMENTS);
+        let arguments = self.take(attribute::ARGUMENTS);
         let access = access::of(target, arguments.as_ref(), &mut self.extra);
-        self.add_own(number);
+        self.add_own(number, attributes);
         let request = current_request(py);
         let request = request.as_ref().map(|context| &context.get().0);
-        let message = self.get(attributes::MESSAGE);
+        let message = self.get(attribute::MESSAGE);
         let extra = &self.extra;
         let write = |values: &mut Values<'_, '_>| {
             match &access {
@@ -145,25 +146,25 @@ impl<'py> Record<'py> {
     }
 
     /// Adds what a record has besides its message and its extra fields.
-    fn add_own(&mut self, number: i64) {
+    fn add_own(&mut self, number: i64, attributes: &Bound<'py, PyDict>) {
         if !level::is_plain(number)
-            && let Some(name) = self.take(attributes::LEVEL_NAME)
+            && let Ok(Some(name)) = attributes.get_item(intern!(attributes.py(), "levelname"))
         {
             self.extra.add_own("level_name", Field::Python(name));
         }
-        if let Some(task) = self.take(attributes::TASK) {
+        if let Some(task) = self.take(attribute::TASK) {
             self.extra.add_own("task", Field::Python(task));
         }
         if let Some(exception) = self
-            .take(attributes::EXCEPTION)
+            .take(attribute::EXCEPTION)
             .as_ref()
             .and_then(exception_of)
         {
             add_exception(&exception, &mut self.extra);
-        } else if let Some(text) = self.take(attributes::EXCEPTION_TEXT) {
+        } else if let Some(text) = self.take(attribute::EXCEPTION_TEXT) {
             self.extra.add_own("exception", Field::Python(text));
         }
-        if let Some(stack) = self.take(attributes::STACK) {
+        if let Some(stack) = self.take(attribute::STACK) {
             self.extra.add_own("stack", Field::Python(stack));
         }
     }
@@ -218,7 +219,10 @@ fn write_formatted(
     let formatted = text.and_then(|text| text.rem(arguments));
     match formatted.as_ref().map(|text| text.cast::<PyString>()) {
         Ok(Ok(text)) => value::write_text(text, values),
-        _ => {
+        failed => {
+            if let Err(error) = failed {
+                value::pass_on(message.py(), error);
+            }
             let (message, arguments) = (value::text_of(message), value::text_of(arguments));
             values.str(&format!("{message} [arguments do not fit: {arguments}]"));
         }

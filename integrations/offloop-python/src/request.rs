@@ -9,15 +9,16 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use offloop::request::{self, Arrival, Headers, Outcome, ResponseHead, Value};
 use pyo3::exceptions::{PyBaseException, PyException, PyOSError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyList, PyString};
-use smallvec::SmallVec;
+use pyo3::types::{PyDict, PyList, PyString};
 
+use self::headers::{HeaderList, has_body};
 use crate::context::{self, Context};
 use crate::exception::{Chain, type_name};
 use crate::options;
 use crate::pipeline;
 
 mod asgi;
+mod headers;
 
 /// Begins requests by one set of options.
 #[pyclass(frozen, module = "offloop")]
@@ -346,44 +347,6 @@ impl Drop for Request {
     fn drop(&mut self) {
         // Nobody tells of it any more.
         self.with_life(|life| life.request = None);
-    }
-}
-
-/// Headers as ASGI has them, pairs of bytes; or as WSGI and Sanic have them, pairs of strings.
-struct HeaderList<'py>(SmallVec<[(Bound<'py, PyAny>, Bound<'py, PyAny>); 16]>);
-
-impl<'py> HeaderList<'py> {
-    fn of(headers: &Bound<'py, PyAny>) -> PyResult<Self> {
-        let mut list = SmallVec::new();
-        for pair in headers.try_iter()? {
-            let pair = pair?;
-            // Pairs are lists in some servers.
-            list.push((pair.get_item(0)?, pair.get_item(1)?));
-        }
-        Ok(HeaderList(list))
-    }
-}
-
-impl Headers for HeaderList<'_> {
-    fn values<'h>(&'h self, name: &'h str) -> impl Iterator<Item = &'h [u8]> {
-        let named = self.0.iter().filter(move |(other, _)| {
-            bytes_of(other).is_some_and(|other| other.eq_ignore_ascii_case(name.as_bytes()))
-        });
-        named.filter_map(|(_, value)| bytes_of(value))
-    }
-}
-
-/// Whether the request says that it has a body.
-fn has_body(headers: &HeaderList<'_>) -> bool {
-    let length = headers.values("content-length").next();
-    length.is_some_and(|length| length != b"0")
-        || headers.values("transfer-encoding").next().is_some()
-}
-
-fn bytes_of<'a>(value: &'a Bound<'_, PyAny>) -> Option<&'a [u8]> {
-    match value.cast::<PyBytes>() {
-        Ok(bytes) => Some(bytes.as_bytes()),
-        Err(_) => Some(value.cast::<PyString>().ok()?.to_str().ok()?.as_bytes()),
     }
 }
 

@@ -1,7 +1,7 @@
 //! A value of Python's becomes one of a record. Nothing here raises: what cannot be shown says so.
 
 use offloop::frontend::Values;
-use pyo3::exceptions::PyBaseException;
+use pyo3::exceptions::{PyBaseException, PyKeyboardInterrupt};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyFloat, PyInt, PyString};
 
@@ -66,12 +66,22 @@ pub(crate) fn text_of(value: &Bound<'_, PyAny>) -> String {
 /// Says what went wrong in a value's own code, as short as possible.
 pub(crate) fn failed(value: &Bound<'_, PyAny>, error: &PyErr) -> String {
     let py = value.py();
+    pass_on(py, error);
     let type_name = |value: &Bound<'_, PyAny>| match value.get_type().name() {
         Ok(name) => name.to_string_lossy().into_owned(),
         Err(_) => "object".to_owned(),
     };
     let error = type_name(error.value(py).as_any());
     format!("[formatting {} failed: {error}]", type_name(value))
+}
+
+/// Sees to it that Ctrl+C is not lost where it came while a value wrote itself: it comes again once
+/// the log call is over.
+pub(crate) fn pass_on(py: Python<'_>, error: &PyErr) {
+    if error.is_instance_of::<PyKeyboardInterrupt>(py) {
+        let thread = py.import("_thread");
+        let _ = thread.and_then(|thread| thread.call_method0("interrupt_main"));
+    }
 }
 
 /// An integer that fits nowhere: its digits. Python refuses those of a very large one, and gives it in

@@ -47,6 +47,13 @@ def _quicken(logger: logging.Logger) -> None:
         logger.__dict__.update({name: getattr(quick, name) for name in _METHODS})
 
 
+def log_within_a_frame(
+    logger: logging.Logger, level: int, message: object, arguments: Any, **options: Any
+) -> None:
+    """The standard way, where it counts on a frame that native methods do not have."""
+    logger._log(level, message, arguments, **options)
+
+
 def adopt(logger: logging.Logger) -> None:
     """Makes an existing logger a quick one, unless its class is a program's own."""
     if type(logger) is logging.Logger:

@@ -200,6 +200,14 @@ impl Core {
                 options.set_item(name, value)?;
             }
         }
+        if py.version_info() < (3, 11) {
+            // It counts frames instead of looking at them, and counts on one of the method's.
+            let loggers = py.import(intern!(py, "offloop._loggers"))?;
+            let log = loggers.getattr(intern!(py, "log_within_a_frame"))?;
+            let positional = (logger, call.level, call.message, call.arguments);
+            log.call(positional, Some(&options))?;
+            return Ok(());
+        }
         let positional = (call.level, call.message, call.arguments);
         logger.call_method(intern!(py, "_log"), positional, Some(&options))?;
         Ok(())

@@ -34,21 +34,19 @@ impl KeywordLogger {
         if matches!(verdict, Verdict::Unwanted) {
             return Ok(());
         }
-        let exc_info = option(given, intern!(py, "exc_info"))?;
-        let stack_info = option(given, intern!(py, "stack_info"))?;
-        let stacklevel = option(given, intern!(py, "stacklevel"))?;
+        let mut fields = self.bound_fields(py, given);
+        let options = Options::take(given, &mut fields);
         let mut call = Call {
             level,
             message: event,
             arguments,
-            exc_info: exc_info.as_ref(),
+            exc_info: options.exc_info.as_ref(),
             extra: None,
-            stack_info: stack_info.as_ref(),
-            stacklevel: stacklevel.as_ref(),
+            stack_info: options.stack_info.as_ref(),
+            stacklevel: options.stacklevel.as_ref(),
         };
         match verdict {
-            Verdict::Quick(quick) if stack_info.is_none() && stacklevel.is_none() => {
-                let fields = self.fields(py, given);
+            Verdict::Quick(quick) if options.are_quick() => {
                 self.core.log_quickly(py, &quick, &call, fields);
                 Ok(())
             }
@@ -60,20 +58,16 @@ impl KeywordLogger {
         }
     }
 
-    /// The bound fields, then those of the call; of two with the same name, the call's.
-    fn fields<'py>(&self, py: Python<'py>, given: Option<&Bound<'py, PyDict>>) -> Fields<'py> {
+    /// The bound fields, without those that the call has itself.
+    fn bound_fields<'py>(
+        &self,
+        py: Python<'py>,
+        given: Option<&Bound<'py, PyDict>>,
+    ) -> Fields<'py> {
         let mut fields = Fields::default();
-        let bound = self.bound.bind(py);
-        for (name, value) in bound.iter() {
+        for (name, value) in self.bound.bind(py).iter() {
             let is_given = given.is_some_and(|given| given.contains(&name).unwrap_or(false));
             if let (false, Ok(name)) = (is_given, name.cast_into::<PyString>()) {
-                fields.add(name, value);
-            }
-        }
-        for (name, value) in given.into_iter().flatten() {
-            if let Ok(name) = name.cast_into::<PyString>()
-                && !is_option(&name)
-            {
                 fields.add(name, value);
             }
         }
@@ -104,11 +98,36 @@ impl KeywordLogger {
     }
 }
 
-fn option<'py>(
-    given: Option<&Bound<'py, PyDict>>,
-    name: &Bound<'py, PyString>,
-) -> PyResult<Option<Bound<'py, PyAny>>> {
-    given.map_or(Ok(None), |given| given.get_item(name))
+/// What `logging` itself makes of a call's keyword arguments.
+#[derive(Default)]
+struct Options<'py> {
+    exc_info: Option<Bound<'py, PyAny>>,
+    stack_info: Option<Bound<'py, PyAny>>,
+    stacklevel: Option<Bound<'py, PyAny>>,
+}
+
+impl<'py> Options<'py> {
+    /// Takes them from the arguments; the others become fields.
+    fn take(given: Option<&Bound<'py, PyDict>>, fields: &mut Fields<'py>) -> Self {
+        let mut options = Options::default();
+        for (name, value) in given.into_iter().flatten() {
+            let Ok(name) = name.cast_into::<PyString>() else {
+                continue;
+            };
+            match name.to_str() {
+                Ok("exc_info") => options.exc_info = Some(value),
+                Ok("stack_info") => options.stack_info = Some(value),
+                Ok("stacklevel") => options.stacklevel = Some(value),
+                _ => fields.add(name, value),
+            }
+        }
+        options
+    }
+
+    /// Whether nothing is wanted that only a `LogRecord` has.
+    fn are_quick(&self) -> bool {
+        self.stack_info.is_none() && self.stacklevel.is_none()
+    }
 }
 
 fn is_option(name: &Bound<'_, PyString>) -> bool {

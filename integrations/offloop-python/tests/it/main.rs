@@ -50,7 +50,7 @@ fn environment(directory: &Path, requirements: &Path) -> PathBuf {
     run(Command::new(environment.join("bin/python"))
         .args(["-m", "pip", "install", "--quiet", "--requirement"])
         .arg(requirements));
-    fs::write(stamp, wanted).expect("the stamp of the virtual environment");
+    fs::write(&stamp, wanted).unwrap_or_else(|error| panic!("write {stamp:?}: {error}"));
     environment
 }
 
@@ -79,8 +79,12 @@ fn install_wheel(environment: &Path, package: &Path, directory: &Path) {
         .current_dir(package)
         // Of its own: the interpreter that maturin tells pyo3 of would have all else built anew.
         .env("CARGO_TARGET_DIR", directory.join("target")));
-    let mut wheels = fs::read_dir(wheels).expect("the wheels");
-    let wheel = wheels.next().expect("a wheel").expect("a wheel").path();
+    let found = fs::read_dir(&wheels)
+        .ok()
+        .and_then(|mut found| found.next());
+    let Some(Ok(wheel)) = found else {
+        panic!("maturin has put no wheel into {wheels:?}");
+    };
     run(Command::new(environment.join("bin/python"))
         .args([
             "-m",
@@ -90,7 +94,7 @@ fn install_wheel(environment: &Path, package: &Path, directory: &Path) {
             "--force-reinstall",
             "--no-deps",
         ])
-        .arg(wheel));
+        .arg(wheel.path()));
 }
 
 fn read(path: &Path) -> String {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from pathlib import Path
 from typing import Any
@@ -64,9 +65,16 @@ def test_an_exception_of_flask_s_is_in_its_record(serve: Any, log: Path) -> None
 SANIC = ("sanic", "sanic_app:app", "--port", "{port}", "--access-logs")
 
 
-@pytest.mark.parametrize("options", [("--single-process",), ("--workers", "2")])
-def test_sanic(serve: Any, log: Path, options: tuple[str, ...]) -> None:
-    server = serve(*SANIC, *options)
+@pytest.mark.parametrize("workers", [1, 2])
+def test_sanic(serve: Any, log: Path, workers: int) -> None:
+    server = serve(*SANIC, *(("--workers", "2") if workers == 2 else ("--single-process",)))
+
+    def are_ready() -> bool:
+        ready = [line for line in read_lines(log) if "Worker ready" in line["message"]]
+        return len(ready) == workers
+
+    # Sanic takes no notice of a signal that comes while a worker is starting.
+    wait_for(are_ready, "the workers")
     answer = httpx.get(server.url("/hello/you?token=secret"), headers=ID)
     assert answer.headers["x-request-id"] == "01JD3T7Q9N"
     assert httpx.get(server.url("/stream"), headers={"x-request-id": "stream"}).text == "onetwo"
@@ -160,3 +168,52 @@ def test_the_program_s_configuration_file_holds(tmp_path: Path) -> None:
     )
     (line,) = read_lines(tmp_path / "configured.jsonl")
     assert (line["message"], line["service"]) == ("yes", "api")
+
+
+def dict_config(log: Path, *names: str) -> dict[str, Any]:
+    """Our handler in a configuration of `logging`, beside loggers of these names."""
+    own = {"handlers": ["main"], "level": "INFO", "propagate": False}
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "handlers": {"main": {"class": "offloop.Handler", "filename": str(log)}},
+        "root": {"handlers": ["main"], "level": "INFO"},
+        "loggers": {name: own for name in names},
+    }
+
+
+def test_uvicorn_takes_the_handler_from_its_log_config(
+    serve: Any, tmp_path: Path, log: Path
+) -> None:
+    config = tmp_path / "log.json"
+    config.write_text(json.dumps(dict_config(log, "uvicorn", "uvicorn.access")))
+    options = ("--port", "{port}", "--log-config", str(config))
+    server = serve("uvicorn", "plain_app:app", *options)
+    httpx.get(server.url("/you?token=secret"))
+    server.stop()
+    lines = read_lines(log)
+    (hello,) = [line for line in lines if line["target"] == "plain"]
+    assert (hello["message"], hello["user"]) == ("hello /you", 42)
+    (access,) = [line for line in lines if line["target"] == "uvicorn.access"]
+    assert (access["url.path"], access["http.response.status_code"]) == ("/you", 200)
+    assert "Finished server process" in lines[-1]["message"]
+    assert "secret" not in log.read_text()
+
+
+def test_gunicorn_takes_the_handler_from_its_logconfig_dict(
+    serve: Any, tmp_path: Path, log: Path
+) -> None:
+    names = ("gunicorn.error", "gunicorn.access")
+    config = tmp_path / "gunicorn.conf.py"
+    config.write_text(f"logconfig_dict = {dict_config(log, *names)!r}\n")
+    options = ("--bind", "127.0.0.1:{port}", "--config", str(config), "--workers", "2")
+    server = serve("gunicorn", "plain_app:wsgi", *options)
+    for number in range(20):
+        httpx.get(server.url(f"/{number}"))
+    server.stop()
+    lines = read_lines(log)
+    messages = [line["message"] for line in lines if line["target"] == "plain"]
+    assert sorted(messages) == sorted(f"hello /{number}" for number in range(20))
+    paths = [line["url.path"] for line in lines if line["target"] == "gunicorn.access"]
+    assert sorted(paths) == sorted(f"/{number}" for number in range(20))
+    assert "Shutting down: Master" in [line["message"] for line in lines]

@@ -294,3 +294,18 @@ def test_what_is_logged_last_is_written_however_the_program_ends(tmp_path: Path,
         assert done.returncode == code, done.stderr
         numbers = [line["number"] for line in read_lines(log) if line["message"] == "n"]
         assert numbers == list(range(20_000)), end
+
+
+def test_an_interrupt_that_comes_within_a_value_comes_again(
+    handler: offloop.Handler, log: Path
+) -> None:
+    class Interrupted:
+        def __str__(self) -> str:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        logging.getLogger("t").info("%s", "message", extra={"value": Interrupted()})
+        for _ in range(1000):
+            pass
+    (line,) = written(handler, log)
+    assert line["value"] == "[formatting Interrupted failed: KeyboardInterrupt]"

@@ -1,0 +1,84 @@
+"""Public test-suites, as green as without us. Taken from where they are published, not copied."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tarfile
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+DEADLINE_S = 300
+
+is_long = pytest.mark.skipif(
+    os.environ.get("OFFLOOP_LONG") != "1", reason="takes long: OFFLOOP_LONG=1"
+)
+
+
+def run(arguments: list[str], directory: Path, **environment: str) -> str:
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=directory,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=DEADLINE_S,
+    )
+    return done.stdout
+
+
+def test_cpython_s_tests_of_logging_pass_with_our_class_of_loggers(tmp_path: Path) -> None:
+    pytest.importorskip("test.test_logging", reason="this interpreter came without its tests")
+    (tmp_path / "with_ours.py").write_text(
+        "import offloop._loggers, unittest\n"
+        "offloop._loggers.adopt_all()\n"
+        "unittest.main('test.test_logging')\n"
+    )
+    output = run(["with_ours.py"], tmp_path)
+    found = set(re.findall(r"^(?:FAIL|ERROR): (\S+)", output, re.MULTILINE))
+    if found:
+        # Some fail on some machines whoever's the class.
+        names = [argument for name in sorted(found) for argument in ("-k", name)]
+        output = run(["-m", "unittest", "test.test_logging", *names], tmp_path)
+        found -= set(re.findall(r"^(?:FAIL|ERROR): (\S+)", output, re.MULTILINE))
+    assert not found, output
+    assert re.search(r"Ran \d+ tests?", output), output
+
+
+@is_long
+def test_starlette_s_tests_pass_with_requests_followed(tmp_path: Path) -> None:
+    release = f"starlette=={version('starlette')}"
+    run(
+        ["-m", "pip", "download", "-q", "--no-deps", "--no-binary", "starlette", release],
+        tmp_path,
+    )
+    (archive,) = tmp_path.glob("starlette-*.tar.gz")
+    with tarfile.open(archive) as files:
+        files.extractall(tmp_path, filter="data")
+    (source,) = (path for path in tmp_path.glob("starlette-*") if path.is_dir())
+    (source / "follow_requests.py").write_text(
+        "import starlette.testclient as testclient\n"
+        "from offloop.asgi import RequestLog\n"
+        "original = testclient.TestClient.__init__\n"
+        "def init(self, app, *arguments, **options):\n"
+        "    original(self, RequestLog(app), *arguments, **options)\n"
+        "testclient.TestClient.__init__ = init\n"
+    )
+    # Theirs, not the installed one, and without what only their own repository has installed.
+    tests = ["tests/middleware", "tests/test_background.py", "tests/test_concurrency.py"]
+    plain = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", "addopts=", *tests]
+    options = ["-o", "filterwarnings="]
+    without = outcome(run([*plain, *options], source))
+    within = outcome(run([*plain, *options, "-p", "follow_requests"], source, PYTHONPATH="."))
+    assert "passed" in within, within
+    assert within == without
+
+
+def outcome(output: str) -> str:
+    last = output.strip().splitlines()[-1]
+    return re.sub(r" in [\d.]+s.*", "", last)
