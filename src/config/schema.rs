@@ -122,3 +122,26 @@ impl JsonSchema for Format {
         json_schema!({ "anyOf": [shape, table] })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// In words that mean something to who has no builder at hand.
+    #[test]
+    fn every_key_says_what_it_is_for() {
+        let schema = Config::schema();
+        let definitions = schema["definitions"].as_object().unwrap();
+        let tables = definitions.values().chain([&schema]);
+        let tables = tables.filter_map(|table| table["properties"].as_object());
+        let is_silent = |value: &Value| {
+            let description = value["description"].as_str().unwrap_or_default();
+            description.is_empty() || description.contains("[`")
+        };
+        let silent: Vec<_> = tables
+            .flatten()
+            .filter(|(_, value)| is_silent(value))
+            .collect();
+        assert!(silent.is_empty(), "{silent:#?}");
+    }
+}

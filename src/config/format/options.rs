@@ -11,28 +11,39 @@ use crate::config::is_default;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default, rename_all = "snake_case")]
 pub(crate) struct Options {
+    /// What a line looks like at large.
     pub(crate) shape: Shape,
     /// New names, by the old ones.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) keys: BTreeMap<String, String>,
+    /// Which parts come first, in this order.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) order: Vec<Part>,
+    /// How the spans around a record are shown.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) spans: SpanStyle,
+    /// How exact time stamps are.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) precision: Option<Precision>,
+    /// The zone of time stamps: of the IANA database, or an offset such as "+02:00". By default UTC.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) zone: Option<String>,
+    /// Fields that are the same in every line of the sink.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) fields: BTreeMap<String, FieldValue>,
+    /// Whether lines for people are coloured.
     #[serde(skip_serializing_if = "is_default", alias = "color")]
     pub(crate) colour: Colour,
+    /// Whether lines tell the thread.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) thread: bool,
+    /// Whether lines tell file and line of the macro.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) location: bool,
+    /// Whether lines tell the process.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) process: bool,
+    /// Whether lines are numbered.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) sequence: bool,
 }

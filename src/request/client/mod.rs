@@ -93,7 +93,9 @@ pub struct TrustedProxies {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct Written {
+    /// The header in which they tell it: "x-forwarded-for", "forwarded", or one with a single address.
     header: String,
+    /// Their own addresses, as networks: "10.0.0.0/8".
     networks: Vec<String>,
 }
 
