@@ -112,9 +112,9 @@ pub mod __private {
 /// say: see [`ConfigLoader`].
 ///
 /// Where nobody says anything, records of level `INFO` and above go to standard output: as text in
-/// development, coloured on a terminal, and as JSON lines in production. `RUST_LOG` is respected.
-/// Which of the two it is, the variable `OFFLOOP_ENV` says, else `APP_ENV`, else how the library was
-/// built: development with debug assertions, and production without.
+/// development, coloured on a terminal, and as JSON lines in production and whatever else there is.
+/// `RUST_LOG` is respected. Which environment it is, the variable `OFFLOOP_ENV` says, else `APP_ENV`,
+/// else how the library was built: development with debug assertions, and production without.
 ///
 /// Short for `offloop::Config::load()?.builder().init()`. Without the feature `config` there is no file,
 /// and no variables but these.

@@ -1,15 +1,20 @@
 //! How much a record may hold.
 
+use std::ops::RangeInclusive;
+
 use serde::{Deserialize, Serialize};
 
 use super::units;
 use crate::capture::record::{Bounds, RECORD_BYTES_MAX, RECORD_BYTES_MIN};
 
 const FIELD_BYTES: usize = 256 << 10;
-const FIELD_BYTES_MIN: usize = 64;
 const FIELDS: usize = 128;
 const DEPTH: usize = 16;
-const DEPTH_MAX: usize = 64;
+
+/// What limits may be. A program's are brought into these ranges, a file's are refused.
+pub(super) const RECORD_BYTES_ALLOWED: RangeInclusive<usize> = RECORD_BYTES_MIN..=RECORD_BYTES_MAX;
+pub(super) const FIELD_BYTES_ALLOWED: RangeInclusive<usize> = 64..=RECORD_BYTES_MAX;
+pub(super) const DEPTHS_ALLOWED: RangeInclusive<usize> = 1..=64;
 
 /// How much a record may hold. What is beyond is cut where the record is made, so that one that is
 /// too large takes neither memory nor space.
@@ -111,16 +116,20 @@ impl Limits {
 
     pub(crate) fn bounds(&self) -> Bounds {
         Bounds {
-            record_bytes: self.record_bytes.clamp(RECORD_BYTES_MIN, RECORD_BYTES_MAX),
-            field_bytes: self.field_bytes.clamp(FIELD_BYTES_MIN, RECORD_BYTES_MAX),
+            record_bytes: within(self.record_bytes, &RECORD_BYTES_ALLOWED),
+            field_bytes: within(self.field_bytes, &FIELD_BYTES_ALLOWED),
         }
     }
 
     pub(crate) fn depth_max(&self) -> usize {
-        self.depth.clamp(1, DEPTH_MAX)
+        within(self.depth, &DEPTHS_ALLOWED)
     }
 
     pub(crate) fn fields_max(&self) -> usize {
         self.fields
     }
+}
+
+fn within(value: usize, allowed: &RangeInclusive<usize>) -> usize {
+    value.clamp(*allowed.start(), *allowed.end())
 }

@@ -94,62 +94,62 @@ const EXIT_TIMEOUT: Duration = Duration::from_secs(5);
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default, rename_all = "snake_case")]
 pub struct Config {
-    /// See [`Builder::filter`].
+    /// Which events are captured, in the syntax of RUST_LOG, which overrides it.
     pub(crate) level: String,
-    /// See [`Builder::request_detail`].
+    /// Which events are kept in memory while a request lasts, and written if it goes wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) request_detail: Option<String>,
-    /// See [`Builder::overflow`].
+    /// What happens to a record that finds the memory used up.
     pub(crate) overflow: Overflow,
-    /// See [`Builder::budget`].
+    /// How much memory records may take while they wait to be written: 64 KiB to 64 GiB.
     #[serde(with = "units")]
     #[cfg_attr(
         feature = "schema",
         schemars(schema_with = "crate::config::schema::size")
     )]
     pub(crate) budget: usize,
-    /// See [`Builder::write_delay`].
+    /// How long the writer may leave a record alone while the program is quiet: 100us to 10s.
     #[serde(with = "units")]
     #[cfg_attr(
         feature = "schema",
         schemars(schema_with = "crate::config::schema::time")
     )]
     pub(crate) write_delay: Duration,
-    /// See [`Builder::exit_timeout`].
+    /// How long the end of the process may wait for records to be written.
     #[serde(with = "units")]
     #[cfg_attr(
         feature = "schema",
         schemars(schema_with = "crate::config::schema::time")
     )]
     pub(crate) exit_timeout: Duration,
-    /// See [`Builder::panic_hook`].
+    /// Whether panics become records.
     pub(crate) panic_hook: bool,
-    /// See [`Builder::crash_safe`].
+    /// Whether records that wait outlive a process that is killed. By default where a sink is a file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) crash_safe: Option<bool>,
-    /// See [`Builder::crash_directory`].
+    /// Where they do, on a tmpfs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) crash_directory: Option<PathBuf>,
-    /// See [`Builder::on_hangup`].
+    /// What a SIGHUP does.
     pub(crate) on_hangup: OnHangup,
-    /// See [`Builder::watch`].
+    /// Whether this file is read anew when it changes.
     pub(crate) watch: bool,
-    /// See [`Builder::redaction`].
+    /// What is kept out of the log.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) redaction: Redaction,
-    /// See [`Builder::limits`].
+    /// How much a record may hold.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) limits: Limits,
-    /// See [`Builder::requests`].
+    /// The records of requests, where an adapter of a web framework writes them.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) requests: request::Options,
-    /// See [`Builder::rates`].
+    /// How often each callsite may log, and which share of the records of a level is kept.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) rates: Rates,
-    /// See [`Builder::field`].
+    /// Fields that are the same in every record.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) fields: BTreeMap<String, FieldValue>,
-    /// See [`Builder::sink`]. In the order in which they were added.
+    /// Where records go, by the names of the sinks.
     #[serde(skip_serializing_if = "IndexMap::is_empty")]
     pub(crate) sinks: IndexMap<String, Sink>,
     /// Where there is no sink at all.

@@ -46,17 +46,22 @@ use crate::channel::overflow::{LEVELS, level_at, level_index};
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default, rename_all = "snake_case")]
 pub struct Rates {
-    /// See [`Rates::limit`].
+    /// How often each callsite below the level ERROR may log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) limit: Option<RateLimit>,
+    /// What holds for the level TRACE in place of that.
     #[serde(skip_serializing_if = "is_default")]
     pub(super) trace: LevelRates,
+    /// The same for DEBUG.
     #[serde(skip_serializing_if = "is_default")]
     pub(super) debug: LevelRates,
+    /// The same for INFO.
     #[serde(skip_serializing_if = "is_default")]
     pub(super) info: LevelRates,
+    /// The same for WARN.
     #[serde(skip_serializing_if = "is_default")]
     pub(super) warn: LevelRates,
+    /// The same for ERROR, which has a limit by nothing else.
     #[serde(skip_serializing_if = "is_default")]
     pub(super) error: LevelRates,
 }
@@ -66,7 +71,9 @@ pub struct Rates {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
 pub(crate) struct RateLimit {
+    /// How many records at once.
     pub(crate) burst: u32,
+    /// How many a second as long as it goes on, which may be a fraction.
     pub(crate) per_second: f64,
 }
 
@@ -75,9 +82,15 @@ pub(crate) struct RateLimit {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default, rename_all = "snake_case")]
 pub(crate) struct LevelRates {
+    /// How often each callsite of this level may log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) limit: Option<RateLimit>,
+    /// Which share of the records is kept, from 0 to 1.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(schema_with = "crate::config::schema::share")
+    )]
     pub(crate) sample: Option<f64>,
 }
 

@@ -29,34 +29,34 @@ use crate::sink::{Compression, Memory, Retention};
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
 #[must_use = "a sink does nothing before it is given to a builder"]
 pub struct Sink {
-    /// What it is.
+    /// What it is: a file, standard output, or standard error.
     kind: Kind,
-    /// Of a file.
+    /// The path of a file. Missing directories are created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) path: Option<PathBuf>,
-    /// See [`Sink::filter`].
+    /// What of that which is captured it takes, in the syntax of RUST_LOG without spans.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) level: Option<String>,
-    /// See [`Sink::format`].
+    /// What a line looks like: the name of a shape, or a table with more.
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) format: Format,
-    /// See [`Sink::mode`].
+    /// The mode of new files, in octal.
     #[serde(with = "units", default, skip_serializing_if = "Mode::is_default")]
     #[cfg_attr(
         feature = "schema",
         schemars(schema_with = "crate::config::schema::mode")
     )]
     mode: Mode,
-    /// See [`Sink::rotation`].
+    /// When a file ends and the next one begins.
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) rotation: Rotation,
-    /// See [`Sink::retention`].
+    /// Which of the files that have ended are removed.
     #[serde(default, skip_serializing_if = "is_default")]
     retention: Retention,
-    /// See [`Sink::compression`].
+    /// How files that have ended are compressed. By default they are not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     compression: Option<Compression>,
-    /// See [`Sink::sync`].
+    /// When a file is forced to the disk.
     #[serde(default, skip_serializing_if = "is_default")]
     sync: SyncPolicy,
     /// A writer, or memory: the thing itself.

@@ -22,6 +22,8 @@ mod values;
 
 pub(crate) use self::json::Screened as ScreenedJson;
 pub(crate) use self::mask::Mask;
+#[cfg(feature = "config")]
+pub(crate) use self::name::fits_no_name;
 pub(crate) use self::names::Names;
 pub(crate) use self::record::Cleaner;
 

@@ -78,6 +78,12 @@ impl Path {
     }
 }
 
+/// Whether nothing has a name that fits this pattern, since it has nothing that counts.
+#[cfg(feature = "config")]
+pub(crate) fn fits_no_name(pattern: &str) -> bool {
+    Path::of(pattern).starts.is_empty()
+}
+
 /// A pattern of names.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Pattern {

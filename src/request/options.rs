@@ -67,13 +67,16 @@ type ChooseLevel = dyn Fn(&Ended<'_>) -> Level + Send + Sync;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default, rename_all = "snake_case")]
 pub struct Options {
+    /// How the fields of the record are named.
     pub(super) naming: Naming,
+    /// From which duration on a request is slow: its record is at least a warning.
     #[serde(with = "units")]
     #[cfg_attr(
         feature = "schema",
         schemars(schema_with = "crate::config::schema::time")
     )]
     pub(super) slow_after: Duration,
+    /// A request that takes longer than this share of all is among the slowest: its detail is written.
     #[serde(
         rename = "slowest",
         with = "latency::quantile",
@@ -86,39 +89,49 @@ pub struct Options {
     pub(super) latencies: Option<Arc<Latencies>>,
     #[serde(skip)]
     pub(super) level: Option<Arc<ChooseLevel>>,
+    /// Paths whose records are at DEBUG as long as all goes well. `*` at the end stands for anything.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(
         feature = "schema",
         schemars(schema_with = "crate::config::schema::texts")
     )]
     pub(super) quiet: Vec<Box<str>>,
+    /// Whose request ids are taken over.
     #[serde(rename = "incoming_ids")]
     pub(super) incoming: Incoming,
+    /// Whether the response tells the request's id and its place in the trace.
     #[serde(rename = "send_back")]
     pub(super) sends_back: bool,
+    /// Headers of the request to take into its record.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(
         feature = "schema",
         schemars(schema_with = "crate::config::schema::texts")
     )]
     pub(super) request_headers: Vec<Header>,
+    /// Headers of the response to take into the record.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(
         feature = "schema",
         schemars(schema_with = "crate::config::schema::texts")
     )]
     pub(super) response_headers: Vec<Header>,
+    /// Proxies that are believed what they say of the client's address.
     #[serde(rename = "trusted_proxies", skip_serializing_if = "Option::is_none")]
     pub(super) proxies: Option<TrustedProxies>,
+    /// Whether addresses are shortened to their networks.
     #[serde(rename = "shorten_addresses")]
     pub(super) shortens_addresses: bool,
+    /// What is shown of the query.
     pub(super) query: QueryPolicy,
+    /// Which share of the requests is logged, from 0 to 1. Those that go wrong are, whatever it is.
     #[serde(rename = "sample", deserialize_with = "share")]
     #[cfg_attr(
         feature = "schema",
         schemars(schema_with = "crate::config::schema::share")
     )]
     pub(super) sample_rate: f64,
+    /// How many bytes of detail a request keeps in memory at most: 0 keeps none.
     #[serde(with = "units")]
     #[cfg_attr(
         feature = "schema",
@@ -127,8 +140,10 @@ pub struct Options {
     pub(super) detail_bytes: usize,
     #[serde(skip)]
     pub(super) wants_detail: Option<Arc<WantsDetail>>,
+    /// Whether the arrival of a request is a record of its own, too.
     #[serde(rename = "announce")]
     pub(super) announces: bool,
+    /// A request that holds up its thread for so long is told of.
     #[serde(with = "units", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(
         feature = "schema",

@@ -138,3 +138,36 @@ fn the_file_beside_the_program_is_read_and_variables_have_the_last_word() {
     assert!(is_json(&lines(&[staging, ("OFFLOOP__LEVEL", "info")])));
     assert!(is_json(&lines(&[staging, ("RUST_LOG", "info")])));
 }
+
+/// The first block of this language in the README that has this in it.
+fn block_of_readme(language: &str, having: &str) -> String {
+    let readme = fs::read_to_string("README.md").unwrap();
+    let mark = format!("\n```{language}\n");
+    let mut blocks = readme.split(&mark).skip(1);
+    let block = blocks.find_map(|rest| {
+        let (block, _) = rest.split_once("\n```")?;
+        block.contains(having).then(|| block.to_owned())
+    });
+    block.unwrap()
+}
+
+#[test]
+fn what_the_readme_shows_is_a_configuration() {
+    let text = block_of_readme("toml", "[sinks.main]");
+    let none: [(&str, &str); 0] = [];
+    let settings = |environment: &str| {
+        let loader = ConfigLoader::new().text(&text).environment(environment);
+        let loaded = loader.variables(none).load().unwrap();
+        let settings = loaded.settings().into_iter();
+        let settings = settings.map(|setting| (setting.key, setting.value));
+        settings.collect::<std::collections::HashMap<_, _>>()
+    };
+    let (development, production) = (settings("development"), settings("production"));
+    assert_eq!(production["sinks.main.kind"], "\"file\"");
+    assert_eq!(production["requests.slow_after"], "\"500ms\"");
+    assert_ne!(development["level"], production["level"]);
+    assert_ne!(
+        development["sinks.main.kind"],
+        production["sinks.main.kind"]
+    );
+}

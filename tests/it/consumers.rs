@@ -75,8 +75,10 @@ fn installed(tool: &str) -> PathBuf {
 
 /// What a program makes of its input. `None`, and a word on that, where there is no such program.
 fn read_by(program: &str, arguments: &[&str], input: &[u8]) -> Option<String> {
+    // What it writes at home: lnav goes to the working directory if there is none.
+    let home = tempfile::tempdir().unwrap();
     let mut command = Command::new(installed(program));
-    command.args(arguments).env("HOME", "/nonexistent");
+    command.args(arguments).env("HOME", home.path());
     command.stdin(Stdio::piped()).stdout(Stdio::piped());
     let Ok(mut child) = command.stderr(Stdio::piped()).spawn() else {
         say_unchecked(&format!("{program} is not installed"));

@@ -216,6 +216,23 @@ fn what_a_reload_has_changed_is_a_record_of_the_log() {
 }
 
 #[test]
+fn a_reload_shows_the_key_of_hashes_to_nobody() {
+    let memory = Memory::new();
+    let read = |key: &str, level: &str| {
+        let text = format!("level = \"{level}\"\n[redaction]\nhash_key = \"{key}\"\n");
+        let config = offloop::Config::from_toml(&text).unwrap();
+        config.builder().memory(&memory)
+    };
+    let program = Program::start(read("canary one", "info"));
+    let changes = program.guard.reload(read("canary two", "debug")).unwrap();
+    program.guard.flush(PATIENCE).unwrap();
+    let log = memory.text();
+    assert!(log.contains("\"level.after\":\"debug\""), "{log}");
+    let shown = format!("{log} {changes:?} {:?}", program.guard.config());
+    assert!(!shown.contains("canary"), "{shown}");
+}
+
+#[test]
 fn what_cannot_be_done_changes_nothing_and_is_said() {
     let memory = Memory::new();
     let builder = || offloop::builder().sink(Sink::memory(&memory).named("main"));

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 
 use config_rs::{Map, Value};
 
+use super::check_limits;
 use super::check_rates;
+use super::check_redaction;
 use super::directives;
 use super::key::KeyPath;
 use super::read::find;
@@ -60,11 +62,26 @@ pub(super) fn check(config: &Config, values: &Map<String, Value>) -> Vec<Complai
     checker.check_directives();
     checker.check_ranges();
     checker.check_crash_safety();
-    checker
-        .complaints
-        .extend(check_rates::complaints(&config.rates));
+    let parts = [
+        check_redaction::complaints(&config.redaction, values),
+        check_limits::complaints(&config.limits),
+        check_rates::complaints(&config.rates),
+    ];
+    checker.complaints.extend(parts.into_iter().flatten());
     checker.check_sinks();
     checker.complaints
+}
+
+/// What there is to say of a value that has to lie in a range.
+pub(super) fn out_of_range<T: PartialOrd>(
+    path: KeyPath,
+    value: &T,
+    allowed: &RangeInclusive<T>,
+    to_text: impl Fn(&T) -> String,
+) -> Option<Complaint> {
+    let [value_text, min, max] = [value, allowed.start(), allowed.end()].map(to_text);
+    let message = format!("{value_text} is out of range. Allowed: {min} to {max}");
+    (!allowed.contains(value)).then(|| Complaint::of(path, message))
 }
 
 struct Checker<'c> {
@@ -126,14 +143,8 @@ impl Checker<'_> {
         value: &T,
         allowed: &RangeInclusive<T>,
     ) {
-        if !allowed.contains(value) {
-            let (min, max) = (allowed.start().to_text(), allowed.end().to_text());
-            let message = format!(
-                "{} is out of range. Allowed: {min} to {max}",
-                value.to_text()
-            );
-            self.complain(KeyPath::new([key]), message);
-        }
+        let complaint = out_of_range(KeyPath::new([key]), value, allowed, T::to_text);
+        self.complaints.extend(complaint);
     }
 
     fn check_crash_safety(&mut self) {

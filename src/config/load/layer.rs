@@ -136,8 +136,12 @@ impl Layers {
         }
     }
 
-    /// Whether a merged value is the text of a variable.
+    /// Whether a merged value is the text of a variable. What stands in quotes within such a text, as in a
+    /// file, has no origin, and means what it says.
     pub(super) fn is_text(&self, value: &Value) -> bool {
+        if value.origin().is_none() {
+            return false;
+        }
         let layer = self.layer_of(&KeyPath::default(), value);
         layer.is_some_and(|layer| matches!(layer.origin, Origin::Variables(_)))
     }

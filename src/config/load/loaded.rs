@@ -1,5 +1,6 @@
 //! What was read, and where each value comes from.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use config_rs::{Map, Value};
@@ -11,7 +12,7 @@ use crate::config::Config;
 use crate::filter;
 
 /// A configuration, and where each of its values comes from.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct LoadedConfig {
     pub(super) config: Config,
     pub(super) environment: String,
@@ -130,5 +131,17 @@ impl LoadedConfig {
             layer.source_of_value(&found)
         });
         source.unwrap_or(ConfigSource::Default)
+    }
+}
+
+/// Without what was read word for word, which may have keys in it.
+impl fmt::Debug for LoadedConfig {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("LoadedConfig")
+            .field("config", &self.config)
+            .field("environment", &self.environment)
+            .field("path", &self.path)
+            .finish_non_exhaustive()
     }
 }

@@ -1,6 +1,7 @@
 //! Which file, which environment, which variables; and then the reading itself.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::fs::OpenOptions;
 use std::io::{self, Read as _};
 use std::os::unix::fs::OpenOptionsExt;
@@ -63,7 +64,7 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 #[must_use = "a loader does nothing before `load`"]
 pub struct ConfigLoader {
     source: Source,
@@ -73,7 +74,7 @@ pub struct ConfigLoader {
 }
 
 /// What is read.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 enum Source {
     #[default]
     Usual,
@@ -195,6 +196,24 @@ impl ConfigLoader {
                 None => Some(PathBuf::from(FILE)).filter(|path| path.try_exists().unwrap_or(true)),
             },
         }
+    }
+}
+
+/// Texts and variables may have keys in them: only their names are shown.
+impl fmt::Debug for ConfigLoader {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let file = match &self.source {
+            Source::File(path) => Some(path),
+            Source::Usual | Source::Text(_) => None,
+        };
+        let variables = self.variables.iter().flatten();
+        let variables: Vec<_> = variables.map(|(name, _)| name).collect();
+        formatter
+            .debug_struct("ConfigLoader")
+            .field("file", &file)
+            .field("environment", &self.environment)
+            .field("variables", &variables)
+            .finish_non_exhaustive()
     }
 }
 

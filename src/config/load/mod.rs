@@ -9,7 +9,9 @@
 //! (`read`, by `strict`), then `check` looks at what only makes sense together.
 
 mod check;
+mod check_limits;
 mod check_rates;
+mod check_redaction;
 mod directives;
 mod document;
 mod key;

@@ -78,6 +78,11 @@ impl Reader<'_> {
         };
         if !is_known {
             let is_about_key = matches!(reason, Reason::UnknownKey { .. } | Reason::MissingKey(_));
+            let reason = if may_be_secret(path) {
+                &reason.clone().without_found()
+            } else {
+                reason
+            };
             let message = format!("{reason}{}", self.question_about_name(path, reason));
             self.note(path, is_about_key, message);
         }
@@ -138,6 +143,12 @@ impl Reader<'_> {
         let mut around = path.outwards();
         around.find_map(|path| self.layers.layer_of(&path, find(&self.values, &path)?))
     }
+}
+
+/// Whether what is wrong at a path may have the key of hashes in it: a variable's text that should be
+/// all of redaction. Where it is read as that key, [`Redaction`](crate::Redaction) takes care itself.
+fn may_be_secret(path: &KeyPath) -> bool {
+    path.keys().eq(["redaction"])
 }
 
 /// What is at a path.

@@ -58,6 +58,19 @@ impl Refusal {
     }
 }
 
+impl Reason {
+    /// The same, and nothing of what stands in the place of what is allowed.
+    pub(super) fn without_found(self) -> Self {
+        match self {
+            Reason::Wrong { allowed, .. } => Reason::Wrong {
+                found: "something else".to_owned(),
+                allowed,
+            },
+            other => other,
+        }
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

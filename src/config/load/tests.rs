@@ -1,8 +1,8 @@
 //! Layers on top of each other, where values come from, and what nobody should write.
 
 use crate::{
-    Config, ConfigLoader, ConfigSource, Error, Format, Overflow, Retention, Rotation, Sink,
-    SyncPolicy,
+    Config, ConfigLoader, ConfigSource, Error, Format, Overflow, Redaction, RedactionStyle,
+    Retention, Rotation, Sink, SyncPolicy,
 };
 
 use std::fs;
@@ -244,6 +244,36 @@ fn a_variable_that_is_no_text_is_refused() {
         error,
         "read configuration: OFFLOOP__LEVEL: its value is no UTF-8"
     );
+}
+
+#[test]
+fn what_stands_in_quotes_within_a_variable_is_that_text() {
+    let variables = [(
+        "OFFLOOP__REDACTION__VALUES",
+        "[\"[0-9]{4}\", { pattern = \"true\", style = \"hash\" }]",
+    )];
+    let redaction = Redaction::default().value("[0-9]{4}");
+    let redaction = redaction.value_as("true", RedactionStyle::Hash);
+    let expected = crate::builder().redaction(redaction);
+    assert_eq!(&load("", &variables), expected.config());
+}
+
+#[test]
+fn keys_are_shown_by_no_form_of_what_was_read() {
+    let text = "redaction.hash_key = \"canary\"";
+    let variables = [("OFFLOOP__REDACTION__HASH_KEY", "canary")];
+    let loaders = [
+        ConfigLoader::new().text(text).variables(NO_VARIABLES),
+        ConfigLoader::new().text("").variables(variables),
+    ];
+    for loader in loaders {
+        let loaded = loader.load().unwrap();
+        let redaction = Redaction::default().hash_key("canary");
+        assert_eq!(loaded.config().redaction, redaction);
+        let settings = loaded.settings();
+        let shown = format!("{loader:?} {loaded:?} {settings:?}");
+        assert!(!shown.contains("canary"), "{shown}");
+    }
 }
 
 #[test]

@@ -58,7 +58,7 @@ fn the_example_states_the_defaults() {
             .lines()
             .filter(|line| line.contains('='))
             .count()
-            > 8
+            > 24
     );
 }
 
@@ -69,6 +69,9 @@ fn what_the_example_suggests_is_right() {
     let config = serde_json::to_value(read(&text, "production")).unwrap();
     assert_eq!(config["sinks"]["file"]["retention"]["files_max"], 30);
     assert_eq!(config["request_detail"], "debug");
+    assert_eq!(config["redaction"]["keep"][0], "page_token");
+    assert_eq!(config["rates"]["limit"]["burst"], 100);
+    assert_eq!(config["requests"]["slowest"], 0.99);
 }
 
 #[test]
@@ -125,6 +128,32 @@ fn check_shows_what_holds_and_who_says_so() {
     assert_eq!(read(&answer.stdout, "staging"), *loaded.config());
     let json = offloop_in(directory.path(), &["check", "--json"], &variables).json();
     assert_eq!(json["settings"][0]["source"], "offloop.toml:1:9");
+}
+
+#[test]
+fn check_shows_the_key_of_hashes_to_nobody() {
+    let canary = "31415926";
+    let directory = tempfile::tempdir().unwrap();
+    let check = |text: &str, variables: &[(&str, &str)], code: i32| {
+        fs::write(directory.path().join("offloop.toml"), text).unwrap();
+        for form in [&["check"] as &[&str], &["check", "--json"]] {
+            let answer = offloop_in(directory.path(), form, variables);
+            assert_eq!(answer.code, Some(code), "{answer:?}");
+            let said = answer.stdout + &answer.stderr;
+            assert!(said.contains("redaction"), "{said}");
+            assert!(!said.contains(canary), "{said}");
+        }
+    };
+    let table = "[redaction]\nstyle = \"hash\"\n";
+    check(&format!("{table}hash_key = \"{canary}\"\n"), &[], 0);
+    check(table, &[("OFFLOOP__REDACTION__HASH_KEY", canary)], 0);
+    // Nor where it was written down wrong.
+    check(&format!("{table}hash_key = {canary}\n"), &[], 1);
+    check(&format!("{table}hash_kye = \"{canary}\"\n"), &[], 1);
+    check(&format!("redaction = \"{canary}\"\n"), &[], 1);
+    check(table, &[("OFFLOOP__REDACTION", canary)], 1);
+    let not_ended = format!("{{ hash_key = \"{canary}");
+    check(table, &[("OFFLOOP__REDACTION", &not_ended)], 1);
 }
 
 #[test]
