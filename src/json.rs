@@ -12,9 +12,13 @@ use std::io;
 use serde::Serialize;
 
 thread_local! {
-    /// How many bytes the latest `Json` has written, if it came to its end.
-    static WRITTEN: Cell<Option<usize>> = const { Cell::new(None) };
+    /// How many bytes the latest `Json` has written, if it came to its end. Else [`NONE`]: one word,
+    /// since every value that is formatted passes by here.
+    static WRITTEN: Cell<usize> = const { Cell::new(NONE) };
 }
+
+/// No text is as long.
+const NONE: usize = usize::MAX;
 
 /// Logs anything that implements [`Serialize`] as what it is: a structure, not a string.
 ///
@@ -59,7 +63,7 @@ impl<T: Serialize + ?Sized> fmt::Debug for Json<'_, T> {
         let (len, is_full) = (text.len, text.is_full);
         match outcome {
             Ok(()) => {
-                let _ = WRITTEN.try_with(|written| written.set(Some(len)));
+                let _ = WRITTEN.try_with(|written| written.set(len));
                 Ok(())
             }
             // Nobody takes any more.
@@ -79,20 +83,20 @@ impl<T: Serialize + ?Sized> fmt::Display for Json<'_, T> {
 #[inline]
 pub(crate) fn forget() {
     // A thread that is ending has no mark, and its values are text.
-    let _ = WRITTEN.try_with(|written| written.set(None));
+    let _ = WRITTEN.try_with(|written| written.set(NONE));
 }
 
 /// Whether these bytes, the text of a value, are all from one `Json`.
 #[inline]
 pub(crate) fn has_written(len: usize) -> bool {
     let written = WRITTEN.try_with(Cell::get);
-    written.is_ok_and(|written| written == Some(len))
+    written.is_ok_and(|written| written == len)
 }
 
 /// Says that so many bytes are JSON, which a test knows better.
 #[cfg(test)]
 pub(crate) fn claim(len: usize) {
-    WRITTEN.set(Some(len));
+    WRITTEN.set(len);
 }
 
 /// Takes the bytes of JSON for text, which they are.

@@ -8,7 +8,7 @@ use super::buffer::Buffer;
 use super::known;
 use super::record::{Encoder, Name};
 use super::span::Span;
-use super::thread::{self, Pushed};
+use super::thread::{self, Local, Pushed};
 use super::visit::Visitor;
 use crate::audit;
 use crate::channel::overflow::level_index;
@@ -17,35 +17,84 @@ use crate::pipeline::Pipeline;
 use crate::request::{self, Held};
 
 /// Where to look for the spans around an event.
-pub(crate) enum Context {
-    /// The spans that the thread is in.
-    Current,
-    /// Those that the event names; `None` for an event that wants to be outside of all.
-    Explicit(Option<Arc<Span>>),
+pub(crate) trait Context {
+    /// Appends them. Says no if something of them is left out.
+    fn write(&self, local: &Local, pipeline: u64, bytes: &mut Buffer) -> bool;
+
+    /// The same on a thread without storage.
+    fn write_alone(&self, bytes: &mut Buffer) -> bool;
+}
+
+/// The spans that the thread is in.
+pub(crate) struct Current;
+
+/// Those that the event names; `None` for an event that wants to be outside of all.
+pub(crate) struct Explicit(pub(crate) Option<Arc<Span>>);
+
+impl Context for Current {
+    #[inline(always)]
+    fn write(&self, local: &Local, pipeline: u64, bytes: &mut Buffer) -> bool {
+        local
+            .with_current(pipeline, |entered| entered.span.write(bytes))
+            .unwrap_or(true)
+    }
+
+    fn write_alone(&self, _: &mut Buffer) -> bool {
+        true
+    }
+}
+
+impl Context for Explicit {
+    fn write(&self, _: &Local, _: u64, bytes: &mut Buffer) -> bool {
+        self.write_alone(bytes)
+    }
+
+    fn write_alone(&self, bytes: &mut Buffer) -> bool {
+        self.0.as_ref().is_none_or(|span| span.write(bytes))
+    }
 }
 
 /// Encodes an event and hands it over; or to the request within which it is logged, where only
-/// that wants it.
+/// that wants it: the way of nearly all events.
 #[inline]
-pub(crate) fn capture(pipeline: &Arc<Pipeline>, event: &Event<'_>, context: &Context, wish: Wish) {
+pub(crate) fn capture(pipeline: &Arc<Pipeline>, event: &Event<'_>, wish: Wish) {
     if audit::is_under_way() {
-        return capture_audited(pipeline, event, context, wish);
+        return capture_elsewhere(pipeline, event, &Current, wish);
     }
-    hand_over(pipeline, event, context, wish);
+    hand_over(pipeline, event, &Current, wish);
 }
 
-/// Another record may be logged where a value of the audit record is formatted.
+/// The same for an event that may be an audit record, or that names the spans around it.
+// It has a copy of its own of what it calls: what has one caller only is inlined there, however long
+// it is.
 #[cold]
-fn capture_audited(pipeline: &Arc<Pipeline>, event: &Event<'_>, context: &Context, wish: Wish) {
-    if !audit::is_audit(event.metadata()) {
-        return hand_over(pipeline, event, context, wish);
+#[inline(never)]
+pub(crate) fn capture_elsewhere(
+    pipeline: &Arc<Pipeline>,
+    event: &Event<'_>,
+    context: &dyn Context,
+    wish: Wish,
+) {
+    if audit::is_under_way() && audit::is_audit(event.metadata()) {
+        return audit::take(pipeline, || capture_slowly(pipeline, event, context, wish));
     }
-    audit::take(pipeline, || hand_over(pipeline, event, context, wish));
+    // Another record may be logged where a value of the audit record is formatted.
+    capture_slowly(pipeline, event, context, wish);
+}
+
+#[inline(never)]
+fn capture_slowly(pipeline: &Arc<Pipeline>, event: &Event<'_>, context: &dyn Context, wish: Wish) {
+    hand_over(pipeline, event, context, wish);
 }
 
 // Inlined by force, as is what it calls: each call costs as much as two fields.
 #[inline(always)]
-fn hand_over(pipeline: &Arc<Pipeline>, event: &Event<'_>, context: &Context, wish: Wish) {
+fn hand_over<C: Context + ?Sized>(
+    pipeline: &Arc<Pipeline>,
+    event: &Event<'_>,
+    context: &C,
+    wish: Wish,
+) {
     let level = level_index(*event.metadata().level());
     let held = Held {
         pipeline,
@@ -56,12 +105,7 @@ fn hand_over(pipeline: &Arc<Pipeline>, event: &Event<'_>, context: &Context, wis
     let pushed = thread::with_local(|local| {
         local.with_scratch(|bytes| {
             let write_spans = |bytes: &mut Buffer| {
-                let is_whole = match context {
-                    Context::Current => local
-                        .with_current(pipeline.id(), |entered| entered.span.write(bytes))
-                        .unwrap_or(true),
-                    Context::Explicit(span) => span.as_ref().is_none_or(|span| span.write(bytes)),
-                };
+                let is_whole = context.write(local, pipeline.id(), bytes);
                 // The request lies around all spans.
                 is_whole & local.write_request(bytes)
             };
@@ -78,7 +122,7 @@ fn hand_over(pipeline: &Arc<Pipeline>, event: &Event<'_>, context: &Context, wis
         })
     });
     if pushed != Some(Pushed::InTime) && wish != Wish::Detail {
-        capture_late(pipeline, event, context, pushed);
+        capture_late(pipeline, event, |bytes| context.write_alone(bytes), pushed);
     }
 }
 
@@ -91,13 +135,14 @@ pub(super) fn add_share(pipeline: &Pipeline, level: u8, encoder: &mut Encoder<'_
 
 /// Sees to what the writers will not see to, or what the thread has no storage for.
 #[cold]
-fn capture_late(pipeline: &Pipeline, event: &Event<'_>, context: &Context, pushed: Option<Pushed>) {
+fn capture_late(
+    pipeline: &Pipeline,
+    event: &Event<'_>,
+    write_spans: impl FnOnce(&mut Buffer) -> bool,
+    pushed: Option<Pushed>,
+) {
     if pushed.is_none() {
         let mut bytes = Buffer::new();
-        let write_spans = |bytes: &mut Buffer| match context {
-            Context::Explicit(Some(span)) => span.write(bytes),
-            _ => true,
-        };
         encode(&mut bytes, pipeline, event, write_spans, |_| {});
         let level = level_index(*event.metadata().level());
         thread::push_alone(pipeline, level, bytes.as_slice());

@@ -7,7 +7,7 @@ use tracing::{Event, Subscriber};
 use tracing_subscriber::layer::{self, Layer};
 use tracing_subscriber::registry::{LookupSpan, SpanRef};
 
-use super::event::{self, Context};
+use super::event::{self, Explicit};
 use super::span::Span;
 use super::thread::{self, Entered};
 use crate::filter::Wish;
@@ -92,10 +92,10 @@ where
             return;
         }
         if event.is_contextual() {
-            return event::capture(&self.pipeline, event, &Context::Current, wish);
+            return event::capture(&self.pipeline, event, wish);
         }
         let parent = event.parent().and_then(|id| self.nearest(id, &context));
-        event::capture(&self.pipeline, event, &Context::Explicit(parent), wish);
+        event::capture_elsewhere(&self.pipeline, event, &Explicit(parent), wish);
     }
 
     fn on_enter(&self, id: &Id, context: layer::Context<'_, S>) {

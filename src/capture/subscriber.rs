@@ -11,7 +11,7 @@ use tracing::subscriber::Interest;
 use tracing::{Event, Metadata, Subscriber};
 use tracing_core::span::Current;
 
-use super::event::{self, Context};
+use super::event::{self, Explicit};
 use super::span::Span;
 use super::thread::{self, Entered};
 use crate::filter::{Gate, Wish};
@@ -62,7 +62,7 @@ impl OffloopSubscriber {
     #[inline(never)]
     fn event_elsewhere(&self, event: &Event<'_>, wish: Wish) {
         let span = event.parent().and_then(|id| self.span(id));
-        event::capture(&self.pipeline, event, &Context::Explicit(span), wish);
+        event::capture_elsewhere(&self.pipeline, event, &Explicit(span), wish);
     }
 
     fn current(&self) -> Option<Arc<Span>> {
@@ -122,7 +122,7 @@ impl Subscriber for OffloopSubscriber {
             return;
         }
         if event.is_contextual() {
-            return event::capture(&self.pipeline, event, &Context::Current, wish);
+            return event::capture(&self.pipeline, event, wish);
         }
         self.event_elsewhere(event, wish);
     }

@@ -70,14 +70,14 @@ pub(crate) enum Pushed {
 
 /// Passes what the thread keeps at hand to `use_local`. `None` while the thread is ending: its
 /// storage is gone then.
-#[inline]
+#[inline(always)]
 pub(crate) fn with_local<T>(use_local: impl FnOnce(&Local) -> T) -> Option<T> {
     LOCAL.try_with(use_local).ok()
 }
 
 impl Local {
     /// Lends the thread's buffer to `encode`. A log call within a log call gets a new one.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn with_scratch<T>(&self, encode: impl FnOnce(&mut Buffer) -> T) -> T {
         let (mut lent, mut own);
         let bytes = match self.scratch.try_borrow_mut() {

@@ -5,7 +5,7 @@ use std::fmt;
 
 use tracing::field::{Field, Visit};
 
-use super::record::{Encoder, Name};
+use super::record::{Encoder, JsonField, Name};
 use super::screen::Screening;
 
 /// Writes every value that it visits, with its type.
@@ -15,6 +15,16 @@ pub(crate) struct Visitor<'b>(pub(crate) Encoder<'b>, pub(crate) &'b Screening);
 
 fn name(field: &Field) -> Name<'static> {
     Name::Index(field.index())
+}
+
+impl Visitor<'_> {
+    // Out of line, lest text that is no JSON pays for it.
+    #[cold]
+    #[inline(never)]
+    fn screen_json(&mut self, field: &Field, json: &JsonField) {
+        let screen = self.1.current();
+        self.0.screen_json(field.name(), json, &screen);
+    }
 }
 
 impl Visit for Visitor<'_> {
@@ -56,8 +66,7 @@ impl Visit for Visitor<'_> {
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         if let Some(json) = self.0.text_of(name(field), value) {
-            let screen = self.1.current();
-            self.0.screen_json(field.name(), &json, &screen);
+            self.screen_json(field, &json);
         }
     }
 }

@@ -156,7 +156,7 @@ impl<'b> Encoder<'b> {
         self.fixed(if value { TAG_TRUE } else { TAG_FALSE }, name, []);
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn str(&mut self, name: Name<'_>, value: &str) {
         if value.len() <= self.field_bytes
             && let Some(room) = self.take_declared(TAG_STR, name, 4 + value.len())
@@ -221,8 +221,12 @@ impl<'b> Encoder<'b> {
         json::forget();
         self.put_formatted(format_args!("{value:?}"));
         let len = self.bytes.len() - start;
-        self.end_text(start, self.field_bytes);
-        if self.field_bytes < len || !json::has_written(len) {
+        if self.field_bytes < len {
+            self.end_text(start, self.field_bytes);
+            return None;
+        }
+        self.end_block(start);
+        if !json::has_written(len) {
             return None;
         }
         self.bytes.set_u8(field, TAG_JSON);
