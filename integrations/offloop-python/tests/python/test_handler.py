@@ -6,6 +6,7 @@ import logging
 import logging.config
 import logging.handlers
 import pickle
+import signal
 import threading
 from pathlib import Path
 from typing import Any
@@ -303,9 +304,14 @@ def test_an_interrupt_that_comes_within_a_value_comes_again(
         def __str__(self) -> str:
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        logging.getLogger("t").info("%s", "message", extra={"value": Interrupted()})
-        for _ in range(1000):
-            pass
+    # Whoever runs this in the background of a shell has SIGINT ignored, and Python leaves it so.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            logging.getLogger("t").info("%s", "message", extra={"value": Interrupted()})
+            for _ in range(1000):
+                pass
+    finally:
+        signal.signal(signal.SIGINT, before)
     (line,) = written(handler, log)
     assert line["value"] == "[formatting Interrupted failed: KeyboardInterrupt]"
