@@ -28,14 +28,14 @@ impl Options {
         let chosen = self
             .wants_detail
             .as_ref()
-            .and_then(|wants| catch_unwind(AssertUnwindSafe(|| wants(ended))).ok());
+            .and_then(|wants| catch_unwind(AssertUnwindSafe(|| (wants.0)(ended))).ok());
         chosen.unwrap_or_else(|| ended.wants_detail())
     }
 
     pub(super) fn level_of(&self, ended: &Ended<'_>) -> Level {
         let chosen = self.level.as_ref().and_then(|choose| {
             // A request may end in a destructor, during a panic: one more would abort the process.
-            catch_unwind(AssertUnwindSafe(|| choose(ended))).ok()
+            catch_unwind(AssertUnwindSafe(|| (choose.0)(ended))).ok()
         });
         chosen.unwrap_or_else(|| ended.level())
     }

@@ -22,6 +22,13 @@ pub(super) struct Latencies {
     threshold_us: AtomicU64,
 }
 
+/// They are the same setting. What was counted so far is none.
+impl PartialEq for Latencies {
+    fn eq(&self, other: &Self) -> bool {
+        self.quantile == other.quantile
+    }
+}
+
 impl Latencies {
     pub(super) fn new(quantile: f64) -> Self {
         Latencies {
@@ -30,10 +37,6 @@ impl Latencies {
             noted: AtomicU32::new(0),
             threshold_us: AtomicU64::new(u64::MAX),
         }
-    }
-
-    pub(super) fn quantile(&self) -> f64 {
-        self.quantile
     }
 
     /// Counts a request. Says whether it is among the slowest.
