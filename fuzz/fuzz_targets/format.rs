@@ -6,11 +6,12 @@
 
 #![no_main]
 
-use std::collections::HashSet;
-use std::fmt;
-
 use libfuzzer_sys::fuzz_target;
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+
+use self::harmless::{assert_harmless, assert_is_object};
+
+#[path = "../../tests/it/harmless.rs"]
+mod harmless;
 
 fuzz_target!(|input: &[u8]| {
     let Some((format, lines)) = offloop::fuzzing::lines(input) else {
@@ -30,9 +31,7 @@ fuzz_target!(|input: &[u8]| {
     }
     lines.split('\n').for_each(assert_harmless);
     if is_json(&shape) {
-        for line in lines.split('\n') {
-            serde_json::from_str::<Object>(line).unwrap_or_else(|error| panic!("{error}: {line}"));
-        }
+        lines.split('\n').for_each(assert_is_object);
     }
 });
 
@@ -41,42 +40,4 @@ fn is_json(shape: &str) -> bool {
         shape,
         "logfmt" | "text" | "compact" | "pretty" | "common_log" | "combined_log"
     )
-}
-
-/// Nothing in a line acts on the file or the terminal that shows it.
-fn assert_harmless(line: &str) {
-    let acts = |c: char| {
-        let turns = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        turns || c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
-    };
-    assert_eq!(line.find(acts), None, "{line:?}");
-}
-
-/// An object, each key once.
-struct Object;
-
-impl<'de> Deserialize<'de> for Object {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(ObjectVisitor)
-    }
-}
-
-struct ObjectVisitor;
-
-impl<'de> Visitor<'de> for ObjectVisitor {
-    type Value = Object;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Object, A::Error> {
-        let mut keys = HashSet::new();
-        while let Some((key, _)) = object.next_entry::<String, serde_json::Value>()? {
-            if !keys.insert(key.clone()) {
-                return Err(A::Error::custom(format_args!("{key:?} comes twice")));
-            }
-        }
-        Ok(Object)
-    }
 }

@@ -2,7 +2,6 @@
 //! stays one line, harmless in every shape of one line, and all JSON parses, with each key once. What
 //! the default JSON says reads back equal.
 
-use std::collections::HashSet;
 use std::error::Error;
 use std::fmt;
 use std::fs;
@@ -11,7 +10,6 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use offloop::{Guard, Json, Limits, Overflow, Redaction, Sink};
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::{Value, json};
 use tracing::callsite::Identifier;
 use tracing::field::FieldSet;
@@ -21,6 +19,7 @@ use tracing::{Callsite, Event, Level, Metadata, Span};
 
 use crate::consumers::{json_shapes, other_shapes};
 use crate::corpora;
+use crate::harmless::{assert_harmless, assert_is_object};
 use crate::support::{PATIENCE, in_child, is_long};
 
 /// The fields of a span are cut at 64 KiB, and such a line says so. Two documents are longer.
@@ -124,51 +123,12 @@ impl Program {
     }
 }
 
-/// Nothing in a line acts on the file or on the terminal that shows it.
-fn assert_harmless(line: &str) {
-    let acts = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
-    assert_eq!(line.find(acts), None, "{line:?}");
-}
-
 /// Each line is JSON, with no key twice.
 fn assert_parses(lines: &str) {
-    for line in lines.lines() {
-        let parsed: Result<Object, _> = serde_json::from_str(line);
-        parsed.unwrap_or_else(|error| panic!("{error}: {line}"));
-    }
+    lines.lines().for_each(assert_is_object);
     if is_long() {
         let parsed = |line| serde_json::from_str(line).unwrap();
         assert_others_agree(lines, &lines.lines().map(parsed).collect::<Vec<_>>());
-    }
-}
-
-/// An object, each key once: what a map would hide.
-struct Object;
-
-impl<'de> Deserialize<'de> for Object {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(ObjectVisitor)
-    }
-}
-
-struct ObjectVisitor;
-
-impl<'de> Visitor<'de> for ObjectVisitor {
-    type Value = Object;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Object, A::Error> {
-        let mut keys = HashSet::new();
-        while let Some((key, _)) = object.next_entry::<String, Value>()? {
-            if !keys.insert(key.clone()) {
-                let twice = format_args!("{key:?} comes twice");
-                return Err(serde::de::Error::custom(twice));
-            }
-        }
-        Ok(Object)
     }
 }
 

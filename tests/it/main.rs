@@ -27,6 +27,7 @@ mod faults;
 mod files;
 mod flush;
 mod forks;
+mod harmless;
 mod hostile;
 mod hot_path;
 #[cfg(target_os = "linux")]
