@@ -409,7 +409,8 @@ fn a_directory_where_everybody_may_replace_the_file_is_complained_of() {
         }
         program.end();
         let said = said.lock().unwrap();
-        assert_eq!(said.len(), 1, "{said:?}");
-        assert!(said[0].contains("everybody may replace the file"));
+        // A start may have something to say of what others have left on this machine.
+        let of_it = |said: &&String| said.contains("everybody may replace the file");
+        assert_eq!(said.iter().filter(of_it).count(), 1, "{said:?}");
     });
 }

@@ -409,8 +409,10 @@ fn records_wait_while_a_device_is_full() {
         let report = program.guard.shutdown(Duration::from_millis(1));
         assert_eq!((report.written, report.lost, report.pending), (0, 0, 100));
         let complaints = complaints.lock().unwrap();
-        assert_eq!(complaints.len(), 1, "{complaints:?}");
-        assert!(complaints[0].starts_with("write to file /dev/full: No space left on device"));
+        // A start may have something to say of what others have left on this machine.
+        let of_it =
+            |said: &&String| said.starts_with("write to file /dev/full: No space left on device");
+        assert_eq!(complaints.iter().filter(of_it).count(), 1, "{complaints:?}");
     });
 }
 
