@@ -13,7 +13,7 @@ use super::{
 };
 use crate::capture::buffer::Buffer;
 use crate::capture::screen::Screen;
-use crate::json;
+use crate::json::{self, Written};
 
 /// How many links of an error's source chain are kept: a chain may be a circle.
 const ERROR_SOURCES_MAX: usize = 64;
@@ -36,11 +36,13 @@ pub(crate) struct Encoder<'b> {
     cut: bool,
 }
 
-/// Where the field begins that was encoded last, and its text.
+/// Where the field begins that was encoded last, and its text, which is JSON or has some in it.
 #[derive(Debug)]
 pub(crate) struct JsonField {
     field: usize,
     start: usize,
+    /// Whether all of the text is one value.
+    is_whole: bool,
 }
 
 impl<'b> Encoder<'b> {
@@ -213,7 +215,7 @@ impl<'b> Encoder<'b> {
     /// Encodes what `value` writes of itself. If it panics, what it wrote until then is kept and
     /// says so: neither the record nor the program is lost.
     ///
-    /// Says where the text is, if that is JSON.
+    /// Says where the text is, if that is JSON or a part of it is.
     #[inline(always)]
     pub(crate) fn text_of(&mut self, name: Name<'_>, value: &dyn fmt::Debug) -> Option<JsonField> {
         let field = self.bytes.len();
@@ -221,16 +223,30 @@ impl<'b> Encoder<'b> {
         json::forget();
         self.put_formatted(format_args!("{value:?}"));
         let len = self.bytes.len() - start;
-        if self.field_bytes < len {
-            self.end_text(start, self.field_bytes);
-            return None;
+        self.end_text(start, self.field_bytes);
+        match json::written(len) {
+            Written::Nothing => None,
+            written => Some(self.json_field(field, start, written, len)),
         }
-        self.end_block(start);
-        if !json::has_written(len) {
-            return None;
+    }
+
+    #[cold]
+    fn json_field(
+        &mut self,
+        field: usize,
+        start: usize,
+        written: Written,
+        len: usize,
+    ) -> JsonField {
+        let is_whole = written == Written::Whole && len <= self.field_bytes;
+        if is_whole {
+            self.bytes.set_u8(field, TAG_JSON);
         }
-        self.bytes.set_u8(field, TAG_JSON);
-        Some(JsonField { field, start })
+        JsonField {
+            field,
+            start,
+            is_whole,
+        }
     }
 
     /// Takes out of a field that is JSON, the last one so far, what a screen has something against.
@@ -238,8 +254,13 @@ impl<'b> Encoder<'b> {
     #[inline(never)]
     pub(crate) fn screen_json(&mut self, name: &str, json: &JsonField, screen: &Screen) {
         let text = self.bytes.as_slice().get(json.start..).unwrap_or_default();
-        let Some(screened) = screen.screen_json(name, str::from_utf8(text).unwrap_or_default())
-        else {
+        let text = str::from_utf8(text).unwrap_or_default();
+        let screened = if json.is_whole {
+            screen.screen_json(name, text)
+        } else {
+            screen.screen_part(name, text)
+        };
+        let Some(screened) = screened else {
             return;
         };
         let text = &screened.text;
