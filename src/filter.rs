@@ -285,6 +285,7 @@ mod tests {
 
     use crate::Memory;
     use crate::capture::subscriber::OffloopSubscriber;
+    use crate::channel::sync::Instant;
     use crate::drain::line::Content;
 
     #[test]
@@ -297,7 +298,7 @@ mod tests {
             tracing::info!(target: "log", "unwanted");
             tracing::info!(target: "other", "wanted");
         });
-        pipeline.running().end_with_process();
+        pipeline.running().end_with_process(Instant::now());
         assert_eq!(memory.lines().len(), 1);
         assert!(memory.text().contains(r#""message":"wanted""#));
     }

@@ -347,8 +347,7 @@ pub(crate) fn waiting_for(channel: &Channel, sink: &SinkState) -> u64 {
     let own = sink.counters.snapshot("");
     let lost = own.lost.total() + lost_in(channel).total();
     let ended = own.written.total() + own.filtered.total() + lost;
-    let accepted = channel.lanes().flat_map(|lane| lane.accepted());
-    accepted.sum::<u64>().saturating_sub(ended)
+    channel.handed_over().saturating_sub(ended)
 }
 
 /// What was lost before it came to any sink.

@@ -60,6 +60,9 @@ const CLOSED: usize = 1;
 /// Records go to another channel: this one takes none any more.
 const MOVED: usize = 2;
 
+/// A reader sleeps until it is woken: whoever hands over a record does so.
+const DOZING: usize = 4;
+
 thread_local! {
     /// Whether the current thread holds what others wait for, while it hands over a record.
     static MUST_NOT_WAIT: Cell<bool> = const { Cell::new(false) };
@@ -116,7 +119,7 @@ pub(crate) struct Channel {
     /// Callers under back-pressure, and what tells them of a page.
     waiting: AtomicUsize,
     room: Queue<()>,
-    /// [`CLOSED`], [`MOVED`], both or 0.
+    /// Any of [`CLOSED`], [`MOVED`] and [`DOZING`], or 0, as it is while records come.
     state: AtomicUsize,
     /// How many callsites the arena has been told of. There is no end to it without a file.
     callsites_told: AtomicUsize,
@@ -229,7 +232,38 @@ impl Channel {
     /// Whether it is closed or has moved. Relaxed: see there.
     #[inline]
     pub(crate) fn has_ended(&self) -> bool {
+        self.state.load(Ordering::Relaxed) & (CLOSED | MOVED) != 0
+    }
+
+    /// Lets a reader sleep until the next record, unless there has been one: what was handed over
+    /// before this returns and does not wake it is [counted](Self::handed_over) by then.
+    pub(crate) fn let_doze(&self) {
+        // Pairs with the light barrier of whoever hands over a record.
+        self.state.fetch_or(DOZING, Ordering::Relaxed);
+        barrier::heavy();
+    }
+
+    /// Whether whoever has counted a record, and passed a [light barrier](barrier::light), has to
+    /// [look closer](Self::rouse).
+    #[inline]
+    fn is_out_of_the_ordinary(&self) -> bool {
         self.state.load(Ordering::Relaxed) != 0
+    }
+
+    /// Wakes readers that doze. Says no if the channel has ended.
+    #[cold]
+    fn rouse(&self) -> bool {
+        // Of several callers one pays for the system call.
+        let state = self.state.fetch_and(!DOZING, Ordering::Relaxed);
+        if state & DOZING != 0 {
+            self.wake_readers();
+        }
+        state & (CLOSED | MOVED) == 0
+    }
+
+    /// How many records there have been, those included that found no room.
+    pub(crate) fn handed_over(&self) -> u64 {
+        self.lanes().flat_map(LaneCounters::accepted).sum()
     }
 
     /// Where the pages live.
@@ -261,6 +295,9 @@ impl Channel {
     pub(crate) fn push_alone(&self, level: u8, record: &[u8]) -> bool {
         self.shared_counters.accept_shared(level);
         barrier::light();
+        if self.is_out_of_the_ordinary() {
+            self.rouse();
+        }
         if self.has_moved() {
             self.shared_counters.take_back_shared(level);
             return false;

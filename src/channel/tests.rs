@@ -250,3 +250,45 @@ fn pages_are_powers_of_two_and_a_budget_has_many() {
         assert_eq!(page_bytes_for(budget), expected);
     }
 }
+
+#[test]
+fn a_record_wakes_readers_that_doze_and_the_next_one_nobody() {
+    let channel = Arc::new(channel_for(2));
+    let readers = channel.inlets().iter().map(Arc::clone);
+    let readers: Vec<_> = readers
+        .map(|inlet| {
+            let channel = Arc::clone(&channel);
+            thread::spawn(move || {
+                channel.let_doze();
+                let has_record = || channel.handed_over() != 0;
+                while !has_record() {
+                    inlet.sleeper.sleep(Duration::MAX, has_record);
+                }
+            })
+        })
+        .collect();
+    while !channel.is_out_of_the_ordinary() {
+        thread::yield_now();
+    }
+    let mut lane = Lane::new(Arc::clone(&channel), Arc::default());
+    assert!(lane.try_push(INFO, b"first"));
+    readers
+        .into_iter()
+        .for_each(|reader| reader.join().unwrap());
+    // The other one may have said so after the record came.
+    channel.rouse();
+    assert!(lane.try_push(INFO, b"second"));
+    assert!(!channel.is_out_of_the_ordinary() && !channel.has_ended());
+}
+
+#[test]
+fn a_record_without_a_lane_wakes_readers_that_doze() {
+    let channel = channel_for(1);
+    channel.let_doze();
+    assert!(channel.push_alone(INFO, b"alone"));
+    assert!(!channel.is_out_of_the_ordinary());
+}
+
+fn channel_for(readers: usize) -> Channel {
+    Channel::new(1 << 16, Overflow::DropNewest, readers)
+}

@@ -231,12 +231,14 @@ impl Running {
         let _ = fork::spawn("offloop-flush".to_owned(), write);
     }
 
-    /// Writes what waits, as the process ends. Records that come later, from destructors and from
-    /// other exit handlers, are written by their callers.
-    pub(crate) fn end_with_process(&self) {
+    /// Writes what waits, as the process, whose end has begun then, ends. Records that come later, from
+    /// destructors and from other exit handlers, are written by their callers.
+    pub(crate) fn end_with_process(&self, began: Instant) {
         self.channel.close();
         let timeout = Duration::from_micros(self.exit_timeout_us.load(Ordering::Relaxed));
-        let is_written = self.drain.flush_until(deadline::after(timeout));
+        let is_written = self
+            .drain
+            .flush_until(deadline::counted_from(began, timeout));
         let waiting = self.own_stats().waiting();
         if !is_written {
             let complaint = format!("the process ends with {waiting} records not written");
