@@ -5,11 +5,15 @@
 //! a value whose whole text it wrote is JSON. A writer that puts the text into a line checks it all
 //! the same.
 
+mod reader;
+
 use std::cell::Cell;
 use std::fmt;
 use std::io;
 
 use serde::Serialize;
+
+pub(crate) use self::reader::{List, Reader, Token};
 
 thread_local! {
     /// How many bytes the latest `Json` has written, if it came to its end. Else [`PART`], or [`NONE`]
@@ -38,8 +42,10 @@ pub(crate) enum Written {
 /// It is serialised on the thread that logs, without allocating, and only if the record is wanted. A
 /// value that fails half-way, or panics, is a string that says so, and what is cut is a string, too. So
 /// is a text of which a `Json` is but a part: where there is a key in it that is a secret's name, all of it
-/// is `[redacted]`, since nobody can say where the secret ends. What is nested more than 24 deep
-/// is a string of JSON, since a reader may refuse it otherwise. As a message it is text.
+/// is `[redacted]`, since nobody can say where the secret ends. What is nested deeper than
+/// [`Limits::depth`](crate::Limits::depth) says is cut; with OpenTelemetry, which takes several levels for
+/// one, what is nested more than 24 deep is a string of JSON, since a reader may refuse it otherwise. As a
+/// message it is text.
 ///
 /// Numbers that readers would round or refuse are strings, as they are elsewhere: integers beyond 64
 /// bits, floats beyond `f64`.

@@ -148,8 +148,8 @@ impl Frontend {
             let mut encoder =
                 Encoder::record_within(bytes, screening.bounds(), metadata, write_request);
             write(&mut Values::new(&mut encoder, spot, &screened));
-            if wish == Wish::Sampled {
-                event::add_share(&self.pipeline, held.level, &mut encoder);
+            if wish != Wish::Now {
+                event::note(wish, &self.pipeline, held.level, &mut encoder);
             }
             encoder.finish();
         };

@@ -8,8 +8,8 @@ use tracing::Metadata;
 
 use super::decode::first_fields;
 use super::{
-    Bounds, FLAG_CUT, FLAG_DATED, NAME_INLINE, Name, TAG_BYTES, TAG_ERROR, TAG_F64, TAG_FALSE,
-    TAG_I64, TAG_I128, TAG_JSON, TAG_STR, TAG_TEXT, TAG_TRUE, TAG_U64, TAG_U128,
+    Bounds, FLAG_CUT, FLAG_DATED, FLAG_EXTRA, NAME_INLINE, Name, TAG_BYTES, TAG_ERROR, TAG_F64,
+    TAG_FALSE, TAG_I64, TAG_I128, TAG_JSON, TAG_STR, TAG_TEXT, TAG_TRUE, TAG_U64, TAG_U128,
 };
 use crate::capture::buffer::Buffer;
 use crate::capture::screen::Screen;
@@ -25,6 +25,8 @@ const CUT_MARK: &str = "…[cut]";
 const NAME_ROOM: usize = 8;
 
 const HEADER_BYTES: usize = 16;
+/// All flags there are lie in the lowest byte.
+const FLAGS_PLACE: usize = 8;
 const SPAN_HEADER_BYTES: usize = 12;
 
 /// Writes fields to the end of a buffer. What does not fit into it is cut, and marked.
@@ -105,10 +107,22 @@ impl<'b> Encoder<'b> {
 
     /// Ends a record that [`Encoder::record`] began.
     #[inline]
-    pub(crate) fn finish(self) {
+    pub(crate) fn finish(mut self) {
         if self.cut {
-            self.bytes.set_u32(8, FLAG_CUT);
+            self.set_flag(FLAG_CUT);
         }
+    }
+
+    /// Notes that the record is for the sinks alone whose own directives by span want it.
+    pub(crate) fn mark_extra(&mut self) {
+        self.set_flag(FLAG_EXTRA);
+    }
+
+    #[cold]
+    fn set_flag(&mut self, flag: u32) {
+        let flags = self.bytes.as_slice().get(FLAGS_PLACE).copied();
+        self.bytes
+            .set_u8(FLAGS_PLACE, flags.unwrap_or(0) | flag as u8);
     }
 
     /// Notes that something was left out.
@@ -516,8 +530,8 @@ fn address_of(metadata: &'static Metadata<'static>) -> u64 {
 pub(crate) fn date(record: &[u8], ticks: u64, dated: &mut Vec<u8>) {
     dated.clear();
     dated.extend_from_slice(record);
-    if let Some(flags) = dated.get_mut(8..12) {
-        flags[0] |= FLAG_DATED as u8;
+    if let Some(flags) = dated.get_mut(FLAGS_PLACE) {
+        *flags |= FLAG_DATED as u8;
         dated.extend_from_slice(&ticks.to_le_bytes());
     }
 }
