@@ -10,6 +10,7 @@ use std::sync::{Arc, LazyLock, Once};
 
 use arc_swap::ArcSwap;
 
+use crate::channel::sync::Instant;
 use crate::pipeline::Running;
 
 /// The pipelines that may have something to write. Lock-free: a forked child must be able to end
@@ -67,9 +68,11 @@ pub(crate) fn note_panic(message: &str, location: Option<&str>) {
     }
 }
 
-/// Writes whatever waits, now that nothing runs after this any more.
+/// Writes whatever waits, now that nothing runs after this any more. The time that each pipeline may
+/// take begins now for all of them, so that several dead sinks hold up the end no longer than one.
 pub(crate) fn write_all() {
+    let began = Instant::now();
     for running in RUNNING.load().iter().filter(|running| running.is_current()) {
-        running.end_with_process();
+        running.end_with_process(began);
     }
 }

@@ -173,7 +173,9 @@ mod tests {
             tracing::info!(target: "log", "unwanted");
             tracing::info!(target: "other", "wanted");
         });
-        pipeline.running().end_with_process();
+        pipeline
+            .running()
+            .end_with_process(crate::channel::sync::Instant::now());
         assert_eq!(memory.lines().len(), 1);
         assert!(memory.text().contains(r#""message":"wanted""#));
     }

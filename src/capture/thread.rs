@@ -379,7 +379,9 @@ mod tests {
             pipeline.push(2, b"inner\n");
         });
         pipeline.push(2, b"outer\n");
-        pipeline.running().end_with_process();
+        pipeline
+            .running()
+            .end_with_process(crate::channel::sync::Instant::now());
         assert_eq!(memory.lines(), ["inner", "outer"]);
     }
 

@@ -17,7 +17,9 @@ fn check(describe: impl FnOnce(Builder) -> Builder) {
     let builder = describe(crate::builder().memory(&memory));
     let pipeline = builder.start(Content::Lines).unwrap();
     pipeline.push(2, b"line\n");
-    pipeline.running().end_with_process();
+    pipeline
+        .running()
+        .end_with_process(crate::channel::sync::Instant::now());
     assert_eq!(memory.text(), "line\n");
 }
 

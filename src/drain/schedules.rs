@@ -117,7 +117,9 @@ impl Program {
     /// as lost.
     fn end(&self) {
         // Records that slipped past the shutdown are written at the end of the process.
-        self.pipeline.running().end_with_process();
+        self.pipeline
+            .running()
+            .end_with_process(crate::channel::sync::Instant::now());
         let stats = self.guard().stats();
         assert_eq!(stats.accepted.total(), (PRODUCERS * LINES) as u64);
         assert_eq!(stats.waiting(), 0, "{stats:?}");

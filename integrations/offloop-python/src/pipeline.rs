@@ -20,10 +20,15 @@ static MAIN: LazyLock<ArcSwapOption<Frontend>> = LazyLock::new(ArcSwapOption::de
 
 /// Runs what may write the record of a request.
 pub(crate) fn with_requests<T>(part: impl FnOnce() -> T) -> T {
-    match MAIN.load_full() {
-        Some(frontend) => frontend.within(part),
-        None => part(),
+    let Some(frontend) = MAIN.load_full() else {
+        return part();
+    };
+    let result = frontend.within(part);
+    if frontend.is_late() {
+        // Not while the interpreter comes down: nothing of its own works any more.
+        Python::try_attach(|py| py.detach(|| frontend.write_late()));
     }
+    result
 }
 
 /// Files or streams, and the threads that write to them.
@@ -68,6 +73,22 @@ impl Pipeline {
             Ok(()) => 0,
             Err(_) => self.guard.stats().waiting(),
         }))
+    }
+
+    /// Prepares for an end of the process that nobody hears of: writes what waits, and has each log
+    /// call write its record itself, until `go_on`. Returns how many records are still waiting where
+    /// so many seconds do not suffice; nothing has changed then.
+    fn expect_end(&self, py: Python<'_>, patience: f64) -> PyResult<u64> {
+        let patience = seconds(patience)?;
+        Ok(py.detach(|| match self.frontend.expect_end(patience) {
+            true => 0,
+            false => self.guard.stats().waiting(),
+        }))
+    }
+
+    /// The process goes on after all.
+    fn go_on(&self, py: Python<'_>) {
+        py.detach(|| self.frontend.go_on());
     }
 
     /// Has the files opened anew.

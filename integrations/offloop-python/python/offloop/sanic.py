@@ -13,9 +13,7 @@ from sanic.exceptions import SanicException
 from sanic.response import BaseHTTPResponse, ResponseStream
 
 from . import _offloop, _settings
-from ._pipelines import flush
-
-_SHUTDOWN_PATIENCE_S = 2.0
+from ._pipelines import server_began, server_ended
 
 #: All requests of a connection run in one task: each sets it anew, and none finds another's.
 _present: ContextVar[_Life | None] = ContextVar("offloop_sanic", default=None)
@@ -68,9 +66,13 @@ def setup(app: Sanic, **options: Any) -> None:
         _present.set(None)
         _offloop.leave()
 
+    @app.before_server_start
+    async def begin_server(*_: Any) -> None:
+        server_began()
+
     @app.after_server_stop
-    async def write_out(*_: Any) -> None:
-        flush(_SHUTDOWN_PATIENCE_S)
+    async def end_server(*_: Any) -> None:
+        server_ended()
 
     def end_previous() -> None:
         life = _present.get()

@@ -33,7 +33,7 @@ def test_a_fork_s_child_goes_on_and_nothing_comes_twice(tmp_path: Path, log: Pat
             if pid == 0:
                 for number in range(1000):
                     logging.info("n", extra={{"who": f"child {{child}}", "number": number}})
-                offloop.flush()
+                offloop.shutdown()
                 os._exit(0)
             children.append(pid)
         for number in range(1000):
@@ -96,7 +96,7 @@ def test_lines_of_processes_that_share_a_pipe_are_whole(tmp_path: Path) -> None:
                 for number in range(3000):
                     size = (200, 3000)[number % 2]
                     logging.info("n", extra={"who": child, "number": number, "pad": "x" * size})
-                offloop.flush()
+                offloop.shutdown()
                 os._exit(0)
         for _ in range(3):
             os.wait()
@@ -171,6 +171,46 @@ os._exit(0)
     assert late < 0.5 and took < 1.5, (late, took)
 
 
+def test_what_is_logged_after_shutdown_is_written_before_an_end_that_nobody_hears_of(
+    tmp_path: Path, log: Path
+) -> None:
+    run_program(
+        f"""
+        import logging, offloop, os
+        offloop.install({str(log)!r})
+        logging.info("before")
+        assert offloop.shutdown() == 0
+        logging.info("after")
+        offloop.get_logger().info("at last", number=1)
+        os._exit(0)
+        """,
+        tmp_path,
+    )
+    assert [line["message"] for line in read_lines(log)] == ["before", "after", "at last"]
+
+
+def test_several_dead_sinks_hold_up_the_end_no_longer_than_one(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(
+        """
+import logging, offloop, time
+for stream in ("stdout", "stderr"):
+    handler = offloop.Handler(stream=stream, exit_timeout=4)
+    logging.root.addHandler(handler)
+for number in range(1000):
+    logging.warning("n", extra={"pad": "x" * 1000})
+open("logged", "w").write(str(time.monotonic()))
+"""
+    )
+    reader, writer = os.pipe()
+    command = [sys.executable, str(program)]
+    done = subprocess.run(command, stdout=writer, stderr=writer, cwd=tmp_path, timeout=60)
+    took = time.monotonic() - float((tmp_path / "logged").read_text())
+    os.close(reader)
+    os.close(writer)
+    assert done.returncode == 0 and took < 7, took
+
+
 SERVERS = {
     "uvicorn": ("uvicorn", "load_app:app", "--port", "{port}"),
     "uvicorn, two workers": ("uvicorn", "load_app:app", "--port", "{port}", "--workers", "2"),
@@ -190,6 +230,19 @@ SERVERS = {
         "granian", "load_app:app", "--interface", "asgi", "--port", "{port}", "--workers", "2",
     ),
 }  # fmt: skip
+
+
+#: What each says last, and how often: once in each process that has loaded the application.
+LAST_WORDS = {
+    "uvicorn": {"Finished server process": 1},
+    "uvicorn, two workers": {"Finished server process": 2},
+    "gunicorn with uvicorn's worker": {"Finished server process": 2},
+    "the same, preloaded": {"Finished server process": 2, "Shutting down: Master": 1},
+    "gunicorn with its own ASGI worker": {"Worker exiting": 2},
+    # They say nothing once the application has been shut down.
+    "hypercorn": {"Running on": 1},
+    "granian": {"Stopping worker": 2},
+}
 
 
 @pytest.mark.parametrize("name", SERVERS)
@@ -218,7 +271,6 @@ def test_sigterm_under_load_loses_nothing(serve: Any, log: Path, name: str) -> N
     is_over.set()
     for client in clients:
         client.join()
-    time.sleep(0)
     steps: dict[str, list[int]] = {}
     requests = Counter()
     for line in read_lines(log):
@@ -230,6 +282,9 @@ def test_sigterm_under_load_loses_nothing(serve: Any, log: Path, name: str) -> N
         assert steps[key] == [0, 1, 2, 3, 4], (name, key)
         assert requests[f"/{key}"] == 1, (name, key)
     assert set(requests.values()) == {1}
+    said = [line["message"] for line in read_lines(log)]
+    for words, count in LAST_WORDS[name].items():
+        assert sum(message.startswith(words) for message in said) == count, (name, said[-20:])
 
 
 def test_gunicorn_s_signal_has_the_file_opened_anew(serve: Any, log: Path) -> None:
