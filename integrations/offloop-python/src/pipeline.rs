@@ -14,6 +14,7 @@ use pyo3::types::PyDict;
 
 use crate::level;
 use crate::options;
+use crate::thread;
 
 /// Where the records of requests go. Without a lock: a forked child goes on with what was there.
 static MAIN: LazyLock<ArcSwapOption<Frontend>> = LazyLock::new(ArcSwapOption::default);
@@ -142,6 +143,7 @@ pub(crate) fn record(
     request: Option<&RequestContext>,
     write: impl FnOnce(&mut Values<'_, '_>),
 ) {
+    thread::name(py);
     let taken = frontend.record(place, request, write);
     write_if_late(py, frontend, taken);
 }
@@ -154,6 +156,7 @@ pub(crate) fn record_at(
     request: Option<&RequestContext>,
     write: impl FnOnce(&mut Values<'_, '_>),
 ) {
+    thread::name(py);
     let taken = frontend.record_at(callsite, request, write);
     write_if_late(py, frontend, taken);
 }
