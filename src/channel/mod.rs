@@ -102,6 +102,11 @@ pub(crate) fn without_waiting<T>(hand_over: impl FnOnce() -> T) -> T {
     hand_over()
 }
 
+/// Whether the current thread is in the midst of that.
+pub(crate) fn must_not_wait() -> bool {
+    MUST_NOT_WAIT.with(Cell::get)
+}
+
 /// The crossing: one for each pipeline.
 #[derive(Debug)]
 pub(crate) struct Channel {
@@ -207,6 +212,11 @@ impl Channel {
     /// Says that readers have stopped. See [`is_closed`](Self::is_closed).
     pub(crate) fn close(&self) {
         self.state.fetch_or(CLOSED, Ordering::Release);
+    }
+
+    /// Takes that back: they go on.
+    pub(crate) fn reopen(&self) {
+        self.state.fetch_and(!CLOSED, Ordering::Release);
     }
 
     /// Whether the readers have stopped, so that whoever pushes must see to it that his record is
@@ -453,7 +463,7 @@ impl Channel {
         let Overflow::Block { at_most } = self.overflow else {
             return None;
         };
-        if self.is_closed() || runs_async_tasks() || MUST_NOT_WAIT.with(Cell::get) || is_reader() {
+        if self.is_closed() || runs_async_tasks() || must_not_wait() || is_reader() {
             return None;
         }
         let deadline = deadline::after(at_most);

@@ -111,19 +111,39 @@ impl Pipeline {
         let fresh = Running::new(&plan, sources, Some(running), Some(left_behind));
         fresh.start(plan.delays)?;
         let fresh = Arc::new(fresh);
-        exit::register(&fresh);
         // A forked child would start from it.
         self.plan.store(Arc::new(plan));
-        // Before the channel is left, so that whoever finds it left finds the other one.
-        self.running.store(Arc::clone(&fresh));
-        running.channel().leave();
-        barrier::heavy();
-        running.drain().retire();
+        self.move_to(&fresh, running);
         if !has_settled(&fresh, until) {
             let complaint = "a sink that was changed has not yet written what it was given before";
             self.plan.load().complaints.clone().say(complaint);
         }
         Ok(())
+    }
+
+    /// Has the same sinks written to through another channel. Says no where that cannot be now.
+    pub(super) fn renew(&self, running: &Arc<Running>) -> bool {
+        if !running.settle() {
+            return false;
+        }
+        let plan = self.plan.load();
+        let sources = (0..plan.sinks.len()).map(Source::LeftBy).collect();
+        let fresh = Running::new(&plan, sources, Some(running), None);
+        if fresh.start(plan.delays).is_err() {
+            return false;
+        }
+        self.move_to(&Arc::new(fresh), running);
+        true
+    }
+
+    /// Has records go to writers that have started, and those of before end.
+    fn move_to(&self, fresh: &Arc<Running>, before: &Running) {
+        exit::register(fresh);
+        // Before the channel is left, so that whoever finds it left finds the other one.
+        self.running.store(Arc::clone(fresh));
+        before.channel().leave();
+        barrier::heavy();
+        before.drain().retire();
     }
 }
 
