@@ -196,14 +196,13 @@ impl Guard {
             // What has not ended by now is not going to be logged any more.
             request::end_in_flight();
         }
-        let running = self.pipeline.running();
+        let (running, stopped) = self.pipeline.stop();
         let drain = running.drain();
-        let stopped = drain.stop();
         if let Some(retiring) = running.retiring() {
             retiring.drain().flush_until(deadline);
         }
         drain.finish(stopped, deadline);
-        while !running.drain().has_stopped() && Instant::now() < deadline {
+        while !drain.has_stopped() && Instant::now() < deadline {
             thread::sleep(END_POLL);
         }
         self.report()

@@ -106,10 +106,15 @@ impl Running {
     pub(super) fn start(&self, delays: Delays) -> Result<(), Error> {
         self.drain.start(delays).map_err(|cause| {
             // Those that did start.
-            self.drain.retire();
-            self.channel.arena().discard();
+            self.abandon();
             Error::start_writer(cause)
         })
+    }
+
+    /// Has the writers end again, who were given nothing.
+    pub(super) fn abandon(&self) {
+        self.drain.retire();
+        self.channel.arena().discard();
     }
 
     /// Whether it was started in this very process.
