@@ -218,9 +218,12 @@ impl Running {
             return;
         }
         let patience_us = self.late_patience_us.load(Ordering::Relaxed);
+        let until = deadline::after(Duration::from_micros(patience_us));
+        let Some(until) = channel::may_wait_until(until) else {
+            return;
+        };
         let began = Instant::now();
-        self.drain
-            .flush_until(deadline::after(Duration::from_micros(patience_us)));
+        self.drain.flush_until(until);
         let left = patience_us.saturating_sub(began.elapsed().as_micros() as u64);
         self.late_patience_us.fetch_min(left, Ordering::Relaxed);
     }

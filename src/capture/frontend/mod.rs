@@ -164,11 +164,12 @@ impl Frontend {
     ///
     /// Not to be called while holding what other threads wait for, such as an interpreter's lock.
     pub fn write_late(&self) {
-        self.pipeline.running().write_if_late();
+        self.pipeline.see_to(Pushed::Late);
     }
 
     /// Runs `part` so that what it logs by `tracing` comes here, too: the records of requests do. Never
-    /// waits for room.
+    /// waits for room, nor for what comes after the writers have ended: that is left to
+    /// [`write_late`](Frontend::write_late) and to the end of the process.
     ///
     /// ```
     /// # fn main() -> Result<(), offloop::Error> {
