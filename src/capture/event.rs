@@ -148,15 +148,15 @@ fn capture_late(
     write_spans: impl FnOnce(&mut Buffer) -> bool,
     pushed: Option<Pushed>,
 ) {
-    if pushed.is_none() {
+    let pushed = pushed.unwrap_or_else(|| {
         let mut bytes = Buffer::new();
         let level = level_index(*event.metadata().level());
         encode(&mut bytes, pipeline, event, write_spans, |encoder| {
             note(wish, pipeline, level, encoder);
         });
-        thread::push_alone(pipeline, level, bytes.as_slice());
-    }
-    pipeline.running().write_if_late();
+        thread::push_alone(pipeline, level, bytes.as_slice())
+    });
+    pipeline.see_to(pushed);
 }
 
 #[inline]

@@ -8,7 +8,8 @@ use super::lane::Lane;
 use super::overflow::{LossReason, LossTable, Overflow};
 use super::page::{IdlePage, PageReader, frame_bytes};
 use super::pool::{Pool, page_bytes_for};
-use super::{Announcement, Channel};
+use super::sync::Instant;
+use super::{Announcement, Channel, may_wait_until, waiting_until, without_waiting};
 
 const INFO: u8 = 2;
 const WARN: u8 = 3;
@@ -170,6 +171,26 @@ fn back_pressure_gives_up_in_the_end() {
     while lost(&channel).total() == 0 {
         lane.push(INFO, &[b'x'; 400]);
     }
+}
+
+#[test]
+fn back_pressure_ends_where_the_callers_time_does() {
+    let at_most = Duration::MAX;
+    let channel = Arc::new(Channel::new(64 << 10, Overflow::Block { at_most }, 1));
+    let mut lane = Lane::new(Arc::clone(&channel), Arc::default());
+    let later = Instant::now() + Duration::from_secs(3600);
+    waiting_until(Instant::now(), || {
+        // Who has more time within less has no more.
+        waiting_until(later, || {
+            while lost(&channel).total() == 0 {
+                lane.push(INFO, &[b'x'; 400]);
+            }
+        });
+    });
+    without_waiting(|| {
+        waiting_until(later, || assert_eq!(may_wait_until(later), None));
+    });
+    assert_eq!(may_wait_until(later), Some(later));
 }
 
 #[test]
