@@ -75,7 +75,10 @@ pub(crate) fn capture_elsewhere(
     context: &dyn Context,
     wish: Wish,
 ) {
-    if audit::is_under_way() && audit::is_audit(event.metadata()) {
+    // One that is kept as detail of a request, or for sinks of which nobody can say beforehand whether
+    // they want it, may end up nowhere.
+    let is_taken = matches!(wish, Wish::Now | Wish::Sampled);
+    if is_taken && audit::is_under_way() && audit::is_audit(event.metadata()) {
         return audit::take(pipeline, || capture_slowly(pipeline, event, context, wish));
     }
     // Another record may be logged where a value of the audit record is formatted.

@@ -10,6 +10,7 @@ use super::batch::Batch;
 use super::clock::Clock;
 use super::merge::Source;
 use super::notice;
+use crate::audit;
 use crate::capture::buffer::Buffer;
 use crate::capture::callsite::Callsites;
 use crate::capture::record::{self, Record, ThreadLabel};
@@ -124,6 +125,9 @@ impl LineWriter {
         };
         if !self.filter.wants(&record, &self.callsites) {
             counters.count_filtered(frame.level);
+            if audit::is_record(&record.callsite.facts) {
+                counters.count_audit_left_out();
+            }
             return ControlFlow::Continue(());
         }
         if let Some(clean) = self.cleaner.clean(bytes, &record, &self.callsites) {
