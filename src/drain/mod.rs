@@ -207,6 +207,9 @@ impl Drain {
             }
             // AcqRel: the last one sees what all others have written.
             let is_last = threads.fetch_sub(1, Ordering::AcqRel) == 1;
+            if is_last {
+                channel.pool.close();
+            }
             if is_last && stats::take(&channel, &sinks).waiting() == 0 {
                 channel.arena().discard();
             }
