@@ -307,4 +307,22 @@ mod tests {
         assert_eq!(files(), 2);
         parents.discard_arena();
     }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn why_records_do_not_outlive_the_process_is_said_by_the_writer() {
+        // Whoever logs may be the one that starts the pipeline, in a forked child, and who is told
+        // may log.
+        let directory = tempfile::tempdir().unwrap();
+        let builder = crate::builder().file(directory.path().join("app.jsonl"));
+        let builder = builder.crash_directory(directory.path().join("missing"));
+        let (told, said) = std::sync::mpsc::channel();
+        let pipeline = builder.on_error(move |why| {
+            let _ = told.send((why.to_owned(), channel::is_reader()));
+        });
+        let _pipeline = pipeline.start(Content::Records).unwrap();
+        let (why, is_by_writer) = said.recv().unwrap();
+        assert!(why.starts_with("records that wait do not outlive the process: "));
+        assert!(is_by_writer);
+    }
 }

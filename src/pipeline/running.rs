@@ -67,6 +67,7 @@ impl Running {
         left_behind: Option<Arc<Scan>>,
     ) -> Self {
         let arena = crash::arena_of(plan);
+        let mut complaint = crash::complaint_of(plan, &arena);
         let plans = plan.sinks.iter().enumerate();
         let keepings: Vec<_> = plans
             .map(|(place, sink)| crash::keeping(&arena, sink, place))
@@ -83,8 +84,10 @@ impl Running {
             left_behind,
         };
         let workers = sources.into_iter().zip(keepings).enumerate();
-        let workers =
-            workers.map(|(place, (source, keeping))| making.worker(place, source, keeping.journal));
+        let workers = workers.map(|(place, (source, keeping))| {
+            let worker = making.worker(place, source, keeping.journal);
+            worker.saying_first(complaint.take())
+        });
         let drain = Drain::new(Arc::clone(&channel), Arc::clone(&states), workers.collect());
         Running {
             generation: fork::generation(),
