@@ -38,6 +38,8 @@ pub(crate) struct Running {
     /// How long records that come after the end may still hold up their callers, all together.
     late_patience_us: AtomicU64,
     former: ArcSwap<Former>,
+    /// For each sink, which one it was of what ran before, if it was there.
+    origins: Vec<Option<usize>>,
 }
 
 /// What ran before the sinks were changed.
@@ -55,6 +57,15 @@ pub(super) enum Source {
     Opened(Option<Box<dyn Sink>>),
     /// The one at this place of what ran before leaves it to him.
     LeftBy(usize),
+}
+
+impl Source {
+    fn origin(&self) -> Option<usize> {
+        match self {
+            Source::Opened(_) => None,
+            Source::LeftBy(place) => Some(*place),
+        }
+    }
 }
 
 impl Running {
@@ -83,6 +94,7 @@ impl Running {
             before,
             left_behind,
         };
+        let origins = sources.iter().map(Source::origin).collect();
         let workers = sources.into_iter().zip(keepings).enumerate();
         let workers = workers.map(|(place, (source, keeping))| {
             let worker = making.worker(place, source, keeping.journal);
@@ -102,6 +114,7 @@ impl Running {
                     .unwrap_or_default(),
                 retiring: before.cloned(),
             }),
+            origins,
         }
     }
 
@@ -143,10 +156,15 @@ impl Running {
         self.settle();
         let former = self.former.load();
         let before = match &former.retiring {
-            Some(retiring) => retiring.own_stats().after(&former.ended),
+            Some(retiring) => retiring.stats_after(&former.ended),
             None => former.ended.clone(),
         };
-        self.own_stats().after(&before)
+        self.stats_after(&before)
+    }
+
+    /// Its own figures with those of what ran before.
+    fn stats_after(&self, before: &Stats) -> Stats {
+        self.own_stats().after(before, &self.origins)
     }
 
     fn own_stats(&self) -> Stats {
@@ -168,7 +186,7 @@ impl Running {
             return false;
         }
         let settled = Arc::new(Former {
-            ended: retiring.own_stats().after(&former.ended),
+            ended: retiring.stats_after(&former.ended),
             retiring: None,
         });
         // Another thread may have done the same.

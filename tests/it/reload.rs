@@ -9,7 +9,7 @@ use std::time::Duration;
 use offloop::{Builder, Error, Memory, Overflow, Sink};
 use rustix::process::{Signal, kill_process};
 use serde_json::Value;
-use tracing::{Level, debug, error, info, info_span, trace};
+use tracing::{Level, debug, error, info, info_span, trace, warn};
 
 use crate::random::Random;
 use crate::support::{
@@ -169,6 +169,39 @@ fn what_was_accepted_before_and_after_a_change_of_sinks_adds_up() {
     let text = std::fs::read_to_string(&path).unwrap();
     assert_eq!(text.lines().count(), 16);
     assert_eq!(memory.lines().len(), 8);
+}
+
+#[test]
+fn sinks_of_equal_names_keep_their_own_figures() {
+    let memories: [Memory; 3] = std::array::from_fn(|_| Memory::new());
+    let sink = |place: usize| {
+        let level = ["info", "error", "warn"][place];
+        Sink::memory(&memories[place]).filter(level)
+    };
+    let with = |places: &[usize]| {
+        let sinks = places.iter().map(|place| sink(*place));
+        sinks.fold(offloop::builder(), Builder::sink)
+    };
+    let program = Program::start(with(&[0, 1]));
+    let check = |places: &[usize]| {
+        program.run(|| {
+            (0..4).for_each(|number| info!(number, "counted"));
+            (0..2).for_each(|number| warn!(number, "counted"));
+            error!("counted");
+        });
+        program.guard.flush(PATIENCE).unwrap();
+        let stats = program.guard.stats();
+        let written = stats.sinks.iter().map(|sink| sink.written.total() as usize);
+        let found = places.iter().map(|place| memories[*place].lines().len());
+        assert!(written.eq(found), "{stats:?}");
+    };
+    check(&[0, 1]);
+    for places in [&[0, 1, 2][..], &[1, 2], &[2, 1]] {
+        program.guard.reload(with(places)).unwrap();
+        check(places);
+    }
+    let removed = program.guard.stats().removed.written.total();
+    assert_eq!(removed as usize, memories[0].lines().len());
 }
 
 #[test]
