@@ -531,3 +531,34 @@ fn a_file_that_is_wrong_changes_nothing_and_is_said() {
     });
     assert!(has_played(output.status));
 }
+
+#[test]
+fn a_file_that_is_refused_for_what_passes_is_taken_up_once_it_has_passed() {
+    let output = in_child(|| {
+        let directory = tempfile::tempdir().unwrap();
+        let (file, obstacle) = (
+            directory.path().join("offloop.toml"),
+            directory.path().join("logs"),
+        );
+        std::fs::write(&obstacle, "a file where a directory is to be").unwrap();
+        let text = "watch = true\n[sinks.stdout]\nkind = \"stdout\"\nlevel = \"off\"\n";
+        std::fs::write(&file, text).unwrap();
+        let log = Memory::new();
+        let builder = offloop::Config::from_file(&file).unwrap().builder();
+        let guard = builder.memory(&log).init().unwrap();
+        let says = |message: &str| {
+            wait_until(|| {
+                guard.flush(PATIENCE).unwrap();
+                log.text().contains(message)
+            });
+        };
+        let sink = obstacle.join("app.log");
+        let more = format!("[sinks.app]\nkind = \"file\"\npath = {sink:?}\n");
+        std::fs::write(&file, text.to_owned() + &more).unwrap();
+        says(REFUSED);
+        std::fs::remove_file(&obstacle).unwrap();
+        says(RELOADED);
+        assert!(sink.exists());
+    });
+    assert!(has_played(output.status));
+}
