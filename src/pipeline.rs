@@ -292,12 +292,13 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn a_thread_that_starts_a_childs_pipeline_too_late_leaves_no_pages_behind() {
-        let pages = tempfile::tempdir_in("/dev/shm").unwrap();
+        let memory = tempfile::tempdir_in("/dev/shm").unwrap();
+        let pages = memory.path().join("pages");
         let directory = tempfile::tempdir().unwrap();
         let builder = crate::builder().file(directory.path().join("app.jsonl"));
-        let builder = builder.crash_directory(pages.path());
-        let pipeline = builder.start(Content::Records).unwrap();
-        let files = || std::fs::read_dir(pages.path()).unwrap().count();
+        let pipeline = builder.crash_directory(&pages);
+        let pipeline = pipeline.start(Content::Records).unwrap();
+        let files = || std::fs::read_dir(&pages).unwrap().count();
         assert_eq!(files(), 1);
         let plan = pipeline.plan.load();
         let fresh = || Arc::new(Running::new(&plan, vec![Source::Opened(None)], None, None));

@@ -202,7 +202,8 @@ impl Drain {
             let _running = running;
             let worker = lock(&worker).take();
             if let Some(mut worker) = worker {
-                channel::as_reader(|| run(&mut worker, delays));
+                let inlet = &sinks[place].inlet;
+                channel::as_reader_of(inlet, || run(&mut worker, delays));
                 *lock(&parked[place]) = Some(worker);
             }
             // AcqRel: the last one sees what all others have written.
@@ -231,15 +232,17 @@ impl Drain {
 
     /// Asks for all that was logged before now to be written. The result is done when it is.
     pub(crate) fn flush(&self) -> Flushed {
+        self.flush_those(|_| true)
+    }
+
+    fn flush_those(&self, are_meant: impl Fn(&SinkState) -> bool) -> Flushed {
         let ticket = Drain::ticket();
-        for state in &*self.sinks {
+        let meant = || self.sinks.iter().filter(|state| are_meant(state));
+        for state in meant() {
             state.progress.want(ticket);
             state.inlet.sleeper.wake();
         }
-        Flushed::new(
-            ticket,
-            self.sinks.iter().map(|state| Arc::clone(&state.progress)),
-        )
+        Flushed::new(ticket, meant().map(|state| Arc::clone(&state.progress)))
     }
 
     /// Asks for all that was logged before now to be on the disk. The result is done when it is, or
@@ -306,6 +309,13 @@ impl Drain {
         self.finish(self.flush(), deadline).is_some()
     }
 
+    /// The same as the process ends. If a writer's own thread ends it, in the midst of its work, it
+    /// would wait for itself in vain: then this is about the sinks of others.
+    pub(crate) fn flush_in_the_end(&self, deadline: Instant) -> bool {
+        let others = self.flush_those(|state| !channel::is_reader_of(&state.inlet));
+        self.finish(others, deadline).is_some()
+    }
+
     /// The same for what an earlier call has asked for. `None` if time ran out.
     pub(crate) fn finish<F>(&self, mut asked: F, deadline: Instant) -> Option<F::Output>
     where
@@ -363,14 +373,14 @@ impl Drain {
     /// Runs the workers that no thread runs any more. One that somebody else is running just now
     /// sees to this caller's records as well.
     fn run_parked(&self, deadline: Instant) {
-        for worker in &*self.parked {
+        for (worker, state) in self.parked.iter().zip(&*self.sinks) {
             let mut worker = match worker.try_lock() {
                 Ok(worker) => worker,
                 Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
                 Err(TryLockError::WouldBlock) => continue,
             };
             if let Some(worker) = &mut *worker {
-                channel::as_reader(|| {
+                channel::as_reader_of(&state.inlet, || {
                     fenced(worker, |worker| worker.run_until(deadline));
                 });
             }

@@ -265,11 +265,10 @@ impl Running {
     pub(crate) fn end_with_process(&self, began: Instant) {
         self.channel.close();
         let timeout = Duration::from_micros(self.exit_timeout_us.load(Ordering::Relaxed));
-        let is_written = self
-            .drain
-            .flush_until(deadline::counted_from(began, timeout));
+        let until = deadline::counted_from(began, timeout);
+        let is_written = self.drain.flush_in_the_end(until);
         let waiting = self.own_stats().waiting();
-        if !is_written {
+        if !is_written || (channel::is_reader() && waiting != 0) {
             let complaint = format!("the process ends with {waiting} records not written");
             self.complaints.clone().say(&complaint);
             // Whoever logs after this has been waited for already.
