@@ -45,6 +45,7 @@ use crate::channel::sync::{
 };
 use crate::channel::ticks::{self, TICKS_MARGIN};
 use crate::channel::{self, Channel, Inlet};
+use crate::deadline;
 use crate::stats::{self, SinkCounters};
 
 /// How often a thread that waits looks whether it has to write for itself.
@@ -307,6 +308,23 @@ impl Drain {
     /// writers' own threads where they run, else on this one. Says whether it was everything.
     pub(crate) fn flush_until(&self, deadline: Instant) -> bool {
         self.finish(self.flush(), deadline).is_some()
+    }
+
+    /// Whether somebody waits for what is not written, or not on the disk.
+    pub(crate) fn is_wanted(&self) -> bool {
+        let mut sinks = self.sinks.iter();
+        sinks.any(|state| state.progress.is_wanted() || state.durable.is_wanted())
+    }
+
+    /// Writes that, however long it takes.
+    pub(crate) fn write_what_is_wanted(&self) {
+        let never = deadline::after(Duration::MAX);
+        let mut sinks = self.sinks.iter();
+        if sinks.any(|state| state.durable.is_wanted()) {
+            let _ = self.finish(self.flush_durable(std::iter::empty()), never);
+        } else {
+            self.flush_until(never);
+        }
     }
 
     /// The same as the process ends. If a writer's own thread ends it, in the midst of its work, it

@@ -1,7 +1,7 @@
 //! The part of a pipeline that belongs to one process, until its sinks are changed.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -37,6 +37,8 @@ pub(crate) struct Running {
     complaints: Complaints,
     /// How long records that come after the end may still hold up their callers, all together.
     late_patience_us: AtomicU64,
+    /// Whether a thread writes for those who must not wait.
+    writes_aside: AtomicBool,
     former: ArcSwap<Former>,
     /// For each sink, which one it was of what ran before, if it was there.
     origins: Vec<Option<usize>>,
@@ -108,6 +110,7 @@ impl Running {
             exit_timeout_us: AtomicU64::new(micros(plan.exit_timeout)),
             complaints: plan.complaints.clone(),
             late_patience_us: AtomicU64::new(micros(plan.exit_timeout)),
+            writes_aside: AtomicBool::new(false),
             former: ArcSwap::from_pointee(Former {
                 ended: before
                     .map(|before| before.former.load().ended.clone())
@@ -252,12 +255,28 @@ impl Running {
     /// Writes what waits now on a thread of its own, for somebody who must not wait himself: once
     /// the writers have been told to end, nobody else may come to it.
     pub(crate) fn write_aside(self: &Arc<Self>) {
+        // Pairs with the other swap: a thread that is found there finds what is wanted.
+        if self.writes_aside.swap(true, Ordering::AcqRel) {
+            return;
+        }
         let running = Arc::clone(self);
-        let write = move || {
-            running.drain.flush_until(deadline::after(Duration::MAX));
-        };
-        // No thread to be had: the writers' own, if they still run, are all that is left.
-        let _ = fork::spawn("offloop-flush".to_owned(), write);
+        let write = move || running.write_while_wanted();
+        if fork::spawn("offloop-flush".to_owned(), write).is_err() {
+            // The writers' own threads, if they still run, are all that is left. Relaxed: nothing is
+            // published by it.
+            self.writes_aside.store(false, Ordering::Relaxed);
+        }
+    }
+
+    fn write_while_wanted(&self) {
+        loop {
+            self.drain.write_what_is_wanted();
+            // Pairs with the other swap: who has found this thread there is seen to.
+            self.writes_aside.swap(false, Ordering::AcqRel);
+            if !self.drain.is_wanted() || self.writes_aside.swap(true, Ordering::AcqRel) {
+                return;
+            }
+        }
     }
 
     /// Writes what waits, as the process, whose end has begun then, ends. Records that come later, from
@@ -391,5 +410,40 @@ impl SinkPlan {
             },
             delays: plan.delays,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Write};
+
+    use super::*;
+    use crate::drain::line::Content;
+
+    struct Broken;
+
+    impl Write for Broken {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::Error::other("broken"))
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn one_thread_writes_for_all_who_must_not_wait() {
+        let builder = crate::builder().writer(Broken).on_error(|_| {});
+        let builder = builder.exit_timeout(Duration::ZERO);
+        let pipeline = builder.start(Content::Lines).unwrap();
+        pipeline.push(2, b"line\n");
+        let (running, _) = pipeline.stop();
+        let holders = Arc::strong_count(&running);
+        for _ in 0..10 {
+            drop(running.flush());
+            running.write_aside();
+        }
+        assert_eq!(Arc::strong_count(&running), holders + 1);
     }
 }
