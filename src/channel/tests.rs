@@ -214,6 +214,22 @@ fn back_pressure_waits_for_room() {
 }
 
 #[test]
+fn a_pool_whose_readers_have_ended_hands_out_pages_and_keeps_none() {
+    let pool = Pool::new(8 << 10, 1 << 10);
+    pool.tend();
+    assert_ne!(pool.idle(), 0);
+    let page = pool.take(10, true);
+    pool.close();
+    pool.put(page);
+    pool.tend();
+    assert_eq!((pool.idle(), pool.used_bytes()), (0, 0));
+    let page = pool.take(10, true);
+    assert!(page.is_some());
+    pool.put(page);
+    assert_eq!((pool.idle(), pool.used_bytes()), (0, 0));
+}
+
+#[test]
 fn a_pool_never_exceeds_its_budget_and_keeps_what_it_made() {
     let pool = Pool::new(8 << 10, 1 << 10);
     let mut pages = Vec::new();
