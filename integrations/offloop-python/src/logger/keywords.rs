@@ -47,7 +47,7 @@ impl KeywordLogger {
         };
         match verdict {
             Verdict::Quick(quick) if options.are_quick() => {
-                self.core.log_quickly(py, &quick, &call, fields);
+                self.core.log_quickly(py, &quick, &call, &mut fields);
                 Ok(())
             }
             _ => {
@@ -114,14 +114,25 @@ impl<'py> Options<'py> {
             let Ok(name) = name.cast_into::<PyString>() else {
                 continue;
             };
-            match name.to_str() {
-                Ok("exc_info") => options.exc_info = Some(value),
-                Ok("stack_info") => options.stack_info = Some(value),
-                Ok("stacklevel") => options.stacklevel = Some(value),
-                _ => fields.add(name, value),
+            match options.place(&name) {
+                Some(option) => *option = Some(value),
+                None => fields.add(name, value),
             }
         }
         options
+    }
+
+    fn place(&mut self, name: &Bound<'_, PyString>) -> Option<&mut Option<Bound<'py, PyAny>>> {
+        // To ask for the length costs less than to ask for the text.
+        if !matches!(name.len(), Ok(8 | 10)) {
+            return None;
+        }
+        match name.to_str().ok()? {
+            "exc_info" => Some(&mut self.exc_info),
+            "stack_info" => Some(&mut self.stack_info),
+            "stacklevel" => Some(&mut self.stacklevel),
+            _ => None,
+        }
     }
 
     /// Whether nothing is wanted that only a `LogRecord` has.
