@@ -194,6 +194,7 @@ def measure(mode: str, directory: Path) -> dict[str, float]:
                     break
             time.sleep(0.05)
         latencies, drift_ms = asyncio.run(load(port, reader))
+        reader.may_read.set()
         server.terminate()
         errors = server.stderr.read().count(b"\n")
     reader.is_over = True
