@@ -394,6 +394,7 @@ impl Drop for LocalLane {
 mod tests {
     use super::*;
     use crate::Memory;
+    use crate::channel::sync::Instant;
     use crate::drain::line::Content;
 
     #[test]
@@ -409,9 +410,7 @@ mod tests {
             pipeline.push(2, b"inner\n");
         });
         pipeline.push(2, b"outer\n");
-        pipeline
-            .running()
-            .end_with_process(crate::channel::sync::Instant::now());
+        pipeline.running().end_with_process(Instant::now());
         assert_eq!(memory.lines(), ["inner", "outer"]);
     }
 

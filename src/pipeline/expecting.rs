@@ -34,7 +34,7 @@ impl Pipeline {
         running.expect_no_end();
         if !self.renew(&running) {
             // The pages are no longer in a file, but that is all.
-            running.channel().reopen();
+            self.reopen(&running);
         }
     }
 }

@@ -109,10 +109,15 @@ impl Running {
     pub(super) fn start(&self, delays: Delays) -> Result<(), Error> {
         self.drain.start(delays).map_err(|cause| {
             // Those that did start.
-            self.drain.retire();
-            self.channel.arena().discard();
+            self.abandon();
             Error::start_writer(cause)
         })
+    }
+
+    /// Has the writers end again, who were given nothing.
+    pub(super) fn abandon(&self) {
+        self.drain.retire();
+        self.channel.arena().discard();
     }
 
     /// Whether it was started in this very process.
@@ -211,14 +216,17 @@ impl Running {
     #[cold]
     pub(crate) fn write_if_late(&self) {
         // The writer itself may be the one that logs, in a user's writer: nobody else would write
-        // for it, and it comes to its own records by itself. Who must not wait is told that he is late.
-        if !self.channel.is_closed() || channel::is_reader() || channel::must_not_wait() {
+        // for it, and it comes to its own records by itself.
+        if !self.channel.is_closed() || channel::is_reader() {
             return;
         }
         let patience_us = self.late_patience_us.load(Ordering::Relaxed);
+        let until = deadline::after(Duration::from_micros(patience_us));
+        let Some(until) = channel::may_wait_until(until) else {
+            return;
+        };
         let began = Instant::now();
-        self.drain
-            .flush_until(deadline::after(Duration::from_micros(patience_us)));
+        self.drain.flush_until(until);
         let left = patience_us.saturating_sub(began.elapsed().as_micros() as u64);
         self.late_patience_us.fetch_min(left, Ordering::Relaxed);
     }
@@ -271,8 +279,9 @@ impl Running {
         // It does end now.
         self.expect_no_end();
         let timeout = Duration::from_micros(self.exit_timeout_us.load(Ordering::Relaxed));
-        let left = timeout.saturating_sub(began.elapsed());
-        let is_written = self.drain.flush_until(deadline::after(left));
+        let is_written = self
+            .drain
+            .flush_until(deadline::counted_from(began, timeout));
         let waiting = self.own_stats().waiting();
         if !is_written {
             let complaint = format!("the process ends with {waiting} records not written");
@@ -323,8 +332,9 @@ fn states(
             };
             let mut state = SinkState::new(name.to_owned(), Arc::clone(inlet), sources.len());
             state.crash_unsafe = keeping.crash_unsafe;
-            let is_usable = !matches!(source, Source::Opened(None));
-            state.keeping_audits(is_usable && sink.keeps_audits())
+            state.is_usable = !matches!(source, Source::Opened(None));
+            state.keep_audits(sink.keeps_audits());
+            state
         })
         .collect()
 }

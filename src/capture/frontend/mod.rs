@@ -149,8 +149,8 @@ impl Frontend {
             let mut encoder =
                 Encoder::record_within(bytes, screening.bounds(), metadata, write_request);
             write(&mut Values::new(&mut encoder, spot, &screened));
-            if wish == Wish::Sampled {
-                event::add_share(&self.pipeline, held.level, &mut encoder);
+            if wish != Wish::Now {
+                event::note(wish, &self.pipeline, held.level, &mut encoder);
             }
             encoder.finish();
         };
@@ -165,8 +165,8 @@ impl Frontend {
     ///
     /// Not to be called while holding what other threads wait for, such as an interpreter's lock.
     pub fn write_late(&self) {
+        self.pipeline.see_to(Pushed::Late);
         let running = self.pipeline.running();
-        running.write_if_late();
         if running.expects_end() && !running.has_late_patience() {
             // Nobody logs that much on his way out: it was not the end.
             self.pipeline.go_on();
