@@ -11,13 +11,13 @@
 //! Nothing is told to other processes but the rules themselves, without the key of hashes: see
 //! [`Redactor::told`].
 
-mod default_names;
 mod find;
 mod json;
 mod mask;
 mod name;
 mod names;
 mod record;
+pub(crate) mod secret_names;
 mod values;
 
 pub(crate) use self::json::Screened as ScreenedJson;

@@ -143,7 +143,16 @@ fn the_file_beside_the_program_is_read_and_variables_have_the_last_word() {
 fn a_sink_is_switched_off_in_an_environment_and_on_again_by_a_variable() {
     let file = "[sinks.main]\nkind = \"stdout\"\n[sinks.other]\nkind = \"stderr\"\n\
         [env.quiet]\nsinks.main.enabled = false\n";
-    let lines = |variables: &[(&str, &str)]| lines_of(|| log_after_init(), variables, file).len();
+    let lines = |variables: &[(&str, &str)]| {
+        lines_of(
+            || {
+                log_after_init();
+            },
+            variables,
+            file,
+        )
+        .len()
+    };
     let quiet = ("OFFLOOP_ENV", "quiet");
     let main = "OFFLOOP__SINKS__MAIN__ENABLED";
     assert_eq!(lines(&[]), 1);
