@@ -91,10 +91,10 @@ impl<S: Syntax> Keys<S> {
             _ if callsite.is_log && is_log_origin(name) => Role::Origin,
             _ => names.role(name),
         };
-        let key_of = |(place, name): (usize, &Box<str>)| {
+        let key_of = |(place, name): (usize, &str)| {
             let role = role_of(place, name);
             let name = match role {
-                Role::Message => name.to_string(),
+                Role::Message => name.to_owned(),
                 _ => names.shown(name),
             };
             Key {
@@ -103,7 +103,8 @@ impl<S: Syntax> Keys<S> {
                 role,
             }
         };
-        let keys: Vec<Key> = facts.fields.iter().enumerate().map(key_of).collect();
+        let names_of_fields = facts.fields.iter().map(|name| &**name);
+        let keys: Vec<Key> = names_of_fields.enumerate().map(key_of).collect();
         Prepared {
             steps: self.template.steps_of(callsite),
             span_name: Piece::new(&syntax.span_name(&facts.name)),
