@@ -99,12 +99,7 @@ fn hand_over<C: Context + ?Sized>(
     wish: Wish,
 ) {
     let level = level_index(*event.metadata().level());
-    let held = Held {
-        pipeline,
-        metadata: event.metadata(),
-        level,
-        is_detail: wish == Wish::Detail,
-    };
+    let is_detail = wish == Wish::Detail;
     let pushed = thread::with_local(|local| {
         local.with_scratch(|bytes| {
             let write_spans = |bytes: &mut Buffer| {
@@ -118,13 +113,21 @@ fn hand_over<C: Context + ?Sized>(
                     note(wish, pipeline, level, encoder);
                 }
             });
-            if local.hold_back(&held, bytes.as_slice()) {
-                return Pushed::InTime;
+            if is_detail || local.is_at_work() {
+                let held = Held {
+                    pipeline,
+                    metadata: event.metadata(),
+                    level,
+                    is_detail,
+                };
+                if local.hold_back(&held, bytes.as_slice()) {
+                    return Pushed::InTime;
+                }
             }
             local.push(pipeline, level, bytes.as_slice())
         })
     });
-    if pushed != Some(Pushed::InTime) && wish != Wish::Detail {
+    if pushed != Some(Pushed::InTime) && !is_detail {
         let write_spans = |bytes: &mut Buffer| context.write_alone(bytes);
         capture_late(pipeline, event, wish, write_spans, pushed);
     }

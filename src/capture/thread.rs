@@ -1,7 +1,7 @@
 //! What a thread keeps at hand, so that a log call has to ask nobody: its lanes, the spans that it
 //! has entered, a buffer to encode in.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
@@ -25,6 +25,7 @@ thread_local! {
         lanes: RefCell::new(Lanes { generation: 0, all: Vec::new() }),
         entered: RefCell::new(Vec::new()),
         scratch: RefCell::new(Buffer::new()),
+        is_at_work: Cell::new(false),
         request: RefCell::new(Work::OfNone),
     } };
 }
@@ -39,6 +40,8 @@ pub(crate) struct Local {
     lanes: RefCell<Lanes>,
     entered: RefCell<Vec<Entered>>,
     scratch: RefCell<Buffer>,
+    /// Whether there is a request: where there is none, a log call looks at nothing else.
+    is_at_work: Cell<bool>,
     request: RefCell<Work>,
 }
 
@@ -128,9 +131,18 @@ impl Local {
         }
     }
 
+    /// Whether the thread works for a request, or is just writing that one's own record.
+    #[inline]
+    pub(crate) fn is_at_work(&self) -> bool {
+        self.is_at_work.get()
+    }
+
     /// Appends what each record of the thread's request carries. Says no if it does not fit.
     #[inline]
     pub(crate) fn write_request(&self, bytes: &mut Buffer) -> bool {
+        if !self.is_at_work() {
+            return true;
+        }
         match self.request.try_borrow().as_deref() {
             Ok(Work::Of(request)) => request.write(bytes),
             _ => true,
@@ -138,7 +150,7 @@ impl Local {
     }
 
     /// Takes a record that the thread's request holds back. Says no to one that is to be handed
-    /// over.
+    /// over, which is any that is no detail where there is no request.
     #[inline]
     pub(crate) fn hold_back(&self, held: &Held<'_>, record: &[u8]) -> bool {
         match self.request.try_borrow().as_deref() {
@@ -158,7 +170,9 @@ impl Local {
     /// Passes what a handler has added to the request whose own record the thread is just writing.
     #[inline]
     pub(crate) fn with_added(&self, use_fields: impl FnOnce(&[u8])) {
-        if let Ok(Work::AtEndOf(request)) = self.request.try_borrow().as_deref() {
+        if self.is_at_work()
+            && let Ok(Work::AtEndOf(request)) = self.request.try_borrow().as_deref()
+        {
             request.with_added(use_fields);
         }
     }
@@ -271,6 +285,7 @@ fn work(now: Work) -> Within {
 fn swap_work(now: Work) -> Work {
     let swapped = LOCAL.try_with(|local| {
         let mut request = local.request.try_borrow_mut().ok()?;
+        local.is_at_work.set(!matches!(now, Work::OfNone));
         Some(std::mem::replace(&mut *request, now))
     });
     // The thread is ending: it has no storage, and works for nobody.
