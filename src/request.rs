@@ -87,6 +87,7 @@ mod outcome;
 mod privacy;
 mod random;
 mod record;
+mod spare;
 mod table;
 mod taken;
 mod text;

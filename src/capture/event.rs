@@ -23,6 +23,11 @@ pub(crate) trait Context {
 
     /// The same on a thread without storage.
     fn write_alone(&self, bytes: &mut Buffer) -> bool;
+
+    /// Whether the event wants to be outside of all spans, as a request's own record does.
+    fn is_outside(&self) -> bool {
+        false
+    }
 }
 
 /// The spans that the thread is in.
@@ -51,6 +56,10 @@ impl Context for Explicit {
 
     fn write_alone(&self, bytes: &mut Buffer) -> bool {
         self.0.as_ref().is_none_or(|span| span.write(bytes))
+    }
+
+    fn is_outside(&self) -> bool {
+        self.0.is_none()
     }
 }
 
@@ -109,12 +118,24 @@ fn hand_over<C: Context + ?Sized>(
                 // The request lies around all spans.
                 is_whole & local.write_request(bytes)
             };
-            encode(bytes, pipeline, event, write_spans, |encoder| {
-                local.with_added(|fields| append(encoder, pipeline, event, fields));
-                if wish == Wish::Sampled {
-                    add_share(pipeline, level, encoder);
-                }
-            });
+            let is_outside = context.is_outside();
+            let write_own = |encoder: &mut Encoder<'_>| {
+                is_outside && local.write_own_record(event.metadata(), encoder)
+            };
+            encode(
+                bytes,
+                pipeline,
+                event,
+                (write_spans, write_own),
+                |encoder| {
+                    if is_outside {
+                        local.with_added(|fields| append(encoder, pipeline, event, fields));
+                    }
+                    if wish == Wish::Sampled {
+                        add_share(pipeline, level, encoder);
+                    }
+                },
+            );
             if local.hold_back(&held, bytes.as_slice()) {
                 return Pushed::InTime;
             }
@@ -143,19 +164,29 @@ fn capture_late(
 ) {
     if pushed.is_none() {
         let mut bytes = Buffer::new();
-        encode(&mut bytes, pipeline, event, write_spans, |_| {});
+        encode(
+            &mut bytes,
+            pipeline,
+            event,
+            (write_spans, |_: &mut _| false),
+            |_| {},
+        );
         let level = level_index(*event.metadata().level());
         thread::push_alone(pipeline, level, bytes.as_slice());
     }
     pipeline.running().write_if_late();
 }
 
+/// `write_own` may write the event's fields in its place: it says no where it has not.
 #[inline]
 fn encode(
     bytes: &mut Buffer,
     pipeline: &Pipeline,
     event: &Event<'_>,
-    write_spans: impl FnOnce(&mut Buffer) -> bool,
+    (write_spans, write_own): (
+        impl FnOnce(&mut Buffer) -> bool,
+        impl FnOnce(&mut Encoder<'_>) -> bool,
+    ),
     write_more: impl FnOnce(&mut Encoder<'_>),
 ) {
     let (metadata, screening) = (event.metadata(), pipeline.screening());
@@ -163,7 +194,9 @@ fn encode(
     let encoder = Encoder::record_within(bytes, screening.bounds(), metadata, write_spans);
     let mut visitor = Visitor(encoder, screening);
     if is_plain {
-        event.record(&mut visitor);
+        if !write_own(&mut visitor.0) {
+            event.record(&mut visitor);
+        }
     } else {
         screening.visit(metadata, &mut visitor, |visit| event.record(visit));
     }
