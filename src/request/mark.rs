@@ -85,7 +85,7 @@ impl Fields {
             if let Some(rate) = request.options.shown_rate() {
                 encoder.f64(Name::Index(3), rate);
             }
-            let mut fields = spare::take();
+            let mut fields = spare::take(&spare::TEXTS);
             fields.extend_from_slice(bytes.as_slice());
             Fields(fields)
         };
@@ -98,6 +98,6 @@ impl Fields {
 
 impl Drop for Fields {
     fn drop(&mut self) {
-        spare::give_back(std::mem::take(&mut self.0));
+        spare::give_back(&spare::TEXTS, std::mem::take(&mut self.0));
     }
 }

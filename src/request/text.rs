@@ -38,7 +38,7 @@ const ABSENT: Place = Place { start: 1, end: 0 };
 impl Text {
     pub(super) fn new() -> Self {
         Text {
-            all: String::from_utf8(spare::take()).unwrap_or_default(),
+            all: String::from_utf8(spare::take(&spare::TEXTS)).unwrap_or_default(),
             places: [ABSENT; PARTS],
         }
     }
@@ -91,7 +91,7 @@ impl Text {
 
 impl Drop for Text {
     fn drop(&mut self) {
-        spare::give_back(std::mem::take(&mut self.all).into_bytes());
+        spare::give_back(&spare::TEXTS, std::mem::take(&mut self.all).into_bytes());
     }
 }
 
