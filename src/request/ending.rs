@@ -6,7 +6,6 @@ use super::context::RequestContext;
 use super::outcome::{Outcome, Phase};
 use super::upload::Upload;
 use super::{record, table};
-use crate::fork;
 
 /// What a response by itself does not tell, see [`RequestContext::decide`].
 const DECIDABLE: [Outcome; 4] = [
@@ -42,7 +41,7 @@ impl RequestContext {
     /// did.
     pub(super) fn end(&self, outcome: Outcome, lender: &mut Option<RequestContext>) -> bool {
         let progress = &self.0.progress;
-        if self.0.generation != fork::generation() {
+        if !self.is_own() {
             // It is the parent's to end.
             return false;
         }

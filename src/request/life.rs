@@ -251,7 +251,7 @@ impl Request {
     /// It has come to its end by an error, which goes into the record.
     pub fn fail(&mut self, outcome: Outcome, error: Value<'_>) {
         if !self.has_ended() {
-            self.context.lock_added_to_add().set("error", error);
+            self.context.set("error", error);
             self.end(outcome);
         }
     }

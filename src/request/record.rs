@@ -123,6 +123,8 @@ pub(super) fn write(
     let detail = options.wants_detail_of(&ended);
     let progress = &request.0.progress;
     if detail || progress.is_detail_wanted.load(Ordering::Relaxed) {
+        // First, lest what comes now, or after the end, waits for somebody to write it.
+        progress.is_kept.store(true, Ordering::Relaxed);
         request.write_detail();
     } else if !progress.is_kept.load(Ordering::Relaxed) {
         // The sampling leaves it out.

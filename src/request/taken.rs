@@ -97,7 +97,6 @@ fn add_headers(request: &RequestContext, prefix: &str, names: &[Header], headers
             .map(|value| capped(value, HEADER_BYTES_MAX).to_cow());
         let Some(first) = values.next() else { continue };
         let all = values.fold(first, |all, value| Cow::Owned(format!("{all}, {value}")));
-        let mut added = request.lock_added_to_add();
-        added.set(&format!("{prefix}{name}"), Value::Str(&all));
+        request.set(&format!("{prefix}{name}"), Value::Str(&all));
     }
 }

@@ -420,3 +420,42 @@ fn the_record_of_a_connection_tells_what_it_was_encrypted_by() {
     assert_eq!(records[0].get("tls.client.server_name"), None);
     assert_eq!(records[1].get("tls.protocol.version"), None);
 }
+
+/// Adds fields of its own where it is formatted.
+struct Adding;
+
+impl std::fmt::Debug for Adding {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        add("inner", 1);
+        add_error(&std::io::Error::other("inner"));
+        formatter.write_str("outer")
+    }
+}
+
+impl std::fmt::Display for Adding {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Debug::fmt(self, formatter)
+    }
+}
+
+impl std::error::Error for Adding {}
+
+#[test]
+fn a_value_may_add_fields_while_it_is_formatted() {
+    let lines = logged(|| {
+        let mut request = begin();
+        request.run(|| {
+            add("outer", Value::Debug(&Adding));
+            RequestContext::current()
+                .unwrap()
+                .add_error_if_none(&Adding);
+        });
+        request.end(Outcome::Completed);
+    });
+    let record = &lines[0];
+    assert_eq!(
+        (&record["outer"], &record["inner"]),
+        (&"outer".into(), &1.into())
+    );
+    assert_eq!(record["error"], serde_json::json!(["inner"]));
+}
