@@ -75,7 +75,10 @@ pub(crate) fn capture_elsewhere(
     context: &dyn Context,
     wish: Wish,
 ) {
-    if audit::is_under_way() && audit::is_audit(event.metadata()) {
+    // One that is kept as detail of a request, or for sinks of which nobody can say beforehand whether
+    // they want it, may end up nowhere.
+    let is_taken = matches!(wish, Wish::Now | Wish::Sampled);
+    if is_taken && audit::is_under_way() && audit::is_audit(event.metadata()) {
         return audit::take(pipeline, || capture_slowly(pipeline, event, context, wish));
     }
     // Another record may be logged where a value of the audit record is formatted.
@@ -96,12 +99,7 @@ fn hand_over<C: Context + ?Sized>(
     wish: Wish,
 ) {
     let level = level_index(*event.metadata().level());
-    let held = Held {
-        pipeline,
-        metadata: event.metadata(),
-        level,
-        is_detail: wish == Wish::Detail,
-    };
+    let is_detail = wish == Wish::Detail;
     let pushed = thread::with_local(|local| {
         local.with_scratch(|bytes| {
             let write_spans = |bytes: &mut Buffer| {
@@ -115,13 +113,21 @@ fn hand_over<C: Context + ?Sized>(
                     note(wish, pipeline, level, encoder);
                 }
             });
-            if local.hold_back(&held, bytes.as_slice()) {
-                return Pushed::InTime;
+            if is_detail || local.is_at_work() {
+                let held = Held {
+                    pipeline,
+                    metadata: event.metadata(),
+                    level,
+                    is_detail,
+                };
+                if local.hold_back(&held, bytes.as_slice()) {
+                    return Pushed::InTime;
+                }
             }
             local.push(pipeline, level, bytes.as_slice())
         })
     });
-    if pushed != Some(Pushed::InTime) && wish != Wish::Detail {
+    if pushed != Some(Pushed::InTime) && !is_detail {
         let write_spans = |bytes: &mut Buffer| context.write_alone(bytes);
         capture_late(pipeline, event, wish, write_spans, pushed);
     }
@@ -148,15 +154,15 @@ fn capture_late(
     write_spans: impl FnOnce(&mut Buffer) -> bool,
     pushed: Option<Pushed>,
 ) {
-    if pushed.is_none() {
+    let pushed = pushed.unwrap_or_else(|| {
         let mut bytes = Buffer::new();
         let level = level_index(*event.metadata().level());
         encode(&mut bytes, pipeline, event, write_spans, |encoder| {
             note(wish, pipeline, level, encoder);
         });
-        thread::push_alone(pipeline, level, bytes.as_slice());
-    }
-    pipeline.running().write_if_late();
+        thread::push_alone(pipeline, level, bytes.as_slice())
+    });
+    pipeline.see_to(pushed);
 }
 
 #[inline]
