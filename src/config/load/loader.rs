@@ -47,6 +47,10 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 /// described anew, and so are a format whose `shape` changes, `overflow`, and a sink's `sync`. All
 /// environments of the file are checked, not only the one that is chosen.
 ///
+/// Files are TOML, whose library knows the place of each value, so that each mistake is told with its
+/// line. A program that has its settings in another format reads a [`Config`](crate::Config) from that
+/// by serde, with what is told there of mistakes: the first one, in the words of that format.
+///
 /// ```
 /// # fn main() -> Result<(), offloop::Error> {
 /// let text = r#"
