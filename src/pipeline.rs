@@ -1,6 +1,7 @@
 //! A record's whole way in one place: channel and writers, for this process and, after a fork, for
 //! each child.
 
+mod expecting;
 mod reload;
 mod running;
 

@@ -251,6 +251,11 @@ impl Channel {
         self.state.fetch_or(CLOSED, Ordering::Release);
     }
 
+    /// Takes that back: they go on.
+    pub(crate) fn reopen(&self) {
+        self.state.fetch_and(!CLOSED, Ordering::Release);
+    }
+
     /// Whether the readers have stopped, so that whoever pushes must see to it that his record is
     /// read. Relaxed: a record that slips through is read at the process's end.
     #[inline]

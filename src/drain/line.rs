@@ -122,7 +122,7 @@ impl LineWriter {
             self.write_unreadable(frame, batch);
             return flow(batch);
         };
-        if !self.filter.wants(&record) {
+        if !self.filter.wants(&record, &self.callsites) {
             counters.count_filtered(frame.level);
             return ControlFlow::Continue(());
         }
@@ -152,7 +152,7 @@ impl LineWriter {
         let Some(mut record) = Record::decode(bytes, time_ns, thread, callsites) else {
             return Written::Unreadable;
         };
-        if !self.filter.wants(&record) {
+        if !self.filter.wants(&record, callsites) {
             return Written::Filtered;
         }
         if let Some(clean) = self.cleaner.clean(bytes, &record, callsites) {

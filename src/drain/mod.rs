@@ -366,6 +366,11 @@ impl Drain {
         flushed
     }
 
+    /// Whether they were told to.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.sinks.iter().any(SinkState::is_stopping)
+    }
+
     /// Tells the threads to end once everything is written that was ever handed over. The channel has
     /// moved, and whoever was still in the midst of a hand-over has counted his record.
     pub(crate) fn retire(&self) {

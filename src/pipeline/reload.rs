@@ -131,6 +131,26 @@ impl Pipeline {
         Ok(())
     }
 
+    /// Has the same sinks written to through another channel. Says no where that cannot be now.
+    pub(super) fn renew(&self, running: &Arc<Running>) -> bool {
+        if !running.settle() {
+            return false;
+        }
+        let plan = self.plan.load();
+        let sources = (0..plan.sinks.len()).map(Source::LeftBy).collect();
+        let fresh = Running::new(&plan, sources, Some(running), None);
+        if fresh.start(plan.delays).is_err() {
+            return false;
+        }
+        let _turning = turn();
+        if running.drain().is_stopping() {
+            fresh.abandon();
+            return false;
+        }
+        self.move_to(&Arc::new(fresh), running);
+        true
+    }
+
     /// Has what is logged from now on go to `fresh`, unless the log was shut down meanwhile.
     fn turn_to(&self, fresh: &Arc<Running>, before: &Running, plan: Plan) -> Result<(), Error> {
         let _turning = turn();
@@ -139,15 +159,30 @@ impl Pipeline {
             fresh.abandon();
             return Err(SHUT_DOWN);
         }
-        exit::register(fresh);
         // A forked child would start from it.
         self.plan.store(Arc::new(plan));
+        self.move_to(fresh, before);
+        Ok(())
+    }
+
+    /// Has records go to writers that have started, and those of before end. Not without its
+    /// [turn](turn).
+    fn move_to(&self, fresh: &Arc<Running>, before: &Running) {
+        exit::register(fresh);
         // Before the channel is left, so that whoever finds it left finds the other one.
         self.running.store(Arc::clone(fresh));
         before.channel().leave();
         barrier::heavy();
         before.drain().retire();
-        Ok(())
+    }
+
+    /// Has records go through the channel again that was closed for an expected end, unless the log
+    /// was shut down meanwhile.
+    pub(super) fn reopen(&self, running: &Running) {
+        let _turning = turn();
+        if !running.drain().is_stopping() {
+            running.channel().reopen();
+        }
     }
 
     /// Tells the writers to end once everything is written that was logged before now. No reload

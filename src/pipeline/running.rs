@@ -39,6 +39,8 @@ pub(crate) struct Running {
     late_patience_us: AtomicU64,
     /// Whether a thread writes for those who must not wait.
     writes_aside: AtomicBool,
+    /// Whether the process may end at any moment, without another word.
+    expects_end: AtomicBool,
     former: ArcSwap<Former>,
     /// For each sink, which one it was of what ran before, if it was there.
     origins: Vec<Option<usize>>,
@@ -111,6 +113,7 @@ impl Running {
             complaints: plan.complaints.clone(),
             late_patience_us: AtomicU64::new(micros(plan.exit_timeout)),
             writes_aside: AtomicBool::new(false),
+            expects_end: AtomicBool::new(false),
             former: ArcSwap::from_pointee(Former {
                 ended: before
                     .map(|before| before.former.load().ended.clone())
@@ -279,10 +282,42 @@ impl Running {
         }
     }
 
-    /// Writes what waits, as the process, whose end has begun then, ends. Records that come later, from
-    /// destructors and from other exit handlers, are written by their callers.
+    /// Writes what waits, and has callers write what comes later, as after the end, but holds them up
+    /// for no longer than `patience` all together. The writers go on, too. Where that time does not
+    /// suffice now, nothing has changed.
+    pub(super) fn expect_end(&self, patience: Duration) -> bool {
+        let deadline = deadline::after(patience);
+        if !self.flush_until(deadline) {
+            return false;
+        }
+        self.late_patience_us
+            .store(micros(patience), Ordering::Relaxed);
+        self.expects_end.store(true, Ordering::Relaxed);
+        self.channel.close();
+        // What came in between.
+        let is_written = self.flush_until(deadline);
+        if is_written {
+            self.discard_arena();
+        }
+        is_written
+    }
+
+    /// Whether the process may end at any moment. Relaxed: it publishes nothing.
+    pub(crate) fn expects_end(&self) -> bool {
+        self.expects_end.load(Ordering::Relaxed)
+    }
+
+    /// Takes back that the process may end.
+    pub(super) fn expect_no_end(&self) {
+        self.expects_end.store(false, Ordering::Relaxed);
+    }
+
+    /// Writes what waits, as the process ends; its end has begun at `began`. Records that come later,
+    /// from destructors and from other exit handlers, are written by their callers.
     pub(crate) fn end_with_process(&self, began: Instant) {
         self.channel.close();
+        // It does end now.
+        self.expect_no_end();
         let timeout = Duration::from_micros(self.exit_timeout_us.load(Ordering::Relaxed));
         let until = deadline::counted_from(began, timeout);
         let is_written = self.drain.flush_in_the_end(until);
