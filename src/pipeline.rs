@@ -63,6 +63,7 @@ pub(crate) struct SinkPlan {
 }
 
 impl SinkPlan {
+    /// Whether an audit record that it is given is kept for good.
     fn keeps_audits(&self) -> bool {
         self.target.keeps_audits() && self.filter.would_want(audit::TARGET, audit::LEVEL)
     }

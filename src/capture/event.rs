@@ -23,6 +23,11 @@ pub(crate) trait Context {
 
     /// The same on a thread without storage.
     fn write_alone(&self, bytes: &mut Buffer) -> bool;
+
+    /// Whether the event wants to be outside of all spans, as a request's own record does.
+    fn is_outside(&self) -> bool {
+        false
+    }
 }
 
 /// The spans that the thread is in.
@@ -52,6 +57,10 @@ impl Context for Explicit {
     fn write_alone(&self, bytes: &mut Buffer) -> bool {
         self.0.as_ref().is_none_or(|span| span.write(bytes))
     }
+
+    fn is_outside(&self) -> bool {
+        self.0.is_none()
+    }
 }
 
 /// Encodes an event and hands it over; or to the request within which it is logged, where only
@@ -75,7 +84,10 @@ pub(crate) fn capture_elsewhere(
     context: &dyn Context,
     wish: Wish,
 ) {
-    if audit::is_under_way() && audit::is_audit(event.metadata()) {
+    // One that is kept as detail of a request, or for sinks of which nobody can say beforehand whether
+    // they want it, may end up nowhere.
+    let is_taken = matches!(wish, Wish::Now | Wish::Sampled);
+    if is_taken && audit::is_under_way() && audit::is_audit(event.metadata()) {
         return audit::take(pipeline, || capture_slowly(pipeline, event, context, wish));
     }
     // Another record may be logged where a value of the audit record is formatted.
@@ -96,12 +108,7 @@ fn hand_over<C: Context + ?Sized>(
     wish: Wish,
 ) {
     let level = level_index(*event.metadata().level());
-    let held = Held {
-        pipeline,
-        metadata: event.metadata(),
-        level,
-        is_detail: wish == Wish::Detail,
-    };
+    let is_detail = wish == Wish::Detail;
     let pushed = thread::with_local(|local| {
         local.with_scratch(|bytes| {
             let write_spans = |bytes: &mut Buffer| {
@@ -109,19 +116,35 @@ fn hand_over<C: Context + ?Sized>(
                 // The request lies around all spans.
                 is_whole & local.write_request(bytes)
             };
-            encode(bytes, pipeline, event, write_spans, |encoder| {
-                local.with_added(|fields| append(encoder, pipeline, event, fields));
+            let is_outside = context.is_outside();
+            let write_own = |encoder: &mut Encoder<'_>| {
+                is_outside && local.write_own_record(event.metadata(), encoder)
+            };
+            let write_more = |encoder: &mut Encoder<'_>| {
+                if is_outside {
+                    local.with_added(|fields| append(encoder, pipeline, event, fields));
+                }
                 if wish != Wish::Now {
                     note(wish, pipeline, level, encoder);
                 }
-            });
-            if local.hold_back(&held, bytes.as_slice()) {
-                return Pushed::InTime;
+            };
+            let writes = (write_spans, write_own);
+            encode(bytes, pipeline, event, writes, write_more);
+            if is_detail || local.is_at_work() {
+                let held = Held {
+                    pipeline,
+                    metadata: event.metadata(),
+                    level,
+                    is_detail,
+                };
+                if local.hold_back(&held, bytes.as_slice()) {
+                    return Pushed::InTime;
+                }
             }
             local.push(pipeline, level, bytes.as_slice())
         })
     });
-    if pushed != Some(Pushed::InTime) && wish != Wish::Detail {
+    if pushed != Some(Pushed::InTime) && !is_detail {
         let write_spans = |bytes: &mut Buffer| context.write_alone(bytes);
         capture_late(pipeline, event, wish, write_spans, pushed);
     }
@@ -151,7 +174,8 @@ fn capture_late(
     let pushed = pushed.unwrap_or_else(|| {
         let mut bytes = Buffer::new();
         let level = level_index(*event.metadata().level());
-        encode(&mut bytes, pipeline, event, write_spans, |encoder| {
+        let writes = (write_spans, |_: &mut Encoder<'_>| false);
+        encode(&mut bytes, pipeline, event, writes, |encoder| {
             note(wish, pipeline, level, encoder);
         });
         thread::push_alone(pipeline, level, bytes.as_slice())
@@ -159,12 +183,16 @@ fn capture_late(
     pipeline.see_to(pushed);
 }
 
+/// `write_own` may write the event's fields in its place: it says no where it has not.
 #[inline]
 fn encode(
     bytes: &mut Buffer,
     pipeline: &Pipeline,
     event: &Event<'_>,
-    write_spans: impl FnOnce(&mut Buffer) -> bool,
+    (write_spans, write_own): (
+        impl FnOnce(&mut Buffer) -> bool,
+        impl FnOnce(&mut Encoder<'_>) -> bool,
+    ),
     write_more: impl FnOnce(&mut Encoder<'_>),
 ) {
     let (metadata, screening) = (event.metadata(), pipeline.screening());
@@ -172,7 +200,9 @@ fn encode(
     let encoder = Encoder::record_within(bytes, screening.bounds(), metadata, write_spans);
     let mut visitor = Visitor(encoder, screening);
     if is_plain {
-        event.record(&mut visitor);
+        if !write_own(&mut visitor.0) {
+            event.record(&mut visitor);
+        }
     } else {
         screening.visit(metadata, &mut visitor, |visit| event.record(visit));
     }

@@ -1,14 +1,16 @@
 //! What a thread keeps at hand, so that a log call has to ask nobody: its lanes, the spans that it
 //! has entered, a buffer to encode in.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use tracing::Metadata;
+
 use super::buffer::Buffer;
-use super::record::ThreadLabel;
+use super::record::{Encoder, ThreadLabel};
 use super::span::Span;
 use crate::channel::Channel;
 use crate::channel::lane::Lane;
@@ -25,6 +27,7 @@ thread_local! {
         lanes: RefCell::new(Lanes { generation: 0, all: Vec::new() }),
         entered: RefCell::new(Vec::new()),
         scratch: RefCell::new(Buffer::new()),
+        is_at_work: Cell::new(false),
         request: RefCell::new(Work::OfNone),
     } };
 }
@@ -39,6 +42,8 @@ pub(crate) struct Local {
     lanes: RefCell<Lanes>,
     entered: RefCell<Vec<Entered>>,
     scratch: RefCell<Buffer>,
+    /// Whether there is a request: where there is none, a log call looks at nothing else.
+    is_at_work: Cell<bool>,
     request: RefCell<Work>,
 }
 
@@ -129,9 +134,18 @@ impl Local {
         }
     }
 
+    /// Whether the thread works for a request, or is just writing that one's own record.
+    #[inline]
+    pub(crate) fn is_at_work(&self) -> bool {
+        self.is_at_work.get()
+    }
+
     /// Appends what each record of the thread's request carries. Says no if it does not fit.
     #[inline]
     pub(crate) fn write_request(&self, bytes: &mut Buffer) -> bool {
+        if !self.is_at_work() {
+            return true;
+        }
         match self.request.try_borrow().as_deref() {
             Ok(Work::Of(request)) => request.write(bytes),
             _ => true,
@@ -139,7 +153,7 @@ impl Local {
     }
 
     /// Takes a record that the thread's request holds back. Says no to one that is to be handed
-    /// over.
+    /// over, which is any that is no detail where there is no request.
     #[inline]
     pub(crate) fn hold_back(&self, held: &Held<'_>, record: &[u8]) -> bool {
         match self.request.try_borrow().as_deref() {
@@ -156,10 +170,25 @@ impl Local {
         }
     }
 
+    /// Has the request write the fields of its own record, if that is what the thread is just writing.
+    /// Says no where it is not.
+    pub(crate) fn write_own_record(
+        &self,
+        metadata: &'static Metadata<'static>,
+        encoder: &mut Encoder<'_>,
+    ) -> bool {
+        match self.request.try_borrow().as_deref() {
+            Ok(Work::AtEndOf(request)) => request.write_own_record(metadata, encoder),
+            _ => false,
+        }
+    }
+
     /// Passes what a handler has added to the request whose own record the thread is just writing.
     #[inline]
     pub(crate) fn with_added(&self, use_fields: impl FnOnce(&[u8])) {
-        if let Ok(Work::AtEndOf(request)) = self.request.try_borrow().as_deref() {
+        if self.is_at_work()
+            && let Ok(Work::AtEndOf(request)) = self.request.try_borrow().as_deref()
+        {
             request.with_added(use_fields);
         }
     }
@@ -245,7 +274,7 @@ pub(crate) fn random_share() -> Option<f64> {
     .flatten()
 }
 
-/// Undoes [`within`] and [`at_end_of`] when it is dropped.
+/// Undoes [`within`] when it is dropped.
 pub(crate) struct Within {
     before: Work,
     /// It belongs to its thread.
@@ -254,24 +283,59 @@ pub(crate) struct Within {
 
 /// From now on, until the result is dropped, the thread works for this request.
 pub(crate) fn within(request: RequestContext) -> Within {
-    work(Work::Of(request))
-}
-
-/// From now on, until the result is dropped, the thread writes this request's own record.
-pub(crate) fn at_end_of(request: RequestContext) -> Within {
-    work(Work::AtEndOf(request))
-}
-
-fn work(now: Work) -> Within {
     Within {
-        before: swap_work(now),
+        before: swap_work(Work::Of(request)),
         _not_send: PhantomData,
+    }
+}
+
+/// Undoes [`lend`] and [`lend_at_end`] when it is dropped.
+pub(crate) struct Lent<'r> {
+    before: Work,
+    lender: &'r mut Option<RequestContext>,
+    /// It belongs to its thread.
+    _not_send: PhantomData<*const ()>,
+}
+
+/// From now on, until the result is dropped, the thread works for this request. Then `lender` gets
+/// the request back.
+#[inline]
+pub(crate) fn lend(request: RequestContext, lender: &mut Option<RequestContext>) -> Lent<'_> {
+    lend_for(Work::Of(request), lender)
+}
+
+/// The same while the thread writes the request's own record.
+pub(crate) fn lend_at_end(
+    request: RequestContext,
+    lender: &mut Option<RequestContext>,
+) -> Lent<'_> {
+    lend_for(Work::AtEndOf(request), lender)
+}
+
+#[inline]
+fn lend_for(work: Work, lender: &mut Option<RequestContext>) -> Lent<'_> {
+    Lent {
+        before: swap_work(work),
+        lender,
+        _not_send: PhantomData,
+    }
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        let before = std::mem::replace(&mut self.before, Work::OfNone);
+        match swap_work(before) {
+            Work::Of(request) | Work::AtEndOf(request) => *self.lender = Some(request),
+            // A thread that is ending has lost it.
+            Work::OfNone => {}
+        }
     }
 }
 
 fn swap_work(now: Work) -> Work {
     let swapped = LOCAL.try_with(|local| {
         let mut request = local.request.try_borrow_mut().ok()?;
+        local.is_at_work.set(!matches!(now, Work::OfNone));
         Some(std::mem::replace(&mut *request, now))
     });
     // The thread is ending: it has no storage, and works for nobody.
@@ -347,7 +411,7 @@ pub fn name_thread(name: &str) {
     // Gone, or in use, only where the thread is ending or a hand-over logs: then it keeps its name.
     let _ = NAME.try_with(|own| own.try_borrow_mut().map(|mut own| *own = Some(name.into())));
     // A lane is labelled once.
-    let lanes = with_local(|local| Some(std::mem::take(&mut *local.lanes.try_borrow_mut().ok()?)));
+    let lanes = with_local(|local| Some(local.lanes.try_borrow_mut().ok()?.take()));
     drop(lanes);
 }
 
@@ -379,6 +443,12 @@ impl Lanes {
         self.leave_to_parent();
         self.generation = fork::generation();
         self.all.retain(|(_, lane)| !lane.channel().has_ended());
+    }
+
+    /// All lanes of this process. Each is made anew with the next record.
+    fn take(&mut self) -> Vec<(u64, Lane)> {
+        self.leave_to_parent();
+        std::mem::take(&mut self.all)
     }
 
     /// Lets go of lanes of the parent process, but does not tear them down: their locks may be held

@@ -167,12 +167,12 @@ impl Drain {
     /// How the sinks stand that keep audit records for good, before one is handed over.
     pub(crate) fn marks(&self) -> Vec<(usize, Mark)> {
         let sinks = self.sinks.iter().enumerate();
-        let keeping = sinks.filter(|(_, state)| state.keeps_audits);
+        let keeping = sinks.filter(|(_, state)| state.keeps_audits());
         keeping
             .map(|(place, state)| {
                 let mark = Mark {
                     failures: state.durable.failures(),
-                    lost: state.counters.lost.total(),
+                    lost: state.counters.audits_lost(),
                 };
                 (place, mark)
             })

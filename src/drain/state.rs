@@ -23,8 +23,10 @@ pub(crate) struct SinkState {
     pub(crate) crash_unsafe: Option<&'static str>,
     pub(crate) progress: Arc<Progress>,
     pub(crate) durable: Arc<Durable>,
+    /// Whether it can be written to: a forked child cannot use what is no file.
+    pub(crate) is_usable: bool,
     /// Whether an audit record that it takes is kept for good.
-    pub(super) keeps_audits: bool,
+    keeps_audits: AtomicBool,
     /// Locked by the sink's writer while it formats a batch, never while it writes one.
     merge: Mutex<Merge>,
     /// Once everything up to this ticket is written, the writer's thread ends.
@@ -47,7 +49,8 @@ impl SinkState {
             crash_unsafe: Some("only for files"),
             progress: Arc::default(),
             durable: Arc::default(),
-            keeps_audits: false,
+            is_usable: true,
+            keeps_audits: AtomicBool::new(false),
             merge: Mutex::default(),
             stop_ticket: AtomicU64::new(u64::MAX),
             change: Slot::default(),
@@ -56,9 +59,16 @@ impl SinkState {
         }
     }
 
-    pub(crate) fn keeping_audits(mut self, keeps_audits: bool) -> Self {
-        self.keeps_audits = keeps_audits;
-        self
+    /// Says whether an audit record that it takes is kept for good. Relaxed: one that is left out all the
+    /// same, since the writer goes by another filter, is counted.
+    pub(crate) fn keep_audits(&self, keeps_audits: bool) {
+        let keeps_audits = keeps_audits && self.is_usable;
+        self.keeps_audits.store(keeps_audits, Ordering::Relaxed);
+    }
+
+    pub(super) fn keeps_audits(&self) -> bool {
+        // Relaxed: see above.
+        self.keeps_audits.load(Ordering::Relaxed)
     }
 
     /// Tells the writer to end once everything up to `ticket` is written, which is wanted already. The

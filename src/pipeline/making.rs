@@ -57,8 +57,9 @@ pub(super) fn states(
             };
             let mut state = SinkState::new(name.to_owned(), Arc::clone(inlet), sources.len());
             state.crash_unsafe = keeping.crash_unsafe;
-            let is_usable = !matches!(source, Source::Opened(None));
-            state.keeping_audits(is_usable && sink.keeps_audits())
+            state.is_usable = !matches!(source, Source::Opened(None));
+            state.keep_audits(sink.keeps_audits());
+            state
         })
         .collect()
 }

@@ -105,6 +105,7 @@ impl Pipeline {
         let sinks = running.drain().sinks().iter().zip(&plan.sinks);
         for (place, (state, sink)) in sinks.enumerate() {
             crash::tell_change(arena, sink, place);
+            state.keep_audits(sink.keeps_audits());
             state.change.put(sink.change(&plan));
         }
         self.plan.store(Arc::new(plan));

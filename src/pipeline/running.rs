@@ -32,10 +32,10 @@ pub(crate) struct Running {
     complaints: Complaints,
     /// How long records that come after the end may still hold up their callers, all together.
     late_patience_us: AtomicU64,
-    /// Whether a thread writes for those who must not wait.
-    writes_aside: AtomicBool,
     /// Whether the process may end at any moment, without another word.
     expects_end: AtomicBool,
+    /// Whether a thread writes for those who must not wait.
+    writes_aside: AtomicBool,
     former: ArcSwap<Former>,
     /// For each sink, which one it was of what ran before, if it was there.
     origins: Vec<Option<usize>>,
@@ -90,8 +90,8 @@ impl Running {
             exit_timeout_us: AtomicU64::new(micros(plan.exit_timeout)),
             complaints: plan.complaints.clone(),
             late_patience_us: AtomicU64::new(micros(plan.exit_timeout)),
-            writes_aside: AtomicBool::new(false),
             expects_end: AtomicBool::new(false),
+            writes_aside: AtomicBool::new(false),
             former: ArcSwap::from_pointee(Former {
                 ended: before
                     .map(|before| before.former.load().ended.clone())

@@ -358,6 +358,36 @@ fn a_pipeline_that_is_shut_down_is_not_changed() {
 }
 
 #[test]
+fn sinks_are_switched_off_and_on_and_keep_what_is_theirs() {
+    let memories = [Memory::new(), Memory::new(), Memory::new()];
+    let switched = |on: [bool; 3]| {
+        let sinks = memories.iter().zip(on);
+        let sinks = sinks.map(|(memory, is_on)| Sink::memory(memory).enabled(is_on));
+        sinks.fold(offloop::builder().filter("trace"), Builder::sink)
+    };
+    let program = Program::start(switched([false, true, true]));
+    let rounds = [
+        [true, false, true],
+        [true, true, false],
+        [false, false, true],
+    ];
+    program.run(|| info!(round = 0, "logged"));
+    for (round, on) in (1_u64..).zip(rounds) {
+        program.guard.reload(switched(on)).unwrap();
+        program.run(|| info!(round, "logged"));
+    }
+    let refused = program.guard.reload(switched([false; 3]));
+    assert!(matches!(refused, Err(Error::NoSink)), "{refused:?}");
+    program.end();
+    let logged = memories.each_ref().map(|memory| {
+        let lines = json_lines(&memory.text()).into_iter();
+        let rounds = lines.filter_map(|line| line["round"].as_u64());
+        rounds.collect::<Vec<_>>()
+    });
+    assert_eq!(logged, [vec![1, 2], vec![0, 2], vec![0, 1, 3]]);
+}
+
+#[test]
 fn filters_of_every_kind_follow_one_another() {
     let output = in_child(|| {
         let guard = offloop::builder().stdout().filter("info").init().unwrap();
