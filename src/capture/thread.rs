@@ -57,6 +57,7 @@ enum Work {
 }
 
 /// One for each pipeline that the thread has logged to.
+#[derive(Default)]
 struct Lanes {
     /// Which process made them.
     generation: u64,
