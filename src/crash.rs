@@ -1,7 +1,6 @@
 //! What of a pipeline is to outlive the process, should that be killed: which sinks, and what a
 //! reader of the pages is told of them.
 
-use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -11,7 +10,6 @@ use crate::channel::arena::{Arena, Journal, Refusal};
 use crate::channel::pool::page_bytes_for;
 use crate::drain::line::Content;
 use crate::pipeline::{Plan, SinkPlan};
-use crate::sink::Target;
 
 /// What one sink has to do with it.
 #[derive(Debug)]
@@ -51,7 +49,7 @@ fn make_arena(plan: &Plan) -> Arena {
             .sinks
             .iter()
             .take(JOURNALS_MAX)
-            .any(|sink| file_of(sink).is_some());
+            .any(|sink| sink.target.regular_path().is_some());
     if !is_of_use {
         return Arena::on_heap(Refusal::expected("only for files"));
     }
@@ -65,7 +63,7 @@ pub(crate) fn keeping(arena: &Arena, sink: &SinkPlan, place: usize) -> Keeping {
         journal: None,
         crash_unsafe: Some(why),
     };
-    let Some(path) = file_of(sink) else {
+    let Some(path) = sink.target.regular_path() else {
         return never("only for files");
     };
     if JOURNALS_MAX <= place {
@@ -84,7 +82,7 @@ pub(crate) fn keeping(arena: &Arena, sink: &SinkPlan, place: usize) -> Keeping {
 
 /// Lets a reader of the pages know that the sink at `place` is written to otherwise from now on.
 pub(crate) fn tell_change(arena: &Arena, sink: &SinkPlan, place: usize) {
-    if let Some(path) = file_of(sink).filter(|_| place < JOURNALS_MAX) {
+    if let Some(path) = sink.target.regular_path().filter(|_| place < JOURNALS_MAX) {
         tell_of(arena, sink, path, place);
     }
 }
@@ -96,18 +94,6 @@ fn tell_of(arena: &Arena, sink: &SinkPlan, path: &Path, place: usize) {
         format: &sink.format.told(),
         filter: sink.directives.as_deref(),
     }));
-}
-
-/// The path of a sink whose lines can be found again: not that of a FIFO or a device.
-fn file_of(sink: &SinkPlan) -> Option<&Path> {
-    let Target::File(plan) = &sink.target else {
-        return None;
-    };
-    let found = fs::metadata(&plan.path);
-    // In a forked child it may have been removed: it is created anew with the first write.
-    found
-        .map_or(true, |found| found.is_file())
-        .then_some(&plan.path)
 }
 
 fn is_asked_for(plan: &Plan) -> bool {

@@ -136,12 +136,12 @@ impl Error {
     pub(crate) fn filter(
         source: &'static str,
         directives: &str,
-        cause: impl std::error::Error + Send + Sync + 'static,
+        cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Self {
         Error::Filter {
             source,
             directives: directives.to_owned(),
-            cause: Box::new(cause),
+            cause: cause.into(),
         }
     }
 

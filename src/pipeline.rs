@@ -1,6 +1,7 @@
 //! A record's whole way in one place: channel and writers, for this process and, after a fork, for
 //! each child.
 
+mod expecting;
 mod reload;
 mod running;
 
@@ -61,6 +62,7 @@ pub(crate) struct SinkPlan {
 }
 
 impl SinkPlan {
+    /// Whether an audit record that it is given is kept for good.
     fn keeps_audits(&self) -> bool {
         self.target.keeps_audits() && self.filter.would_want(audit::TARGET, audit::LEVEL)
     }
@@ -150,7 +152,14 @@ impl Pipeline {
     /// Hands over a record that is encoded already.
     #[inline]
     pub(crate) fn push(&self, level: u8, record: &[u8]) {
-        if local::push(self, level, record) == Pushed::Late {
+        self.see_to(local::push(self, level, record));
+    }
+
+    /// Sees to a record that was handed over: one that came after the end of the writers is written
+    /// here, unless the current thread must not wait.
+    #[inline]
+    pub(crate) fn see_to(&self, pushed: Pushed) {
+        if pushed == Pushed::Late {
             self.running().write_if_late();
         }
     }
@@ -250,5 +259,26 @@ impl fmt::Debug for Pipeline {
             .debug_struct("Pipeline")
             .field("id", &self.id)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Memory, channel};
+
+    #[test]
+    fn who_must_not_wait_leaves_what_comes_late_to_others() {
+        let memory = Memory::new();
+        let pipeline = crate::builder().memory(&memory);
+        let pipeline = pipeline.start(Content::Lines).unwrap();
+        let (running, _) = pipeline.stop();
+        while !running.drain().has_stopped() {
+            std::thread::yield_now();
+        }
+        channel::without_waiting(|| pipeline.push(2, b"late\n"));
+        assert!(memory.lines().is_empty());
+        pipeline.see_to(Pushed::Late);
+        assert_eq!(memory.lines(), ["late"]);
     }
 }

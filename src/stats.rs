@@ -274,6 +274,7 @@ pub(crate) struct SinkCounters {
     written: [AtomicU64; LEVELS],
     filtered: [AtomicU64; LEVELS],
     pub(crate) lost: LossCounters,
+    audits_left_out: AtomicU64,
     recovered: AtomicU64,
     longest_wait_ns: AtomicU64,
     syncs_failed: AtomicU64,
@@ -287,6 +288,7 @@ impl SinkCounters {
             written: Default::default(),
             filtered: Default::default(),
             lost: LossCounters::new(sinks),
+            audits_left_out: AtomicU64::new(0),
             recovered: AtomicU64::new(0),
             longest_wait_ns: AtomicU64::new(0),
             syncs_failed: AtomicU64::new(0),
@@ -304,6 +306,16 @@ impl SinkCounters {
 
     pub(crate) fn count_filtered(&self, level: u8) {
         self.filtered[level as usize % LEVELS].fetch_add(1, Ordering::Release);
+    }
+
+    /// Notes that the sink's filter kept an audit record away from it.
+    pub(crate) fn count_audit_left_out(&self) {
+        self.audits_left_out.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many records may be audit records that are not in the sink, and never will be.
+    pub(crate) fn audits_lost(&self) -> u64 {
+        self.lost.total() + self.audits_left_out.load(Ordering::Relaxed)
     }
 
     /// Notes how many records of dead processes the sink has taken by now.
@@ -347,8 +359,7 @@ pub(crate) fn waiting_for(channel: &Channel, sink: &SinkState) -> u64 {
     let own = sink.counters.snapshot("");
     let lost = own.lost.total() + lost_in(channel).total();
     let ended = own.written.total() + own.filtered.total() + lost;
-    let accepted = channel.lanes().flat_map(|lane| lane.accepted());
-    accepted.sum::<u64>().saturating_sub(ended)
+    channel.handed_over().saturating_sub(ended)
 }
 
 /// What was lost before it came to any sink.

@@ -97,6 +97,11 @@ impl Screen {
         self.redactor.screen_json(name, text, self.depth_max)
     }
 
+    /// The same of a text of which only a part is JSON, or of which the end is missing.
+    pub(crate) fn screen_part(&self, name: &str, text: &str) -> Option<ScreenedJson> {
+        self.redactor.screen_part(name, text)
+    }
+
     /// How many fields may be added to those that a callsite declares.
     pub(crate) fn fields_left(&self, metadata: &Metadata<'_>) -> usize {
         self.fields_max.saturating_sub(metadata.fields().len())

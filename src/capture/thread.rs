@@ -28,6 +28,11 @@ thread_local! {
     } };
 }
 
+thread_local! {
+    /// What the thread is called where Rust does not know its name.
+    static NAME: RefCell<Option<Box<str>>> = const { RefCell::new(None) };
+}
+
 /// What one thread keeps at hand.
 pub(crate) struct Local {
     /// One for each pipeline that the thread has logged to.
@@ -350,10 +355,35 @@ fn label() -> ThreadLabel {
     let id = ID
         .try_with(|id| *id)
         .unwrap_or_else(|_| IDS.fetch_add(1, Ordering::Relaxed));
+    let name = NAME.try_with(|name| name.try_borrow().ok()?.clone());
+    let name = name.ok().flatten();
     ThreadLabel {
-        name: std::thread::current().name().map(Into::into),
+        name: name.or_else(|| std::thread::current().name().map(Into::into)),
         id,
     }
+}
+
+/// Has the records of this thread tell another name from now on than the one that Rust knows it by:
+/// what other languages call their threads.
+///
+/// ```
+/// # let memory = offloop::Memory::new();
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let sink = offloop::Sink::memory(&memory).with_thread();
+/// let (frontend, guard) = offloop::builder().sink(sink).build_frontend()?;
+/// offloop::frontend::name_thread("worker 7");
+/// frontend.within(|| tracing::info!("hello"));
+/// guard.flush(std::time::Duration::from_secs(1))?;
+/// assert!(memory.text().contains("worker 7"));
+/// # Ok(())
+/// # }
+/// ```
+pub fn name_thread(name: &str) {
+    // Gone, or in use, only where the thread is ending or a hand-over logs: then it keeps its name.
+    let _ = NAME.try_with(|own| own.try_borrow_mut().map(|mut own| *own = Some(name.into())));
+    // A lane is labelled once.
+    let lanes = with_local(|local| Some(std::mem::take(&mut *local.lanes.try_borrow_mut().ok()?)));
+    drop(lanes);
 }
 
 impl LocalLane {
@@ -379,6 +409,7 @@ impl Drop for LocalLane {
 mod tests {
     use super::*;
     use crate::Memory;
+    use crate::channel::sync::Instant;
     use crate::drain::line::Content;
 
     #[test]
@@ -394,7 +425,7 @@ mod tests {
             pipeline.push(2, b"inner\n");
         });
         pipeline.push(2, b"outer\n");
-        pipeline.running().end_with_process();
+        pipeline.running().end_with_process(Instant::now());
         assert_eq!(memory.lines(), ["inner", "outer"]);
     }
 

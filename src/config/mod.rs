@@ -48,6 +48,7 @@ pub use self::builder::Builder;
 pub use self::changes::{Change, Changes};
 pub use self::format::{Colour, FieldValue, Format, Part, Precision, SpanStyle};
 pub use self::hangup::OnHangup;
+pub(crate) use self::limits::DEPTH_MAX;
 pub use self::limits::Limits;
 #[cfg(feature = "config")]
 pub use self::load::{

@@ -34,7 +34,8 @@ pub struct Sink {
     /// The path of a file. Missing directories are created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) path: Option<PathBuf>,
-    /// What of that which is captured it takes, in the syntax of RUST_LOG without spans.
+    /// What of that which is captured it takes, in the syntax of RUST_LOG; a directive by span, such
+    /// as "[request{user=42}]=debug", has what it wants captured too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) level: Option<String>,
     /// What a line looks like: the name of a shape, or a table with more.
@@ -190,11 +191,24 @@ impl Sink {
         }
     }
 
-    /// Sets which of the captured records this sink takes, by level and target: `warn`,
-    /// `info,hyper=error`. By default all.
+    /// Sets which of the captured records this sink takes, in the syntax of `RUST_LOG`: `warn`,
+    /// `info,hyper=error`, `info,[request{user=42}]=debug`. By default all.
+    ///
+    /// By level and target it takes a part of what the [filter](crate::Builder::filter) lets in. A directive
+    /// by span (in brackets) lets in what it wants itself, whatever that filter says, and for this
+    /// sink alone: as long as there is one, every event that the filter leaves out is asked for anew, up
+    /// to the level of the directive. What `RUST_LOG` says takes the place of the filter, not of this.
+    ///
+    /// A directive by span goes by the spans that the thread is in where it logs, and by the values that
+    /// their fields have in the record. So a field that is [redacted](crate::Redaction) by its name, or
+    /// cut, is compared as it is logged. The spans themselves are open for all sinks, even if
+    /// their own level is not: others may show them around the records that they take. A request that
+    /// has no span of `tracing` counts as one named `request`, with `request_id`, `trace_id` and
+    /// `span_id`, but lets in nothing that is not captured anyway. What such a directive lets in is not
+    /// kept as [detail](crate::Builder::request_detail) for others.
     ///
     /// ```
-    /// let sink = offloop::Sink::stderr().filter("warn");
+    /// let sink = offloop::Sink::stderr().filter("warn,[request{user=42}]=debug");
     /// # drop(sink);
     /// ```
     pub fn filter(mut self, directives: impl Into<String>) -> Self {
@@ -219,6 +233,10 @@ impl Sink {
 
     pub(super) fn kind(&self) -> Kind {
         self.kind
+    }
+
+    pub(super) fn directives(&self) -> Option<&str> {
+        self.level.as_deref()
     }
 
     /// Whether it has what no file can hold.

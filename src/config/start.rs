@@ -8,7 +8,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::registry::LookupSpan;
 
 use super::{
-    BUDGET_BYTES_MAX, BUDGET_BYTES_MIN, Builder, Config, WRITE_DELAY_MAX, WRITE_DELAY_MIN,
+    BUDGET_BYTES_MAX, BUDGET_BYTES_MIN, Builder, Config, Sink, WRITE_DELAY_MAX, WRITE_DELAY_MIN,
 };
 use crate::capture::layer::OffloopLayer;
 use crate::capture::subscriber::OffloopSubscriber;
@@ -117,6 +117,8 @@ impl Builder {
             }
             Content::Lines => Directives::everything(),
         };
+        let of_sinks = config.sinks.values();
+        let directives = directives.beside(of_sinks.filter_map(Sink::directives));
         if self.config.sinks.is_empty() {
             let fallback = self.config.fallback.sink();
             self.config.add(fallback);

@@ -10,6 +10,7 @@ use super::batch::Batch;
 use super::clock::Clock;
 use super::merge::Source;
 use super::notice;
+use crate::audit;
 use crate::capture::buffer::Buffer;
 use crate::capture::callsite::Callsites;
 use crate::capture::record::{self, Record, ThreadLabel};
@@ -122,8 +123,11 @@ impl LineWriter {
             self.write_unreadable(frame, batch);
             return flow(batch);
         };
-        if !self.filter.wants(&record) {
+        if !self.filter.wants(&record, &self.callsites) {
             counters.count_filtered(frame.level);
+            if audit::is_record(&record.callsite.facts) {
+                counters.count_audit_left_out();
+            }
             return ControlFlow::Continue(());
         }
         let is_clean =
@@ -154,7 +158,7 @@ impl LineWriter {
         let Some(mut record) = Record::decode(bytes, time_ns, thread, callsites) else {
             return Written::Unreadable;
         };
-        if !self.filter.wants(&record) {
+        if !self.filter.wants(&record, callsites) {
             return Written::Filtered;
         }
         if let Some(clean) = self.cleaner.clean(bytes, &record, callsites) {

@@ -70,8 +70,10 @@ pub(crate) struct SinkState {
     pub(crate) crash_unsafe: Option<&'static str>,
     pub(crate) progress: Arc<Progress>,
     pub(crate) durable: Arc<Durable>,
+    /// Whether it can be written to: a forked child cannot use what is no file.
+    pub(crate) is_usable: bool,
     /// Whether an audit record that it takes is kept for good.
-    keeps_audits: bool,
+    keeps_audits: AtomicBool,
     /// Locked by the sink's writer while it formats a batch, never while it writes one.
     merge: Mutex<Merge>,
     /// Once everything up to this ticket is written, the writer's thread ends.
@@ -94,7 +96,8 @@ impl SinkState {
             crash_unsafe: Some("only for files"),
             progress: Arc::default(),
             durable: Arc::default(),
-            keeps_audits: false,
+            is_usable: true,
+            keeps_audits: AtomicBool::new(false),
             merge: Mutex::default(),
             stop_ticket: AtomicU64::new(u64::MAX),
             change: Slot::default(),
@@ -103,9 +106,11 @@ impl SinkState {
         }
     }
 
-    pub(crate) fn keeping_audits(mut self, keeps_audits: bool) -> Self {
-        self.keeps_audits = keeps_audits;
-        self
+    /// Says whether an audit record that it takes is kept for good. Relaxed: one that is left out all the
+    /// same, since the writer goes by another filter, is counted.
+    pub(crate) fn keep_audits(&self, keeps_audits: bool) {
+        let keeps_audits = keeps_audits && self.is_usable;
+        self.keeps_audits.store(keeps_audits, Ordering::Relaxed);
     }
 
     fn is_stopping(&self) -> bool {
@@ -253,12 +258,12 @@ impl Drain {
     /// How the sinks stand that keep audit records for good, before one is handed over.
     pub(crate) fn marks(&self) -> Vec<(usize, Mark)> {
         let sinks = self.sinks.iter().enumerate();
-        let keeping = sinks.filter(|(_, state)| state.keeps_audits);
+        let keeping = sinks.filter(|(_, state)| state.keeps_audits.load(Ordering::Relaxed));
         keeping
             .map(|(place, state)| {
                 let mark = Mark {
                     failures: state.durable.failures(),
-                    lost: state.counters.lost.total(),
+                    lost: state.counters.audits_lost(),
                 };
                 (place, mark)
             })
@@ -333,6 +338,11 @@ impl Drain {
             state.inlet.sleeper.wake();
         }
         flushed
+    }
+
+    /// Whether they were told to.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.sinks.iter().any(SinkState::is_stopping)
     }
 
     /// Tells the threads to end once everything is written that was ever handed over. The channel has

@@ -5,9 +5,10 @@
 //! tokens without anybody who has to fill it. A record that comes too early by more than a burst is
 //! left out. Time is in ticks, so no clock is asked.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
+use arc_swap::ArcSwapOption;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Metadata};
 
@@ -60,7 +61,9 @@ struct Place {
     drawn: AtomicU64,
     /// How many records were left out by a limit.
     limited: AtomicU64,
-    origin: OnceLock<LimitedOrigin>,
+    /// Not in a cell that a thread could wait for: a forked child would wait for ever for one that
+    /// it does not have.
+    origin: ArcSwapOption<LimitedOrigin>,
 }
 
 /// Whose records were left out.
@@ -119,7 +122,7 @@ impl Limiter {
             return Wish::Never;
         }
         if !place.is_in_time(rule) {
-            place.origin.get_or_init(|| origin_of(event));
+            place.note_origin(event);
             // In this order: who sees the sum finds what it is made of, and of whom. Pairs with the
             // Acquire load in `limited`.
             place.limited.fetch_add(1, Ordering::Release);
@@ -152,11 +155,13 @@ impl Limiter {
     }
 
     /// The same for each callsite, at its place.
-    pub(crate) fn limited_by_place(&self) -> impl Iterator<Item = (usize, u64, &LimitedOrigin)> {
+    pub(crate) fn limited_by_place(
+        &self,
+    ) -> impl Iterator<Item = (usize, u64, Arc<LimitedOrigin>)> {
         let places = self.places.get().into_iter().flatten().enumerate();
         places.filter_map(|(number, place)| {
             let limited = place.limited.load(Ordering::Acquire);
-            Some((number, limited, place.origin.get()?)).filter(|_| limited != 0)
+            Some((number, limited, place.origin.load_full()?)).filter(|_| limited != 0)
         })
     }
 
@@ -201,6 +206,13 @@ impl Place {
                 .compare_exchange(0, key, Ordering::Relaxed, Ordering::Relaxed)
         };
         known == key || (known == 0 && taken(()).map_or_else(|other| other == key, |_| true))
+    }
+
+    /// Notes whose records are left out here. Of threads that do so at once any may win.
+    fn note_origin(&self, event: &Event<'_>) {
+        if self.origin.load().is_none() {
+            self.origin.store(Some(Arc::new(origin_of(event))));
+        }
     }
 
     /// Whether a record that comes now is kept for a sample.

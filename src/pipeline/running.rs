@@ -1,7 +1,7 @@
 //! The part of a pipeline that belongs to one process, until its sinks are changed.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -37,6 +37,8 @@ pub(crate) struct Running {
     complaints: Complaints,
     /// How long records that come after the end may still hold up their callers, all together.
     late_patience_us: AtomicU64,
+    /// Whether the process may end at any moment, without another word.
+    expects_end: AtomicBool,
     former: ArcSwap<Former>,
 }
 
@@ -93,6 +95,7 @@ impl Running {
             exit_timeout_us: AtomicU64::new(micros(plan.exit_timeout)),
             complaints: plan.complaints.clone(),
             late_patience_us: AtomicU64::new(micros(plan.exit_timeout)),
+            expects_end: AtomicBool::new(false),
             former: ArcSwap::from_pointee(Former {
                 ended: before
                     .map(|before| before.former.load().ended.clone())
@@ -106,10 +109,15 @@ impl Running {
     pub(super) fn start(&self, delays: Delays) -> Result<(), Error> {
         self.drain.start(delays).map_err(|cause| {
             // Those that did start.
-            self.drain.retire();
-            self.channel.arena().discard();
+            self.abandon();
             Error::start_writer(cause)
         })
+    }
+
+    /// Has the writers end again, who were given nothing.
+    pub(super) fn abandon(&self) {
+        self.drain.retire();
+        self.channel.arena().discard();
     }
 
     /// Whether it was started in this very process.
@@ -213,9 +221,12 @@ impl Running {
             return;
         }
         let patience_us = self.late_patience_us.load(Ordering::Relaxed);
+        let until = deadline::after(Duration::from_micros(patience_us));
+        let Some(until) = channel::may_wait_until(until) else {
+            return;
+        };
         let began = Instant::now();
-        self.drain
-            .flush_until(deadline::after(Duration::from_micros(patience_us)));
+        self.drain.flush_until(until);
         let left = patience_us.saturating_sub(began.elapsed().as_micros() as u64);
         self.late_patience_us.fetch_min(left, Ordering::Relaxed);
     }
@@ -231,12 +242,46 @@ impl Running {
         let _ = fork::spawn("offloop-flush".to_owned(), write);
     }
 
-    /// Writes what waits, as the process ends. Records that come later, from destructors and from
-    /// other exit handlers, are written by their callers.
-    pub(crate) fn end_with_process(&self) {
+    /// Writes what waits, and has callers write what comes later, as after the end, but holds them up
+    /// for no longer than `patience` all together. The writers go on, too. Where that time does not
+    /// suffice now, nothing has changed.
+    pub(super) fn expect_end(&self, patience: Duration) -> bool {
+        let deadline = deadline::after(patience);
+        if !self.flush_until(deadline) {
+            return false;
+        }
+        self.late_patience_us
+            .store(micros(patience), Ordering::Relaxed);
+        self.expects_end.store(true, Ordering::Relaxed);
         self.channel.close();
+        // What came in between.
+        let is_written = self.flush_until(deadline);
+        if is_written {
+            self.discard_arena();
+        }
+        is_written
+    }
+
+    /// Whether the process may end at any moment. Relaxed: it publishes nothing.
+    pub(crate) fn expects_end(&self) -> bool {
+        self.expects_end.load(Ordering::Relaxed)
+    }
+
+    /// Takes back that the process may end.
+    pub(super) fn expect_no_end(&self) {
+        self.expects_end.store(false, Ordering::Relaxed);
+    }
+
+    /// Writes what waits, as the process ends; its end has begun at `began`. Records that come later,
+    /// from destructors and from other exit handlers, are written by their callers.
+    pub(crate) fn end_with_process(&self, began: Instant) {
+        self.channel.close();
+        // It does end now.
+        self.expect_no_end();
         let timeout = Duration::from_micros(self.exit_timeout_us.load(Ordering::Relaxed));
-        let is_written = self.drain.flush_until(deadline::after(timeout));
+        let is_written = self
+            .drain
+            .flush_until(deadline::counted_from(began, timeout));
         let waiting = self.own_stats().waiting();
         if !is_written {
             let complaint = format!("the process ends with {waiting} records not written");
@@ -287,8 +332,9 @@ fn states(
             };
             let mut state = SinkState::new(name.to_owned(), Arc::clone(inlet), sources.len());
             state.crash_unsafe = keeping.crash_unsafe;
-            let is_usable = !matches!(source, Source::Opened(None));
-            state.keeping_audits(is_usable && sink.keeps_audits())
+            state.is_usable = !matches!(source, Source::Opened(None));
+            state.keep_audits(sink.keeps_audits());
+            state
         })
         .collect()
 }

@@ -19,6 +19,7 @@ mod json;
 mod mask;
 mod name;
 mod names;
+mod part;
 mod record;
 mod values;
 

@@ -64,6 +64,14 @@ impl Names {
         (!is_kept).then_some(style)
     }
 
+    /// Whether the last part of a path, of which it is not known what is within what, may be the name
+    /// of a secret.
+    pub(super) fn may_fit(&self, path: &Path) -> bool {
+        let end = path.len();
+        let ends_like = |(pattern, _): &(Pattern, RedactionStyle)| pattern.ends_like(path, end);
+        self.own.iter().any(ends_like) || self.style_at(path, end).is_some()
+    }
+
     fn fitting(&self, path: &Path, end: usize) -> Option<(usize, RedactionStyle)> {
         let first = |patterns: &[(Pattern, RedactionStyle)]| {
             let mut patterns = patterns.iter();

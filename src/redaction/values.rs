@@ -67,15 +67,9 @@ impl Values {
 
     /// The secrets in a text, in their order, of which no two overlap.
     pub(super) fn find(&self, text: &[u8]) -> Vec<Found> {
-        let mut found = Vec::new();
-        if let Some(finder) = &self.finder {
-            let mut from = 0;
-            while let Some(place) = finder.first(text, from) {
-                from = place.end;
-                let style = self.style;
-                found.push(Found { place, style });
-            }
-        }
+        let style = self.style;
+        let found = self.finder.iter().flat_map(|finder| finder.search(text));
+        let mut found: Vec<_> = found.map(|place| Found { place, style }).collect();
         if !self.own.is_empty() {
             self.find_own(text, &mut found);
         }

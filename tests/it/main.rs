@@ -25,6 +25,7 @@ mod failing;
 #[cfg(target_os = "linux")]
 mod faults;
 mod files;
+mod filters;
 mod flush;
 mod forks;
 mod harmless;

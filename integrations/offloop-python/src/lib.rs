@@ -20,6 +20,7 @@ mod options;
 mod pipeline;
 mod request;
 mod site;
+mod thread;
 mod value;
 
 use pyo3::prelude::*;

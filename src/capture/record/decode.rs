@@ -1,8 +1,9 @@
 //! Record bytes become values again.
 
 use super::{
-    FLAG_CUT, FLAG_DATED, NAME_INLINE, RawText, TAG_BYTES, TAG_ERROR, TAG_F64, TAG_FALSE, TAG_I64,
-    TAG_I128, TAG_JSON, TAG_STR, TAG_TEXT, TAG_TRUE, TAG_U64, TAG_U128, ThreadLabel, Value,
+    FLAG_CUT, FLAG_DATED, FLAG_EXTRA, NAME_INLINE, RawText, TAG_BYTES, TAG_ERROR, TAG_F64,
+    TAG_FALSE, TAG_I64, TAG_I128, TAG_JSON, TAG_STR, TAG_TEXT, TAG_TRUE, TAG_U64, TAG_U128,
+    ThreadLabel, Value,
 };
 use crate::capture::callsite::{Callsite, Callsites};
 
@@ -15,6 +16,8 @@ pub(crate) struct Record<'a> {
     pub(crate) thread: &'a ThreadLabel,
     /// Whether part of it did not fit.
     pub(crate) is_cut: bool,
+    /// Whether it was let in for the sinks alone whose own directives by span want it.
+    pub(crate) is_extra: bool,
     /// Whether a process that died left it behind, and another one found it.
     pub(crate) is_recovered: bool,
     /// Where the record comes from. Differs from the callsite's own where it came through `log`.
@@ -61,6 +64,7 @@ impl<'a> Record<'a> {
             callsite,
             thread,
             is_cut: flags & FLAG_CUT != 0,
+            is_extra: flags & FLAG_EXTRA != 0,
             is_recovered: false,
             origin: callsite.origin(),
             spans,

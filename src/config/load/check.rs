@@ -192,7 +192,7 @@ impl Checker<'_> {
 
     fn check_sink(&mut self, path: &KeyPath, sink: &Sink) {
         if let Some(level) = &sink.level
-            && let Err(message) = directives::check(level, false)
+            && let Err(message) = directives::check(level, true)
         {
             self.complain(path.with("level"), message);
         }

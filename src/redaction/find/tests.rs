@@ -18,7 +18,7 @@ fn check(marked: &str) {
     let finder = Finder::new().unwrap();
     let mut found = String::new();
     let mut from = 0;
-    while let Some(place) = finder.first(text.as_bytes(), from) {
+    for place in finder.search(text.as_bytes()) {
         found += &text[from..place.start];
         found += &format!("«{}»", &text[place.clone()]);
         from = place.end;
@@ -156,6 +156,25 @@ fn card() -> impl Strategy<Value = String> {
         })
 }
 
+/// Would each of them be followed to its end, this would take hours.
+#[test]
+fn what_a_client_sends_is_searched_once_however_many_beginnings_it_has() {
+    let card = "4111 1111 1111 1111 ";
+    let beginnings = [
+        "eyJ", "-----", "bearer ", "basic ", "AIza", "xox", "sk-ant-", card,
+    ];
+    let ends = ["-----BEGIN ", "-----END PRIVATE KEY-----", "eyJ.ghp_"];
+    for text in beginnings.iter().chain(&ends) {
+        let text = text.repeat((1 << 20) / text.len());
+        let finder = Finder::new().unwrap();
+        let mut from = 0;
+        for found in finder.search(text.as_bytes()) {
+            assert!(from <= found.start && found.start < found.end);
+            from = found.end;
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn a_token_is_found_wherever_it_stands(
@@ -215,7 +234,7 @@ proptest! {
         let text = pieces.concat();
         let finder = Finder::new().unwrap();
         let mut from = 0;
-        while let Some(found) = finder.first(text.as_bytes(), from) {
+        for found in finder.search(text.as_bytes()) {
             prop_assert!(from <= found.start && found.start < found.end);
             prop_assert!(text.get(found.clone()).is_some());
             from = found.end;
@@ -226,7 +245,7 @@ proptest! {
 fn without_found(finder: &Finder, text: &str) -> String {
     let mut rest = String::new();
     let mut from = 0;
-    while let Some(found) = finder.first(text.as_bytes(), from) {
+    for found in finder.search(text.as_bytes()) {
         rest += &text[from..found.start];
         rest += "#";
         from = found.end;

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -240,3 +242,36 @@ def test_the_task_is_told(installed: logging.Logger, log: Path) -> None:
 
     asyncio.run(work())
     assert [line["task"] for line in lines(installed, log)] == ["mine", "mine"]
+
+
+@pytest.mark.parametrize("way", ["quick", "standard"])
+def test_records_tell_the_name_of_their_thread_as_python_has_it(log: Path, way: str) -> None:
+    handler = offloop.Handler(log, thread=True)
+    logger = logging.getLogger(f"threads.{way}")
+    if way == "quick":
+        offloop.adopt(logger)
+    logger.setLevel(logging.DEBUG)
+    logger.propagate = False
+    logger.addHandler(handler)
+    try:
+        logger.info("here")
+        with ThreadPoolExecutor(1, thread_name_prefix="pool") as pool:
+            pool.submit(logger.info, "there").result()
+        worker = threading.Thread(target=logger.info, args=("elsewhere",), name="worker")
+        worker.start()
+        worker.join()
+    finally:
+        logger.removeHandler(handler)
+    names = {line["message"]: line["thread"] for line in lines(logger, log)}
+    assert names == {"here": "MainThread", "there": "pool_0", "elsewhere": "worker"}
+
+
+def test_a_record_that_was_made_by_another_thread_does_not_rename_this_one(log: Path) -> None:
+    handler = offloop.Handler(log, thread=True)
+    logger = logging.getLogger("threads.others")
+    make = lambda: logger.makeRecord("t", 20, "f", 1, "made", (), None)  # noqa: E731
+    with ThreadPoolExecutor(1, thread_name_prefix="pool") as pool:
+        record = pool.submit(make).result()
+    handler.handle(record)
+    handler.handle(make())
+    assert {line["thread"] for line in lines(logger, log)} == {"MainThread"}
