@@ -13,7 +13,6 @@
 //! Nothing is told to other processes but the rules themselves, without the key of hashes: see
 //! [`Redactor::told`].
 
-mod default_names;
 mod find;
 mod json;
 mod mask;
@@ -21,6 +20,7 @@ mod name;
 mod names;
 mod part;
 mod record;
+pub(crate) mod secret_names;
 mod values;
 
 pub(crate) use self::json::Screened as ScreenedJson;

@@ -275,3 +275,38 @@ def test_a_record_that_was_made_by_another_thread_does_not_rename_this_one(log: 
     handler.handle(record)
     handler.handle(make())
     assert {line["thread"] for line in lines(logger, log)} == {"MainThread"}
+
+
+def test_arguments_of_keyword_loggers_are_what_the_stub_says(
+    installed: logging.Logger, log: Path
+) -> None:
+    own = offloop.get_logger("quick", tenant="t1", user=1)
+    own.info("%s", "positional", user=42, event="e", self="s", level=3)
+    own.log(26, "by number", **{"not an identifier": True})
+    getattr(own, "warning")("plain")
+    with pytest.raises(TypeError):
+        own.info()
+    with pytest.raises(TypeError):
+        own.info(user=42)
+    with pytest.raises(TypeError):
+        type(own).info(installed, "of another type")
+    first, second, third = lines(installed, log)
+    assert (first["message"], first["tenant"], first["user"]) == ("positional", "t1", 42)
+    assert (first["event"], first["self"], first["fields.level"]) == ("e", "s", 3)
+    assert second["not an identifier"] is True and second["level_name"] == "Level 26"
+    assert (third["message"], third["level"], third["user"]) == ("plain", "WARN", 1)
+
+
+@pytest.mark.parametrize("way", ["quick", "standard"])
+def test_a_value_s_own_error_is_no_error_of_the_call(
+    installed: logging.Logger, log: Path, way: str
+) -> None:
+    class Failing:
+        def __str__(self) -> str:
+            raise ValueError("on purpose")
+
+    if way == "standard":
+        installed.addFilter(lambda record: True)
+    assert offloop.get_logger("quick").info("m", value=Failing()) is None
+    (line,) = lines(installed, log)
+    assert line["value"] == "[formatting Failing failed: ValueError]"
