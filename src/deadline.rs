@@ -9,7 +9,12 @@ const TIMEOUT_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// The point in time `timeout` from now.
 pub(crate) fn after(timeout: Duration) -> Instant {
-    Instant::now() + timeout.min(TIMEOUT_MAX)
+    counted_from(Instant::now(), timeout)
+}
+
+/// The point in time `timeout` after another one.
+pub(crate) fn counted_from(began: Instant, timeout: Duration) -> Instant {
+    began + timeout.min(TIMEOUT_MAX)
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use std::sync::{Arc, LazyLock, Once};
 
 use arc_swap::ArcSwap;
 
+use crate::channel::sync::Instant;
 use crate::pipeline::Running;
 
 /// The pipelines that may have something to write. Lock-free: a forked child must be able to end
@@ -67,9 +68,93 @@ pub(crate) fn note_panic(message: &str, location: Option<&str>) {
     }
 }
 
-/// Writes whatever waits, now that nothing runs after this any more.
+/// Writes whatever waits, now that nothing runs after this any more. Pipelines whose sinks are stuck
+/// are waited for together, not one after the other.
 pub(crate) fn write_all() {
-    for running in RUNNING.load().iter().filter(|running| running.is_current()) {
-        running.end_with_process();
+    let began = Instant::now();
+    write_each(RUNNING.load().iter().map(|running| &**running), began);
+}
+
+fn write_each<'r>(all: impl Iterator<Item = &'r Running>, began: Instant) {
+    for running in all.filter(|running| running.is_current()) {
+        running.end_with_process(began);
+    }
+}
+
+#[cfg(all(test, not(any(offloop_loom, offloop_shuttle))))]
+mod tests {
+    use std::io::{self, Write};
+    use std::sync::OnceLock;
+    use std::sync::mpsc::{Receiver, Sender, channel};
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+    use crate::Memory;
+    use crate::channel::sync::simulated::Simulated;
+    use crate::drain::line::Content;
+    use crate::pipeline::Pipeline;
+
+    /// Stands still until nobody holds it back any more.
+    struct Stuck(Receiver<()>);
+
+    impl Write for Stuck {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let _ = self.0.recv();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Ends the process, as it were, with the first line that it is given.
+    struct Ending(Arc<OnceLock<Arc<Pipeline>>>, Sender<()>);
+
+    impl Write for Ending {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let pipeline = self.0.wait();
+            write_each([&**pipeline.running()].into_iter(), Instant::now());
+            let _ = self.1.send(());
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_writer_that_ends_the_process_waits_for_others_and_not_for_itself() {
+        let ((ended, has_ended), memory) = (channel(), Memory::new());
+        let started = Arc::new(OnceLock::new());
+        let ending = Ending(Arc::clone(&started), ended);
+        let builder = crate::builder().writer(ending).memory(&memory);
+        let builder = builder.exit_timeout(Duration::MAX).on_error(|_| {});
+        let pipeline = builder.start(Content::Lines).unwrap();
+        pipeline.push(2, b"line\n");
+        started.get_or_init(|| pipeline);
+        let minute = Duration::from_secs(60);
+        has_ended.recv_timeout(minute).expect("it waits for itself");
+        assert_eq!(memory.lines(), ["line"]);
+    }
+
+    #[test]
+    fn stuck_pipelines_are_waited_for_together() {
+        let hour = Duration::from_secs(3600);
+        let stuck = || {
+            let (hold, held) = channel();
+            let builder = crate::builder().writer(Stuck(held)).on_error(|_| {});
+            let pipeline = builder.exit_timeout(hour).start(Content::Lines).unwrap();
+            pipeline.push(2, b"line\n");
+            (hold, Arc::clone(&pipeline.running()))
+        };
+        let ((_hold, one), (_hold_other, other)) = (stuck(), stuck());
+        let time = Simulated::begin(SystemTime::UNIX_EPOCH);
+        let began = Instant::now();
+        time.advance(hour);
+        // Would each be waited for from its turn on, this would take hours.
+        write_each([&*one, &*other].into_iter(), began);
+        assert_eq!((one.stats().waiting(), other.stats().waiting()), (1, 1));
     }
 }

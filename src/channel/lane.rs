@@ -40,7 +40,7 @@ impl Lane {
     pub(crate) fn try_push(&mut self, level: u8, record: &[u8]) -> bool {
         self.counters.accept(level);
         barrier::light();
-        if self.channel.has_ended() {
+        if self.channel.is_out_of_the_ordinary() && !self.channel.rouse() {
             self.counters.take_back(level);
             return false;
         }

@@ -193,8 +193,26 @@ fn what_a_channel_takes_although_it_is_left_is_counted_behind_the_barrier() {
         });
         channel.leave();
         barrier::heavy();
-        let counted: u64 = channel.lanes().flat_map(|lane| lane.accepted()).sum();
+        let counted = channel.handed_over();
         let taken = logging.join().unwrap();
         assert!(taken <= counted);
+    });
+}
+
+#[test]
+fn a_reader_that_dozes_wakes_for_a_record() {
+    loom::model(|| {
+        let channel = Arc::new(Channel::new(64, Overflow::DropNewest, 1));
+        let lanes = Arc::clone(&channel);
+        let logging = thread::spawn(move || {
+            let mut lane = Lane::new(lanes, Arc::default());
+            assert!(lane.try_push(2, &RECORD));
+        });
+        channel.let_doze();
+        // Under loom a sleep has no time-out: a missed wake is a deadlock, which loom reports.
+        let forever = std::time::Duration::MAX;
+        let sleeper = &channel.inlets()[0].sleeper;
+        sleeper.sleep(forever, || channel.handed_over() != 0);
+        logging.join().unwrap();
     });
 }

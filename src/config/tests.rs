@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::Builder;
 use crate::Memory;
 use crate::channel::overflow::Overflow;
+use crate::channel::sync::Instant;
 use crate::drain::line::Content;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -17,7 +18,7 @@ fn check(describe: impl FnOnce(Builder) -> Builder) {
     let builder = describe(crate::builder().memory(&memory));
     let pipeline = builder.start(Content::Lines).unwrap();
     pipeline.push(2, b"line\n");
-    pipeline.running().end_with_process();
+    pipeline.running().end_with_process(Instant::now());
     assert_eq!(memory.text(), "line\n");
 }
 

@@ -29,8 +29,8 @@ pub(crate) struct Durable {
 #[derive(Debug)]
 struct Waiting {
     verdict: Arc<Mutex<Verdict>>,
-    /// How many records the sink had lost before his own came: if it is more by now, his may be
-    /// among them. `None` for who waits for no record of his own.
+    /// How many records the sink had lost, or audit records left out, before his own came: if it is more
+    /// by now, his may be among them. `None` for who waits for no record of his own.
     lost: Option<u64>,
 }
 

@@ -19,6 +19,7 @@ use crate::Memory;
 use crate::channel::arena::ArenaPlan;
 use crate::channel::lane::Lane;
 use crate::channel::overflow::Overflow;
+use crate::channel::sync::Instant;
 use crate::complaint::Complaints;
 use crate::config::{Config, Format, OnHangup, Rates};
 use crate::filter::{Directives, Gate, SinkFilter};
@@ -117,7 +118,7 @@ impl Program {
     /// as lost.
     fn end(&self) {
         // Records that slipped past the shutdown are written at the end of the process.
-        self.pipeline.running().end_with_process();
+        self.pipeline.running().end_with_process(Instant::now());
         let stats = self.guard().stats();
         assert_eq!(stats.accepted.total(), (PRODUCERS * LINES) as u64);
         assert_eq!(stats.waiting(), 0, "{stats:?}");

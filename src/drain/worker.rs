@@ -2,6 +2,7 @@
 
 mod change;
 mod failure;
+mod rest;
 mod suppressed;
 mod sync;
 
@@ -26,14 +27,13 @@ use crate::complaint::Complaints;
 use crate::filter::Limiter;
 use crate::recovery::replay::{Next, Replay};
 use crate::sink::Sink;
+use crate::stats;
 use failure::Failure;
+use rest::Rest;
 use suppressed::SuppressionReport;
 
 /// How long to leave alone what cannot be recovered just now.
 const REPLAY_PAUSE: Duration = Duration::from_millis(100);
-
-/// After this long without a record the writer begins to sleep longer.
-const QUIET_AFTER: Duration = Duration::from_millis(100);
 
 /// Writes the records of one pipeline to one sink.
 pub(crate) struct Worker {
@@ -47,6 +47,8 @@ pub(crate) struct Worker {
     batch: Batch,
     journal: BatchJournal,
     complaints: Complaints,
+    /// What is to be said before anything is written.
+    complaint: Option<String>,
     failure: Option<Failure>,
     /// Whether the sink may hold back what it accepted.
     must_flush: bool,
@@ -81,6 +83,7 @@ impl Worker {
             batch: Batch::default(),
             journal: BatchJournal::default(),
             complaints,
+            complaint: None,
             failure: None,
             must_flush: false,
             unsynced: Unsynced::default(),
@@ -105,6 +108,12 @@ impl Worker {
         self
     }
 
+    /// Has it complain before it writes anything.
+    pub(crate) fn saying_first(mut self, complaint: Option<String>) -> Self {
+        self.complaint = complaint;
+        self
+    }
+
     /// Reports what this one leaves out from now on.
     pub(crate) fn report_of(&mut self, limiter: &Arc<Limiter>) {
         self.suppressed = SuppressionReport::from_now(limiter);
@@ -121,21 +130,20 @@ impl Worker {
         self.delays = delays;
         let sinks = Arc::clone(&self.sinks);
         let state = &sinks[self.place];
-        let mut delay = self.delays.busy;
-        let mut busy_at = Instant::now();
+        let mut rest = Rest::new(delays);
         loop {
             let written = self.round();
             if state.may_end() || (state.is_retiring() && self.hand_over()) {
                 return;
             }
-            if written != 0 {
-                busy_at = Instant::now();
-                delay = self.delays.busy;
-            } else if QUIET_AFTER < busy_at.elapsed() {
-                delay = (delay * 2).min(self.delays.idle);
+            let pause = rest.after(written, self.delays);
+            if BATCH_BYTES <= written {
+                continue;
             }
-            if written < BATCH_BYTES {
-                self.sleep(delay);
+            if rest.may_doze(&self.channel) && !self.has_waiting() {
+                self.doze();
+            } else {
+                self.sleep(pause, || false);
             }
         }
     }
@@ -156,6 +164,9 @@ impl Worker {
 
     /// Writes every record that was pushed before now. Returns how many bytes.
     pub(super) fn round(&mut self) -> usize {
+        if let Some(complaint) = self.complaint.take() {
+            self.complaints.say(&complaint);
+        }
         if !self.has_taken_over() {
             return 0;
         }
@@ -238,7 +249,17 @@ impl Worker {
         self.write_batch() && self.flush_sink()
     }
 
-    fn sleep(&self, delay: Duration) {
+    /// Sleeps until there is a record, but for the looks that the sink needs now and then.
+    fn doze(&self) {
+        self.channel.let_doze();
+        self.sleep(rest::DOZE.max(self.delays.idle), || self.has_waiting());
+    }
+
+    fn has_waiting(&self) -> bool {
+        stats::waiting_for(&self.channel, self.state()) != 0
+    }
+
+    fn sleep(&self, delay: Duration, has_work: impl Fn() -> bool) {
         let state = self.state();
         let delay = self.unsynced.due_in().map_or(delay, |due| due.min(delay));
         let can_sync = !self.unsynced.is_deferred();
@@ -247,6 +268,7 @@ impl Worker {
                 || (can_sync && state.durable.is_wanted())
                 || state.is_stopping()
                 || self.channel.is_behind(&state.inlet)
+                || has_work()
         });
     }
 

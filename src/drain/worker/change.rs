@@ -72,7 +72,7 @@ impl Worker {
             return false;
         }
         let state = &self.sinks[self.place];
-        state.durable.end(state.counters.lost.total());
+        state.durable.end(state.counters.audits_lost());
         state.handover.put(Handover {
             sink: self.sink.take(),
             unsynced: std::mem::take(&mut self.unsynced),
