@@ -71,10 +71,7 @@ mod tests {
         let again = take(&CHUNKS);
         assert!(again.is_empty() && again.as_ptr() == place);
 
-        let large = Vec::with_capacity(5000);
-        let place = large.as_ptr();
-        give_back(&CHUNKS, large);
-        let other = take(&CHUNKS);
-        assert_ne!(other.as_ptr(), place);
+        give_back(&CHUNKS, Vec::with_capacity(5000));
+        assert!(take(&CHUNKS).capacity() < 5000);
     }
 }

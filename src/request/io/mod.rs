@@ -6,6 +6,7 @@ mod stream;
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 pub use self::by_ends::ConnectionsByEnds;
@@ -92,7 +93,11 @@ impl LoggedConnection {
         let (seen, request) = (self.seen(), &mut upgraded.request);
         let received = seen.received().saturating_sub(upgraded.received_before);
         request.context().received(received);
-        request.sent(seen.sent().saturating_sub(sent_before));
+        // Not reported as the response's body, whose declared length (none at all, with some servers)
+        // would end the request as completed.
+        let sent = seen.sent().saturating_sub(sent_before);
+        let progress = &request.context().0.progress;
+        progress.sent.fetch_add(sent, Ordering::Relaxed);
         request.end(Outcome::Upgraded);
     }
 

@@ -1,5 +1,6 @@
 //! What a record says, in the terms of its fields.
 
+use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -71,7 +72,7 @@ impl<'r> Facts<'r> {
         (!protocol.is_empty()).then_some(protocol)
     }
 
-    pub(super) fn client(&self) -> Option<DisplayValue<std::net::IpAddr>> {
+    pub(super) fn client(&self) -> Option<DisplayValue<IpAddr>> {
         let client = self.shared.client.as_ref()?;
         Some(field::display(client.address()))
     }
@@ -82,7 +83,7 @@ impl<'r> Facts<'r> {
         (!client.is_valid()).then_some(true)
     }
 
-    pub(super) fn peer(&self) -> Option<DisplayValue<std::net::IpAddr>> {
+    pub(super) fn peer(&self) -> Option<DisplayValue<IpAddr>> {
         self.shared.peer.map(|peer| field::display(peer.ip()))
     }
 
@@ -127,7 +128,7 @@ fn error_type<'s>(ended: &Ended<'_>, digits: &'s mut itoa::Buffer) -> Option<&'s
             None => Some("grpc_status_missing"),
         },
         Outcome::Completed if ended.is_error() => {
-            ended.status.map(|status| &*digits.format(status))
+            ended.status.map(|status| digits.format(status) as &str)
         }
         Outcome::Completed => None,
         outcome => Some(outcome.as_str()),

@@ -211,3 +211,21 @@ fn a_malformed_request_is_a_warning_of_its_connection() {
     assert_eq!(lines[0]["http.response.status_code"], 431);
     assert_eq!(lines[0].get("network.peer.address"), None);
 }
+
+#[test]
+fn a_connection_says_that_a_time_out_ended_it_unless_the_client_had_closed_it() {
+    let lines = logged(|| {
+        let connection = Connection::default();
+        connection.add_received(10);
+        connection.time_out();
+        connection.end();
+        let closed = Connection::default();
+        closed.close_by_client();
+        closed.time_out();
+        closed.end();
+    });
+    assert_eq!(lines[0]["connection.end"], "timeout");
+    assert_eq!(lines[1]["connection.end"], "client_close");
+    let idle_ms = lines[0]["connection.idle_ms"].as_f64().unwrap();
+    assert!(idle_ms <= lines[0]["duration_ms"].as_f64().unwrap());
+}

@@ -1,0 +1,95 @@
+//! What the record of a request says, and how.
+
+use crate::request::options::header::Header;
+use crate::request::{Incoming, Naming, Options, QueryPolicy};
+
+impl Options {
+    /// How the fields of the record are named. By default as OpenTelemetry does.
+    ///
+    /// ```
+    /// use offloop::request::{Naming, Options};
+    ///
+    /// let options = Options::new().naming(Naming::ElasticCommonSchema);
+    /// # drop(options);
+    /// ```
+    #[must_use]
+    pub fn naming(mut self, naming: Naming) -> Self {
+        self.naming = naming;
+        self
+    }
+
+    /// Takes a header of the request into its record, as `http.request.header.<name>`. None is taken
+    /// by itself; those that are [keys to something](crate::request::is_secret_header) never are. Of a header, 512
+    /// bytes are kept.
+    ///
+    /// ```
+    /// use offloop::request::Options;
+    ///
+    /// let options = Options::new().request_header("accept-language");
+    /// # drop(options);
+    /// ```
+    #[must_use]
+    pub fn request_header(mut self, name: &str) -> Self {
+        self.request_headers
+            .extend(Header::try_from(name.to_owned()));
+        self
+    }
+
+    /// The same for a header of the response, as `http.response.header.<name>`.
+    ///
+    /// ```
+    /// use offloop::request::Options;
+    ///
+    /// let options = Options::new().response_header("content-type");
+    /// # drop(options);
+    /// ```
+    #[must_use]
+    pub fn response_header(mut self, name: &str) -> Self {
+        self.response_headers
+            .extend(Header::try_from(name.to_owned()));
+        self
+    }
+
+    /// What the record shows of the query string, as `url.query`. By default nothing.
+    ///
+    /// ```
+    /// use offloop::request::{Options, QueryPolicy};
+    ///
+    /// let options = Options::new().query(QueryPolicy::values_of(["page", "sort"]));
+    /// # drop(options);
+    /// ```
+    #[must_use]
+    pub fn query(mut self, policy: QueryPolicy) -> Self {
+        self.query = policy;
+        self
+    }
+
+    /// Whether the response tells the request's id (`x-request-id`) and its place in the trace
+    /// (`traceresponse`). By default it does.
+    ///
+    /// ```
+    /// use offloop::request::Options;
+    ///
+    /// let options = Options::new().send_back(false);
+    /// # drop(options);
+    /// ```
+    #[must_use]
+    pub fn send_back(mut self, is_wanted: bool) -> Self {
+        self.sends_back = is_wanted;
+        self
+    }
+
+    /// Whose request ids are taken over. By default everybody's, if they are harmless.
+    ///
+    /// ```
+    /// use offloop::request::{Incoming, Options};
+    ///
+    /// let options = Options::new().incoming_ids(Incoming::Ignore);
+    /// # drop(options);
+    /// ```
+    #[must_use]
+    pub fn incoming_ids(mut self, incoming: Incoming) -> Self {
+        self.incoming = incoming;
+        self
+    }
+}
