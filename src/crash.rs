@@ -19,19 +19,21 @@ pub(crate) struct Keeping {
     pub(crate) crash_unsafe: Option<&'static str>,
 }
 
-/// Makes the arena for the pages of a pipeline whose sinks are open. Says so where that fails.
+/// Makes the arena for the pages of a pipeline whose sinks are open.
 pub(crate) fn arena_of(plan: &Plan) -> Arena {
     let arena = make_arena(plan);
-    if let Some(Refusal { why, is_alarming }) = arena.refusal()
-        && (*is_alarming || is_asked_for(plan))
-    {
-        let complaint = format!("records that wait do not outlive the process: {why}");
-        plan.complaints.clone().say(&complaint);
-    }
     let program = plan.arena.program.to_string_lossy();
     arena.tell(&Fact::Process { program: &program });
     tell_rules(&arena, plan);
     arena
+}
+
+/// What is to be said of an arena that could not be made as it was wanted. Not here: who hears of it
+/// may log, and what logs may be what has the arena made.
+pub(crate) fn complaint_of(plan: &Plan, arena: &Arena) -> Option<String> {
+    let Refusal { why, is_alarming } = arena.refusal()?;
+    let is_news = *is_alarming || is_asked_for(plan);
+    is_news.then(|| format!("records that wait do not outlive the process: {why}"))
 }
 
 /// Lets a reader of the pages know what must not be in the lines that it writes.

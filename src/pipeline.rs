@@ -197,9 +197,7 @@ impl Pipeline {
         let sinks = sinks.map(|sink| Source::Opened(sink.target.open_in_child()));
         // What others left behind is seen to by the parent.
         let fresh = Arc::new(Running::new(&plan, sinks.collect(), None, None));
-        let before = self.running.compare_and_swap(&parents, Arc::clone(&fresh));
-        if !Arc::ptr_eq(&before, &parents) {
-            // Another thread of the child was faster, by less.
+        if !self.replace(&parents, &fresh) {
             return;
         }
         if fresh.drain().start(plan.delays).is_err() {
@@ -208,6 +206,17 @@ impl Pipeline {
         }
         exit::register(&fresh);
         leak(parents);
+    }
+
+    /// Has what is logged from now on go to `fresh`, unless another thread of the child was faster.
+    fn replace(&self, parents: &Arc<Running>, fresh: &Arc<Running>) -> bool {
+        let before = self.running.compare_and_swap(parents, Arc::clone(fresh));
+        let is_first = Arc::ptr_eq(&before, parents);
+        if !is_first {
+            // Nobody else does, and it would be taken for what a dead process has left.
+            fresh.discard_arena();
+        }
+        is_first
     }
 }
 
@@ -280,5 +289,43 @@ mod tests {
         assert!(memory.lines().is_empty());
         pipeline.see_to(Pushed::Late);
         assert_eq!(memory.lines(), ["late"]);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_thread_that_starts_a_childs_pipeline_too_late_leaves_no_pages_behind() {
+        let memory = tempfile::tempdir_in("/dev/shm").unwrap();
+        let pages = memory.path().join("pages");
+        let directory = tempfile::tempdir().unwrap();
+        let builder = crate::builder().file(directory.path().join("app.jsonl"));
+        let pipeline = builder.crash_directory(&pages);
+        let pipeline = pipeline.start(Content::Records).unwrap();
+        let files = || std::fs::read_dir(&pages).unwrap().count();
+        assert_eq!(files(), 1);
+        let plan = pipeline.plan.load();
+        let fresh = || Arc::new(Running::new(&plan, vec![Source::Opened(None)], None, None));
+        let (parents, too_late) = (fresh(), fresh());
+        assert_eq!(files(), 3);
+        assert!(!pipeline.replace(&parents, &too_late));
+        assert_eq!(files(), 2);
+        parents.discard_arena();
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn why_records_do_not_outlive_the_process_is_said_by_the_writer() {
+        // Whoever logs may be the one that starts the pipeline, in a forked child, and who is told
+        // may log.
+        let directory = tempfile::tempdir().unwrap();
+        let builder = crate::builder().file(directory.path().join("app.jsonl"));
+        let builder = builder.crash_directory(directory.path().join("missing"));
+        let (told, said) = std::sync::mpsc::channel();
+        let pipeline = builder.on_error(move |why| {
+            let _ = told.send((why.to_owned(), channel::is_reader()));
+        });
+        let _pipeline = pipeline.start(Content::Records).unwrap();
+        let (why, is_by_writer) = said.recv().unwrap();
+        assert!(why.starts_with("records that wait do not outlive the process: "));
+        assert!(is_by_writer);
     }
 }

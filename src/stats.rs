@@ -159,14 +159,16 @@ impl Stats {
         self
     }
 
-    /// These figures with those of what ran before, some of whose sinks go on here.
-    pub(crate) fn after(mut self, before: &Stats) -> Stats {
+    /// These figures with those of what ran before, some of whose sinks go on here: `origins` says for
+    /// each sink of these which one it was, if it was there.
+    pub(crate) fn after(mut self, before: &Stats, origins: &[Option<usize>]) -> Stats {
         self.accepted = self.accepted.plus(&before.accepted);
         self.removed = self.removed.plus(&before.removed);
         self.used_bytes += before.used_bytes;
         self.lanes = self.lanes.max(before.lanes);
-        for former in &before.sinks {
-            match self.sinks.iter_mut().find(|sink| sink.name == former.name) {
+        for (place, former) in before.sinks.iter().enumerate() {
+            let stays_at = origins.iter().position(|origin| *origin == Some(place));
+            match stays_at.and_then(|place| self.sinks.get_mut(place)) {
                 Some(sink) => *sink = std::mem::take(sink).plus(former),
                 None if former.waiting == 0 => self.removed = self.removed.plus(former),
                 None => self.sinks.push(former.clone()),

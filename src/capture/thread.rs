@@ -1,14 +1,18 @@
 //! What a thread keeps at hand, so that a log call has to ask nobody: its lanes, the spans that it
 //! has entered, a buffer to encode in.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use tracing::Metadata;
+
 use super::buffer::Buffer;
-use super::record::ThreadLabel;
+use super::record::{Encoder, ThreadLabel};
 use super::span::Span;
+use crate::channel::Channel;
 use crate::channel::lane::Lane;
 use crate::channel::overflow::LossReason;
 use crate::fork;
@@ -20,9 +24,10 @@ const SCRATCH_BYTES_KEPT: usize = 64 * 1024;
 
 thread_local! {
     static LOCAL: Local = const { Local {
-        lanes: RefCell::new(Vec::new()),
+        lanes: RefCell::new(Lanes { generation: 0, all: Vec::new() }),
         entered: RefCell::new(Vec::new()),
         scratch: RefCell::new(Buffer::new()),
+        is_at_work: Cell::new(false),
         request: RefCell::new(Work::OfNone),
     } };
 }
@@ -34,10 +39,11 @@ thread_local! {
 
 /// What one thread keeps at hand.
 pub(crate) struct Local {
-    /// One for each pipeline that the thread has logged to.
-    lanes: RefCell<Vec<LocalLane>>,
+    lanes: RefCell<Lanes>,
     entered: RefCell<Vec<Entered>>,
     scratch: RefCell<Buffer>,
+    /// Whether there is a request: where there is none, a log call looks at nothing else.
+    is_at_work: Cell<bool>,
     request: RefCell<Work>,
 }
 
@@ -50,10 +56,12 @@ enum Work {
     AtEndOf(RequestContext),
 }
 
-struct LocalLane {
-    pipeline: u64,
+/// One for each pipeline that the thread has logged to.
+struct Lanes {
+    /// Which process made them.
     generation: u64,
-    lane: Option<Lane>,
+    /// Each with the number of its pipeline.
+    all: Vec<(u64, Lane)>,
 }
 
 /// A span that the thread is in.
@@ -125,9 +133,18 @@ impl Local {
         }
     }
 
+    /// Whether the thread works for a request, or is just writing that one's own record.
+    #[inline]
+    pub(crate) fn is_at_work(&self) -> bool {
+        self.is_at_work.get()
+    }
+
     /// Appends what each record of the thread's request carries. Says no if it does not fit.
     #[inline]
     pub(crate) fn write_request(&self, bytes: &mut Buffer) -> bool {
+        if !self.is_at_work() {
+            return true;
+        }
         match self.request.try_borrow().as_deref() {
             Ok(Work::Of(request)) => request.write(bytes),
             _ => true,
@@ -135,7 +152,7 @@ impl Local {
     }
 
     /// Takes a record that the thread's request holds back. Says no to one that is to be handed
-    /// over.
+    /// over, which is any that is no detail where there is no request.
     #[inline]
     pub(crate) fn hold_back(&self, held: &Held<'_>, record: &[u8]) -> bool {
         match self.request.try_borrow().as_deref() {
@@ -152,10 +169,25 @@ impl Local {
         }
     }
 
+    /// Has the request write the fields of its own record, if that is what the thread is just writing.
+    /// Says no where it is not.
+    pub(crate) fn write_own_record(
+        &self,
+        metadata: &'static Metadata<'static>,
+        encoder: &mut Encoder<'_>,
+    ) -> bool {
+        match self.request.try_borrow().as_deref() {
+            Ok(Work::AtEndOf(request)) => request.write_own_record(metadata, encoder),
+            _ => false,
+        }
+    }
+
     /// Passes what a handler has added to the request whose own record the thread is just writing.
     #[inline]
     pub(crate) fn with_added(&self, use_fields: impl FnOnce(&[u8])) {
-        if let Ok(Work::AtEndOf(request)) = self.request.try_borrow().as_deref() {
+        if self.is_at_work()
+            && let Ok(Work::AtEndOf(request)) = self.request.try_borrow().as_deref()
+        {
             request.with_added(use_fields);
         }
     }
@@ -167,12 +199,7 @@ impl Local {
             // A log call within the hand-over of another: by the allocator, or by the panic hook.
             return push_alone(pipeline, level, record);
         };
-        if let Some(LocalLane {
-            generation,
-            lane: Some(lane),
-            ..
-        }) = lanes.iter_mut().find(|lane| lane.pipeline == pipeline.id())
-            && *generation == fork::generation()
+        if let Some(lane) = lanes.find(pipeline.id())
             && lane.try_push(level, record)
         {
             return Pushed::InTime;
@@ -190,30 +217,11 @@ pub(crate) fn push(pipeline: &Pipeline, level: u8, record: &[u8]) -> Pushed {
 
 /// The first record of a thread, the first after a fork or a move, and those that come late.
 #[cold]
-fn push_slowly(
-    pipeline: &Pipeline,
-    lanes: &mut Vec<LocalLane>,
-    level: u8,
-    record: &[u8],
-) -> Pushed {
-    let generation = fork::generation();
+fn push_slowly(pipeline: &Pipeline, lanes: &mut Lanes, level: u8, record: &[u8]) -> Pushed {
     loop {
-        // What a fork left behind is forgotten, see `LocalLane::drop`; and so is what ended.
-        lanes.retain(|lane| lane.generation == generation && !lane.has_ended());
+        lanes.forget_ended();
         let running = pipeline.running();
-        let place = lanes.iter().position(|lane| lane.pipeline == pipeline.id());
-        let place = place.unwrap_or_else(|| {
-            let lane = Lane::new(Arc::clone(running.channel()), Arc::new(label()));
-            lanes.push(LocalLane {
-                pipeline: pipeline.id(),
-                generation,
-                lane: Some(lane),
-            });
-            lanes.len() - 1
-        });
-        let Some(lane) = &mut lanes[place].lane else {
-            return Pushed::InTime;
-        };
+        let lane = lanes.find_or_enter(pipeline.id(), running.channel());
         if lane.try_push(level, record) {
             return Pushed::InTime;
         }
@@ -265,7 +273,7 @@ pub(crate) fn random_share() -> Option<f64> {
     .flatten()
 }
 
-/// Undoes [`within`] and [`at_end_of`] when it is dropped.
+/// Undoes [`within`] when it is dropped.
 pub(crate) struct Within {
     before: Work,
     /// It belongs to its thread.
@@ -274,24 +282,59 @@ pub(crate) struct Within {
 
 /// From now on, until the result is dropped, the thread works for this request.
 pub(crate) fn within(request: RequestContext) -> Within {
-    work(Work::Of(request))
-}
-
-/// From now on, until the result is dropped, the thread writes this request's own record.
-pub(crate) fn at_end_of(request: RequestContext) -> Within {
-    work(Work::AtEndOf(request))
-}
-
-fn work(now: Work) -> Within {
     Within {
-        before: swap_work(now),
+        before: swap_work(Work::Of(request)),
         _not_send: PhantomData,
+    }
+}
+
+/// Undoes [`lend`] and [`lend_at_end`] when it is dropped.
+pub(crate) struct Lent<'r> {
+    before: Work,
+    lender: &'r mut Option<RequestContext>,
+    /// It belongs to its thread.
+    _not_send: PhantomData<*const ()>,
+}
+
+/// From now on, until the result is dropped, the thread works for this request. Then `lender` gets
+/// the request back.
+#[inline]
+pub(crate) fn lend(request: RequestContext, lender: &mut Option<RequestContext>) -> Lent<'_> {
+    lend_for(Work::Of(request), lender)
+}
+
+/// The same while the thread writes the request's own record.
+pub(crate) fn lend_at_end(
+    request: RequestContext,
+    lender: &mut Option<RequestContext>,
+) -> Lent<'_> {
+    lend_for(Work::AtEndOf(request), lender)
+}
+
+#[inline]
+fn lend_for(work: Work, lender: &mut Option<RequestContext>) -> Lent<'_> {
+    Lent {
+        before: swap_work(work),
+        lender,
+        _not_send: PhantomData,
+    }
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        let before = std::mem::replace(&mut self.before, Work::OfNone);
+        match swap_work(before) {
+            Work::Of(request) | Work::AtEndOf(request) => *self.lender = Some(request),
+            // A thread that is ending has lost it.
+            Work::OfNone => {}
+        }
     }
 }
 
 fn swap_work(now: Work) -> Work {
     let swapped = LOCAL.try_with(|local| {
         let mut request = local.request.try_borrow_mut().ok()?;
+        local.is_at_work.set(!matches!(now, Work::OfNone));
         Some(std::mem::replace(&mut *request, now))
     });
     // The thread is ending: it has no storage, and works for nobody.
@@ -367,26 +410,63 @@ pub fn name_thread(name: &str) {
     // Gone, or in use, only where the thread is ending or a hand-over logs: then it keeps its name.
     let _ = NAME.try_with(|own| own.try_borrow_mut().map(|mut own| *own = Some(name.into())));
     // A lane is labelled once.
-    let lanes = with_local(|local| Some(std::mem::take(&mut *local.lanes.try_borrow_mut().ok()?)));
+    let lanes = with_local(|local| Some(local.lanes.try_borrow_mut().ok()?.take()));
     drop(lanes);
 }
 
-impl LocalLane {
-    /// Whether its channel is closed or has moved. Then the lane is made anew with the next record.
-    fn has_ended(&self) -> bool {
-        self.lane
-            .as_ref()
-            .is_none_or(|lane| lane.channel().has_ended())
+impl Lanes {
+    /// The lane to a pipeline, if this process has made it.
+    #[inline(always)]
+    fn find(&mut self, pipeline: u64) -> Option<&mut Lane> {
+        if !self.are_own() {
+            return None;
+        }
+        let mut all = self.all.iter_mut();
+        all.find(|(other, _)| *other == pipeline)
+            .map(|(_, lane)| lane)
+    }
+
+    /// The same; one that is not there is made.
+    fn find_or_enter(&mut self, pipeline: u64, channel: &Arc<Channel>) -> &mut Lane {
+        let place = self.all.iter().position(|(other, _)| *other == pipeline);
+        let place = place.unwrap_or_else(|| {
+            let lane = Lane::new(Arc::clone(channel), Arc::new(label()));
+            self.all.push((pipeline, lane));
+            self.all.len() - 1
+        });
+        &mut self.all[place].1
+    }
+
+    /// Lets go of lanes whose channel is closed or has moved, and of what a fork left behind.
+    fn forget_ended(&mut self) {
+        self.leave_to_parent();
+        self.generation = fork::generation();
+        self.all.retain(|(_, lane)| !lane.channel().has_ended());
+    }
+
+    /// All lanes of this process. Each is made anew with the next record.
+    fn take(&mut self) -> Vec<(u64, Lane)> {
+        self.leave_to_parent();
+        std::mem::take(&mut self.all)
+    }
+
+    /// Lets go of lanes of the parent process, but does not tear them down: their locks may be held
+    /// by threads that do not exist here.
+    fn leave_to_parent(&mut self) {
+        if !self.are_own() {
+            let _parents = ManuallyDrop::new(std::mem::take(&mut self.all));
+        }
+    }
+
+    #[inline(always)]
+    fn are_own(&self) -> bool {
+        self.generation == fork::generation()
     }
 }
 
-impl Drop for LocalLane {
+impl Drop for Lanes {
     fn drop(&mut self) {
-        if self.generation != fork::generation() {
-            // It belongs to the parent process: its locks may be held by threads that do not
-            // exist here, so it must not be torn down.
-            self.lane.take().map(std::mem::ManuallyDrop::new);
-        }
+        self.leave_to_parent();
     }
 }
 

@@ -66,27 +66,37 @@ const DOZING: usize = 4;
 thread_local! {
     /// For how long the current thread may wait for others, while it hands over a record.
     static PATIENCE: Cell<Patience> = const { Cell::new(Patience::AsConfigured) };
-    /// Whether the current thread writes records. Then it must not wait for room: it is the one
-    /// that makes some.
-    static IS_READER: Cell<bool> = const { Cell::new(false) };
+    /// The address of the inlet whose records the current thread writes, or 0. Such a thread must not
+    /// wait for room: it is the one that makes some.
+    static READS: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Makes the current thread a reader while it runs `part`. What it logs itself (a panic in a user's
-/// writer, or what that writer has to say) is dropped where there is no room, whatever the policy.
-pub(crate) fn as_reader(part: impl FnOnce()) {
-    struct Restore(bool);
+/// Makes the current thread the reader of an inlet while it runs `part`. What it logs itself (a panic
+/// in a user's writer, or what that writer has to say) is dropped where there is no room, whatever the
+/// policy.
+pub(crate) fn as_reader_of(inlet: &Arc<Inlet>, part: impl FnOnce()) {
+    struct Restore(usize);
     impl Drop for Restore {
         fn drop(&mut self) {
-            IS_READER.with(|is_reader| is_reader.set(self.0));
+            READS.with(|reads| reads.set(self.0));
         }
     }
-    let _restore = Restore(IS_READER.with(|is_reader| is_reader.replace(true)));
+    let _restore = Restore(READS.with(|reads| reads.replace(address_of(inlet))));
     part();
 }
 
 /// Whether the current thread is a reader.
 pub(crate) fn is_reader() -> bool {
-    IS_READER.with(Cell::get)
+    READS.with(Cell::get) != 0
+}
+
+/// Whether the current thread is the reader of this inlet.
+pub(crate) fn is_reader_of(inlet: &Arc<Inlet>) -> bool {
+    READS.with(Cell::get) == address_of(inlet)
+}
+
+fn address_of(inlet: &Arc<Inlet>) -> usize {
+    Arc::as_ptr(inlet).addr()
 }
 
 /// For how long a thread may wait that hands over a record.

@@ -214,6 +214,22 @@ fn back_pressure_waits_for_room() {
 }
 
 #[test]
+fn a_pool_whose_readers_have_ended_hands_out_pages_and_keeps_none() {
+    let pool = Pool::new(8 << 10, 1 << 10);
+    pool.tend();
+    assert_ne!(pool.idle(), 0);
+    let page = pool.take(10, true);
+    pool.close();
+    pool.put(page);
+    pool.tend();
+    assert_eq!((pool.idle(), pool.used_bytes()), (0, 0));
+    let page = pool.take(10, true);
+    assert!(page.is_some());
+    pool.put(page);
+    assert_eq!((pool.idle(), pool.used_bytes()), (0, 0));
+}
+
+#[test]
 fn a_pool_never_exceeds_its_budget_and_keeps_what_it_made() {
     let pool = Pool::new(8 << 10, 1 << 10);
     let mut pages = Vec::new();
@@ -312,4 +328,33 @@ fn a_record_without_a_lane_wakes_readers_that_doze() {
 
 fn channel_for(readers: usize) -> Channel {
     Channel::new(1 << 16, Overflow::DropNewest, readers)
+}
+
+#[test]
+fn one_look_ahead_passes_many_records_and_none_that_it_has_something_against() {
+    let mut readers = Vec::new();
+    let mut writer = IdlePage::new(4096).open(1, |reader| readers.push(reader));
+    for number in 0..20 {
+        let record = if number == 7 { "flawed!" } else { "flawless" };
+        assert!(writer.append(INFO, number, record.as_bytes()));
+    }
+    let mut page = readers.remove(0);
+    let (mut looks, mut refused) = (0, Vec::new());
+    while let Some(frame) = page.next() {
+        let is_passed = frame.is_passed(|bytes| {
+            looks += 1;
+            assert!(bytes.starts_with(frame.record()));
+            bytes
+                .iter()
+                .position(|byte| *byte == b'!')
+                .unwrap_or(bytes.len())
+        });
+        if !is_passed {
+            refused.push(frame.ticks);
+        }
+        let len = frame.record().len();
+        page.advance(len);
+    }
+    // The first record, the one that is refused, and the one behind it.
+    assert_eq!((looks, refused), (3, vec![7]));
 }

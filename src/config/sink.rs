@@ -31,6 +31,9 @@ use crate::sink::{Compression, Memory, Retention};
 pub struct Sink {
     /// What it is: a file, standard output, or standard error.
     kind: Kind,
+    /// Whether it is written to. One that is switched off is as if it were not there.
+    #[serde(default = "enabled", skip_serializing_if = "is_enabled")]
+    enabled: bool,
     /// The path of a file. Missing directories are created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) path: Option<PathBuf>,
@@ -66,6 +69,15 @@ pub struct Sink {
     /// Until it is among the other sinks.
     #[serde(skip)]
     name: Option<String>,
+}
+
+fn enabled() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks like this")]
+fn is_enabled(enabled: &bool) -> bool {
+    *enabled
 }
 
 /// What a sink is.
@@ -216,6 +228,20 @@ impl Sink {
         self
     }
 
+    /// Sets whether the sink is written to; by default it is. One that is switched off is as if it were
+    /// not there: nothing is opened for it, and nothing waits for it. So an environment leaves out
+    /// what is described for all (`sinks.debug.enabled = false`), and a
+    /// [reload](crate::Guard::reload) switches a sink on for a while.
+    ///
+    /// ```
+    /// let sink = offloop::Sink::file("logs/debug.jsonl").filter("debug").enabled(false);
+    /// # drop(sink);
+    /// ```
+    pub fn enabled(mut self, is_enabled: bool) -> Self {
+        self.enabled = is_enabled;
+        self
+    }
+
     /// Names the sink, as the table of a configuration file does: `[sinks.main]`. Of two sinks with
     /// one name, the one that was added last takes the place of the other.
     ///
@@ -233,6 +259,10 @@ impl Sink {
 
     pub(super) fn kind(&self) -> Kind {
         self.kind
+    }
+
+    pub(super) fn is_enabled(&self) -> bool {
+        self.enabled
     }
 
     pub(super) fn directives(&self) -> Option<&str> {
@@ -256,6 +286,7 @@ impl Sink {
     fn new(kind: Kind) -> Self {
         Sink {
             kind,
+            enabled: true,
             path: None,
             level: None,
             format: Format::default(),
@@ -275,6 +306,7 @@ impl fmt::Debug for Sink {
         formatter
             .debug_struct("Sink")
             .field("kind", &self.kind)
+            .field("enabled", &self.enabled)
             .field("path", &self.path)
             .field("level", &self.level)
             .field("format", &self.format)

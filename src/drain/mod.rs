@@ -45,6 +45,7 @@ use crate::channel::sync::{
 };
 use crate::channel::ticks::{self, TICKS_MARGIN};
 use crate::channel::{self, Channel, Inlet};
+use crate::deadline;
 use crate::stats::{self, SinkCounters};
 
 /// How often a thread that waits looks whether it has to write for itself.
@@ -207,11 +208,15 @@ impl Drain {
             let _running = running;
             let worker = lock(&worker).take();
             if let Some(mut worker) = worker {
-                channel::as_reader(|| run(&mut worker, delays));
+                let inlet = &sinks[place].inlet;
+                channel::as_reader_of(inlet, || run(&mut worker, delays));
                 *lock(&parked[place]) = Some(worker);
             }
             // AcqRel: the last one sees what all others have written.
             let is_last = threads.fetch_sub(1, Ordering::AcqRel) == 1;
+            if is_last {
+                channel.pool.close();
+            }
             if is_last && stats::take(&channel, &sinks).waiting() == 0 {
                 channel.arena().discard();
             }
@@ -233,15 +238,17 @@ impl Drain {
 
     /// Asks for all that was logged before now to be written. The result is done when it is.
     pub(crate) fn flush(&self) -> Flushed {
+        self.flush_those(|_| true)
+    }
+
+    fn flush_those(&self, are_meant: impl Fn(&SinkState) -> bool) -> Flushed {
         let ticket = Drain::ticket();
-        for state in &*self.sinks {
+        let meant = || self.sinks.iter().filter(|state| are_meant(state));
+        for state in meant() {
             state.progress.want(ticket);
             state.inlet.sleeper.wake();
         }
-        Flushed::new(
-            ticket,
-            self.sinks.iter().map(|state| Arc::clone(&state.progress)),
-        )
+        Flushed::new(ticket, meant().map(|state| Arc::clone(&state.progress)))
     }
 
     /// Asks for all that was logged before now to be on the disk. The result is done when it is, or
@@ -308,6 +315,30 @@ impl Drain {
         self.finish(self.flush(), deadline).is_some()
     }
 
+    /// Whether somebody waits for what is not written, or not on the disk.
+    pub(crate) fn is_wanted(&self) -> bool {
+        let mut sinks = self.sinks.iter();
+        sinks.any(|state| state.progress.is_wanted() || state.durable.is_wanted())
+    }
+
+    /// Writes that, however long it takes.
+    pub(crate) fn write_what_is_wanted(&self) {
+        let never = deadline::after(Duration::MAX);
+        let mut sinks = self.sinks.iter();
+        if sinks.any(|state| state.durable.is_wanted()) {
+            let _ = self.finish(self.flush_durable(std::iter::empty()), never);
+        } else {
+            self.flush_until(never);
+        }
+    }
+
+    /// The same as the process ends. If a writer's own thread ends it, in the midst of its work, it
+    /// would wait for itself in vain: then this is about the sinks of others.
+    pub(crate) fn flush_in_the_end(&self, deadline: Instant) -> bool {
+        let others = self.flush_those(|state| !channel::is_reader_of(&state.inlet));
+        self.finish(others, deadline).is_some()
+    }
+
     /// The same for what an earlier call has asked for. `None` if time ran out.
     pub(crate) fn finish<F>(&self, mut asked: F, deadline: Instant) -> Option<F::Output>
     where
@@ -370,14 +401,14 @@ impl Drain {
     /// Runs the workers that no thread runs any more. One that somebody else is running just now
     /// sees to this caller's records as well.
     fn run_parked(&self, deadline: Instant) {
-        for worker in &*self.parked {
+        for (worker, state) in self.parked.iter().zip(&*self.sinks) {
             let mut worker = match worker.try_lock() {
                 Ok(worker) => worker,
                 Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
                 Err(TryLockError::WouldBlock) => continue,
             };
             if let Some(worker) = &mut *worker {
-                channel::as_reader(|| {
+                channel::as_reader_of(&state.inlet, || {
                     fenced(worker, |worker| worker.run_until(deadline));
                 });
             }

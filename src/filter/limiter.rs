@@ -78,7 +78,7 @@ pub(crate) struct LimitedOrigin {
 impl Limiter {
     /// Other rules hold from now on. Says whether there are any.
     pub(super) fn set(&self, rates: &Rates) -> bool {
-        let mut has_rules = false;
+        let (mut has_rules, mut has_other_limits) = (false, false);
         for (rule, rates) in self.rules.iter().zip(rates.by_level()) {
             let (interval, burst) = match rates.limit {
                 Some(limit) => {
@@ -89,8 +89,8 @@ impl Limiter {
             };
             let sample = rates.sample.filter(|share| *share < 1.0);
             let sample = sample.map_or(0, |share| share.max(f64::MIN_POSITIVE).to_bits());
-            rule.interval.store(interval, Ordering::Relaxed);
-            rule.burst.store(burst, Ordering::Relaxed);
+            has_other_limits |= rule.interval.swap(interval, Ordering::Relaxed) != interval;
+            has_other_limits |= rule.burst.swap(burst, Ordering::Relaxed) != burst;
             rule.sample.store(sample, Ordering::Relaxed);
             has_rules |= interval != 0 || sample != 0;
         }
@@ -98,7 +98,17 @@ impl Limiter {
             self.places
                 .get_or_init(|| (0..PLACES).map(|_| Place::default()).collect());
         }
+        if has_other_limits {
+            self.forget_dues();
+        }
         has_rules
+    }
+
+    /// Has callsites begin anew: by a limit of before, a record may be due far later than by that
+    /// of now.
+    fn forget_dues(&self) {
+        let places = self.places.get().into_iter().flatten();
+        places.for_each(|place| place.due.store(0, Ordering::Relaxed));
     }
 
     /// Whether the events of a callsite are to be looked at.
@@ -330,6 +340,22 @@ mod tests {
         let (place, rule) = (Place::default(), rule(5, u64::MAX / 100));
         let let_through = (0..100).filter(|_| place.is_in_time(&rule)).count();
         assert_eq!(let_through, 5);
+    }
+
+    #[test]
+    fn a_limit_that_is_relaxed_is_so_at_once_and_one_that_stays_is_as_used_up_as_before() {
+        let limiter = Limiter::default();
+        let set = |burst, per_second| limiter.set(&Rates::new().limit(burst, per_second));
+        let is_in_time = || {
+            let info = usize::from(level_index(Level::INFO));
+            limiter.places.get().unwrap()[0].is_in_time(&limiter.rules[info])
+        };
+        assert!(set(100, 0.001));
+        while is_in_time() {}
+        assert!(set(100, 0.001));
+        assert!(!is_in_time());
+        assert!(set(100, 1000.0));
+        assert!(is_in_time());
     }
 
     #[test]

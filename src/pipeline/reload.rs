@@ -299,4 +299,22 @@ mod tests {
             thread::yield_now();
         }
     }
+
+    #[test]
+    fn a_channel_that_was_left_keeps_no_memory_for_threads_that_log_no_more() {
+        let memory = Memory::new();
+        let builder = || crate::builder().memory(&memory);
+        let pipeline = builder().start(Content::Lines).unwrap();
+        pipeline.push(2, b"the thread has a lane now\n");
+        let running = Arc::clone(&pipeline.running());
+        let (plan, directives) = builder().budget(1 << 20).plan(Content::Lines).unwrap();
+        pipeline.reload(plan, directives).unwrap();
+        while !running.drain().has_stopped() {
+            thread::yield_now();
+        }
+        let pool = &running.channel().pool;
+        assert_eq!(pool.idle(), 0);
+        // It is the lane's own page.
+        assert_ne!(pool.used_bytes(), 0);
+    }
 }

@@ -104,6 +104,18 @@ impl Finder {
         is_certain || card::first(text, 0).is_some()
     }
 
+    /// How many bytes of a text come before the first sign of a secret: a mark, or digits enough for a
+    /// card's number.
+    ///
+    /// A part of these bytes has no secret either, whatever stands around it here: nothing that stands
+    /// beside a sign takes it away. So texts may be searched together that have nothing to do with each
+    /// other.
+    pub(super) fn clear_bytes(&self, text: &[u8]) -> usize {
+        let marked = self.marks.first(text, 0);
+        let end = marked.map_or(text.len(), |(mark, _)| mark.start);
+        card::first_digits(&text[..end]).unwrap_or(end)
+    }
+
     /// All secrets, in their order, of which no two overlap.
     pub(super) fn search<'s>(&'s self, text: &'s [u8]) -> Search<'s> {
         Search {

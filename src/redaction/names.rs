@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::default_names::DEFAULT_NAMES;
 use super::name::{Path, Pattern};
+use super::secret_names::FIELDS;
 use crate::config::{Redaction, RedactionStyle};
 
 /// All patterns of a [`Redaction`], made ready.
@@ -35,7 +35,7 @@ impl Names {
         names.own = own
             .map(|rule| (Pattern::new(&rule.pattern), rule.style.unwrap_or(style)))
             .collect();
-        for name in DEFAULT_NAMES.iter().filter(|_| redaction.default_keys) {
+        for name in FIELDS.iter().filter(|_| redaction.default_keys) {
             let pattern = Pattern::new(name);
             match pattern.letters() {
                 Some(letters) => {

@@ -50,6 +50,16 @@ impl Values {
         self.finder.as_ref().is_some_and(is_found) || !self.own.is_empty()
     }
 
+    /// How many of these bytes come before the first sign of a secret: no record that ends there has
+    /// one in its texts.
+    pub(super) fn clear_bytes(&self, bytes: &[u8]) -> usize {
+        match &self.finder {
+            _ if !self.own.is_empty() => 0,
+            Some(finder) => finder.clear_bytes(bytes),
+            None => bytes.len(),
+        }
+    }
+
     /// Whether nothing is looked for.
     pub(super) fn are_none(&self) -> bool {
         self.finder.is_none() && self.own.is_empty()

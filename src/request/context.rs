@@ -18,6 +18,7 @@ use super::fields::{Added, Value};
 use super::id::RequestId;
 use super::mark::Mark;
 use super::options::Options;
+use super::record::EndingState;
 use super::text::{Part, Text};
 use super::trace_context::TraceContext;
 use super::upload::UploadState;
@@ -65,6 +66,11 @@ pub(super) struct Shared {
     pub(super) declared_upload: Option<u64>,
     pub(super) progress: Progress,
     pub(super) added: Mutex<Added>,
+    /// Whether anything was added. Relaxed: who adds something that the record is to have has done so
+    /// before the request is ended.
+    pub(super) has_added: AtomicBool,
+    /// Set when the record is written.
+    pub(super) ending: EndingState,
     pub(super) detail: Mutex<Detail>,
     /// Where it is in the table of those in flight.
     pub(super) place: AtomicUsize,
@@ -186,7 +192,7 @@ impl RequestContext {
     /// # }
     /// ```
     pub fn add_error(&self, error: &(dyn Error + 'static)) {
-        self.lock_added().set("error", Value::Error(error));
+        self.lock_added_to_add().set("error", Value::Error(error));
     }
 
     /// Like [`add_error`](Self::add_error), unless the request has an error already: what the handler
@@ -200,7 +206,7 @@ impl RequestContext {
     /// # }
     /// ```
     pub fn add_error_if_none(&self, error: &(dyn Error + 'static)) {
-        let mut added = self.lock_added();
+        let mut added = self.lock_added_to_add();
         if !added.has_error() {
             added.set("error", Value::Error(error));
         }
@@ -222,9 +228,9 @@ impl RequestContext {
 
     fn set(&self, name: &str, value: Value<'_>) {
         if super::record::is_own_field(name) {
-            self.lock_added().set(&format!("x.{name}"), value);
+            self.lock_added_to_add().set(&format!("x.{name}"), value);
         } else {
-            self.lock_added().set(name, value);
+            self.lock_added_to_add().set(name, value);
         }
     }
 
@@ -286,6 +292,11 @@ impl RequestContext {
         self.0.detail.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(super) fn lock_added_to_add(&self) -> MutexGuard<'_, Added> {
+        self.0.has_added.store(true, Ordering::Relaxed);
+        self.lock_added()
+    }
+
     pub(super) fn lock_added(&self) -> MutexGuard<'_, Added> {
         self.0.added.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -293,12 +304,18 @@ impl RequestContext {
     /// Appends what each record of the request carries. Says no if it does not fit.
     #[inline]
     pub(crate) fn write(&self, bytes: &mut Buffer) -> bool {
-        self.0.mark.write(bytes)
+        self.0.mark.write(&self.0, bytes)
     }
 
-    /// Passes what the handler has added, encoded.
+    /// Passes what the handler has added, encoded, if it has added anything.
     pub(crate) fn with_added(&self, use_fields: impl FnOnce(&[u8])) {
-        use_fields(self.lock_added().as_bytes());
+        if self.has_added() {
+            use_fields(self.lock_added().as_bytes());
+        }
+    }
+
+    pub(super) fn has_added(&self) -> bool {
+        self.0.has_added.load(Ordering::Relaxed)
     }
 
     pub(super) fn route(&self) -> Option<&str> {

@@ -38,8 +38,9 @@ impl RequestContext {
         let _ = verdict.compare_exchange(0, 1 + outcome as u8, set, fetch);
     }
 
-    /// Ends the request. Says whether this was the call that did.
-    pub(super) fn end(&self, outcome: Outcome) -> bool {
+    /// Ends the request, for who may have another handle to lend. Says whether this was the call that
+    /// did.
+    pub(super) fn end(&self, outcome: Outcome, lender: &mut Option<RequestContext>) -> bool {
         let progress = &self.0.progress;
         if self.0.generation != fork::generation() {
             // It is the parent's to end.
@@ -51,7 +52,7 @@ impl RequestContext {
         }
         table::leave(self);
         let outcome = self.final_outcome(outcome);
-        record::write(self, outcome, self.phase(outcome));
+        record::write(self, outcome, self.phase(outcome), lender);
         true
     }
 

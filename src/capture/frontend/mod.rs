@@ -143,8 +143,8 @@ impl Frontend {
         let encode = |bytes: &mut Buffer| {
             let is_plain = known::note(metadata);
             let screening = self.pipeline.screening();
-            let screen = screening.current();
-            let screened = Screened::by(&screen, spot, is_plain);
+            let screen = (!is_plain).then(|| screening.current());
+            let screened = Screened::by(screening, screen.as_deref().map(Arc::as_ref), spot);
             let write_request = |bytes: &mut Buffer| request.is_none_or(|own| own.write(bytes));
             let mut encoder =
                 Encoder::record_within(bytes, screening.bounds(), metadata, write_request);

@@ -84,6 +84,12 @@ impl<'a> Record<'a> {
         }
     }
 
+    /// The same by their places.
+    #[inline]
+    pub(crate) fn placed_fields(&self) -> PlacedFields<'a> {
+        PlacedFields(self.fields)
+    }
+
     /// The spans around the record, innermost first.
     pub(crate) fn spans(&self, callsites: &'a Callsites) -> Spans<'a> {
         Spans {
@@ -158,6 +164,11 @@ impl<'a> SpanView<'a> {
             rest: self.fields,
         }
     }
+
+    #[inline]
+    pub(crate) fn placed_fields(&self) -> PlacedFields<'a> {
+        PlacedFields(self.fields)
+    }
 }
 
 /// Names and values, in the order in which they were recorded.
@@ -167,6 +178,12 @@ pub(crate) struct Fields<'a> {
     rest: &'a [u8],
 }
 
+/// Places and values, in the order in which they were recorded: for readers that keep something per
+/// callsite and field. They see the fields of the bridge from `log` too.
+// No larger than two words, so that it is passed along in registers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PlacedFields<'a>(&'a [u8]);
+
 /// Where a field begins: all but its value.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FieldHead {
@@ -175,13 +192,12 @@ pub(crate) struct FieldHead {
     pub(crate) place: Option<usize>,
 }
 
-impl<'a> Fields<'a> {
-    /// Goes on to the next field, for readers that keep something per callsite and field. They see
-    /// the fields of the bridge from `log` too. To be followed by [`Fields::take_value`].
+impl<'a> PlacedFields<'a> {
+    /// Goes on to the next field. To be followed by [`PlacedFields::take_value`].
     // Inlined by force, with all below: a field returned through memory costs twice the decoding.
     #[inline(always)]
     pub(crate) fn next_head(&mut self) -> Option<FieldHead> {
-        let (tag, name) = raw_head(&mut self.rest)?;
+        let (tag, name) = raw_head(&mut self.0)?;
         let place = match name {
             RawName::Index(index) => Some(usize::from(index)),
             RawName::Inline(_) => None,
@@ -192,9 +208,11 @@ impl<'a> Fields<'a> {
     /// The value of the field that `head` begins. `None` where the bytes are none.
     #[inline(always)]
     pub(crate) fn take_value(&mut self, head: FieldHead) -> Option<Value<'a>> {
-        raw_value(head.tag, &mut self.rest)
+        raw_value(head.tag, &mut self.0)
     }
+}
 
+impl<'a> Fields<'a> {
     /// With the fields in which the bridge from `log` hides target, file and line.
     fn unfiltered(mut self) -> impl Iterator<Item = (&'a str, Value<'a>)> {
         std::iter::from_fn(move || self.take_next())

@@ -174,18 +174,33 @@ impl<'b> Encoder<'b> {
 
     #[inline(always)]
     pub(crate) fn str(&mut self, name: Name<'_>, value: &str) {
+        let index = match name {
+            Name::Index(index) => index,
+            Name::Inline(name) => return self.str_inline(name, value),
+        };
         if value.len() <= self.field_bytes
-            && let Some(room) = self.take_declared(TAG_STR, name, 4 + value.len())
+            && let Some(room) = self.take_declared(TAG_STR, index, 4 + value.len())
         {
             room[..4].copy_from_slice(&(value.len() as u32).to_le_bytes());
             room[4..].copy_from_slice(value.as_bytes());
         } else {
-            self.str_slowly(name, value);
+            self.str_declared(index, value);
         }
     }
 
+    // What is not on the way of nearly all fields takes the parts of a name: as a whole that would be
+    // built in memory beforehand, for each field.
     #[cold]
     #[inline(never)]
+    fn str_declared(&mut self, index: usize, value: &str) {
+        self.str_slowly(Name::Index(index), value);
+    }
+
+    #[inline(never)]
+    fn str_inline(&mut self, name: &str, value: &str) {
+        self.str_slowly(Name::Inline(name), value);
+    }
+
     fn str_slowly(&mut self, name: Name<'_>, value: &str) {
         if value.len() <= self.field_bytes && self.begin(TAG_STR, name, 4 + value.len()) {
             self.bytes.put(&(value.len() as u32).to_le_bytes());
@@ -316,27 +331,34 @@ impl<'b> Encoder<'b> {
 
     #[inline(always)]
     fn fixed<const N: usize>(&mut self, tag: u8, name: Name<'_>, value: [u8; N]) {
-        match self.take_declared(tag, name, N) {
-            Some(room) => room.copy_from_slice(&value),
-            None => self.fixed_slowly(tag, name, value),
+        match name {
+            Name::Index(index) => match self.take_declared(tag, index, N) {
+                Some(room) => room.copy_from_slice(&value),
+                None => self.fixed_declared(tag, index, value),
+            },
+            Name::Inline(name) => self.fixed_inline(tag, name, value),
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn fixed_slowly<const N: usize>(&mut self, tag: u8, name: Name<'_>, value: [u8; N]) {
-        if self.begin(tag, name, N) {
+    fn fixed_declared<const N: usize>(&mut self, tag: u8, index: usize, value: [u8; N]) {
+        if self.begin(tag, Name::Index(index), N) {
+            self.bytes.put(&value);
+        }
+    }
+
+    #[inline(never)]
+    fn fixed_inline<const N: usize>(&mut self, tag: u8, name: &str, value: [u8; N]) {
+        if self.begin_inline(tag, name, N) {
             self.bytes.put(&value);
         }
     }
 
     /// Writes tag and name, and takes `value_len` bytes for the value: the way of nearly all
-    /// fields. `None` where the name is not a declared one or there is no room yet.
+    /// fields. `None` where the name has no place or there is no room yet.
     #[inline(always)]
-    fn take_declared(&mut self, tag: u8, name: Name<'_>, value_len: usize) -> Option<&mut [u8]> {
-        let Name::Index(index) = name else {
-            return None;
-        };
+    fn take_declared(&mut self, tag: u8, index: usize, value_len: usize) -> Option<&mut [u8]> {
         if (NAME_INLINE as usize) <= index {
             return None;
         }
@@ -385,12 +407,21 @@ impl<'b> Encoder<'b> {
     /// fit.
     #[inline(always)]
     fn begin_block(&mut self, tag: u8, name: Name<'_>) -> Option<usize> {
-        let is_begun =
-            self.take_declared(tag, name, 4).is_some() || self.begin_block_slowly(tag, name);
+        let is_begun = match name {
+            Name::Index(index) => {
+                self.take_declared(tag, index, 4).is_some() || self.begin_declared(tag, index)
+            }
+            Name::Inline(name) => self.begin_block_slowly(tag, Name::Inline(name)),
+        };
         is_begun.then(|| self.bytes.len())
     }
 
     #[cold]
+    #[inline(never)]
+    fn begin_declared(&mut self, tag: u8, index: usize) -> bool {
+        self.begin_block_slowly(tag, Name::Index(index))
+    }
+
     #[inline(never)]
     fn begin_block_slowly(&mut self, tag: u8, name: Name<'_>) -> bool {
         let is_begun = self.begin(tag, name, 4);

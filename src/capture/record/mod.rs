@@ -21,7 +21,8 @@ mod tests;
 mod text;
 
 pub(crate) use self::decode::{
-    Fields, Messages, Origin, Record, SpanView, is_log_origin, merge_fields, own_ticks,
+    Fields, Messages, Origin, PlacedFields, Record, SpanView, is_log_origin, merge_fields,
+    own_ticks,
 };
 pub(crate) use self::encode::{Encoder, JsonField, date, write_span};
 pub(crate) use self::rewrite::{Text, rewrite};

@@ -111,6 +111,20 @@ fn nothing_is_found_in_what_is_too_short() {
     }
 }
 
+#[test]
+fn what_has_no_sign_of_a_secret_is_clear_to_its_end() {
+    let finder = Finder::new().unwrap();
+    let text = "POST /orders/0198f3c2-7d1e-7a54-b8f1-1c2d3e4f5a6b 2026-11-22 01:02:03 took 12 ms; ";
+    let harmless = text.repeat(20);
+    assert_eq!(finder.clear_bytes(harmless.as_bytes()), harmless.len());
+    for secret in ["4111 1111 1111 1111", "Bearer abc123def"] {
+        let text = format!("{harmless}{secret} {harmless}");
+        let clear = finder.clear_bytes(text.as_bytes());
+        assert!(clear <= harmless.len() + 3, "{secret}");
+        assert!(harmless.len() - 1 <= clear, "{secret}");
+    }
+}
+
 fn token() -> impl Strategy<Value = String> {
     (
         "eyJ[A-Za-z0-9_-]{9,60}",
@@ -184,6 +198,27 @@ proptest! {
         let finder = Finder::new().unwrap();
         prop_assert!(finder.is_in(text.as_bytes()), "{}", text);
         prop_assert!(!without_found(&finder, &text).contains(&card));
+    }
+
+    #[test]
+    fn a_part_of_what_is_clear_has_no_secret_whatever_stands_around_it(
+        pieces in prop::collection::vec(prop_oneof![
+            4 => "[ a-zA-Z0-9_-]{0,40}".boxed(),
+            1 => token().boxed(),
+            1 => card().boxed(),
+            1 => "[0-9]{0,14}".boxed(),
+        ], 1..8),
+    ) {
+        let finder = Finder::new().unwrap();
+        let text = pieces.concat();
+        let clear = finder.clear_bytes(text.as_bytes());
+        prop_assert!(finder.is_in(text.as_bytes()) <= (clear < text.len()));
+        let mut end = 0;
+        for piece in &pieces {
+            end += piece.len();
+            let is_passed = end <= clear;
+            prop_assert!(!(is_passed && finder.is_in(piece.as_bytes())), "{:?}", pieces);
+        }
     }
 
     #[test]
