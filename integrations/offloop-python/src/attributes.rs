@@ -53,7 +53,6 @@ pub(crate) const EXCEPTION_TEXT: usize = 9;
 pub(crate) const STACK: usize = 10;
 pub(crate) const LINE: usize = 11;
 pub(crate) const FUNCTION: usize = 12;
-pub(crate) const THREAD: usize = 16;
 pub(crate) const THREAD_NAME: usize = 17;
 pub(crate) const TASK: usize = 20;
 
@@ -61,7 +60,7 @@ pub(crate) const TASK: usize = 20;
 const COMMON: usize = 20;
 
 /// Which attributes are looked at; the others say the same in other words, or what nobody asks for.
-const WANTED: [usize; 13] = [
+const WANTED: [usize; 12] = [
     NAME,
     MESSAGE,
     ARGUMENTS,
@@ -72,7 +71,6 @@ const WANTED: [usize; 13] = [
     STACK,
     LINE,
     FUNCTION,
-    THREAD,
     THREAD_NAME,
     TASK,
 ];

@@ -64,7 +64,11 @@ impl Emitter {
             .ok()
             .and_then(|all| all.cast_into::<PyDict>().ok())
         {
-            Some(attributes) => Record::read(&attributes).hand_over(&attributes, self),
+            Some(attributes) => {
+                // Not moved: it is large.
+                let mut record = Record::read(&attributes);
+                record.hand_over(&attributes, self);
+            }
             None => {
                 let place = Place::of("offloop", tracing::Level::ERROR);
                 pipeline::record(py, &self.frontend, &place, None, |values| {
@@ -90,7 +94,7 @@ impl Emitter {
 }
 
 impl<'py> Record<'py> {
-    fn hand_over(mut self, attributes: &Bound<'py, PyDict>, emitter: &Emitter) {
+    fn hand_over(&mut self, attributes: &Bound<'py, PyDict>, emitter: &Emitter) {
         let py = attributes.py();
         let number = self.integer(attribute::LEVEL).unwrap_or(0);
         let name = self.string(attribute::NAME);
@@ -108,8 +112,15 @@ impl<'py> Record<'py> {
         let arguments = self.take(attribute::ARGUMENTS);
         let access = access::of(target, arguments.as_ref(), &mut self.extra);
         self.add_own(number, attributes);
-        if let Some(name) = self.string(attribute::THREAD_NAME) {
-            thread::name_as(&name, || self.integer(attribute::THREAD));
+        if let Some(Ok(name)) = self.get(attribute::THREAD_NAME).map(|name| name.cast()) {
+            let ident = || {
+                attributes
+                    .get_item(intern!(py, "thread"))
+                    .ok()??
+                    .extract()
+                    .ok()
+            };
+            thread::name_as(name, ident);
         }
         let request = current_request(py);
         let request = request.as_ref().map(|context| &context.get().0);
