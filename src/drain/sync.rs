@@ -157,15 +157,17 @@ impl Unsynced {
 
     /// Notes that a sync succeeded.
     pub(super) fn succeed(&mut self) {
-        self.begin_anew();
+        self.since = None;
+        self.is_urgent = false;
         self.failed = None;
         self.kept.clear();
         self.kept.shrink_to(KEPT_BYTES_IDLE);
     }
 
-    /// Notes that a sync failed. Returns the lines that are to be written again.
+    /// Notes that a sync failed. Returns the lines that are to be written again: what was urgent among
+    /// them is so still.
     pub(super) fn fail(&mut self) -> Vec<u8> {
-        self.begin_anew();
+        self.since = None;
         let pause = self
             .failed
             .map_or(PAUSE_MIN, |failed| (failed.pause * 2).min(PAUSE_MAX));
@@ -174,11 +176,6 @@ impl Unsynced {
             pause,
         });
         std::mem::take(&mut self.kept)
-    }
-
-    fn begin_anew(&mut self) {
-        self.since = None;
-        self.is_urgent = false;
     }
 }
 
@@ -241,6 +238,20 @@ mod tests {
         assert!(unsynced.is_deferred() && unsynced.due_in().is_none());
         unsynced.succeed();
         assert!(!unsynced.is_deferred());
+    }
+
+    #[test]
+    fn what_was_to_be_synced_at_once_is_so_until_a_sync_succeeds() {
+        let mut unsynced = noted(SyncPolicy::AtLevel(Level::ERROR), 4, b"worse\n");
+        for _ in 0..2 {
+            let lines = unsynced.fail();
+            let mut batch = Batch::default();
+            batch.push(None, 1, |bytes| bytes.extend_from_slice(&lines));
+            unsynced.note(&batch);
+            assert!(unsynced.is_pressing() && unsynced.is_deferred());
+        }
+        unsynced.succeed();
+        assert!(!unsynced.is_pressing());
     }
 
     #[test]

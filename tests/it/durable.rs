@@ -98,13 +98,18 @@ fn an_interval_syncs_by_itself_while_the_program_is_quiet() {
         let guard = builder.init().unwrap();
         log(0..1);
         guard.flush(PATIENCE).unwrap();
-        let deadline = Instant::now() + PATIENCE;
-        let trace = || fs::read_to_string(directory().join("trace")).unwrap();
-        while !trace().contains("fdatasync(") {
-            assert!(Instant::now() < deadline, "no sync");
-            std::thread::yield_now();
-        }
+        await_syncs(1);
     });
+}
+
+/// Waits until so many syncs were begun.
+fn await_syncs(count: usize) {
+    let deadline = Instant::now() + PATIENCE;
+    let trace = || fs::read_to_string(directory().join("trace")).unwrap();
+    while trace().matches("fdatasync(").count() < count {
+        assert!(Instant::now() < deadline, "no sync");
+        std::thread::yield_now();
+    }
 }
 
 #[test]
@@ -226,6 +231,23 @@ fn after_a_failed_sync_nobody_is_told_yes_and_every_unsynced_line_is_in_a_new_fi
         "{}",
         traced.stderr
     );
+}
+
+#[test]
+fn an_error_whose_sync_failed_is_synced_again_by_itself() {
+    let traced = traced(&["fdatasync:error=EIO:when=1"], || {
+        let builder = into_file(SyncPolicy::AtLevel(Level::ERROR));
+        let guard = builder.on_error(|_| {}).init().unwrap();
+        tracing::error!(number = 0, "worse");
+        guard.flush(PATIENCE).unwrap();
+        await_syncs(2);
+        guard.flush(PATIENCE).unwrap();
+    });
+    let Some(traced) = traced else { return };
+    let synced = traced.places(|call| call.starts_with("fdatasync(") && call.ends_with("= 0"));
+    let written = traced.places(|call| call.starts_with("write(") && call.contains("sync failed"));
+    assert!(written.last() < synced.last(), "{:?}", traced.calls);
+    assert_eq!(numbers(&traced.active()), [0]);
 }
 
 #[test]
