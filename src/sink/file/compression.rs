@@ -26,6 +26,7 @@ use flate2::write::GzEncoder;
 use rustix::fs::Mode;
 use serde::{Deserialize, Serialize};
 
+use super::caretaker::Round;
 use super::name::{Form, OldName, Suffix};
 use super::old_files::{OldFile, OldFiles};
 use super::system;
@@ -95,21 +96,24 @@ fn decompressed(suffix: Suffix, compressed: File) -> io::Result<Option<Box<dyn R
 }
 
 /// Compresses the old files that are not compressed yet, oldest first, and clears away what killed
-/// processes left. Says how many were compressed. What fails is passed to `complain`.
+/// processes left. Says how many were compressed.
 pub(crate) fn apply(
     compression: Compression,
     old_files: &OldFiles,
-    complain: &mut dyn FnMut(String),
+    round: &mut Round<'_>,
 ) -> io::Result<usize> {
     let mut compressed = 0;
     for file in old_files.list()? {
+        if !(round.goes_on)() {
+            break;
+        }
         match settle(compression, old_files, &file) {
             Ok(is_compressed) => compressed += usize::from(is_compressed),
             // Another process is at it.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => {
                 let path = old_files.path(file.name, Form::Plain);
-                complain(format!("compress old log file {path:?}: {error}"));
+                (round.complain)(format!("compress old log file {path:?}: {error}"));
             }
         }
     }

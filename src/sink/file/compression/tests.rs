@@ -66,8 +66,11 @@ impl Scene {
     /// Compresses, and says how many files, and which complaints there were.
     fn compress(&self, compression: Compression) -> (usize, Vec<String>) {
         let mut complaints = Vec::new();
-        let mut complain = |complaint| complaints.push(complaint);
-        let count = apply(compression, &self.old_files, &mut complain).unwrap();
+        let mut round = Round {
+            goes_on: &|| true,
+            complain: &mut |complaint| complaints.push(complaint),
+        };
+        let count = apply(compression, &self.old_files, &mut round).unwrap();
         (count, complaints)
     }
 
