@@ -180,8 +180,8 @@ impl Share {
         let positions = pending.positions.into_iter();
         self.moved
             .extend(positions.map(|position| (position.slot, position)));
-        for line in rest.lines() {
-            batch.push(None, ticks::now(), |lines| lines.extend_from_slice(line));
+        for record in rest.records() {
+            batch.push(None, ticks::now(), |lines| lines.extend_from_slice(record));
             self.counts.recovered += 1;
         }
         self.journaled = Journaled::Unmarked { there, rest };

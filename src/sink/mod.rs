@@ -12,6 +12,7 @@
 mod appender;
 mod descriptor;
 pub(crate) mod file;
+pub(crate) mod lines;
 mod memory;
 mod stdio;
 

@@ -22,6 +22,7 @@ use rustix::process::{Resource, getrlimit};
 use super::system;
 use crate::fork::OwnFile;
 use crate::sink::Place;
+use crate::sink::lines::whole_len;
 
 /// Called with the path and the file, whose lock is held, when it ends within a line. Whoever
 /// knows whose line that was may cut it off, to write it whole later.
@@ -127,7 +128,7 @@ impl Regular {
             self.left = Left::Whole(end + written as u64);
             return Ok(written);
         }
-        let whole = whole_len(&lines[..written]);
+        let whole = whole_len(lines, written);
         self.left = Left::Torn {
             len: end + written as u64,
             whole_len: end + whole as u64,
@@ -225,14 +226,8 @@ fn within_limit(lines: &[u8], end: u64) -> io::Result<&[u8]> {
     if lines.len() as u64 <= room {
         return Ok(lines);
     }
-    match whole_len(&lines[..room as usize]) {
+    match whole_len(lines, room as usize) {
         0 => Err(Errno::FBIG.into()),
         len => Ok(&lines[..len]),
     }
-}
-
-/// How many of the bytes are whole lines.
-pub(super) fn whole_len(bytes: &[u8]) -> usize {
-    let last = bytes.iter().rposition(|&byte| byte == b'\n');
-    last.map_or(0, |at| at + 1)
 }

@@ -23,8 +23,8 @@ use rustix::fs::{OFlags, ftruncate};
 use rustix::io::retry_on_intr;
 
 use super::lock::{PAUSE, Patience};
-use super::regular::whole_len;
 use crate::sink::Place;
+use crate::sink::lines::whole_len;
 
 /// How many bytes of whole lines of `lines` are in the file already, whose path it was then. What is
 /// there of the line after them is removed if it is the end of the file.
@@ -63,7 +63,7 @@ pub(crate) fn settle_locked(file: &File, offset: u64, lines: &[u8]) -> io::Resul
         .zip(lines)
         .take_while(|(one, other)| one == other);
     let same_len = same.count();
-    let whole = whole_len(&lines[..same_len]);
+    let whole = whole_len(lines, same_len);
     if whole < same_len && start + same_len as u64 == len {
         retry_on_intr(|| ftruncate(file, start + whole as u64))?;
     }
@@ -166,7 +166,7 @@ mod tests {
         for written in 0..=BATCH.len() {
             let (_directory, path, place) = file_with(&BATCH[..written]);
             let there = settle(&path, place, BATCH).unwrap();
-            assert_eq!(there, whole_len(&BATCH[..written]), "{written}");
+            assert_eq!(there, whole_len(BATCH, written), "{written}");
             let left = fs::read(&path).unwrap();
             assert_eq!(left, [BEFORE, &BATCH[..there]].concat(), "{written}");
             // Once more, as after a kill within the recovery.
@@ -231,7 +231,7 @@ mod tests {
                 let text = [before.as_bytes(), &BATCH[..written]].concat();
                 fs::write(&path, text).unwrap();
                 let there = settle(&path, place, BATCH).unwrap();
-                assert_eq!(there, whole_len(&BATCH[..written]), "{written}");
+                assert_eq!(there, whole_len(BATCH, written), "{written}");
                 let left = fs::read(&path).unwrap();
                 assert_eq!(left, [before.as_bytes(), &BATCH[..there]].concat());
             }
