@@ -29,6 +29,19 @@ impl MarkedLines {
         marked
     }
 
+    /// Takes lines that have the mark.
+    pub(super) fn marked_already(lines: &[u8]) -> Self {
+        let mut end = 0;
+        let ends = lines.split_inclusive(|byte| *byte == b'\n').map(|line| {
+            end += line.len();
+            (end, end)
+        });
+        MarkedLines {
+            ends: ends.collect(),
+            bytes: lines.to_vec(),
+        }
+    }
+
     pub(super) fn as_bytes(&self) -> &[u8] {
         &self.bytes
     }
