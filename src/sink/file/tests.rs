@@ -409,12 +409,19 @@ fn a_link_is_followed_where_no_stranger_can_have_made_it() {
     write_all(&mut *sink, b"1\n");
     assert_eq!(fs::read(&file).unwrap(), b"1\n");
 
-    fs::set_permissions(directory.path(), PermissionsExt::from_mode(0o1777)).unwrap();
-    let error = target(&link).open().err().unwrap().to_string();
-    assert!(
-        error.ends_with("in a directory that everybody may write to"),
-        "{error}"
-    );
+    for (mode, who) in [(0o1777, "everybody"), (0o775, "its group")] {
+        fs::set_permissions(directory.path(), PermissionsExt::from_mode(mode)).unwrap();
+        let error = target(&link).open().err().unwrap().to_string();
+        let expected = format!("in a directory that {who} may write to");
+        assert!(error.ends_with(&expected), "{error}");
+    }
+    fs::set_permissions(directory.path(), PermissionsExt::from_mode(0o755)).unwrap();
+    open_sink(&link);
+    if std::os::unix::fs::chown(directory.path(), Some(65_534), None).is_ok() {
+        let error = target(&link).open().err().unwrap().to_string();
+        let expected = "in a directory that belongs to user 65534";
+        assert!(error.ends_with(expected), "{error}");
+    }
 }
 
 #[test]
