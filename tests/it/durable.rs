@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use offloop::{Builder, Rotation, Sink, SyncPolicy};
 use tracing::Level;
 
-use crate::support::{PATIENCE, block_on, json_lines, own};
+use crate::support::{PATIENCE, block_on, json_lines, own, wait_until};
 use crate::trace::{directory, mark, numbers, tell, traced};
 
 /// No sync is due by time as long as a test takes.
@@ -248,6 +248,27 @@ fn an_error_whose_sync_failed_is_synced_again_by_itself() {
     let written = traced.places(|call| call.starts_with("write(") && call.contains("sync failed"));
     assert!(written.last() < synced.last(), "{:?}", traced.calls);
     assert_eq!(numbers(&traced.active()), [0]);
+}
+
+#[test]
+fn what_was_written_again_is_synced_before_a_reload_removes_its_sink() {
+    let traced = traced(&["fdatasync:error=EIO:when=1..2"], || {
+        let builder = into_file(SELDOM).on_error(|_| {});
+        let guard = builder.init().unwrap();
+        log(0..10);
+        guard.flush_durable(PATIENCE).unwrap_err();
+        let other = offloop::builder().file(directory().join("other.log"));
+        guard.reload(other).unwrap();
+        // As long as the sink that is to go fails, nobody is told yes.
+        wait_until(|| guard.flush_durable(PATIENCE).is_ok());
+    });
+    let Some(traced) = traced else { return };
+    let of_log = |call: &str| call.contains("app.jsonl>");
+    let synced = traced
+        .places(|call| call.starts_with("fdatasync(") && of_log(call) && call.ends_with("= 0"));
+    let written = traced.places(|call| call.starts_with("write(") && of_log(call));
+    assert!(written.last() < synced.last(), "{:?}", traced.calls);
+    assert_eq!(numbers(&own(traced.active())), (0..10).collect::<Vec<_>>());
 }
 
 #[test]
