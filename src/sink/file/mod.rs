@@ -77,7 +77,7 @@ pub(crate) use canonical::canonical;
 pub(crate) use control::Control;
 pub(crate) use plan::{FILE_MODE, FilePlan};
 pub(crate) use regular::TORN_TAIL;
-pub(crate) use settle::{settle, settle_locked};
+pub(crate) use settle::{fill, settle, settle_locked};
 pub(super) use sink::FileSink;
 #[cfg(not(any(offloop_loom, offloop_shuttle)))]
 #[cfg(test)]

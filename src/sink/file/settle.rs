@@ -125,17 +125,23 @@ fn at_end(file: &File, len: u64, lines: &[u8]) -> io::Result<(u64, Vec<u8>)> {
 
 fn read(file: &File, offset: u64, len_max: usize) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; len_max];
+    let len = fill(file, offset, &mut bytes)?;
+    bytes.truncate(len);
+    Ok(bytes)
+}
+
+/// Reads into `room` until it is full or the file ends. Says how many bytes.
+pub(crate) fn fill(file: &File, offset: u64, room: &mut [u8]) -> io::Result<usize> {
     let mut len = 0;
-    while len < len_max {
-        match file.read_at(&mut bytes[len..], offset.saturating_add(len as u64)) {
+    while len < room.len() {
+        match file.read_at(&mut room[len..], offset.saturating_add(len as u64)) {
             Ok(0) => break,
             Ok(read) => len += read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }
-    bytes.truncate(len);
-    Ok(bytes)
+    Ok(len)
 }
 
 #[cfg(test)]
