@@ -67,6 +67,13 @@ enum Left {
     Torn { len: u64, whole_len: u64 },
 }
 
+/// A file that was left within a line, and could not be cut: whoever opens it anew is to know.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Torn {
+    id: FileId,
+    left: Left,
+}
+
 /// What a path names by now.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Named {
@@ -76,12 +83,21 @@ pub(super) enum Named {
 }
 
 impl Regular {
-    pub(super) fn new(file: File, metadata: &Metadata) -> Regular {
+    /// `torn` is how a file was left before, which may be this one.
+    pub(super) fn new(file: File, metadata: &Metadata, torn: Option<Torn>) -> Regular {
+        let id = FileId::of(metadata);
+        let torn = torn.filter(|torn| torn.id == id);
         Regular {
             file: Arc::new(OwnFile::new(file)),
-            id: FileId::of(metadata),
-            left: Left::Unknown,
+            id,
+            left: torn.map_or(Left::Unknown, |torn| torn.left),
         }
+    }
+
+    /// How the file is left, if that is within a line.
+    pub(super) fn torn(&self) -> Option<Torn> {
+        let Regular { id, left, .. } = *self;
+        matches!(left, Left::Torn { .. }).then_some(Torn { id, left })
     }
 
     /// The file, so that its lock can be held while the rest changes.

@@ -14,7 +14,7 @@ use super::ending::Ending;
 use super::lock::{PAUSE, Patience};
 use super::open;
 use super::plan::FilePlan;
-use super::regular::Regular;
+use super::regular::{Regular, Torn};
 use super::sync::{Unsynced, directories_to_change};
 use super::system;
 use super::warnings::Warnings;
@@ -33,6 +33,8 @@ pub(in crate::sink) struct FileSink {
     /// `None` while a FIFO has no reader, after a failure to open, and in a forked child before its
     /// first write.
     active: Option<Active>,
+    /// How the file was left that was open before.
+    torn: Option<Torn>,
     unsynced: Unsynced,
     /// For streams.
     lines: LineWriter,
@@ -84,6 +86,7 @@ impl FileSink {
             name: format!("file {}", plan.path.display()),
             plan: plan.clone(),
             active: None,
+            torn: None,
             unsynced: Unsynced::default(),
             lines: LineWriter::default(),
             ending: Ending::new(plan.rotation.clone()),
@@ -103,7 +106,7 @@ impl FileSink {
         self.unsynced.opened(&self.plan.path);
         self.ending.begin();
         self.active = Some(if metadata.is_file() {
-            Active::Regular(Regular::new(file, &metadata))
+            Active::Regular(Regular::new(file, &metadata, self.torn.take()))
         } else {
             Active::Stream(file)
         });
@@ -136,6 +139,7 @@ impl FileSink {
     /// Closes the file, once it is synced if that is still to be done.
     fn leave_active(&mut self) {
         if let Some(Active::Regular(regular)) = self.active.take() {
+            self.torn = regular.torn();
             self.unsynced
                 .leave(Arc::clone(regular.file()), regular.id());
         }

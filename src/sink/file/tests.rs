@@ -379,25 +379,31 @@ fn a_line_that_somebody_else_tore_is_ended() {
 #[cfg(not(any(offloop_loom, offloop_shuttle)))]
 #[test]
 fn a_line_that_lacks_its_line_break_alone_and_cannot_be_cut_off_does_not_become_whole() {
-    let directory = tempdir().unwrap();
-    let path = directory.path().join("app.jsonl");
-    let mut sink = open_sink(&path);
-    let fail = |call, flaw, after| {
-        faults::plan(Fault {
-            call,
-            flaw,
-            after,
-            times: 1,
-        });
-    };
-    fail(Call::Write, Flaw::Short, 0);
-    fail(Call::Write, Flaw::Error(Errno::NOSPC), 1);
-    fail(Call::Truncate, Flaw::Error(Errno::PERM), 0);
-    fail(Call::Truncate, Flaw::Error(Errno::PERM), 1);
-    assert!(sink.write(b"{}\n").is_err());
-    assert_eq!(fs::read(&path).unwrap(), b"{}");
-    assert_eq!(sink.write(b"{}\n").unwrap(), 3);
-    assert_eq!(fs::read(&path).unwrap(), b"{}<torn>\n{}\n");
+    for is_opened_anew in [false, true] {
+        let directory = tempdir().unwrap();
+        let path = directory.path().join("app.jsonl");
+        let target = target(&path);
+        let mut sink = target.open_in_child().unwrap();
+        let fail = |call, flaw, after| {
+            faults::plan(Fault {
+                call,
+                flaw,
+                after,
+                times: 1,
+            });
+        };
+        fail(Call::Write, Flaw::Short, 0);
+        fail(Call::Write, Flaw::Error(Errno::NOSPC), 1);
+        fail(Call::Truncate, Flaw::Error(Errno::PERM), 0);
+        fail(Call::Truncate, Flaw::Error(Errno::PERM), 1);
+        assert!(sink.write(b"{}\n").is_err());
+        assert_eq!(fs::read(&path).unwrap(), b"{}");
+        if is_opened_anew {
+            target.control().unwrap().ask_to_reopen();
+        }
+        assert_eq!(sink.write(b"{}\n").unwrap(), 3);
+        assert_eq!(fs::read(&path).unwrap(), b"{}<torn>\n{}\n");
+    }
 }
 
 #[test]
