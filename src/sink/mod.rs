@@ -56,6 +56,12 @@ pub(crate) trait Sink: Send {
         self.write(lines)
     }
 
+    /// Whether what the last call accepted is given up: the rest of a record whose beginning has gone
+    /// to a reader that is gone as well.
+    fn has_given_up(&self) -> bool {
+        false
+    }
+
     /// Waits until there may be room, `at_most` that long.
     fn wait_for_room(&mut self, at_most: Duration);
 

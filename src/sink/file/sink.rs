@@ -38,6 +38,7 @@ pub(in crate::sink) struct FileSink {
     unsynced: Unsynced,
     /// For streams.
     lines: LineWriter,
+    has_given_up: bool,
     ending: Ending,
     care: OldFilesCare,
     lock_patience: Patience,
@@ -89,6 +90,7 @@ impl FileSink {
             torn: None,
             unsynced: Unsynced::default(),
             lines: LineWriter::default(),
+            has_given_up: false,
             ending: Ending::new(plan.rotation.clone()),
             care: OldFilesCare::new(plan.care),
             lock_patience: Patience::default(),
@@ -171,11 +173,13 @@ impl Sink for FileSink {
     }
 
     fn write_noting(&mut self, lines: &[u8], note: &mut dyn FnMut(Place)) -> io::Result<usize> {
+        self.has_given_up = false;
         self.close_if_asked();
         for _ in 0..OPENINGS_MAX {
             if self.active.is_none() {
                 self.open_active()?;
                 if let Some(given_up) = self.lines.give_up_rest(lines) {
+                    self.has_given_up = true;
                     return Ok(given_up);
                 }
             }
@@ -191,6 +195,10 @@ impl Sink for FileSink {
             self.leave_active();
         }
         Err(io::ErrorKind::WouldBlock.into())
+    }
+
+    fn has_given_up(&self) -> bool {
+        self.has_given_up
     }
 
     fn wait_for_room(&mut self, at_most: Duration) {

@@ -224,7 +224,9 @@ fn the_next_reader_of_a_fifo_starts_with_a_whole_line() {
 
     let reader = read_end(&path);
     assert_eq!(sink.write(&lines[PIPE_BUF..]).unwrap(), PIPE_BUF + 1);
+    assert!(sink.has_given_up());
     assert_eq!(sink.write(b"a\n").unwrap(), 2);
+    assert!(!sink.has_given_up());
     assert_eq!(read_some(&reader), b"a\n");
 }
 
