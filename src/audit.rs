@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use tracing::{Level, Metadata};
 
+use crate::capture::callsite::Facts;
 use crate::channel::overflow;
 use crate::deadline;
 use crate::drain::durable::{Mark, NotDurable, Synced};
@@ -31,6 +32,11 @@ pub(crate) const LEVEL: Level = Level::INFO;
 /// Whether events of this callsite are audit records, by whichever macro.
 pub(crate) fn is_audit(metadata: &Metadata<'_>) -> bool {
     metadata.target() == TARGET && *metadata.level() == LEVEL && metadata.is_event()
+}
+
+/// The same of a record on its way to a sink.
+pub(crate) fn is_record(facts: &Facts) -> bool {
+    &*facts.target == TARGET
 }
 
 /// Logs a record, and returns a [`Receipt`] that is done once the record is on the disk.

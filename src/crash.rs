@@ -1,7 +1,6 @@
 //! What of a pipeline is to outlive the process, should that be killed: which sinks, and what a
 //! reader of the pages is told of them.
 
-use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -11,7 +10,6 @@ use crate::channel::arena::{Arena, Journal, Refusal};
 use crate::channel::pool::page_bytes_for;
 use crate::drain::line::Content;
 use crate::pipeline::{Plan, SinkPlan};
-use crate::sink::Target;
 use crate::sink::file::canonical;
 
 /// What one sink has to do with it.
@@ -22,19 +20,21 @@ pub(crate) struct Keeping {
     pub(crate) crash_unsafe: Option<&'static str>,
 }
 
-/// Makes the arena for the pages of a pipeline whose sinks are open. Says so where that fails.
+/// Makes the arena for the pages of a pipeline whose sinks are open.
 pub(crate) fn arena_of(plan: &Plan) -> Arena {
     let arena = make_arena(plan);
-    if let Some(Refusal { why, is_alarming }) = arena.refusal()
-        && (*is_alarming || is_asked_for(plan))
-    {
-        let complaint = format!("records that wait do not outlive the process: {why}");
-        plan.complaints.clone().say(&complaint);
-    }
     let program = plan.arena.program.to_string_lossy();
     arena.tell(&Fact::Process { program: &program });
     tell_rules(&arena, plan);
     arena
+}
+
+/// What is to be said of an arena that could not be made as it was wanted. Not here: who hears of it
+/// may log, and what logs may be what has the arena made.
+pub(crate) fn complaint_of(plan: &Plan, arena: &Arena) -> Option<String> {
+    let Refusal { why, is_alarming } = arena.refusal()?;
+    let is_news = *is_alarming || is_asked_for(plan);
+    is_news.then(|| format!("records that wait do not outlive the process: {why}"))
 }
 
 /// Lets a reader of the pages know what must not be in the lines that it writes.
@@ -52,7 +52,7 @@ fn make_arena(plan: &Plan) -> Arena {
             .sinks
             .iter()
             .take(JOURNALS_MAX)
-            .any(|sink| file_of(sink).is_some());
+            .any(|sink| sink.target.regular_path().is_some());
     if !is_of_use {
         return Arena::on_heap(Refusal::expected("only for files"));
     }
@@ -66,7 +66,7 @@ pub(crate) fn keeping(arena: &Arena, sink: &SinkPlan, place: usize) -> Keeping {
         journal: None,
         crash_unsafe: Some(why),
     };
-    let Some(path) = file_of(sink) else {
+    let Some(path) = sink.target.regular_path() else {
         return never("only for files");
     };
     if JOURNALS_MAX <= place {
@@ -85,7 +85,7 @@ pub(crate) fn keeping(arena: &Arena, sink: &SinkPlan, place: usize) -> Keeping {
 
 /// Lets a reader of the pages know that the sink at `place` is written to otherwise from now on.
 pub(crate) fn tell_change(arena: &Arena, sink: &SinkPlan, place: usize) {
-    if let Some(path) = file_of(sink).filter(|_| place < JOURNALS_MAX) {
+    if let Some(path) = sink.target.regular_path().filter(|_| place < JOURNALS_MAX) {
         tell_of(arena, sink, path, place);
     }
 }
@@ -97,18 +97,6 @@ fn tell_of(arena: &Arena, sink: &SinkPlan, path: &Path, place: usize) {
         format: &sink.format.told(),
         filter: sink.directives.as_deref(),
     }));
-}
-
-/// The path of a sink whose lines can be found again: not that of a FIFO or a device.
-fn file_of(sink: &SinkPlan) -> Option<&Path> {
-    let Target::File(plan) = &sink.target else {
-        return None;
-    };
-    let found = fs::metadata(&plan.path);
-    // In a forked child it may have been removed: it is created anew with the first write.
-    found
-        .map_or(true, |found| found.is_file())
-        .then_some(&plan.path)
 }
 
 fn is_asked_for(plan: &Plan) -> bool {

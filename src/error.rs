@@ -66,6 +66,8 @@ pub enum Error {
         /// What it lacks.
         what: &'static str,
     },
+    /// All sinks are switched off.
+    NoSink,
     /// A writer serves one pipeline, and this one has been given to another.
     WriterTaken,
     /// The directives of a filter could not be read.
@@ -136,12 +138,12 @@ impl Error {
     pub(crate) fn filter(
         source: &'static str,
         directives: &str,
-        cause: impl std::error::Error + Send + Sync + 'static,
+        cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Self {
         Error::Filter {
             source,
             directives: directives.to_owned(),
-            cause: Box::new(cause),
+            cause: cause.into(),
         }
     }
 
@@ -181,6 +183,9 @@ impl fmt::Display for Error {
             Error::IncompleteSink { name, what } => {
                 write!(formatter, "open sink {name:?}: it lacks {what}")
             }
+            Error::NoSink => formatter.write_str(
+                "open sinks: all of them are switched off; enable one, or capture nothing by the filter \"off\"",
+            ),
             Error::WriterTaken => formatter.write_str("open writer: another pipeline has it"),
             Error::Filter {
                 source,
@@ -250,6 +255,7 @@ impl std::error::Error for Error {
             | Error::TrustedProxy { .. }
             | Error::Reload(_)
             | Error::IncompleteSink { .. }
+            | Error::NoSink
             | Error::WriterTaken
             | Error::AlreadyInstalled
             | Error::LoggerInstalled => None,

@@ -84,12 +84,15 @@ fn write_each<'r>(all: impl Iterator<Item = &'r Running>, began: Instant) {
 #[cfg(all(test, not(any(offloop_loom, offloop_shuttle))))]
 mod tests {
     use std::io::{self, Write};
-    use std::sync::mpsc::{Receiver, channel};
+    use std::sync::OnceLock;
+    use std::sync::mpsc::{Receiver, Sender, channel};
     use std::time::{Duration, SystemTime};
 
     use super::*;
+    use crate::Memory;
     use crate::channel::sync::simulated::Simulated;
     use crate::drain::line::Content;
+    use crate::pipeline::Pipeline;
 
     /// Stands still until nobody holds it back any more.
     struct Stuck(Receiver<()>);
@@ -103,6 +106,37 @@ mod tests {
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
         }
+    }
+
+    /// Ends the process, as it were, with the first line that it is given.
+    struct Ending(Arc<OnceLock<Arc<Pipeline>>>, Sender<()>);
+
+    impl Write for Ending {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let pipeline = self.0.wait();
+            write_each([&**pipeline.running()].into_iter(), Instant::now());
+            let _ = self.1.send(());
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_writer_that_ends_the_process_waits_for_others_and_not_for_itself() {
+        let ((ended, has_ended), memory) = (channel(), Memory::new());
+        let started = Arc::new(OnceLock::new());
+        let ending = Ending(Arc::clone(&started), ended);
+        let builder = crate::builder().writer(ending).memory(&memory);
+        let builder = builder.exit_timeout(Duration::MAX).on_error(|_| {});
+        let pipeline = builder.start(Content::Lines).unwrap();
+        pipeline.push(2, b"line\n");
+        started.get_or_init(|| pipeline);
+        let minute = Duration::from_secs(60);
+        has_ended.recv_timeout(minute).expect("it waits for itself");
+        assert_eq!(memory.lines(), ["line"]);
     }
 
     #[test]

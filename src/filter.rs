@@ -6,23 +6,28 @@
 
 mod answers;
 mod by_span;
+mod extra;
 mod gate;
 mod limiter;
 mod sink;
 mod wanted;
 
-use tracing::Metadata;
 use tracing::level_filters::LevelFilter;
+use tracing::subscriber::Interest;
+use tracing::{Event, Metadata, Subscriber};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::Context;
 
 use self::by_span::BySpan;
+use self::extra::Extra;
 pub(crate) use self::gate::{Gate, LayerGate, change};
 pub(crate) use self::limiter::{LimitedOrigin, Limiter};
 pub(crate) use self::sink::SinkFilter;
 use self::wanted::Wanted;
 pub(crate) use self::wanted::Wish;
 use crate::audit;
+use crate::capture::callsite::is_log_bridge;
 use crate::error::Error;
 
 /// The environment variable that overrides the filter that was built in.
@@ -33,7 +38,15 @@ pub(crate) const DEFAULT_DIRECTIVES: &str = "info";
 
 /// Decides which callsites are on.
 #[derive(Debug)]
-pub(crate) enum Filter {
+pub(crate) struct Filter {
+    own: Own,
+    /// What is let in beyond that.
+    extra: Extra,
+}
+
+/// What is wanted whatever the sinks say.
+#[derive(Debug)]
+enum Own {
     /// By level and target alone, so once for each callsite.
     Static(Wanted),
     /// By spans and their fields too, so anew for each event.
@@ -48,6 +61,8 @@ pub(crate) struct Directives {
     words: String,
     /// What the detail of requests is to have.
     detail: Option<String>,
+    /// Those of sinks.
+    of_sinks: Vec<String>,
 }
 
 impl Directives {
@@ -63,6 +78,15 @@ impl Directives {
             source,
             words,
             detail: detail.map(ToOwned::to_owned),
+            of_sinks: Vec::new(),
+        }
+    }
+
+    /// With those of sinks, which let in what they want by span.
+    pub(crate) fn beside<'d>(self, of_sinks: impl Iterator<Item = &'d str>) -> Self {
+        Directives {
+            of_sinks: of_sinks.map(ToOwned::to_owned).collect(),
+            ..self
         }
     }
 
@@ -77,6 +101,7 @@ impl Directives {
             source,
             words: words.to_owned(),
             detail: None,
+            of_sinks: Vec::new(),
         }
     }
 
@@ -90,20 +115,114 @@ impl Directives {
     }
 
     fn parse(&self) -> Result<Filter, Error> {
+        Ok(Filter {
+            own: self.parse_own()?,
+            extra: Extra::parse(&self.of_sinks)?,
+        })
+    }
+
+    fn parse_own(&self) -> Result<Own, Error> {
         let (source, words) = (self.source, &*self.words);
         let audits = Audits::beside(words);
         if words.contains('[') {
-            let filter = EnvFilter::builder().parse(words);
-            let filter = filter.map_err(|error| Error::filter(source, words, error))?;
-            return Ok(Filter::BySpan(Box::new(BySpan::new(filter, audits))));
+            let filter = parse_spans(source, words)?;
+            return Ok(Own::BySpan(Box::new(BySpan::new(filter, audits))));
         }
         let detail = self.detail.as_deref();
         let detail = detail.map(|detail| parse_targets("request detail", detail));
-        Ok(Filter::Static(Wanted {
+        Ok(Own::Static(Wanted {
             targets: parse_targets(source, words)?,
             audits,
             detail: detail.transpose()?,
         }))
+    }
+}
+
+impl Filter {
+    fn has_detail(&self) -> bool {
+        matches!(&self.own, Own::Static(wanted) if wanted.has_detail())
+    }
+
+    /// Whether it is to hear of spans.
+    fn follows_spans(&self) -> bool {
+        matches!(self.own, Own::BySpan(_)) || !self.extra.is_empty()
+    }
+
+    /// For what the events of a callsite are wanted that was let through, whatever the sinks say.
+    fn wish(&self, metadata: &Metadata<'_>) -> Wish {
+        match &self.own {
+            Own::Static(wanted) => wanted.wish(metadata),
+            Own::BySpan(_) => Wish::Now,
+        }
+    }
+
+    /// The same for one that nobody has asked for yet.
+    fn wish_now(&self, metadata: &Metadata<'_>) -> Wish {
+        match &self.own {
+            Own::Static(wanted) => wanted.wish(metadata),
+            Own::BySpan(filter) if filter.is_enabled(metadata) => Wish::Now,
+            Own::BySpan(_) => Wish::Never,
+        }
+    }
+
+    /// The same for an event.
+    fn wish_of(&self, event: &Event<'_>) -> Wish {
+        let metadata = event.metadata();
+        if !is_log_bridge(metadata) {
+            return self.wish_now(metadata);
+        }
+        match &self.own {
+            Own::Static(wanted) => wanted.wish_of_log(event),
+            Own::BySpan(filter) if filter.is_log_enabled(event) => Wish::Now,
+            Own::BySpan(_) => Wish::Never,
+        }
+    }
+
+    /// What `tracing` is to ask about a callsite.
+    fn interest(&self, metadata: &'static Metadata<'static>) -> Interest {
+        let own = match &self.own {
+            Own::Static(wanted) => wanted.interest(metadata),
+            Own::BySpan(filter) => filter.interest(metadata),
+        };
+        self.extra.interest(own, metadata)
+    }
+
+    /// Whether an event or a span of a callsite, made now, is wanted.
+    fn is_enabled(&self, metadata: &Metadata<'_>) -> bool {
+        let is_wanted = match &self.own {
+            Own::Static(wanted) => wanted.is_enabled(metadata),
+            Own::BySpan(filter) => filter.is_enabled(metadata),
+        };
+        is_wanted || self.extra.wants(metadata)
+    }
+
+    fn is_enabled_in<S: Subscriber>(
+        &self,
+        metadata: &Metadata<'_>,
+        context: &Context<'_, S>,
+    ) -> bool {
+        let is_wanted = match &self.own {
+            Own::Static(wanted) => wanted.is_enabled(metadata),
+            Own::BySpan(filter) => filter.is_enabled_in(metadata, context),
+        };
+        is_wanted || self.extra.wants(metadata)
+    }
+
+    /// The most verbose level that may be on.
+    fn level_max(&self) -> LevelFilter {
+        let own = match &self.own {
+            Own::Static(wanted) => wanted.level_max(),
+            Own::BySpan(filter) => filter.level_max(),
+        };
+        own.max(self.extra.level_max())
+    }
+
+    /// Lets all know of a span that want to.
+    fn tell(&self, tell: impl Fn(&BySpan)) {
+        if let Own::BySpan(filter) = &self.own {
+            tell(filter);
+        }
+        self.extra.filters().for_each(tell);
     }
 }
 
@@ -137,6 +256,11 @@ impl Audits {
             level_max
         }
     }
+}
+
+fn parse_spans(source: &'static str, directives: &str) -> Result<EnvFilter, Error> {
+    let filter = EnvFilter::builder().parse(directives);
+    filter.map_err(|error| Error::filter(source, directives, error))
 }
 
 fn parse_targets(source: &'static str, directives: &str) -> Result<Targets, Error> {

@@ -6,3 +6,4 @@
 //! the first record of each place, so later ones cost no more than those of `tracing`.
 
 pub use crate::capture::frontend::{Callsite, Frontend, Place, Taken, Values};
+pub use crate::capture::thread::name_thread;

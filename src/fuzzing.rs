@@ -10,6 +10,7 @@ use crate::capture::callsite::{Callsite, Callsites, Facts};
 use crate::capture::record::{Record, ThreadLabel};
 use crate::config::{Colour, Format, Part, SpanStyle};
 use crate::format;
+use crate::format::shapes::{json_shapes, other_shapes};
 use crate::request;
 
 /// What there is to be written, as `capture/record` has it, but for the address of the callsite, in
@@ -85,25 +86,17 @@ fn callsites() -> Arc<HashMap<u64, Callsite>> {
 fn formats() -> Vec<Format> {
     let json = Format::json;
     let mut formats = vec![
-        json(),
         json().spans(SpanStyle::List).key("user", "level"),
         json()
             .spans(SpanStyle::Nested)
             .order([Part::Message, Part::Fields]),
         json().spans(SpanStyle::None),
-        Format::open_telemetry(),
-        Format::ecs(),
-        Format::google_cloud(),
-        Format::datadog(),
-        Format::bunyan(),
-        Format::pino(),
-        Format::logfmt(),
-        Format::text(),
-        Format::compact(),
         Format::pretty(),
         Format::common_log(),
         Format::combined_log(),
     ];
+    let of_one_line = json_shapes().into_iter().chain(other_shapes());
+    formats.extend(of_one_line.map(|(_, format)| format));
     let detailed = formats.iter().cloned().map(|format| {
         let format = format.with_thread().with_location().with_sequence();
         format.field("service", "api").colour(Colour::Never)

@@ -9,6 +9,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::channel;
 use crate::channel::sync::{Instant, thread};
 use crate::deadline;
 use crate::drain::Drain;
@@ -194,16 +195,15 @@ impl Guard {
         let deadline = deadline::after(timeout);
         if install::is_installed(&self.pipeline) {
             // What has not ended by now is not going to be logged any more.
-            request::end_in_flight();
+            channel::waiting_until(deadline, request::end_in_flight);
         }
-        let running = self.pipeline.running();
+        let (running, stopped) = self.pipeline.stop();
         let drain = running.drain();
-        let stopped = drain.stop();
         if let Some(retiring) = running.retiring() {
             retiring.drain().flush_until(deadline);
         }
         drain.finish(stopped, deadline);
-        while !running.drain().has_stopped() && Instant::now() < deadline {
+        while !drain.has_stopped() && Instant::now() < deadline {
             thread::sleep(END_POLL);
         }
         self.report()

@@ -10,6 +10,7 @@ use tracing::{Dispatch, Subscriber};
 
 use crate::error::Error;
 use crate::exit;
+use crate::filter;
 use crate::pipeline::Pipeline;
 use crate::request;
 use crate::stats::Stats;
@@ -52,6 +53,8 @@ fn log_bridge(_: LevelFilter) -> Result<(), Error> {
 
 /// Has all callsites, and the bridge from `log`, ask anew what this pipeline wants of them.
 pub(crate) fn ask_anew(pipeline: &Arc<Pipeline>) {
+    // Of two who do so at once, neither puts back in place what the other's change has overtaken.
+    let _changing = filter::change();
     // A single subscriber is asked as that of the current thread, and this one may have none. The
     // second one is gone by the time at which it matters; what is left of it is that all are asked.
     drop(Dispatch::new(NoSubscriber::default()));

@@ -5,20 +5,34 @@
 //! a value whose whole text it wrote is JSON. A writer that puts the text into a line checks it all
 //! the same.
 
+mod reader;
+
 use std::cell::Cell;
 use std::fmt;
 use std::io;
 
 use serde::Serialize;
 
+pub(crate) use self::reader::{List, Reader, Token};
+
 thread_local! {
-    /// How many bytes the latest `Json` has written, if it came to its end. Else [`NONE`]: one word,
-    /// since every value that is formatted passes by here.
+    /// How many bytes the latest `Json` has written, if it came to its end. Else [`PART`], or [`NONE`]
+    /// if there was none: one word, since every value that is formatted passes by here.
     static WRITTEN: Cell<usize> = const { Cell::new(NONE) };
 }
 
-/// No text is as long.
+/// No text is as long as these.
 const NONE: usize = usize::MAX;
+const PART: usize = NONE - 1;
+
+/// What of a value's text a [`Json`] has written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Written {
+    Nothing,
+    /// Some of it, or not to its end.
+    Part,
+    Whole,
+}
 
 /// Logs anything that implements [`Serialize`] as what it is: a structure, not a string.
 ///
@@ -26,8 +40,12 @@ const NONE: usize = usize::MAX;
 /// people have it as compact JSON. With other subscribers it prints as JSON, too.
 ///
 /// It is serialised on the thread that logs, without allocating, and only if the record is wanted. A
-/// value that fails half-way, or panics, is a string that says so. What is nested more than 24 deep
-/// is a string of JSON, since a reader may refuse it otherwise. As a message it is text.
+/// value that fails half-way, or panics, is a string that says so, and what is cut is a string, too. So
+/// is a text of which a `Json` is but a part: where there is a key in it that is a secret's name, all of it
+/// is `[redacted]`, since nobody can say where the secret ends. What is nested deeper than
+/// [`Limits::depth`](crate::Limits::depth) says is cut; with OpenTelemetry, which takes several levels for
+/// one, what is nested more than 24 deep is a string of JSON, since a reader may refuse it otherwise. As a
+/// message it is text.
 ///
 /// Numbers that readers would round or refuse are strings, as they are elsewhere: integers beyond 64
 /// bits, floats beyond `f64`.
@@ -54,6 +72,7 @@ pub struct Json<'a, T: ?Sized>(pub &'a T);
 
 impl<T: Serialize + ?Sized> fmt::Debug for Json<'_, T> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let _ = WRITTEN.try_with(|written| written.set(PART));
         let mut text = Text {
             formatter,
             len: 0,
@@ -86,11 +105,14 @@ pub(crate) fn forget() {
     let _ = WRITTEN.try_with(|written| written.set(NONE));
 }
 
-/// Whether these bytes, the text of a value, are all from one `Json`.
+/// What a `Json` has to do with the text of a value, which has so many bytes.
 #[inline]
-pub(crate) fn has_written(len: usize) -> bool {
-    let written = WRITTEN.try_with(Cell::get);
-    written.is_ok_and(|written| written == len)
+pub(crate) fn written(len: usize) -> Written {
+    match WRITTEN.try_with(Cell::get) {
+        Ok(NONE) | Err(_) => Written::Nothing,
+        Ok(written) if written == len => Written::Whole,
+        Ok(_) => Written::Part,
+    }
 }
 
 /// Says that so many bytes are JSON, which a test knows better.
@@ -139,28 +161,31 @@ mod tests {
         }
     }
 
-    fn written(value: &dyn fmt::Debug) -> (String, bool) {
+    fn text_of(value: &dyn fmt::Debug) -> (String, Written) {
         forget();
         let text = format!("{value:?}");
-        let is_json = has_written(text.len());
-        (text, is_json)
+        let written = written(text.len());
+        (text, written)
     }
 
     #[test]
     fn only_what_one_json_wrote_as_a_whole_is_json() {
         let one = Json(&[1, 2]);
-        assert_eq!(written(&one), ("[1,2]".to_owned(), true));
-        assert_eq!(written(&Some(one)), ("Some([1,2])".to_owned(), false));
+        assert_eq!(text_of(&one), ("[1,2]".to_owned(), Written::Whole));
         assert_eq!(
-            written(&format_args!("{one}{one}")),
-            ("[1,2][1,2]".to_owned(), false)
+            text_of(&Some(one)),
+            ("Some([1,2])".to_owned(), Written::Part)
         );
-        assert_eq!(written(&"text"), ("\"text\"".to_owned(), false));
+        assert_eq!(
+            text_of(&format_args!("{one}{one}")),
+            ("[1,2][1,2]".to_owned(), Written::Part)
+        );
+        assert_eq!(text_of(&"text"), ("\"text\"".to_owned(), Written::Nothing));
     }
 
     #[test]
     fn what_cannot_be_serialised_is_text_that_says_so() {
         let expected = "[1[not serialised: no more]".to_owned();
-        assert_eq!(written(&Json(&Failing)), (expected, false));
+        assert_eq!(text_of(&Json(&Failing)), (expected, Written::Part));
     }
 }

@@ -1,6 +1,7 @@
 //! A record's whole way in one place: channel and writers, for this process and, after a fork, for
 //! each child.
 
+mod expecting;
 mod reload;
 mod running;
 
@@ -61,6 +62,7 @@ pub(crate) struct SinkPlan {
 }
 
 impl SinkPlan {
+    /// Whether an audit record that it is given is kept for good.
     fn keeps_audits(&self) -> bool {
         self.target.keeps_audits() && self.filter.would_want(audit::TARGET, audit::LEVEL)
     }
@@ -150,7 +152,14 @@ impl Pipeline {
     /// Hands over a record that is encoded already.
     #[inline]
     pub(crate) fn push(&self, level: u8, record: &[u8]) {
-        if local::push(self, level, record) == Pushed::Late {
+        self.see_to(local::push(self, level, record));
+    }
+
+    /// Sees to a record that was handed over: one that came after the end of the writers is written
+    /// here, unless the current thread must not wait.
+    #[inline]
+    pub(crate) fn see_to(&self, pushed: Pushed) {
+        if pushed == Pushed::Late {
             self.running().write_if_late();
         }
     }
@@ -188,9 +197,7 @@ impl Pipeline {
         let sinks = sinks.map(|sink| Source::Opened(sink.target.open_in_child()));
         // What others left behind is seen to by the parent.
         let fresh = Arc::new(Running::new(&plan, sinks.collect(), None, None));
-        let before = self.running.compare_and_swap(&parents, Arc::clone(&fresh));
-        if !Arc::ptr_eq(&before, &parents) {
-            // Another thread of the child was faster, by less.
+        if !self.replace(&parents, &fresh) {
             return;
         }
         if fresh.drain().start(plan.delays).is_err() {
@@ -199,6 +206,17 @@ impl Pipeline {
         }
         exit::register(&fresh);
         leak(parents);
+    }
+
+    /// Has what is logged from now on go to `fresh`, unless another thread of the child was faster.
+    fn replace(&self, parents: &Arc<Running>, fresh: &Arc<Running>) -> bool {
+        let before = self.running.compare_and_swap(parents, Arc::clone(fresh));
+        let is_first = Arc::ptr_eq(&before, parents);
+        if !is_first {
+            // Nobody else does, and it would be taken for what a dead process has left.
+            fresh.discard_arena();
+        }
+        is_first
     }
 }
 
@@ -250,5 +268,64 @@ impl fmt::Debug for Pipeline {
             .debug_struct("Pipeline")
             .field("id", &self.id)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Memory, channel};
+
+    #[test]
+    fn who_must_not_wait_leaves_what_comes_late_to_others() {
+        let memory = Memory::new();
+        let pipeline = crate::builder().memory(&memory);
+        let pipeline = pipeline.start(Content::Lines).unwrap();
+        let (running, _) = pipeline.stop();
+        while !running.drain().has_stopped() {
+            std::thread::yield_now();
+        }
+        channel::without_waiting(|| pipeline.push(2, b"late\n"));
+        assert!(memory.lines().is_empty());
+        pipeline.see_to(Pushed::Late);
+        assert_eq!(memory.lines(), ["late"]);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_thread_that_starts_a_childs_pipeline_too_late_leaves_no_pages_behind() {
+        let memory = tempfile::tempdir_in("/dev/shm").unwrap();
+        let pages = memory.path().join("pages");
+        let directory = tempfile::tempdir().unwrap();
+        let builder = crate::builder().file(directory.path().join("app.jsonl"));
+        let pipeline = builder.crash_directory(&pages);
+        let pipeline = pipeline.start(Content::Records).unwrap();
+        let files = || std::fs::read_dir(&pages).unwrap().count();
+        assert_eq!(files(), 1);
+        let plan = pipeline.plan.load();
+        let fresh = || Arc::new(Running::new(&plan, vec![Source::Opened(None)], None, None));
+        let (parents, too_late) = (fresh(), fresh());
+        assert_eq!(files(), 3);
+        assert!(!pipeline.replace(&parents, &too_late));
+        assert_eq!(files(), 2);
+        parents.discard_arena();
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn why_records_do_not_outlive_the_process_is_said_by_the_writer() {
+        // Whoever logs may be the one that starts the pipeline, in a forked child, and who is told
+        // may log.
+        let directory = tempfile::tempdir().unwrap();
+        let builder = crate::builder().file(directory.path().join("app.jsonl"));
+        let builder = builder.crash_directory(directory.path().join("missing"));
+        let (told, said) = std::sync::mpsc::channel();
+        let pipeline = builder.on_error(move |why| {
+            let _ = told.send((why.to_owned(), channel::is_reader()));
+        });
+        let _pipeline = pipeline.start(Content::Records).unwrap();
+        let (why, is_by_writer) = said.recv().unwrap();
+        assert!(why.starts_with("records that wait do not outlive the process: "));
+        assert!(is_by_writer);
     }
 }

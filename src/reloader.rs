@@ -33,16 +33,34 @@ const PERIOD: Duration = Duration::from_secs(1);
 ///
 /// If there is no thread to be had, or no handler for the signal.
 pub(crate) fn follow(pipeline: &Arc<Pipeline>) -> Result<(), Error> {
-    // Relaxed, here and below: nothing else is published by it.
-    if !is_wanted(&pipeline.settings()) || pipeline.has_reloader().swap(true, Ordering::Relaxed) {
+    if !is_wanted(&pipeline.settings()) || is_there(pipeline) {
         return Ok(());
     }
     let started = Reloader::new(pipeline)
         .and_then(|mut reloader| fork::spawn("offloop-reload".to_owned(), move || reloader.run()));
     started.map_err(|cause| {
+        // Relaxed: nothing is published by it.
         pipeline.has_reloader().store(false, Ordering::Relaxed);
         Error::FollowConfiguration(cause)
     })
+}
+
+/// Whether a pipeline has such a thread. From now on it does: who hears that it did not is to be it.
+fn is_there(pipeline: &Pipeline) -> bool {
+    // Pairs with the swap in `may_end`: one of the two comes first, and who finds the thread there
+    // has shown it the settings that want it.
+    pipeline.has_reloader().swap(true, Ordering::AcqRel)
+}
+
+/// Whether the thread is not wanted any more, by anybody who counts on its being there.
+fn may_end(pipeline: &Pipeline) -> bool {
+    if is_wanted(&pipeline.settings()) {
+        return false;
+    }
+    // Pairs with the swap in `is_there`.
+    pipeline.has_reloader().swap(false, Ordering::AcqRel);
+    // Settings may have come that want it, with somebody who has found it still there.
+    !is_wanted(&pipeline.settings()) || is_there(pipeline)
 }
 
 fn is_wanted(settings: &Config) -> bool {
@@ -76,10 +94,36 @@ struct Reloader {
     /// Where the signal's handler writes a byte.
     signals: UnixStream,
     handler: SigId,
-    /// The file as it was read last.
+    /// The file as it was read last, unless that may come to something else another time.
     read: Option<Fingerprint>,
     /// As it was at the last look: whoever writes to it should be done first.
     seen: Option<Fingerprint>,
+    retry: Retry,
+}
+
+/// When to try once more what was refused for something that may pass: later each time.
+#[derive(Debug, Default)]
+struct Retry {
+    /// How many looks to let go by before that.
+    looks: u32,
+    /// How many it was the last time.
+    looks_before: u32,
+}
+
+impl Retry {
+    /// About a minute.
+    const LOOKS_MAX: u32 = 63;
+
+    fn is_due(&mut self) -> bool {
+        let is_due = self.looks == 0;
+        self.looks = self.looks.saturating_sub(1);
+        is_due
+    }
+
+    fn put_off(&mut self) {
+        self.looks_before = (2 * self.looks_before + 1).min(Self::LOOKS_MAX);
+        self.looks = self.looks_before;
+    }
 }
 
 impl Reloader {
@@ -94,6 +138,7 @@ impl Reloader {
             handler,
             read,
             seen: read,
+            retry: Retry::default(),
         })
     }
 
@@ -103,11 +148,10 @@ impl Reloader {
             let Some(pipeline) = self.pipeline.upgrade() else {
                 return;
             };
-            let settings = pipeline.settings();
-            if !is_wanted(&settings) {
-                pipeline.has_reloader().store(false, Ordering::Relaxed);
+            if may_end(&pipeline) {
                 return;
             }
+            let settings = pipeline.settings();
             let is_asked = is_asked && settings.on_hangup == OnHangup::Reload;
             let has_changed = settings.watch && self.has_changed(&settings);
             if is_asked || has_changed {
@@ -127,21 +171,64 @@ impl Reloader {
     fn has_changed(&mut self, settings: &Config) -> bool {
         let now = settings.origin.path().and_then(Fingerprint::of);
         let before = std::mem::replace(&mut self.seen, now);
-        now.is_some() && now == before && now != self.read
+        if now != before {
+            self.retry = Retry::default();
+            return false;
+        }
+        now.is_some() && now != self.read && self.retry.is_due()
     }
 
     fn reload(&mut self, pipeline: Arc<Pipeline>, settings: Config) {
         // Before it is read: what comes after that is another change.
-        self.read = settings.origin.path().and_then(Fingerprint::of);
-        match settings.origin.read() {
-            None => {}
-            Some(Err(error)) => notice::say_refused(&pipeline, &error.to_string()),
-            Some(Ok(config)) => {
-                let guard = Guard::new(pipeline);
-                // What comes of it is in the log.
-                let _ = guard.reload(config.with_live_of(&settings));
-            }
+        let read = settings.origin.path().and_then(Fingerprint::of);
+        match reload(&pipeline, &settings) {
+            Reloaded::Settled => self.read = read,
+            Reloaded::NotNow => self.retry.put_off(),
         }
+    }
+}
+
+/// What came of a file that was read anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reloaded {
+    /// It holds, or never will.
+    Settled,
+    /// What kept it from being taken up may pass.
+    NotNow,
+}
+
+/// What comes of it is in the log, too.
+fn reload(pipeline: &Arc<Pipeline>, settings: &Config) -> Reloaded {
+    let reloaded = match settings.origin.read() {
+        None => return Reloaded::Settled,
+        Some(Err(error)) => {
+            notice::say_refused(pipeline, &error.to_string());
+            Err(error)
+        }
+        Some(Ok(config)) => {
+            let guard = Guard::new(Arc::clone(pipeline));
+            guard.reload(config.with_live_of(settings))
+        }
+    };
+    match reloaded {
+        Err(error) if may_pass(&error) && !pipeline.running().channel().is_closed() => {
+            Reloaded::NotNow
+        }
+        _ => Reloaded::Settled,
+    }
+}
+
+/// Whether an error may be gone another time, though the file says the same.
+fn may_pass(error: &Error) -> bool {
+    match error {
+        #[cfg(feature = "config")]
+        Error::ReadConfig { .. } => true,
+        Error::CreateDirectory { .. }
+        | Error::OpenFile { .. }
+        | Error::HandleHangup(_)
+        | Error::StartWriter(_)
+        | Error::Reload(_) => true,
+        _ => false,
     }
 }
 
@@ -154,6 +241,18 @@ impl Drop for Reloader {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_refused_again_and_again_is_tried_less_and_less() {
+        let mut retry = Retry::default();
+        let mut looks = || {
+            let looks = (1..).find(|_| retry.is_due());
+            retry.put_off();
+            looks
+        };
+        let looks: Vec<_> = (0..8).filter_map(|_| looks()).collect();
+        assert_eq!(looks, [1, 2, 4, 8, 16, 32, 64, 64]);
+    }
 
     #[test]
     fn a_file_that_says_something_else_looks_different() {

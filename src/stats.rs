@@ -159,14 +159,16 @@ impl Stats {
         self
     }
 
-    /// These figures with those of what ran before, some of whose sinks go on here.
-    pub(crate) fn after(mut self, before: &Stats) -> Stats {
+    /// These figures with those of what ran before, some of whose sinks go on here: `origins` says for
+    /// each sink of these which one it was, if it was there.
+    pub(crate) fn after(mut self, before: &Stats, origins: &[Option<usize>]) -> Stats {
         self.accepted = self.accepted.plus(&before.accepted);
         self.removed = self.removed.plus(&before.removed);
         self.used_bytes += before.used_bytes;
         self.lanes = self.lanes.max(before.lanes);
-        for former in &before.sinks {
-            match self.sinks.iter_mut().find(|sink| sink.name == former.name) {
+        for (place, former) in before.sinks.iter().enumerate() {
+            let stays_at = origins.iter().position(|origin| *origin == Some(place));
+            match stays_at.and_then(|place| self.sinks.get_mut(place)) {
                 Some(sink) => *sink = std::mem::take(sink).plus(former),
                 None if former.waiting == 0 => self.removed = self.removed.plus(former),
                 None => self.sinks.push(former.clone()),
@@ -274,6 +276,7 @@ pub(crate) struct SinkCounters {
     written: [AtomicU64; LEVELS],
     filtered: [AtomicU64; LEVELS],
     pub(crate) lost: LossCounters,
+    audits_left_out: AtomicU64,
     recovered: AtomicU64,
     longest_wait_ns: AtomicU64,
     syncs_failed: AtomicU64,
@@ -287,6 +290,7 @@ impl SinkCounters {
             written: Default::default(),
             filtered: Default::default(),
             lost: LossCounters::new(sinks),
+            audits_left_out: AtomicU64::new(0),
             recovered: AtomicU64::new(0),
             longest_wait_ns: AtomicU64::new(0),
             syncs_failed: AtomicU64::new(0),
@@ -304,6 +308,16 @@ impl SinkCounters {
 
     pub(crate) fn count_filtered(&self, level: u8) {
         self.filtered[level as usize % LEVELS].fetch_add(1, Ordering::Release);
+    }
+
+    /// Notes that the sink's filter kept an audit record away from it.
+    pub(crate) fn count_audit_left_out(&self) {
+        self.audits_left_out.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many records may be audit records that are not in the sink, and never will be.
+    pub(crate) fn audits_lost(&self) -> u64 {
+        self.lost.total() + self.audits_left_out.load(Ordering::Relaxed)
     }
 
     /// Notes how many records of dead processes the sink has taken by now.

@@ -15,10 +15,19 @@ pub struct Usage {
 }
 
 pub fn usage() -> Usage {
+    usage_of(libc::RUSAGE_SELF)
+}
+
+/// Processor time of all threads but this one, in seconds.
+pub fn seconds_of_others() -> f64 {
+    usage().seconds - usage_of(libc::RUSAGE_THREAD).seconds
+}
+
+fn usage_of(whose: libc::c_int) -> Usage {
     // SAFETY: All-zero bytes are a valid `rusage`: it holds integers only.
     let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
     // SAFETY: `usage` is a live, writable `rusage` for the whole call.
-    unsafe { libc::getrusage(libc::RUSAGE_SELF, &mut usage) };
+    unsafe { libc::getrusage(whose, &mut usage) };
     let seconds = |time: libc::timeval| time.tv_sec as f64 + time.tv_usec as f64 / 1e6;
     Usage {
         seconds: seconds(usage.ru_utime) + seconds(usage.ru_stime),

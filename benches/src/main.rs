@@ -31,6 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let job = job.unwrap_or_default();
     match first.map(String::as_str) {
         Some("child") => bench::child(job),
+        Some("counted-child") => bench::instructions::counted_child(job),
         Some("survival-child") => survival::child(job),
         Some("trouble-child") => survival::trouble_child(job),
         _ => parent::run(&options::Options::parse(&arguments)?),

@@ -6,8 +6,8 @@ use crate::bench::{self, Bench};
 use crate::contenders::{self, Contender};
 
 const USAGE: &str = "usage: offloop-benches BENCH... [--only a,b] [--quick] [--runs N] [--dir DIR]
-  BENCH   call | request | disabled | throughput | idle | stall | memory | allocations | pages |
-          survival | all
+  BENCH   call | request | middleware | disabled | throughput | idle | stall | memory |
+          allocations | pages | redaction | instructions | survival | all
   --only  contenders, by name (see `offloop-benches --list`)
   --quick fewer samples and one run: a sanity check, not a result
   --runs  how often each contender runs, in turns (default 3)

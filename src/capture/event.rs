@@ -75,7 +75,10 @@ pub(crate) fn capture_elsewhere(
     context: &dyn Context,
     wish: Wish,
 ) {
-    if audit::is_under_way() && audit::is_audit(event.metadata()) {
+    // One that is kept as detail of a request, or for sinks of which nobody can say beforehand whether
+    // they want it, may end up nowhere.
+    let is_taken = matches!(wish, Wish::Now | Wish::Sampled);
+    if is_taken && audit::is_under_way() && audit::is_audit(event.metadata()) {
         return audit::take(pipeline, || capture_slowly(pipeline, event, context, wish));
     }
     // Another record may be logged where a value of the audit record is formatted.
@@ -96,12 +99,7 @@ fn hand_over<C: Context + ?Sized>(
     wish: Wish,
 ) {
     let level = level_index(*event.metadata().level());
-    let held = Held {
-        pipeline,
-        metadata: event.metadata(),
-        level,
-        is_detail: wish == Wish::Detail,
-    };
+    let is_detail = wish == Wish::Detail;
     let pushed = thread::with_local(|local| {
         local.with_scratch(|bytes| {
             let write_spans = |bytes: &mut Buffer| {
@@ -111,26 +109,40 @@ fn hand_over<C: Context + ?Sized>(
             };
             encode(bytes, pipeline, event, write_spans, |encoder| {
                 local.with_added(|fields| append(encoder, pipeline, event, fields));
-                if wish == Wish::Sampled {
-                    add_share(pipeline, level, encoder);
+                if wish != Wish::Now {
+                    note(wish, pipeline, level, encoder);
                 }
             });
-            if local.hold_back(&held, bytes.as_slice()) {
-                return Pushed::InTime;
+            if is_detail || local.is_at_work() {
+                let held = Held {
+                    pipeline,
+                    metadata: event.metadata(),
+                    level,
+                    is_detail,
+                };
+                if local.hold_back(&held, bytes.as_slice()) {
+                    return Pushed::InTime;
+                }
             }
             local.push(pipeline, level, bytes.as_slice())
         })
     });
-    if pushed != Some(Pushed::InTime) && wish != Wish::Detail {
-        capture_late(pipeline, event, |bytes| context.write_alone(bytes), pushed);
+    if pushed != Some(Pushed::InTime) && !is_detail {
+        let write_spans = |bytes: &mut Buffer| context.write_alone(bytes);
+        capture_late(pipeline, event, wish, write_spans, pushed);
     }
 }
 
-/// Tells for how many others a record stands.
+/// Tells of a record for whom it is, and for how many others it stands.
 #[cold]
-pub(super) fn add_share(pipeline: &Pipeline, level: u8, encoder: &mut Encoder<'_>) {
-    let share = pipeline.gate().limiter().share(level);
-    encoder.f64(Name::Inline(request::SAMPLE_RATE), share);
+pub(super) fn note(wish: Wish, pipeline: &Pipeline, level: u8, encoder: &mut Encoder<'_>) {
+    if matches!(wish, Wish::Extra { .. }) {
+        encoder.mark_extra();
+    }
+    if matches!(wish, Wish::Sampled | Wish::Extra { is_sampled: true }) {
+        let share = pipeline.gate().limiter().share(level);
+        encoder.f64(Name::Inline(request::SAMPLE_RATE), share);
+    }
 }
 
 /// Sees to what the writers will not see to, or what the thread has no storage for.
@@ -138,16 +150,19 @@ pub(super) fn add_share(pipeline: &Pipeline, level: u8, encoder: &mut Encoder<'_
 fn capture_late(
     pipeline: &Pipeline,
     event: &Event<'_>,
+    wish: Wish,
     write_spans: impl FnOnce(&mut Buffer) -> bool,
     pushed: Option<Pushed>,
 ) {
-    if pushed.is_none() {
+    let pushed = pushed.unwrap_or_else(|| {
         let mut bytes = Buffer::new();
-        encode(&mut bytes, pipeline, event, write_spans, |_| {});
         let level = level_index(*event.metadata().level());
-        thread::push_alone(pipeline, level, bytes.as_slice());
-    }
-    pipeline.running().write_if_late();
+        encode(&mut bytes, pipeline, event, write_spans, |encoder| {
+            note(wish, pipeline, level, encoder);
+        });
+        thread::push_alone(pipeline, level, bytes.as_slice())
+    });
+    pipeline.see_to(pushed);
 }
 
 #[inline]

@@ -23,7 +23,7 @@ use super::record::Bounds;
 use super::screened::Screened;
 use super::visit::Visitor;
 use crate::config::{Limits, RedactionStyle};
-use crate::fork;
+use crate::fork::PerProcess;
 use crate::redaction::{Mask, Redactor, ScreenedJson};
 
 /// What one pipeline lets into its pages.
@@ -95,6 +95,11 @@ impl Screen {
     /// A value that is JSON without what must not enter a page. `None` if all of it may.
     pub(crate) fn screen_json(&self, name: &str, text: &str) -> Option<ScreenedJson> {
         self.redactor.screen_json(name, text, self.depth_max)
+    }
+
+    /// The same of a text of which only a part is JSON, or of which the end is missing.
+    pub(crate) fn screen_part(&self, name: &str, text: &str) -> Option<ScreenedJson> {
+        self.redactor.screen_part(name, text)
     }
 
     /// How many fields may be added to those that a callsite declares.
@@ -237,34 +242,13 @@ impl Screening {
 static LIVE: ArcSwapOption<Vec<Weak<Screen>>> = ArcSwapOption::const_empty();
 
 /// Held by who adds a screen and by who takes a callsite for plain.
-static LOCK: ArcSwapOption<Lock> = ArcSwapOption::const_empty();
-
-/// A forked child makes its own: a thread that does not exist there may hold that of its parent.
-struct Lock {
-    generation: u64,
-    mutex: Mutex<()>,
-}
-
-fn lock_of_process() -> Option<Arc<Lock>> {
-    let generation = fork::generation();
-    let is_own = |lock: &Arc<Lock>| lock.generation == generation;
-    LOCK.rcu(|lock| {
-        let own = lock.as_ref().filter(|lock| is_own(lock)).cloned();
-        own.or_else(|| {
-            let mutex = Mutex::new(());
-            Some(Arc::new(Lock { generation, mutex }))
-        })
-    });
-    LOCK.load_full()
-}
+static LOCK: PerProcess<Mutex<()>> = PerProcess::new();
 
 /// From now on, no callsite is taken for plain that this screen has something against.
 #[expect(clippy::disallowed_methods, reason = "a start may wait for a moment")]
 fn register(screen: &Arc<Screen>) {
-    let lock = lock_of_process();
-    let _held = lock
-        .as_ref()
-        .map(|lock| lock.mutex.lock().unwrap_or_else(PoisonError::into_inner));
+    let lock = LOCK.get().lock();
+    let _held = lock.unwrap_or_else(PoisonError::into_inner);
     LIVE.rcu(|live| {
         let live = live.as_ref().map_or(&[][..], |live| live);
         let live = live.iter().filter(|live| live.strong_count() != 0);
@@ -277,8 +261,7 @@ fn register(screen: &Arc<Screen>) {
 /// Takes a callsite for plain from now on, unless a screen has something against it.
 #[cold]
 fn settle(metadata: &'static Metadata<'static>) {
-    let lock = lock_of_process();
-    let Some(Ok(_held)) = lock.as_ref().map(|lock| lock.mutex.try_lock()) else {
+    let Ok(_held) = LOCK.get().try_lock() else {
         return;
     };
     if !is_any(|screen| screen.verdict(metadata).is_some()) {

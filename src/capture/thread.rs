@@ -1,14 +1,16 @@
 //! What a thread keeps at hand, so that a log call has to ask nobody: its lanes, the spans that it
 //! has entered, a buffer to encode in.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::buffer::Buffer;
 use super::record::ThreadLabel;
 use super::span::Span;
+use crate::channel::Channel;
 use crate::channel::lane::Lane;
 use crate::channel::overflow::LossReason;
 use crate::fork;
@@ -20,19 +22,26 @@ const SCRATCH_BYTES_KEPT: usize = 64 * 1024;
 
 thread_local! {
     static LOCAL: Local = const { Local {
-        lanes: RefCell::new(Vec::new()),
+        lanes: RefCell::new(Lanes { generation: 0, all: Vec::new() }),
         entered: RefCell::new(Vec::new()),
         scratch: RefCell::new(Buffer::new()),
+        is_at_work: Cell::new(false),
         request: RefCell::new(Work::OfNone),
     } };
 }
 
+thread_local! {
+    /// What the thread is called where Rust does not know its name.
+    static NAME: RefCell<Option<Box<str>>> = const { RefCell::new(None) };
+}
+
 /// What one thread keeps at hand.
 pub(crate) struct Local {
-    /// One for each pipeline that the thread has logged to.
-    lanes: RefCell<Vec<LocalLane>>,
+    lanes: RefCell<Lanes>,
     entered: RefCell<Vec<Entered>>,
     scratch: RefCell<Buffer>,
+    /// Whether there is a request: where there is none, a log call looks at nothing else.
+    is_at_work: Cell<bool>,
     request: RefCell<Work>,
 }
 
@@ -45,10 +54,12 @@ enum Work {
     AtEndOf(RequestContext),
 }
 
-struct LocalLane {
-    pipeline: u64,
+/// One for each pipeline that the thread has logged to.
+struct Lanes {
+    /// Which process made them.
     generation: u64,
-    lane: Option<Lane>,
+    /// Each with the number of its pipeline.
+    all: Vec<(u64, Lane)>,
 }
 
 /// A span that the thread is in.
@@ -120,9 +131,18 @@ impl Local {
         }
     }
 
+    /// Whether the thread works for a request, or is just writing that one's own record.
+    #[inline]
+    pub(crate) fn is_at_work(&self) -> bool {
+        self.is_at_work.get()
+    }
+
     /// Appends what each record of the thread's request carries. Says no if it does not fit.
     #[inline]
     pub(crate) fn write_request(&self, bytes: &mut Buffer) -> bool {
+        if !self.is_at_work() {
+            return true;
+        }
         match self.request.try_borrow().as_deref() {
             Ok(Work::Of(request)) => request.write(bytes),
             _ => true,
@@ -130,7 +150,7 @@ impl Local {
     }
 
     /// Takes a record that the thread's request holds back. Says no to one that is to be handed
-    /// over.
+    /// over, which is any that is no detail where there is no request.
     #[inline]
     pub(crate) fn hold_back(&self, held: &Held<'_>, record: &[u8]) -> bool {
         match self.request.try_borrow().as_deref() {
@@ -150,7 +170,9 @@ impl Local {
     /// Passes what a handler has added to the request whose own record the thread is just writing.
     #[inline]
     pub(crate) fn with_added(&self, use_fields: impl FnOnce(&[u8])) {
-        if let Ok(Work::AtEndOf(request)) = self.request.try_borrow().as_deref() {
+        if self.is_at_work()
+            && let Ok(Work::AtEndOf(request)) = self.request.try_borrow().as_deref()
+        {
             request.with_added(use_fields);
         }
     }
@@ -162,12 +184,7 @@ impl Local {
             // A log call within the hand-over of another: by the allocator, or by the panic hook.
             return push_alone(pipeline, level, record);
         };
-        if let Some(LocalLane {
-            generation,
-            lane: Some(lane),
-            ..
-        }) = lanes.iter_mut().find(|lane| lane.pipeline == pipeline.id())
-            && *generation == fork::generation()
+        if let Some(lane) = lanes.find(pipeline.id())
             && lane.try_push(level, record)
         {
             return Pushed::InTime;
@@ -185,30 +202,11 @@ pub(crate) fn push(pipeline: &Pipeline, level: u8, record: &[u8]) -> Pushed {
 
 /// The first record of a thread, the first after a fork or a move, and those that come late.
 #[cold]
-fn push_slowly(
-    pipeline: &Pipeline,
-    lanes: &mut Vec<LocalLane>,
-    level: u8,
-    record: &[u8],
-) -> Pushed {
-    let generation = fork::generation();
+fn push_slowly(pipeline: &Pipeline, lanes: &mut Lanes, level: u8, record: &[u8]) -> Pushed {
     loop {
-        // What a fork left behind is forgotten, see `LocalLane::drop`; and so is what ended.
-        lanes.retain(|lane| lane.generation == generation && !lane.has_ended());
+        lanes.forget_ended();
         let running = pipeline.running();
-        let place = lanes.iter().position(|lane| lane.pipeline == pipeline.id());
-        let place = place.unwrap_or_else(|| {
-            let lane = Lane::new(Arc::clone(running.channel()), Arc::new(label()));
-            lanes.push(LocalLane {
-                pipeline: pipeline.id(),
-                generation,
-                lane: Some(lane),
-            });
-            lanes.len() - 1
-        });
-        let Some(lane) = &mut lanes[place].lane else {
-            return Pushed::InTime;
-        };
+        let lane = lanes.find_or_enter(pipeline.id(), running.channel());
         if lane.try_push(level, record) {
             return Pushed::InTime;
         }
@@ -287,6 +285,7 @@ fn work(now: Work) -> Within {
 fn swap_work(now: Work) -> Work {
     let swapped = LOCAL.try_with(|local| {
         let mut request = local.request.try_borrow_mut().ok()?;
+        local.is_at_work.set(!matches!(now, Work::OfNone));
         Some(std::mem::replace(&mut *request, now))
     });
     // The thread is ending: it has no storage, and works for nobody.
@@ -335,28 +334,90 @@ fn label() -> ThreadLabel {
     let id = ID
         .try_with(|id| *id)
         .unwrap_or_else(|_| IDS.fetch_add(1, Ordering::Relaxed));
+    let name = NAME.try_with(|name| name.try_borrow().ok()?.clone());
+    let name = name.ok().flatten();
     ThreadLabel {
-        name: std::thread::current().name().map(Into::into),
+        name: name.or_else(|| std::thread::current().name().map(Into::into)),
         id,
     }
 }
 
-impl LocalLane {
-    /// Whether its channel is closed or has moved. Then the lane is made anew with the next record.
-    fn has_ended(&self) -> bool {
-        self.lane
-            .as_ref()
-            .is_none_or(|lane| lane.channel().has_ended())
+/// Has the records of this thread tell another name from now on than the one that Rust knows it by:
+/// what other languages call their threads.
+///
+/// ```
+/// # let memory = offloop::Memory::new();
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let sink = offloop::Sink::memory(&memory).with_thread();
+/// let (frontend, guard) = offloop::builder().sink(sink).build_frontend()?;
+/// offloop::frontend::name_thread("worker 7");
+/// frontend.within(|| tracing::info!("hello"));
+/// guard.flush(std::time::Duration::from_secs(1))?;
+/// assert!(memory.text().contains("worker 7"));
+/// # Ok(())
+/// # }
+/// ```
+pub fn name_thread(name: &str) {
+    // Gone, or in use, only where the thread is ending or a hand-over logs: then it keeps its name.
+    let _ = NAME.try_with(|own| own.try_borrow_mut().map(|mut own| *own = Some(name.into())));
+    // A lane is labelled once.
+    let lanes = with_local(|local| Some(local.lanes.try_borrow_mut().ok()?.take()));
+    drop(lanes);
+}
+
+impl Lanes {
+    /// The lane to a pipeline, if this process has made it.
+    #[inline(always)]
+    fn find(&mut self, pipeline: u64) -> Option<&mut Lane> {
+        if !self.are_own() {
+            return None;
+        }
+        let mut all = self.all.iter_mut();
+        all.find(|(other, _)| *other == pipeline)
+            .map(|(_, lane)| lane)
+    }
+
+    /// The same; one that is not there is made.
+    fn find_or_enter(&mut self, pipeline: u64, channel: &Arc<Channel>) -> &mut Lane {
+        let place = self.all.iter().position(|(other, _)| *other == pipeline);
+        let place = place.unwrap_or_else(|| {
+            let lane = Lane::new(Arc::clone(channel), Arc::new(label()));
+            self.all.push((pipeline, lane));
+            self.all.len() - 1
+        });
+        &mut self.all[place].1
+    }
+
+    /// Lets go of lanes whose channel is closed or has moved, and of what a fork left behind.
+    fn forget_ended(&mut self) {
+        self.leave_to_parent();
+        self.generation = fork::generation();
+        self.all.retain(|(_, lane)| !lane.channel().has_ended());
+    }
+
+    /// All lanes of this process. Each is made anew with the next record.
+    fn take(&mut self) -> Vec<(u64, Lane)> {
+        self.leave_to_parent();
+        std::mem::take(&mut self.all)
+    }
+
+    /// Lets go of lanes of the parent process, but does not tear them down: their locks may be held
+    /// by threads that do not exist here.
+    fn leave_to_parent(&mut self) {
+        if !self.are_own() {
+            let _parents = ManuallyDrop::new(std::mem::take(&mut self.all));
+        }
+    }
+
+    #[inline(always)]
+    fn are_own(&self) -> bool {
+        self.generation == fork::generation()
     }
 }
 
-impl Drop for LocalLane {
+impl Drop for Lanes {
     fn drop(&mut self) {
-        if self.generation != fork::generation() {
-            // It belongs to the parent process: its locks may be held by threads that do not
-            // exist here, so it must not be torn down.
-            self.lane.take().map(std::mem::ManuallyDrop::new);
-        }
+        self.leave_to_parent();
     }
 }
 

@@ -4,7 +4,7 @@ use super::arena::Arena;
 #[cfg(test)]
 use super::arena::Refusal;
 use super::page::{IdlePage, frame_bytes};
-use super::sync::{AtomicUsize, Ordering, Queue};
+use super::sync::{AtomicBool, AtomicUsize, Ordering, Queue};
 
 /// How many idle pages there are at least, so that a caller seldom has to make one: the first
 /// touch of fresh memory costs more than all else that it does.
@@ -25,6 +25,8 @@ pub(crate) struct Pool {
     peak_bytes: AtomicUsize,
     recent_peak_bytes: AtomicUsize,
     pub(super) idle: Queue<IdlePage>,
+    /// Whether the readers have ended, so that hardly anybody needs a page any more.
+    is_closed: AtomicBool,
 }
 
 impl Pool {
@@ -46,6 +48,7 @@ impl Pool {
             peak_bytes: AtomicUsize::new(0),
             recent_peak_bytes: AtomicUsize::new(0),
             idle: Queue::new(budget_bytes / page_bytes),
+            is_closed: AtomicBool::new(false),
         }
     }
 
@@ -88,15 +91,37 @@ impl Pool {
     pub(crate) fn put(&self, page: Option<IdlePage>) {
         let Some(page) = page else { return };
         let bytes = page.capacity();
-        // A page that had to make do with the heap makes room for one in the file.
-        let is_kept = !page.is_stopgap() || self.arena.is_full();
-        if bytes == self.page_bytes && is_kept {
+        if self.keeps(&page) {
             // A full queue cannot be: it has room for every page. Then the page would be freed.
             let _ = self.idle.push(page);
+        } else {
+            drop(page);
         }
         // The page comes first: pairs with the Acquire in `charge`, so that whoever may have a page
         // because of this one finds it and does not make another beside it.
         self.used_bytes.fetch_sub(bytes, Ordering::Release);
+    }
+
+    /// Whether a page that nobody uses is of use later.
+    fn keeps(&self, page: &IdlePage) -> bool {
+        // A page that had to make do with the heap makes room for one in the file.
+        let is_in_place = !page.is_stopgap() || self.arena.is_full();
+        // Relaxed: what is put back at this very moment is a page or two.
+        let is_open = !self.is_closed.load(Ordering::Relaxed);
+        page.capacity() == self.page_bytes && is_in_place && is_open
+    }
+
+    /// Keeps no idle pages from now on: the readers have ended. Threads that log no more may hold
+    /// the channel for as long as they live, and what is kept would be kept for nobody.
+    pub(crate) fn close(&self) {
+        self.is_closed.store(true, Ordering::Relaxed);
+        while self.idle.pop().is_some() {}
+    }
+
+    /// How many pages nobody uses.
+    #[cfg(test)]
+    pub(crate) fn idle(&self) -> usize {
+        self.idle.len()
     }
 
     /// Whether records below `WARN` must not take more pages.
@@ -107,6 +132,9 @@ impl Pool {
     /// Sees to it that there are idle pages, but not many more than were needed lately. For a
     /// writer thread, now and then: it takes from callers what would hold them up.
     pub(crate) fn tend(&self) {
+        if self.is_closed.load(Ordering::Relaxed) {
+            return;
+        }
         let used = self.used_bytes();
         let peak = self.peak_bytes.swap(used, Ordering::Relaxed);
         let recent = self.recent_peak_bytes.load(Ordering::Relaxed);

@@ -8,7 +8,8 @@ use super::lane::Lane;
 use super::overflow::{LossReason, LossTable, Overflow};
 use super::page::{IdlePage, PageReader, frame_bytes};
 use super::pool::{Pool, page_bytes_for};
-use super::{Announcement, Channel};
+use super::sync::Instant;
+use super::{Announcement, Channel, may_wait_until, waiting_until, without_waiting};
 
 const INFO: u8 = 2;
 const WARN: u8 = 3;
@@ -173,6 +174,26 @@ fn back_pressure_gives_up_in_the_end() {
 }
 
 #[test]
+fn back_pressure_ends_where_the_callers_time_does() {
+    let at_most = Duration::MAX;
+    let channel = Arc::new(Channel::new(64 << 10, Overflow::Block { at_most }, 1));
+    let mut lane = Lane::new(Arc::clone(&channel), Arc::default());
+    let later = Instant::now() + Duration::from_secs(3600);
+    waiting_until(Instant::now(), || {
+        // Who has more time within less has no more.
+        waiting_until(later, || {
+            while lost(&channel).total() == 0 {
+                lane.push(INFO, &[b'x'; 400]);
+            }
+        });
+    });
+    without_waiting(|| {
+        waiting_until(later, || assert_eq!(may_wait_until(later), None));
+    });
+    assert_eq!(may_wait_until(later), Some(later));
+}
+
+#[test]
 fn back_pressure_waits_for_room() {
     const RECORDS: usize = 1000;
     let at_most = Duration::MAX;
@@ -190,6 +211,22 @@ fn back_pressure_waits_for_room() {
     }
     logging.join().unwrap();
     assert_eq!(lost(&channel).total(), 0);
+}
+
+#[test]
+fn a_pool_whose_readers_have_ended_hands_out_pages_and_keeps_none() {
+    let pool = Pool::new(8 << 10, 1 << 10);
+    pool.tend();
+    assert_ne!(pool.idle(), 0);
+    let page = pool.take(10, true);
+    pool.close();
+    pool.put(page);
+    pool.tend();
+    assert_eq!((pool.idle(), pool.used_bytes()), (0, 0));
+    let page = pool.take(10, true);
+    assert!(page.is_some());
+    pool.put(page);
+    assert_eq!((pool.idle(), pool.used_bytes()), (0, 0));
 }
 
 #[test]
@@ -291,4 +328,33 @@ fn a_record_without_a_lane_wakes_readers_that_doze() {
 
 fn channel_for(readers: usize) -> Channel {
     Channel::new(1 << 16, Overflow::DropNewest, readers)
+}
+
+#[test]
+fn one_look_ahead_passes_many_records_and_none_that_it_has_something_against() {
+    let mut readers = Vec::new();
+    let mut writer = IdlePage::new(4096).open(1, |reader| readers.push(reader));
+    for number in 0..20 {
+        let record = if number == 7 { "flawed!" } else { "flawless" };
+        assert!(writer.append(INFO, number, record.as_bytes()));
+    }
+    let mut page = readers.remove(0);
+    let (mut looks, mut refused) = (0, Vec::new());
+    while let Some(frame) = page.next() {
+        let is_passed = frame.is_passed(|bytes| {
+            looks += 1;
+            assert!(bytes.starts_with(frame.record()));
+            bytes
+                .iter()
+                .position(|byte| *byte == b'!')
+                .unwrap_or(bytes.len())
+        });
+        if !is_passed {
+            refused.push(frame.ticks);
+        }
+        let len = frame.record().len();
+        page.advance(len);
+    }
+    // The first record, the one that is refused, and the one behind it.
+    assert_eq!((looks, refused), (3, vec![7]));
 }

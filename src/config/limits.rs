@@ -11,10 +11,13 @@ const FIELD_BYTES: usize = 256 << 10;
 const FIELDS: usize = 128;
 const DEPTH: usize = 16;
 
+/// No limit of depth is more than this.
+pub(crate) const DEPTH_MAX: usize = 64;
+
 /// What limits may be. A program's are brought into these ranges, a file's are refused.
 pub(super) const RECORD_BYTES_ALLOWED: RangeInclusive<usize> = RECORD_BYTES_MIN..=RECORD_BYTES_MAX;
 pub(super) const FIELD_BYTES_ALLOWED: RangeInclusive<usize> = 64..=RECORD_BYTES_MAX;
-pub(super) const DEPTHS_ALLOWED: RangeInclusive<usize> = 1..=64;
+pub(super) const DEPTHS_ALLOWED: RangeInclusive<usize> = 1..=DEPTH_MAX;
 
 /// How much a record may hold. What is beyond is cut where the record is made, so that one that is
 /// too large takes neither memory nor space.

@@ -48,6 +48,7 @@ pub use self::builder::Builder;
 pub use self::changes::{Change, Changes};
 pub use self::format::{Colour, FieldValue, Format, Part, Precision, SpanStyle};
 pub use self::hangup::OnHangup;
+pub(crate) use self::limits::DEPTH_MAX;
 pub use self::limits::Limits;
 #[cfg(feature = "config")]
 pub use self::load::{
@@ -309,12 +310,15 @@ impl Config {
         self
     }
 
+    /// The sinks that are written to, which a pipeline knows by their places among themselves.
+    fn enabled_sinks(&self) -> impl Iterator<Item = (&String, &Sink)> {
+        self.sinks.iter().filter(|(_, sink)| sink.is_enabled())
+    }
+
     /// Whether the sinks at two places have the same writer or memory, or both none.
     pub(crate) fn shares_live(&self, place: usize, other: &Config, other_place: usize) -> bool {
-        let sinks = self
-            .sinks
-            .get_index(place)
-            .zip(other.sinks.get_index(other_place));
+        let own = self.enabled_sinks().nth(place);
+        let sinks = own.zip(other.enabled_sinks().nth(other_place));
         sinks.is_some_and(|((_, own), (_, other))| own.shares_live(other))
     }
 

@@ -31,10 +31,14 @@ use crate::sink::{Compression, Memory, Retention};
 pub struct Sink {
     /// What it is: a file, standard output, or standard error.
     kind: Kind,
+    /// Whether it is written to. One that is switched off is as if it were not there.
+    #[serde(default = "enabled", skip_serializing_if = "is_enabled")]
+    enabled: bool,
     /// The path of a file. Missing directories are created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) path: Option<PathBuf>,
-    /// What of that which is captured it takes, in the syntax of RUST_LOG without spans.
+    /// What of that which is captured it takes, in the syntax of RUST_LOG; a directive by span, such
+    /// as "[request{user=42}]=debug", has what it wants captured too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) level: Option<String>,
     /// What a line looks like: the name of a shape, or a table with more.
@@ -65,6 +69,15 @@ pub struct Sink {
     /// Until it is among the other sinks.
     #[serde(skip)]
     name: Option<String>,
+}
+
+fn enabled() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks like this")]
+fn is_enabled(enabled: &bool) -> bool {
+    *enabled
 }
 
 /// What a sink is.
@@ -190,15 +203,42 @@ impl Sink {
         }
     }
 
-    /// Sets which of the captured records this sink takes, by level and target: `warn`,
-    /// `info,hyper=error`. By default all.
+    /// Sets which of the captured records this sink takes, in the syntax of `RUST_LOG`: `warn`,
+    /// `info,hyper=error`, `info,[request{user=42}]=debug`. By default all.
+    ///
+    /// By level and target it takes a part of what the [filter](crate::Builder::filter) lets in. A directive
+    /// by span (in brackets) lets in what it wants itself, whatever that filter says, and for this
+    /// sink alone: as long as there is one, every event that the filter leaves out is asked for anew, up
+    /// to the level of the directive. What `RUST_LOG` says takes the place of the filter, not of this.
+    ///
+    /// A directive by span goes by the spans that the thread is in where it logs, and by the values that
+    /// their fields have in the record. So a field that is [redacted](crate::Redaction) by its name, or
+    /// cut, is compared as it is logged. The spans themselves are open for all sinks, even if
+    /// their own level is not: others may show them around the records that they take. A request that
+    /// has no span of `tracing` counts as one named `request`, with `request_id`, `trace_id` and
+    /// `span_id`, but lets in nothing that is not captured anyway. What such a directive lets in is not
+    /// kept as [detail](crate::Builder::request_detail) for others.
     ///
     /// ```
-    /// let sink = offloop::Sink::stderr().filter("warn");
+    /// let sink = offloop::Sink::stderr().filter("warn,[request{user=42}]=debug");
     /// # drop(sink);
     /// ```
     pub fn filter(mut self, directives: impl Into<String>) -> Self {
         self.level = Some(directives.into());
+        self
+    }
+
+    /// Sets whether the sink is written to; by default it is. One that is switched off is as if it were
+    /// not there: nothing is opened for it, and nothing waits for it. So an environment leaves out
+    /// what is described for all (`sinks.debug.enabled = false`), and a
+    /// [reload](crate::Guard::reload) switches a sink on for a while.
+    ///
+    /// ```
+    /// let sink = offloop::Sink::file("logs/debug.jsonl").filter("debug").enabled(false);
+    /// # drop(sink);
+    /// ```
+    pub fn enabled(mut self, is_enabled: bool) -> Self {
+        self.enabled = is_enabled;
         self
     }
 
@@ -221,6 +261,14 @@ impl Sink {
         self.kind
     }
 
+    pub(super) fn is_enabled(&self) -> bool {
+        self.enabled
+    }
+
+    pub(super) fn directives(&self) -> Option<&str> {
+        self.level.as_deref()
+    }
+
     /// Whether it has what no file can hold.
     pub(super) fn is_live(&self) -> bool {
         self.live.is_some()
@@ -238,6 +286,7 @@ impl Sink {
     fn new(kind: Kind) -> Self {
         Sink {
             kind,
+            enabled: true,
             path: None,
             level: None,
             format: Format::default(),
@@ -257,6 +306,7 @@ impl fmt::Debug for Sink {
         formatter
             .debug_struct("Sink")
             .field("kind", &self.kind)
+            .field("enabled", &self.enabled)
             .field("path", &self.path)
             .field("level", &self.level)
             .field("format", &self.format)

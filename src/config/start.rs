@@ -38,6 +38,7 @@ impl Builder {
     /// - [`Error::AlreadyInstalled`] if the program has a global subscriber, and
     ///   [`Error::LoggerInstalled`] if it has a logger of the `log` crate;
     /// - [`Error::Filter`] if `RUST_LOG` or a filter cannot be read;
+    /// - [`Error::NoSink`] if all sinks are switched off;
     /// - [`Error::CreateDirectory`], [`Error::OpenFile`] if a file cannot be opened;
     /// - [`Error::HandleHangup`] if SIGHUP is to be handled, and the system does not allow it;
     /// - [`Error::FollowConfiguration`] if the configuration is to be read anew, and there is no thread for
@@ -117,14 +118,20 @@ impl Builder {
             }
             Content::Lines => Directives::everything(),
         };
+        let of_sinks = config.enabled_sinks();
+        let directives = directives.beside(of_sinks.filter_map(|(_, sink)| sink.directives()));
         if self.config.sinks.is_empty() {
             let fallback = self.config.fallback.sink();
             self.config.add(fallback);
+        }
+        if self.config.enabled_sinks().next().is_none() {
+            return Err(Error::NoSink);
         }
         let delays = self.config.delays();
         let settings = self.config.clone();
         let config = self.config;
         let sinks = config.sinks.into_iter();
+        let sinks = sinks.filter(|(_, sink)| sink.is_enabled());
         let sinks = sinks.map(|(name, sink)| sink.plan(&name, &config.fields));
         let plan = Plan {
             sinks: sinks.collect::<Result<Vec<_>, _>>()?,

@@ -32,8 +32,8 @@ const GIVEN_UP: u64 = u64::MAX;
 #[derive(Debug)]
 struct Waiting {
     verdict: Arc<Mutex<Verdict>>,
-    /// How many records the sink had lost before his own came: if it is more by now, his may be
-    /// among them. `None` for who waits for no record of his own.
+    /// How many records the sink had lost, or audit records left out, before his own came: if it is more
+    /// by now, his may be among them. `None` for who waits for no record of his own.
     lost: Option<u64>,
 }
 

@@ -10,6 +10,7 @@ use super::batch::Batch;
 use super::clock::Clock;
 use super::merge::Source;
 use super::notice;
+use crate::audit;
 use crate::capture::buffer::Buffer;
 use crate::capture::callsite::Callsites;
 use crate::capture::record::{self, Record, ThreadLabel};
@@ -122,11 +123,16 @@ impl LineWriter {
             self.write_unreadable(frame, batch);
             return flow(batch);
         };
-        if !self.filter.wants(&record) {
+        if !self.filter.wants(&record, &self.callsites) {
             counters.count_filtered(frame.level);
+            if audit::is_record(&record.callsite.facts) {
+                counters.count_audit_left_out();
+            }
             return ControlFlow::Continue(());
         }
-        if let Some(clean) = self.cleaner.clean(bytes, &record, &self.callsites) {
+        let is_clean =
+            self.cleaner.is_idle() || frame.is_passed(|bytes| self.cleaner.clear_bytes(bytes));
+        if !is_clean && let Some(clean) = self.cleaner.clean(bytes, &record, &self.callsites) {
             let clean = Record::decode(clean, time_ns, &source.thread, &self.callsites);
             let Some(clean) = clean else {
                 self.write_unreadable(frame, batch);
@@ -152,7 +158,7 @@ impl LineWriter {
         let Some(mut record) = Record::decode(bytes, time_ns, thread, callsites) else {
             return Written::Unreadable;
         };
-        if !self.filter.wants(&record) {
+        if !self.filter.wants(&record, callsites) {
             return Written::Filtered;
         }
         if let Some(clean) = self.cleaner.clean(bytes, &record, callsites) {
@@ -255,5 +261,67 @@ fn format_safely(
         lines.extend_from_slice(
             b"{\"level\":\"ERROR\",\"target\":\"offloop\",\"message\":\"formatting panicked\"}\n",
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::sample::{Sample, message, str_field};
+    use crate::channel::page::{IdlePage, PageReader};
+    use crate::config::{Format, Redaction};
+
+    const PAGE_BYTES: usize = 64 << 10;
+
+    /// The lines of all records of a page.
+    fn lines_of(mut page: PageReader) -> Vec<String> {
+        let redactor = Redactor::new(&Redaction::default()).unwrap();
+        let format = crate::format::make(&Format::json());
+        let mut writer = LineWriter::new(Content::Records, format, SinkFilter::default())
+            .redacting(Arc::new(redactor));
+        let mut source = Source {
+            thread: Arc::default(),
+            latest_ns: i64::MIN,
+        };
+        let (mut batch, counters) = (Batch::default(), SinkCounters::new(1));
+        while let Some(frame) = page.next() {
+            let _ = writer.write(&frame, &mut source, &mut batch, &counters);
+            let len = frame.record().len();
+            page.advance(len);
+        }
+        let text = String::from_utf8(batch.lines().to_vec()).unwrap();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_secret_is_kept_out_wherever_in_a_page_its_record_lies() {
+        let secrets = [
+            "card 4111 1111 1111 1111",
+            "Bearer abc123def456",
+            concat!("sk_live_", "4eC39HqLyjWDarjtT1zdp7dc"),
+        ];
+        let mut pages = Vec::new();
+        let writer = &mut IdlePage::new(PAGE_BYTES).open(1, |page| pages.push(page));
+        let mut count = 0;
+        loop {
+            let text = match count % 7 {
+                3 => secrets[count % secrets.len()].to_owned(),
+                // Of many lengths, so that texts begin and end anywhere.
+                _ => "harmless 123 ".repeat(count % 40),
+            };
+            let sample = Sample::new(vec![message("one of many"), str_field("text", &text)]);
+            if !writer.append(2, count as u64, &sample.encode()) {
+                break;
+            }
+            count += 1;
+        }
+        let lines = lines_of(pages.remove(0));
+        assert_eq!(lines.len(), count);
+        assert!(100 < count);
+        for (number, line) in lines.iter().enumerate() {
+            assert_eq!(line.contains("[redacted]"), number % 7 == 3, "{line}");
+            assert!(!line.contains("1111") && !line.contains("abc123"), "{line}");
+            assert!(!line.contains("sk_live"), "{line}");
+        }
     }
 }

@@ -45,6 +45,7 @@ use crate::channel::sync::{
 };
 use crate::channel::ticks::{self, TICKS_MARGIN};
 use crate::channel::{self, Channel, Inlet};
+use crate::deadline;
 use crate::stats::{self, SinkCounters};
 
 /// How often a thread that waits looks whether it has to write for itself.
@@ -70,8 +71,10 @@ pub(crate) struct SinkState {
     pub(crate) crash_unsafe: Option<&'static str>,
     pub(crate) progress: Arc<Progress>,
     pub(crate) durable: Arc<Durable>,
+    /// Whether it can be written to: a forked child cannot use what is no file.
+    pub(crate) is_usable: bool,
     /// Whether an audit record that it takes is kept for good.
-    keeps_audits: bool,
+    keeps_audits: AtomicBool,
     /// Locked by the sink's writer while it formats a batch, never while it writes one.
     merge: Mutex<Merge>,
     /// Once everything up to this ticket is written, the writer's thread ends.
@@ -94,7 +97,8 @@ impl SinkState {
             crash_unsafe: Some("only for files"),
             progress: Arc::default(),
             durable: Arc::default(),
-            keeps_audits: false,
+            is_usable: true,
+            keeps_audits: AtomicBool::new(false),
             merge: Mutex::default(),
             stop_ticket: AtomicU64::new(u64::MAX),
             change: Slot::default(),
@@ -103,9 +107,11 @@ impl SinkState {
         }
     }
 
-    pub(crate) fn keeping_audits(mut self, keeps_audits: bool) -> Self {
-        self.keeps_audits = keeps_audits;
-        self
+    /// Says whether an audit record that it takes is kept for good. Relaxed: one that is left out all the
+    /// same, since the writer goes by another filter, is counted.
+    pub(crate) fn keep_audits(&self, keeps_audits: bool) {
+        let keeps_audits = keeps_audits && self.is_usable;
+        self.keeps_audits.store(keeps_audits, Ordering::Relaxed);
     }
 
     fn is_stopping(&self) -> bool {
@@ -202,11 +208,15 @@ impl Drain {
             let _running = running;
             let worker = lock(&worker).take();
             if let Some(mut worker) = worker {
-                channel::as_reader(|| run(&mut worker, delays));
+                let inlet = &sinks[place].inlet;
+                channel::as_reader_of(inlet, || run(&mut worker, delays));
                 *lock(&parked[place]) = Some(worker);
             }
             // AcqRel: the last one sees what all others have written.
             let is_last = threads.fetch_sub(1, Ordering::AcqRel) == 1;
+            if is_last {
+                channel.pool.close();
+            }
             if is_last && stats::take(&channel, &sinks).waiting() == 0 {
                 channel.arena().discard();
             }
@@ -228,15 +238,17 @@ impl Drain {
 
     /// Asks for all that was logged before now to be written. The result is done when it is.
     pub(crate) fn flush(&self) -> Flushed {
+        self.flush_those(|_| true)
+    }
+
+    fn flush_those(&self, are_meant: impl Fn(&SinkState) -> bool) -> Flushed {
         let ticket = Drain::ticket();
-        for state in &*self.sinks {
+        let meant = || self.sinks.iter().filter(|state| are_meant(state));
+        for state in meant() {
             state.progress.want(ticket);
             state.inlet.sleeper.wake();
         }
-        Flushed::new(
-            ticket,
-            self.sinks.iter().map(|state| Arc::clone(&state.progress)),
-        )
+        Flushed::new(ticket, meant().map(|state| Arc::clone(&state.progress)))
     }
 
     /// Asks for all that was logged before now to be on the disk. The result is done when it is, or
@@ -253,12 +265,12 @@ impl Drain {
     /// How the sinks stand that keep audit records for good, before one is handed over.
     pub(crate) fn marks(&self) -> Vec<(usize, Mark)> {
         let sinks = self.sinks.iter().enumerate();
-        let keeping = sinks.filter(|(_, state)| state.keeps_audits);
+        let keeping = sinks.filter(|(_, state)| state.keeps_audits.load(Ordering::Relaxed));
         keeping
             .map(|(place, state)| {
                 let mark = Mark {
                     failures: state.durable.failures(),
-                    lost: state.counters.lost.total(),
+                    lost: state.counters.audits_lost(),
                 };
                 (place, mark)
             })
@@ -303,6 +315,30 @@ impl Drain {
         self.finish(self.flush(), deadline).is_some()
     }
 
+    /// Whether somebody waits for what is not written, or not on the disk.
+    pub(crate) fn is_wanted(&self) -> bool {
+        let mut sinks = self.sinks.iter();
+        sinks.any(|state| state.progress.is_wanted() || state.durable.is_wanted())
+    }
+
+    /// Writes that, however long it takes.
+    pub(crate) fn write_what_is_wanted(&self) {
+        let never = deadline::after(Duration::MAX);
+        let mut sinks = self.sinks.iter();
+        if sinks.any(|state| state.durable.is_wanted()) {
+            let _ = self.finish(self.flush_durable(std::iter::empty()), never);
+        } else {
+            self.flush_until(never);
+        }
+    }
+
+    /// The same as the process ends. If a writer's own thread ends it, in the midst of its work, it
+    /// would wait for itself in vain: then this is about the sinks of others.
+    pub(crate) fn flush_in_the_end(&self, deadline: Instant) -> bool {
+        let others = self.flush_those(|state| !channel::is_reader_of(&state.inlet));
+        self.finish(others, deadline).is_some()
+    }
+
     /// The same for what an earlier call has asked for. `None` if time ran out.
     pub(crate) fn finish<F>(&self, mut asked: F, deadline: Instant) -> Option<F::Output>
     where
@@ -335,6 +371,11 @@ impl Drain {
         flushed
     }
 
+    /// Whether they were told to.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.sinks.iter().any(SinkState::is_stopping)
+    }
+
     /// Tells the threads to end once everything is written that was ever handed over. The channel has
     /// moved, and whoever was still in the midst of a hand-over has counted his record.
     pub(crate) fn retire(&self) {
@@ -360,14 +401,14 @@ impl Drain {
     /// Runs the workers that no thread runs any more. One that somebody else is running just now
     /// sees to this caller's records as well.
     fn run_parked(&self, deadline: Instant) {
-        for worker in &*self.parked {
+        for (worker, state) in self.parked.iter().zip(&*self.sinks) {
             let mut worker = match worker.try_lock() {
                 Ok(worker) => worker,
                 Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
                 Err(TryLockError::WouldBlock) => continue,
             };
             if let Some(worker) = &mut *worker {
-                channel::as_reader(|| {
+                channel::as_reader_of(&state.inlet, || {
                     fenced(worker, |worker| worker.run_until(deadline));
                 });
             }

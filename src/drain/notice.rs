@@ -253,6 +253,17 @@ pub(crate) fn say_refused(pipeline: &Pipeline, error: &str) {
     });
 }
 
+/// The same for a change that was made, but without the thread that would look for later ones.
+pub(crate) fn say_unfollowed(pipeline: &Pipeline, error: &str) {
+    say(pipeline, &WARNING, |encoder| {
+        encoder.str(
+            Name::Index(0),
+            "later changes of the configuration will not be noticed",
+        );
+        encoder.str(Name::Inline("error"), error);
+    });
+}
+
 /// The same for directives that lie on top for a time, or do so no longer.
 pub(crate) fn say_raised(pipeline: &Pipeline, directives: &str, at_most: Option<Duration>) {
     say(pipeline, &INFO, |encoder| {

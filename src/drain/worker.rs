@@ -47,6 +47,8 @@ pub(crate) struct Worker {
     batch: Batch,
     journal: BatchJournal,
     complaints: Complaints,
+    /// What is to be said before anything is written.
+    complaint: Option<String>,
     failure: Option<Failure>,
     /// Whether the sink may hold back what it accepted.
     must_flush: bool,
@@ -81,6 +83,7 @@ impl Worker {
             batch: Batch::default(),
             journal: BatchJournal::default(),
             complaints,
+            complaint: None,
             failure: None,
             must_flush: false,
             unsynced: Unsynced::default(),
@@ -102,6 +105,12 @@ impl Worker {
     /// With a policy when to sync the sink.
     pub(crate) fn syncing(mut self, policy: SyncPolicy) -> Self {
         self.unsynced = Unsynced::new(policy);
+        self
+    }
+
+    /// Has it complain before it writes anything.
+    pub(crate) fn saying_first(mut self, complaint: Option<String>) -> Self {
+        self.complaint = complaint;
         self
     }
 
@@ -155,6 +164,9 @@ impl Worker {
 
     /// Writes every record that was pushed before now. Returns how many bytes.
     pub(super) fn round(&mut self) -> usize {
+        if let Some(complaint) = self.complaint.take() {
+            self.complaints.say(&complaint);
+        }
         if !self.has_taken_over() {
             return 0;
         }

@@ -8,7 +8,9 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
+use tracing::field::FieldSet;
 use tracing::level_filters::LevelFilter;
+use tracing::metadata::Kind;
 use tracing::span::{Attributes, Id, Record as Values};
 use tracing::subscriber::Interest;
 use tracing::{Event, Metadata, Subscriber};
@@ -16,6 +18,7 @@ use tracing_subscriber::layer::{self, Context, Layered};
 use tracing_subscriber::{EnvFilter, Layer};
 
 use super::Audits;
+use super::wanted::log_target;
 
 /// Directives of which some are by span.
 #[derive(Debug)]
@@ -46,6 +49,23 @@ impl BySpan {
     /// Whether an event of a callsite, logged now and here, is wanted.
     pub(super) fn is_enabled(&self, metadata: &Metadata<'_>) -> bool {
         self.audits.keep(metadata) || self.alone.enabled(metadata)
+    }
+
+    /// The same for an event of the bridge from `log`, by its own target.
+    #[cold]
+    pub(super) fn is_log_enabled(&self, event: &Event<'_>) -> bool {
+        let bridge = event.metadata();
+        let target = log_target(event);
+        self.is_enabled(&Metadata::new(
+            bridge.name(),
+            target.as_deref().unwrap_or(bridge.target()),
+            *bridge.level(),
+            None,
+            None,
+            None,
+            FieldSet::new(&[], bridge.callsite()),
+            Kind::EVENT,
+        ))
     }
 
     pub(super) fn is_enabled_in<S>(&self, metadata: &Metadata<'_>, context: &Context<'_, S>) -> bool

@@ -7,6 +7,8 @@
 //! Most programs need no second look at an event that was let through: then all that is left here is one
 //! load of a word that hardly ever changes.
 
+mod layer;
+
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -15,19 +17,18 @@ use tracing::field::Field;
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record as Values};
 use tracing::subscriber::Interest;
-use tracing::{Event, Level, Metadata, Subscriber, Value};
-use tracing_subscriber::layer::{self, Context};
+use tracing::{Event, Level, Metadata, Value};
 
+pub(crate) use self::layer::LayerGate;
 use super::answers::{Answer, Answers};
 use super::by_span::BySpan;
 use super::limiter::Limiter;
 use super::wanted::Wish;
-use super::{Directives, Filter};
+use super::{Directives, Filter, Own};
 use crate::capture::callsite::is_log_bridge;
 use crate::config::Rates;
 use crate::error::Error;
 use crate::fork::PerProcess;
-use crate::pipeline::Pipeline;
 
 /// One change at a time, in all pipelines of a process: nobody who logs waits for it.
 static CHANGING: PerProcess<Mutex<()>> = PerProcess::new();
@@ -66,6 +67,8 @@ pub(crate) struct Gate {
     second_look: AtomicU64,
     /// Whether the filter is to hear of spans.
     follows_spans: AtomicBool,
+    /// Whether sinks let in what is not wanted of all.
+    lets_in_extra: AtomicBool,
     /// How many filters there were.
     filters: AtomicU64,
     /// Which of them is in place.
@@ -104,6 +107,7 @@ impl Gate {
             asked: ArcSwap::from_pointee(prepared.asked.clone()),
             second_look: AtomicU64::new(0),
             follows_spans: AtomicBool::new(false),
+            lets_in_extra: AtomicBool::new(false),
             filters: AtomicU64::new(0),
             number: AtomicU64::new(0),
             answers: Answers::default(),
@@ -163,12 +167,14 @@ impl Gate {
     /// calls it has [the right to](change).
     pub(crate) fn set(&self, prepared: Prepared) {
         let Prepared { filter, asked } = prepared;
-        let has_detail = matches!(&filter, Filter::Static(wanted) if wanted.has_detail());
-        let is_second = self.limiter.set(&asked.rates) || has_detail;
+        let lets_in_extra = !filter.extra.is_empty();
+        let is_second = self.limiter.set(&asked.rates) | filter.has_detail() | lets_in_extra;
         let number = 1 + self.filters.fetch_add(1, Ordering::Relaxed);
-        let follows_spans = matches!(filter, Filter::BySpan(_));
+        let follows_spans = filter.follows_spans();
         self.filter.store(Arc::new(filter));
         self.asked.store(Arc::new(asked));
+        // Relaxed: the store below publishes it.
+        self.lets_in_extra.store(lets_in_extra, Ordering::Relaxed);
         // Release: who sees the number finds the filter. Pairs with the Acquire load in `look_twice`.
         self.second_look
             .store(if is_second { number } else { 0 }, Ordering::Release);
@@ -208,11 +214,7 @@ impl Gate {
 
     #[cold]
     fn wish_without_span(&self, metadata: &'static Metadata<'static>) -> Wish {
-        let wish = match &**self.filter.load() {
-            Filter::Static(wanted) => wanted.wish(metadata),
-            Filter::BySpan(filter) if filter.is_enabled(metadata) => Wish::Now,
-            Filter::BySpan(_) => Wish::Never,
-        };
+        let wish = self.filter.load().wish_now(metadata);
         match self.limited(wish, metadata) {
             Answer::Limited => self.limited_wish(metadata),
             _ => wish,
@@ -228,9 +230,9 @@ impl Gate {
 
     /// The same for a target without a callsite of its own.
     pub(crate) fn wish_of_target(&self, target: &str, level: Level) -> Wish {
-        match &**self.filter.load() {
-            Filter::Static(wanted) => wanted.wish_of_target(target, level),
-            Filter::BySpan(_) => Wish::Now,
+        match &self.filter.load().own {
+            Own::Static(wanted) => wanted.wish_of_target(target, level),
+            Own::BySpan(_) => Wish::Now,
         }
     }
 
@@ -239,6 +241,10 @@ impl Gate {
         if number == 0 {
             // Another filter has come meanwhile.
             return Wish::Now;
+        }
+        // Relaxed: see `set`.
+        if self.lets_in_extra.load(Ordering::Relaxed) {
+            return self.look_for_extra(event);
         }
         let metadata = event.metadata();
         let answer = if is_log_bridge(metadata) {
@@ -255,18 +261,34 @@ impl Gate {
         }
     }
 
-    fn answer(&self, metadata: &Metadata<'_>) -> Answer {
-        let wish = match &**self.filter.load() {
-            Filter::Static(wanted) => wanted.wish(metadata),
-            Filter::BySpan(_) => Wish::Now,
+    /// Where sinks let in more, each event is asked for anew: it may lie in a span of theirs.
+    #[cold]
+    fn look_for_extra(&self, event: &Event<'_>) -> Wish {
+        let (filter, metadata) = (self.filter.load(), event.metadata());
+        let own = filter.wish_of(event);
+        let is_extra = matches!(own, Wish::Detail | Wish::Never) && filter.extra.wants(metadata);
+        let wish = if is_extra { Wish::Now } else { own };
+        let wish = match self.limited(wish, metadata) {
+            Answer::Limited => self.limiter.wish(event),
+            _ => wish,
         };
+        match wish {
+            Wish::Now | Wish::Sampled if is_extra => Wish::Extra {
+                is_sampled: wish == Wish::Sampled,
+            },
+            _ => wish,
+        }
+    }
+
+    fn answer(&self, metadata: &Metadata<'_>) -> Answer {
+        let wish = self.filter.load().wish(metadata);
         self.limited(wish, metadata)
     }
 
     #[cold]
     fn answer_to_log(&self, event: &Event<'_>) -> Answer {
-        let wish = match &**self.filter.load() {
-            Filter::Static(wanted) if wanted.has_detail() => wanted.wish_of_log(event),
+        let wish = match &self.filter.load().own {
+            Own::Static(wanted) if wanted.has_detail() => wanted.wish_of_log(event),
             _ => Wish::Now,
         };
         self.limited(wish, event.metadata())
@@ -274,10 +296,10 @@ impl Gate {
 
     fn limited(&self, wish: Wish, metadata: &Metadata<'_>) -> Answer {
         match wish {
-            Wish::Now | Wish::Sampled if self.limiter.is_concerned(metadata) => Answer::Limited,
-            Wish::Now | Wish::Sampled => Answer::Now,
             Wish::Detail => Answer::Detail,
             Wish::Never => Answer::Never,
+            _ if self.limiter.is_concerned(metadata) => Answer::Limited,
+            _ => Answer::Now,
         }
     }
 
@@ -288,26 +310,17 @@ impl Gate {
 
     /// What `tracing` is to ask about a callsite.
     pub(crate) fn interest(&self, metadata: &'static Metadata<'static>) -> Interest {
-        match &**self.filter.load() {
-            Filter::Static(wanted) => wanted.interest(metadata),
-            Filter::BySpan(filter) => filter.interest(metadata),
-        }
+        self.filter.load().interest(metadata)
     }
 
     /// Whether an event or a span of a callsite, made now, is wanted.
     pub(crate) fn is_enabled(&self, metadata: &Metadata<'_>) -> bool {
-        match &**self.filter.load() {
-            Filter::Static(wanted) => wanted.is_enabled(metadata),
-            Filter::BySpan(filter) => filter.is_enabled(metadata),
-        }
+        self.filter.load().is_enabled(metadata)
     }
 
     /// The most verbose level that may be on.
     pub(crate) fn level_max(&self) -> LevelFilter {
-        match &**self.filter.load() {
-            Filter::Static(wanted) => wanted.level_max(),
-            Filter::BySpan(filter) => filter.level_max(),
-        }
+        self.filter.load().level_max()
     }
 
     /// A span was opened: for subscribers that are no layers.
@@ -338,60 +351,10 @@ impl Gate {
 
     /// Lets a filter that wants it know of a span.
     #[inline]
-    fn tell(&self, tell: impl FnOnce(&BySpan)) {
+    fn tell(&self, tell: impl Fn(&BySpan)) {
         // Relaxed: see `set`.
-        if self.follows_spans.load(Ordering::Relaxed)
-            && let Filter::BySpan(filter) = &**self.filter.load()
-        {
-            tell(filter);
+        if self.follows_spans.load(Ordering::Relaxed) {
+            self.filter.load().tell(tell);
         }
-    }
-}
-
-/// The gate of a pipeline, as the filter of its layer.
-#[derive(Debug)]
-pub(crate) struct LayerGate(pub(crate) Arc<Pipeline>);
-
-impl LayerGate {
-    #[inline]
-    fn tell(&self, tell: impl FnOnce(&BySpan)) {
-        self.0.gate().tell(tell);
-    }
-}
-
-impl<S: Subscriber> layer::Filter<S> for LayerGate {
-    fn enabled(&self, metadata: &Metadata<'_>, context: &Context<'_, S>) -> bool {
-        match &**self.0.gate().filter.load() {
-            Filter::Static(wanted) => wanted.is_enabled(metadata),
-            Filter::BySpan(filter) => filter.is_enabled_in(metadata, context),
-        }
-    }
-
-    fn callsite_enabled(&self, metadata: &'static Metadata<'static>) -> Interest {
-        self.0.gate().interest(metadata)
-    }
-
-    fn max_level_hint(&self) -> Option<LevelFilter> {
-        Some(self.0.gate().level_max())
-    }
-
-    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
-        self.tell(|by_span| by_span.filter.on_new_span(attributes, id, context));
-    }
-
-    fn on_record(&self, id: &Id, values: &Values<'_>, context: Context<'_, S>) {
-        self.tell(|by_span| by_span.filter.on_record(id, values, context));
-    }
-
-    fn on_enter(&self, id: &Id, context: Context<'_, S>) {
-        self.tell(|by_span| by_span.filter.on_enter(id, context));
-    }
-
-    fn on_exit(&self, id: &Id, context: Context<'_, S>) {
-        self.tell(|by_span| by_span.filter.on_exit(id, context));
-    }
-
-    fn on_close(&self, id: Id, context: Context<'_, S>) {
-        self.tell(|by_span| by_span.filter.on_close(id, context));
     }
 }

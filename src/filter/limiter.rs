@@ -5,9 +5,10 @@
 //! tokens without anybody who has to fill it. A record that comes too early by more than a burst is
 //! left out. Time is in ticks, so no clock is asked.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
+use arc_swap::ArcSwapOption;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Metadata};
 
@@ -60,7 +61,9 @@ struct Place {
     drawn: AtomicU64,
     /// How many records were left out by a limit.
     limited: AtomicU64,
-    origin: OnceLock<LimitedOrigin>,
+    /// Not in a cell that a thread could wait for: a forked child would wait for ever for one that
+    /// it does not have.
+    origin: ArcSwapOption<LimitedOrigin>,
 }
 
 /// Whose records were left out.
@@ -75,7 +78,7 @@ pub(crate) struct LimitedOrigin {
 impl Limiter {
     /// Other rules hold from now on. Says whether there are any.
     pub(super) fn set(&self, rates: &Rates) -> bool {
-        let mut has_rules = false;
+        let (mut has_rules, mut has_other_limits) = (false, false);
         for (rule, rates) in self.rules.iter().zip(rates.by_level()) {
             let (interval, burst) = match rates.limit {
                 Some(limit) => {
@@ -86,8 +89,8 @@ impl Limiter {
             };
             let sample = rates.sample.filter(|share| *share < 1.0);
             let sample = sample.map_or(0, |share| share.max(f64::MIN_POSITIVE).to_bits());
-            rule.interval.store(interval, Ordering::Relaxed);
-            rule.burst.store(burst, Ordering::Relaxed);
+            has_other_limits |= rule.interval.swap(interval, Ordering::Relaxed) != interval;
+            has_other_limits |= rule.burst.swap(burst, Ordering::Relaxed) != burst;
             rule.sample.store(sample, Ordering::Relaxed);
             has_rules |= interval != 0 || sample != 0;
         }
@@ -95,7 +98,17 @@ impl Limiter {
             self.places
                 .get_or_init(|| (0..PLACES).map(|_| Place::default()).collect());
         }
+        if has_other_limits {
+            self.forget_dues();
+        }
         has_rules
+    }
+
+    /// Has callsites begin anew: by a limit of before, a record may be due far later than by that
+    /// of now.
+    fn forget_dues(&self) {
+        let places = self.places.get().into_iter().flatten();
+        places.for_each(|place| place.due.store(0, Ordering::Relaxed));
     }
 
     /// Whether the events of a callsite are to be looked at.
@@ -119,7 +132,7 @@ impl Limiter {
             return Wish::Never;
         }
         if !place.is_in_time(rule) {
-            place.origin.get_or_init(|| origin_of(event));
+            place.note_origin(event);
             // In this order: who sees the sum finds what it is made of, and of whom. Pairs with the
             // Acquire load in `limited`.
             place.limited.fetch_add(1, Ordering::Release);
@@ -152,11 +165,13 @@ impl Limiter {
     }
 
     /// The same for each callsite, at its place.
-    pub(crate) fn limited_by_place(&self) -> impl Iterator<Item = (usize, u64, &LimitedOrigin)> {
+    pub(crate) fn limited_by_place(
+        &self,
+    ) -> impl Iterator<Item = (usize, u64, Arc<LimitedOrigin>)> {
         let places = self.places.get().into_iter().flatten().enumerate();
         places.filter_map(|(number, place)| {
             let limited = place.limited.load(Ordering::Acquire);
-            Some((number, limited, place.origin.get()?)).filter(|_| limited != 0)
+            Some((number, limited, place.origin.load_full()?)).filter(|_| limited != 0)
         })
     }
 
@@ -201,6 +216,13 @@ impl Place {
                 .compare_exchange(0, key, Ordering::Relaxed, Ordering::Relaxed)
         };
         known == key || (known == 0 && taken(()).map_or_else(|other| other == key, |_| true))
+    }
+
+    /// Notes whose records are left out here. Of threads that do so at once any may win.
+    fn note_origin(&self, event: &Event<'_>) {
+        if self.origin.load().is_none() {
+            self.origin.store(Some(Arc::new(origin_of(event))));
+        }
     }
 
     /// Whether a record that comes now is kept for a sample.
@@ -318,6 +340,22 @@ mod tests {
         let (place, rule) = (Place::default(), rule(5, u64::MAX / 100));
         let let_through = (0..100).filter(|_| place.is_in_time(&rule)).count();
         assert_eq!(let_through, 5);
+    }
+
+    #[test]
+    fn a_limit_that_is_relaxed_is_so_at_once_and_one_that_stays_is_as_used_up_as_before() {
+        let limiter = Limiter::default();
+        let set = |burst, per_second| limiter.set(&Rates::new().limit(burst, per_second));
+        let is_in_time = || {
+            let info = usize::from(level_index(Level::INFO));
+            limiter.places.get().unwrap()[0].is_in_time(&limiter.rules[info])
+        };
+        assert!(set(100, 0.001));
+        while is_in_time() {}
+        assert!(set(100, 0.001));
+        assert!(!is_in_time());
+        assert!(set(100, 1000.0));
+        assert!(is_in_time());
     }
 
     #[test]

@@ -1,29 +1,37 @@
 //! What one sink wants of what the pipeline captured.
 
-use tracing::Level;
-use tracing_subscriber::filter::Targets;
+mod by_span;
+mod pattern;
+mod rules;
 
-use super::parse_targets;
+use tracing::Level;
+
+pub(super) use self::rules::Rules;
+use self::rules::Verdict;
+use crate::capture::callsite::Callsites;
 use crate::capture::record::Record;
 use crate::config::Format;
 use crate::error::Error;
 use crate::request;
 
+/// As errors call it.
+pub(super) const SOURCE: &str = "sink filter";
+
 /// What one sink wants. Asked on its writer thread.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SinkFilter {
-    targets: Option<Targets>,
+    /// `None` if it wants all.
+    rules: Option<Rules>,
     /// Whether nothing but the records of requests is wanted.
     requests_alone: bool,
-    /// The answers for the callsites met so far.
-    answers: Vec<Option<bool>>,
+    /// What the rules by level, target and fields say of the callsites met so far.
+    verdicts: Vec<Option<Verdict>>,
 }
 
 impl SinkFilter {
     pub(crate) fn parse(directives: &str) -> Result<Self, Error> {
-        let targets = parse_targets("sink filter", directives)?;
         Ok(SinkFilter {
-            targets: Some(targets),
+            rules: Some(Rules::parse(directives)?),
             ..SinkFilter::default()
         })
     }
@@ -38,31 +46,50 @@ impl SinkFilter {
         self.requests_alone
     }
 
-    /// Whether records of this target and level, which are not those of requests, are wanted.
+    /// Whether records of this target and level, in no span, which are not those of requests, are
+    /// wanted.
     pub(crate) fn would_want(&self, target: &str, level: Level) -> bool {
-        if self.requests_alone {
-            return false;
-        }
-        let targets = self.targets.as_ref();
-        targets.is_none_or(|targets| targets.would_enable(target, &level))
+        let rules = self.rules.as_ref();
+        !self.requests_alone
+            && rules.is_none_or(|rules| rules.verdict(target, level, &[]) != Verdict::Unwanted)
     }
 
-    pub(crate) fn wants(&mut self, record: &Record<'_>) -> bool {
+    #[inline]
+    pub(crate) fn wants(&mut self, record: &Record<'_>, callsites: &Callsites) -> bool {
         if self.requests_alone && !request::is_record(&record.callsite.facts) {
             return false;
         }
-        let Some(targets) = &self.targets else {
-            return true;
+        if self.rules.is_none() {
+            return !record.is_extra;
+        }
+        match self.verdict(record) {
+            Verdict::WantedByField => true,
+            Verdict::Wanted if !record.is_extra => true,
+            _ => self.is_wanted_by_span(record, callsites),
+        }
+    }
+
+    fn verdict(&mut self, record: &Record<'_>) -> Verdict {
+        let Some(rules) = &self.rules else {
+            return Verdict::Wanted;
         };
         let callsite = record.callsite;
-        let ask = || targets.would_enable(record.origin.target, &callsite.facts.level);
+        let ask = || {
+            let facts = &callsite.facts;
+            rules.verdict(record.origin.target, facts.level, &facts.fields)
+        };
         if callsite.is_log {
             // One callsite stands for all targets.
             return ask();
         }
-        if self.answers.len() <= callsite.index {
-            self.answers.resize(callsite.index + 1, None);
+        if self.verdicts.len() <= callsite.index {
+            self.verdicts.resize(callsite.index + 1, None);
         }
-        *self.answers[callsite.index].get_or_insert_with(ask)
+        *self.verdicts[callsite.index].get_or_insert_with(ask)
+    }
+
+    fn is_wanted_by_span(&mut self, record: &Record<'_>, callsites: &Callsites) -> bool {
+        let rules = self.rules.as_mut();
+        rules.is_some_and(|rules| rules.by_span.want(record, callsites))
     }
 }

@@ -19,6 +19,9 @@ pub(crate) enum Wish {
     Now,
     /// The same, as one of those that were drawn for a sample.
     Sampled,
+    /// The same for sinks whose own directives by span want it, and for no other; as one of those that
+    /// were drawn, or not.
+    Extra { is_sampled: bool },
     /// Should the request go wrong within which it is logged.
     Detail,
     /// For nothing.
@@ -62,20 +65,17 @@ impl Wanted {
     /// For what an event of the bridge from `log` is wanted, which the bridge has asked for.
     #[cold]
     pub(super) fn wish_of_log(&self, event: &Event<'_>) -> Wish {
-        let mut target = LogTarget(None);
-        event.record(&mut target);
-        let level = event.metadata().level();
-        match target.0 {
-            Some(target) if !self.targets.would_enable(&target, level) => Wish::Detail,
-            _ => Wish::Now,
-        }
+        let target = log_target(event);
+        target.map_or(Wish::Now, |target| {
+            self.wish_of_target(&target, *event.metadata().level())
+        })
     }
 
     /// What `tracing` is to ask about a callsite.
     pub(super) fn interest(&self, metadata: &'static Metadata<'static>) -> Interest {
         match self.wish(metadata) {
             Wish::Now if self.has_detail() && is_log_bridge(metadata) => Interest::sometimes(),
-            Wish::Now | Wish::Sampled => Interest::always(),
+            Wish::Now | Wish::Sampled | Wish::Extra { .. } => Interest::always(),
             Wish::Detail => Interest::sometimes(),
             Wish::Never => Interest::never(),
         }
@@ -84,7 +84,7 @@ impl Wanted {
     /// Whether an event of a callsite, logged now, is wanted.
     pub(super) fn is_enabled(&self, metadata: &Metadata<'_>) -> bool {
         match self.wish(metadata) {
-            Wish::Now | Wish::Sampled => true,
+            Wish::Now | Wish::Sampled | Wish::Extra { .. } => true,
             Wish::Detail => thread::keeps_detail(),
             Wish::Never => false,
         }
@@ -101,7 +101,13 @@ fn wants(targets: &Targets, metadata: &Metadata<'_>) -> bool {
     targets.would_enable(metadata.target(), metadata.level())
 }
 
-/// The target of a record of the `log` crate.
+/// The target of an event of the bridge from `log`.
+pub(super) fn log_target(event: &Event<'_>) -> Option<String> {
+    let mut target = LogTarget(None);
+    event.record(&mut target);
+    target.0
+}
+
 struct LogTarget(Option<String>);
 
 impl Visit for LogTarget {

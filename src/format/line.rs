@@ -13,69 +13,88 @@ const ROOM_BYTES_KEPT: usize = 64 * 1024;
 /// Prepared pieces are copied in blocks of this size.
 const BLOCK_BYTES: usize = 32;
 
+type Block = [u8; BLOCK_BYTES];
+
 /// The bytes of one line.
 #[derive(Debug, Default)]
 pub(super) struct Line {
     /// The line, and behind it room for more.
     bytes: Vec<u8>,
-    len: usize,
+    /// Of 32 bits, so that a sum with another length cannot overflow: one comparison says whether
+    /// there is room.
+    len: u32,
 }
 
 /// Bytes that many lines have in common.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Piece {
     /// Most pieces are no longer than this.
-    first: [u8; BLOCK_BYTES],
-    rest: Box<[u8]>,
-    len: usize,
+    first: Block,
+    /// What is behind it, of which the last block is filled up with zeros.
+    rest: Box<[Block]>,
+    len: u32,
 }
 
 impl Piece {
     pub(super) fn new(bytes: &[u8]) -> Self {
-        let mut first = [0; BLOCK_BYTES];
-        let (start, rest) = bytes.split_at(bytes.len().min(BLOCK_BYTES));
-        first[..start.len()].copy_from_slice(start);
+        let mut blocks = bytes.chunks(BLOCK_BYTES).map(|chunk| {
+            let mut block = [0; BLOCK_BYTES];
+            block[..chunk.len()].copy_from_slice(chunk);
+            block
+        });
         Piece {
-            first,
-            rest: rest.into(),
-            len: bytes.len(),
+            first: blocks.next().unwrap_or_default(),
+            rest: blocks.collect(),
+            len: bytes.len() as u32,
         }
     }
 
     #[inline]
     pub(super) fn len(&self) -> usize {
-        self.len
+        self.len as usize
+    }
+
+    /// The same behind other bytes.
+    pub(super) fn behind(&self, before: &[u8]) -> Self {
+        Piece::new(&[before, &self.to_vec()].concat())
     }
 
     pub(super) fn to_vec(&self) -> Vec<u8> {
-        let first = self.first.get(..self.len).unwrap_or(&self.first);
-        [first, &self.rest].concat()
+        let mut bytes = [&self.first[..], self.rest.as_flattened()].concat();
+        bytes.truncate(self.len());
+        bytes
     }
 }
 
 impl Line {
+    #[inline]
     pub(super) fn clear(&mut self) {
         self.len = 0;
         if ROOM_BYTES_KEPT < self.bytes.len() {
-            self.bytes.truncate(ROOM_BYTES_KEPT);
-            self.bytes.shrink_to_fit();
+            self.give_back();
         }
+    }
+
+    #[cold]
+    fn give_back(&mut self) {
+        self.bytes.truncate(ROOM_BYTES_KEPT);
+        self.bytes.shrink_to_fit();
     }
 
     #[inline]
     pub(super) fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or_default()
+        self.bytes.get(..self.len()).unwrap_or_default()
     }
 
     #[inline]
     pub(super) fn len(&self) -> usize {
-        self.len
+        self.len as usize
     }
 
     /// Takes back the last `count` bytes.
     #[inline]
     pub(super) fn take_back(&mut self, count: usize) {
-        self.len = self.len.saturating_sub(count);
+        self.len = self.len.saturating_sub(count as u32);
     }
 
     #[inline(always)]
@@ -91,21 +110,35 @@ impl Line {
 
     #[inline(always)]
     pub(super) fn push_piece(&mut self, piece: &Piece) {
-        if piece.len <= BLOCK_BYTES {
-            self.push_start(&piece.first, piece.len);
+        if piece.len() <= BLOCK_BYTES {
+            self.push_start(&piece.first, piece.len());
         } else {
-            self.push_array(&piece.first);
-            self.push_slice(&piece.rest);
+            self.push_blocks(piece);
         }
+    }
+
+    #[inline]
+    fn push_blocks(&mut self, piece: &Piece) {
+        self.push_array(&piece.first);
+        for block in &piece.rest {
+            self.push_array(block);
+        }
+        self.take_back((1 + piece.rest.len()) * BLOCK_BYTES - piece.len());
+    }
+
+    /// The next `count` bytes of the room, if there are as many.
+    #[inline(always)]
+    fn room(&mut self, count: usize) -> Option<&mut [u8]> {
+        let start = self.len();
+        self.bytes.get_mut(start..start + count)
     }
 
     /// Appends the first `len` bytes of a block.
     #[inline(always)]
     pub(super) fn push_start<const N: usize>(&mut self, block: &[u8; N], len: usize) {
-        let room = self.bytes.get_mut(self.len..);
-        if let Some(room) = room.and_then(<[u8]>::first_chunk_mut) {
-            *room = *block;
-            self.len += len;
+        if let Some(room) = self.room(N) {
+            room.copy_from_slice(block);
+            self.len += len as u32;
         } else {
             self.push_slowly(block.get(..len).unwrap_or_default());
         }
@@ -114,7 +147,9 @@ impl Line {
     #[inline]
     pub(super) fn push_slice(&mut self, bytes: &[u8]) {
         match bytes.len() {
-            0..=3 => bytes.iter().for_each(|byte| self.push(*byte)),
+            0 => {}
+            1 => self.push_ends::<1>(bytes),
+            2..=3 => self.push_ends::<2>(bytes),
             4..=7 => self.push_ends::<4>(bytes),
             8..=15 => self.push_ends::<8>(bytes),
             16..=32 => self.push_ends::<16>(bytes),
@@ -125,27 +160,24 @@ impl Line {
     /// Appends `N` to twice `N` bytes as two blocks, which may overlap.
     #[inline(always)]
     pub(super) fn push_ends<const N: usize>(&mut self, bytes: &[u8]) {
-        let room = self.bytes.get_mut(self.len..);
-        let room = room.and_then(|room| room.get_mut(..bytes.len()));
         let ends = bytes.first_chunk::<N>().zip(bytes.last_chunk::<N>());
-        if let (Some(room), Some((first, last))) = (room, ends) {
+        if let (Some(room), Some((first, last))) = (self.room(bytes.len()), ends) {
             if let Some(room) = room.first_chunk_mut() {
                 *room = *first;
             }
             if let Some(room) = room.last_chunk_mut() {
                 *room = *last;
             }
-            self.len += bytes.len();
+            self.len += bytes.len() as u32;
         } else {
             self.push_slowly(bytes);
         }
     }
 
     fn push_long(&mut self, bytes: &[u8]) {
-        let room = self.bytes.get_mut(self.len..);
-        if let Some(room) = room.and_then(|room| room.get_mut(..bytes.len())) {
+        if let Some(room) = self.room(bytes.len()) {
             room.copy_from_slice(bytes);
-            self.len += bytes.len();
+            self.len += bytes.len() as u32;
         } else {
             self.push_slowly(bytes);
         }
@@ -155,10 +187,11 @@ impl Line {
     #[cold]
     #[inline(never)]
     fn push_slowly(&mut self, bytes: &[u8]) {
-        self.bytes.truncate(self.len);
+        self.bytes.truncate(self.len());
         self.bytes.extend_from_slice(bytes);
-        self.len = self.bytes.len();
-        self.bytes.resize((2 * self.len).max(ROOM_BYTES_MIN), 0);
+        // A line is made of a record, which has a million bytes at most.
+        self.len = self.bytes.len() as u32;
+        self.bytes.resize((2 * self.len()).max(ROOM_BYTES_MIN), 0);
     }
 }
 

@@ -17,6 +17,8 @@ mod line;
 mod logfmt;
 mod object;
 mod request;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod shapes;
 mod text;
 pub(crate) mod timestamp;
 

@@ -90,7 +90,7 @@ impl Guard {
         let before = self.pipeline.reload(plan, directives)?;
         install::ask_anew(&self.pipeline);
         if let Err(error) = reloader::follow(&self.pipeline) {
-            notice::say_refused(&self.pipeline, &error.to_string());
+            notice::say_unfollowed(&self.pipeline, &error.to_string());
         }
         Ok(Changes::between(&before.settings, &settings))
     }

@@ -1,7 +1,7 @@
 //! The part of a pipeline that belongs to one process, until its sinks are changed.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -37,7 +37,13 @@ pub(crate) struct Running {
     complaints: Complaints,
     /// How long records that come after the end may still hold up their callers, all together.
     late_patience_us: AtomicU64,
+    /// Whether the process may end at any moment, without another word.
+    expects_end: AtomicBool,
+    /// Whether a thread writes for those who must not wait.
+    writes_aside: AtomicBool,
     former: ArcSwap<Former>,
+    /// For each sink, which one it was of what ran before, if it was there.
+    origins: Vec<Option<usize>>,
 }
 
 /// What ran before the sinks were changed.
@@ -57,6 +63,15 @@ pub(super) enum Source {
     LeftBy(usize),
 }
 
+impl Source {
+    fn origin(&self) -> Option<usize> {
+        match self {
+            Source::Opened(_) => None,
+            Source::LeftBy(place) => Some(*place),
+        }
+    }
+}
+
 impl Running {
     /// Prepares channel and writers. Whoever wants to see to what dead processes left for the sinks
     /// that were opened passes `left_behind`.
@@ -67,6 +82,7 @@ impl Running {
         left_behind: Option<Arc<Scan>>,
     ) -> Self {
         let arena = crash::arena_of(plan);
+        let mut complaint = crash::complaint_of(plan, &arena);
         let plans = plan.sinks.iter().enumerate();
         let keepings: Vec<_> = plans
             .map(|(place, sink)| crash::keeping(&arena, sink, place))
@@ -82,9 +98,12 @@ impl Running {
             before,
             left_behind,
         };
+        let origins = sources.iter().map(Source::origin).collect();
         let workers = sources.into_iter().zip(keepings).enumerate();
-        let workers =
-            workers.map(|(place, (source, keeping))| making.worker(place, source, keeping.journal));
+        let workers = workers.map(|(place, (source, keeping))| {
+            let worker = making.worker(place, source, keeping.journal);
+            worker.saying_first(complaint.take())
+        });
         let drain = Drain::new(Arc::clone(&channel), Arc::clone(&states), workers.collect());
         Running {
             generation: fork::generation(),
@@ -93,12 +112,15 @@ impl Running {
             exit_timeout_us: AtomicU64::new(micros(plan.exit_timeout)),
             complaints: plan.complaints.clone(),
             late_patience_us: AtomicU64::new(micros(plan.exit_timeout)),
+            expects_end: AtomicBool::new(false),
+            writes_aside: AtomicBool::new(false),
             former: ArcSwap::from_pointee(Former {
                 ended: before
                     .map(|before| before.former.load().ended.clone())
                     .unwrap_or_default(),
                 retiring: before.cloned(),
             }),
+            origins,
         }
     }
 
@@ -106,10 +128,15 @@ impl Running {
     pub(super) fn start(&self, delays: Delays) -> Result<(), Error> {
         self.drain.start(delays).map_err(|cause| {
             // Those that did start.
-            self.drain.retire();
-            self.channel.arena().discard();
+            self.abandon();
             Error::start_writer(cause)
         })
+    }
+
+    /// Has the writers end again, who were given nothing.
+    pub(super) fn abandon(&self) {
+        self.drain.retire();
+        self.channel.arena().discard();
     }
 
     /// Whether it was started in this very process.
@@ -135,10 +162,15 @@ impl Running {
         self.settle();
         let former = self.former.load();
         let before = match &former.retiring {
-            Some(retiring) => retiring.own_stats().after(&former.ended),
+            Some(retiring) => retiring.stats_after(&former.ended),
             None => former.ended.clone(),
         };
-        self.own_stats().after(&before)
+        self.stats_after(&before)
+    }
+
+    /// Its own figures with those of what ran before.
+    fn stats_after(&self, before: &Stats) -> Stats {
+        self.own_stats().after(before, &self.origins)
     }
 
     fn own_stats(&self) -> Stats {
@@ -160,7 +192,7 @@ impl Running {
             return false;
         }
         let settled = Arc::new(Former {
-            ended: retiring.own_stats().after(&former.ended),
+            ended: retiring.stats_after(&former.ended),
             retiring: None,
         });
         // Another thread may have done the same.
@@ -213,9 +245,12 @@ impl Running {
             return;
         }
         let patience_us = self.late_patience_us.load(Ordering::Relaxed);
+        let until = deadline::after(Duration::from_micros(patience_us));
+        let Some(until) = channel::may_wait_until(until) else {
+            return;
+        };
         let began = Instant::now();
-        self.drain
-            .flush_until(deadline::after(Duration::from_micros(patience_us)));
+        self.drain.flush_until(until);
         let left = patience_us.saturating_sub(began.elapsed().as_micros() as u64);
         self.late_patience_us.fetch_min(left, Ordering::Relaxed);
     }
@@ -223,24 +258,71 @@ impl Running {
     /// Writes what waits now on a thread of its own, for somebody who must not wait himself: once
     /// the writers have been told to end, nobody else may come to it.
     pub(crate) fn write_aside(self: &Arc<Self>) {
+        // Pairs with the other swap: a thread that is found there finds what is wanted.
+        if self.writes_aside.swap(true, Ordering::AcqRel) {
+            return;
+        }
         let running = Arc::clone(self);
-        let write = move || {
-            running.drain.flush_until(deadline::after(Duration::MAX));
-        };
-        // No thread to be had: the writers' own, if they still run, are all that is left.
-        let _ = fork::spawn("offloop-flush".to_owned(), write);
+        let write = move || running.write_while_wanted();
+        if fork::spawn("offloop-flush".to_owned(), write).is_err() {
+            // The writers' own threads, if they still run, are all that is left. Relaxed: nothing is
+            // published by it.
+            self.writes_aside.store(false, Ordering::Relaxed);
+        }
     }
 
-    /// Writes what waits, as the process, whose end has begun then, ends. Records that come later, from
-    /// destructors and from other exit handlers, are written by their callers.
+    fn write_while_wanted(&self) {
+        loop {
+            self.drain.write_what_is_wanted();
+            // Pairs with the other swap: who has found this thread there is seen to.
+            self.writes_aside.swap(false, Ordering::AcqRel);
+            if !self.drain.is_wanted() || self.writes_aside.swap(true, Ordering::AcqRel) {
+                return;
+            }
+        }
+    }
+
+    /// Writes what waits, and has callers write what comes later, as after the end, but holds them up
+    /// for no longer than `patience` all together. The writers go on, too. Where that time does not
+    /// suffice now, nothing has changed.
+    pub(super) fn expect_end(&self, patience: Duration) -> bool {
+        let deadline = deadline::after(patience);
+        if !self.flush_until(deadline) {
+            return false;
+        }
+        self.late_patience_us
+            .store(micros(patience), Ordering::Relaxed);
+        self.expects_end.store(true, Ordering::Relaxed);
+        self.channel.close();
+        // What came in between.
+        let is_written = self.flush_until(deadline);
+        if is_written {
+            self.discard_arena();
+        }
+        is_written
+    }
+
+    /// Whether the process may end at any moment. Relaxed: it publishes nothing.
+    pub(crate) fn expects_end(&self) -> bool {
+        self.expects_end.load(Ordering::Relaxed)
+    }
+
+    /// Takes back that the process may end.
+    pub(super) fn expect_no_end(&self) {
+        self.expects_end.store(false, Ordering::Relaxed);
+    }
+
+    /// Writes what waits, as the process ends; its end has begun at `began`. Records that come later,
+    /// from destructors and from other exit handlers, are written by their callers.
     pub(crate) fn end_with_process(&self, began: Instant) {
         self.channel.close();
+        // It does end now.
+        self.expect_no_end();
         let timeout = Duration::from_micros(self.exit_timeout_us.load(Ordering::Relaxed));
-        let is_written = self
-            .drain
-            .flush_until(deadline::counted_from(began, timeout));
+        let until = deadline::counted_from(began, timeout);
+        let is_written = self.drain.flush_in_the_end(until);
         let waiting = self.own_stats().waiting();
-        if !is_written {
+        if !is_written || (channel::is_reader() && waiting != 0) {
             let complaint = format!("the process ends with {waiting} records not written");
             self.complaints.clone().say(&complaint);
             // Whoever logs after this has been waited for already.
@@ -289,8 +371,9 @@ fn states(
             };
             let mut state = SinkState::new(name.to_owned(), Arc::clone(inlet), sources.len());
             state.crash_unsafe = keeping.crash_unsafe;
-            let is_usable = !matches!(source, Source::Opened(None));
-            state.keeping_audits(is_usable && sink.keeps_audits())
+            state.is_usable = !matches!(source, Source::Opened(None));
+            state.keep_audits(sink.keeps_audits());
+            state
         })
         .collect()
 }
@@ -363,5 +446,40 @@ impl SinkPlan {
             },
             delays: plan.delays,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Write};
+
+    use super::*;
+    use crate::drain::line::Content;
+
+    struct Broken;
+
+    impl Write for Broken {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::Error::other("broken"))
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn one_thread_writes_for_all_who_must_not_wait() {
+        let builder = crate::builder().writer(Broken).on_error(|_| {});
+        let builder = builder.exit_timeout(Duration::ZERO);
+        let pipeline = builder.start(Content::Lines).unwrap();
+        pipeline.push(2, b"line\n");
+        let (running, _) = pipeline.stop();
+        let holders = Arc::strong_count(&running);
+        for _ in 0..10 {
+            drop(running.flush());
+            running.write_aside();
+        }
+        assert_eq!(Arc::strong_count(&running), holders + 1);
     }
 }

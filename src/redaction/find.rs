@@ -100,27 +100,99 @@ impl Finder {
             Marks::Packed(packed) => packed.find(text).is_some(),
             Marks::ByteByByte(slow) => slow.is_match(text),
         };
-        is_marked && self.marked(text, 0).is_some() || card::first(text, 0).is_some()
+        let is_certain = is_marked && self.search(text).next_marked().is_some();
+        is_certain || card::first(text, 0).is_some()
     }
 
-    /// The first secret at `from` or behind it.
-    pub(super) fn first(&self, text: &[u8], from: usize) -> Option<Range<usize>> {
-        let marked = self.marked(text, from);
+    /// How many bytes of a text come before the first sign of a secret: a mark, or digits enough for a
+    /// card's number.
+    ///
+    /// A part of these bytes has no secret either, whatever stands around it here: nothing that stands
+    /// beside a sign takes it away. So texts may be searched together that have nothing to do with each
+    /// other.
+    pub(super) fn clear_bytes(&self, text: &[u8]) -> usize {
+        let marked = self.marks.first(text, 0);
+        let end = marked.map_or(text.len(), |(mark, _)| mark.start);
+        card::first_digits(&text[..end]).unwrap_or(end)
+    }
+
+    /// All secrets, in their order, of which no two overlap.
+    pub(super) fn search<'s>(&'s self, text: &'s [u8]) -> Search<'s> {
+        Search {
+            marks: &self.marks,
+            text,
+            from: 0,
+            marked: None,
+            no_token_before: 0,
+        }
+    }
+}
+
+/// How far a text has been searched. What was looked at once is not looked at again for each secret or
+/// mark that there is: whoever sends it must not be able to keep the writer busy.
+pub(super) struct Search<'s> {
+    marks: &'s Marks,
+    text: &'s [u8],
+    /// Where the secret before this one ended.
+    from: usize,
+    /// The next one that has a mark, if it is known, or that there is none.
+    marked: Option<Option<Range<usize>>>,
+    /// No web token begins before this place.
+    no_token_before: usize,
+}
+
+impl Iterator for Search<'_> {
+    type Item = Range<usize>;
+
+    fn next(&mut self) -> Option<Range<usize>> {
+        let marked = match self.marked.take() {
+            Some(known) => known,
+            None => self.next_marked(),
+        };
         // A card's number within a token is a part of that.
-        let end = marked.as_ref().map_or(text.len(), |marked| marked.start);
-        let card = card::first(&text[..end], from);
-        card.or(marked)
+        let end = marked
+            .as_ref()
+            .map_or(self.text.len(), |marked| marked.start);
+        let found = match card::first(&self.text[..end], self.from) {
+            Some(card) => {
+                self.marked = Some(marked);
+                card
+            }
+            None => marked?,
+        };
+        self.from = found.end;
+        Some(found)
     }
+}
 
+impl Search<'_> {
     #[inline(never)]
-    fn marked(&self, text: &[u8], mut from: usize) -> Option<Range<usize>> {
+    fn next_marked(&mut self) -> Option<Range<usize>> {
+        let mut from = self.from;
         loop {
-            let (place, mark) = self.marks.first(text, from)?;
-            let start = place.start;
-            if let Some(found) = look(text, place, mark, from) {
+            let (place, kind) = self.marks.first(self.text, from)?;
+            from = place.start + 1;
+            if let Some(found) = self.look(place, kind) {
                 return Some(found);
             }
-            from = start + 1;
+        }
+    }
+
+    /// Looks closely at a mark.
+    #[inline(never)]
+    fn look(&mut self, mark: Range<usize>, kind: Kind) -> Option<Range<usize>> {
+        let text = self.text;
+        match kind {
+            Kind::WebToken if mark.start < self.no_token_before => None,
+            Kind::WebToken => web_token::at(text, mark.start)
+                .map_err(|end| {
+                    self.no_token_before = end;
+                })
+                .ok(),
+            Kind::Pem => pem::at(text, mark.start, self.from),
+            Kind::Bearer => key::bearer_at(text, mark),
+            Kind::Basic => key::basic_at(text, mark),
+            Kind::Key(shape) => shape.at(text, mark),
         }
     }
 }
@@ -135,18 +207,6 @@ impl Marks {
         };
         let (_, kind) = *MARKS.get(found.pattern().as_usize())?;
         Some((found.range(), kind))
-    }
-}
-
-/// Looks closely at a mark. What was found before ends at `from`.
-#[inline(never)]
-fn look(text: &[u8], mark: Range<usize>, kind: Kind, from: usize) -> Option<Range<usize>> {
-    match kind {
-        Kind::WebToken => web_token::at(text, mark.start),
-        Kind::Pem => pem::at(text, mark.start, from),
-        Kind::Bearer => key::bearer_at(text, mark),
-        Kind::Basic => key::basic_at(text, mark),
-        Kind::Key(shape) => shape.at(text, mark),
     }
 }
 

@@ -1,15 +1,15 @@
 //! Values that are JSON, as text: what of them is a secret by its name, lies too deep, or has a secret
 //! in a text.
 //!
-//! Nothing is parsed but where strings, numbers, lists and objects begin and end, and only what changes is
-//! copied: a value that is clean costs one look.
+//! Only what changes is copied: a value that is clean costs one look.
 
 use std::fmt::Write;
 
+use super::Redactor;
 use super::mask::{Mask, REDACTED};
 use super::name::Path;
-use super::{Names, Redactor};
-use crate::config::RedactionStyle;
+use crate::config::{DEPTH_MAX, RedactionStyle};
+use crate::json::{Reader, Token};
 
 /// What stands in place of a list or an object that lies too deep.
 const TOO_DEEP: &str = "\"…[cut]\"";
@@ -28,13 +28,11 @@ impl Redactor {
     pub(crate) fn screen_json(&self, name: &str, text: &str, depth_max: usize) -> Option<Screened> {
         let mut walk = Walk {
             edits: Edits::of(text),
-            place: 0,
-            names: &self.names,
-            mask: &|style, value| self.mask_of_json(style, value),
-            depth_max,
+            reader: Reader::new(text, depth_max),
+            redactor: self,
             is_cut: false,
         };
-        if walk.value(&Path::of(name), 0).is_none() {
+        if walk.all(&Path::of(name)).is_none() {
             // It is no JSON, and nobody knows what it is.
             let text = format!("\"{REDACTED}\"");
             return Some(Screened {
@@ -57,43 +55,31 @@ impl Redactor {
 
     /// The value without secrets in its texts, numbers and keys; if there are any.
     pub(super) fn clean_json(&self, text: &str) -> Option<String> {
-        let bytes = text.as_bytes();
         let mut edits = Edits::of(text);
-        let (mut place, mut keys) = (0, 0);
-        while let Some(byte) = bytes.get(place) {
-            match byte {
-                b'"' => {
-                    let end = string_end(bytes, place).unwrap_or(bytes.len());
-                    let content = text
-                        .get(place + 1..end.saturating_sub(1))
-                        .unwrap_or_default();
-                    let is_key = bytes.get(end) == Some(&b':');
-                    if let Some(clean) = self.clean_content(content) {
-                        keys += usize::from(is_key);
-                        // Two keys may not become the same.
-                        let number = if is_key {
-                            format!(" {keys}")
-                        } else {
-                            String::new()
-                        };
-                        edits.replace(place..end, &format!("\"{clean}{number}\""));
-                    }
-                    place = end;
-                }
-                b'-' | b'0'..=b'9' => {
-                    let end = place + number_len(&bytes[place..]);
-                    if let Some(clean) = self.clean_text(&bytes[place..end]) {
-                        edits.replace(
-                            place..end,
-                            &format!("\"{}\"", String::from_utf8_lossy(&clean)),
-                        );
-                    }
-                    place = end;
-                }
-                _ => place += 1,
+        let mut reader = Reader::new(text, DEPTH_MAX);
+        let mut keys = 0;
+        while let Some(token) = reader.next() {
+            let clean = match token {
+                Token::Text(content) => self.clean_content(content),
+                Token::Integer(number) | Token::Float(number) => self.clean_content(number),
+                Token::Key(key) => self.clean_content(key),
+                _ => None,
+            };
+            let Some(clean) = clean else { continue };
+            if matches!(token, Token::Key(_)) {
+                keys += 1;
+                // Two keys may not become the same.
+                edits.replace(reader.latest(), &format!("\"{clean} {keys}\":"));
+            } else {
+                edits.replace(reader.latest(), &format!("\"{clean}\""));
             }
         }
-        edits.finish()
+        if reader.is_at_end() {
+            return edits.finish();
+        }
+        // It is no JSON, and is written as a text.
+        let clean = self.clean_text(text.as_bytes())?;
+        Some(String::from_utf8_lossy(&clean).into_owned())
     }
 
     /// What is between the quotes of a string, without secrets. No escape is torn.
@@ -116,100 +102,68 @@ impl Redactor {
 /// Goes through a value.
 struct Walk<'w> {
     edits: Edits<'w>,
-    place: usize,
-    names: &'w Names,
-    mask: &'w dyn Fn(RedactionStyle, &str) -> Mask,
-    depth_max: usize,
+    reader: Reader<'w>,
+    redactor: &'w Redactor,
     is_cut: bool,
 }
 
 impl Walk<'_> {
-    /// Goes to the end of the value at hand, which has this name. `None` where it has none.
-    fn value(&mut self, path: &Path, depth: usize) -> Option<()> {
-        match self.next()? {
-            b'{' | b'[' if depth == self.depth_max => {
+    /// Goes to the end of the text, which is a value of this name. `None` if it is none.
+    fn all(&mut self, path: &Path) -> Option<()> {
+        let first = self.reader.next()?;
+        self.value(first, path)?;
+        (self.reader.next().is_none() && self.reader.is_at_end()).then_some(())
+    }
+
+    /// Goes to the end of the value that begins with this token. `None` where it has none.
+    fn value(&mut self, first: Token<'_>, path: &Path) -> Option<()> {
+        match first {
+            Token::TooDeep => {
                 self.is_cut = true;
-                self.replace(TOO_DEEP)
-            }
-            b'{' => self.members(path, depth),
-            b'[' => self.elements(path, depth),
-            _ => {
-                self.place = value_end(self.edits.text.as_bytes(), self.place)?;
+                self.edits.replace(self.reader.latest(), TOO_DEEP);
                 Some(())
+            }
+            Token::Begin(_) => self.items(path),
+            _ => Some(()),
+        }
+    }
+
+    /// Goes to the end of a list or an object.
+    fn items(&mut self, path: &Path) -> Option<()> {
+        loop {
+            match self.reader.next()? {
+                Token::End(_) => return Some(()),
+                Token::Comma => {}
+                Token::Key(key) => self.member(key, path)?,
+                item => self.value(item, path)?,
             }
         }
     }
 
-    fn members(&mut self, path: &Path, depth: usize) -> Option<()> {
-        self.place += 1;
-        while self.next()? != b'}' {
-            let start = self.place;
-            self.place = string_end(self.edits.text.as_bytes(), start)?;
-            let key = self.edits.text.get(start..self.place)?;
-            let mut path = path.clone();
-            let style = self.style_within(&mut path, key);
-            (self.next()? == b':').then(|| self.place += 1)?;
-            match style {
-                Some(style) => {
-                    self.next()?;
-                    let end = value_end(self.edits.text.as_bytes(), self.place)?;
-                    let mask = (self.mask)(style, self.edits.text.get(self.place..end)?);
-                    self.replace(&serde_json::to_string(&*mask).ok()?)?;
-                }
-                None => self.value(&path, depth + 1)?,
-            }
-            self.skip_comma()?;
+    fn member(&mut self, key: &str, path: &Path) -> Option<()> {
+        let mut path = path.clone();
+        if let Some(style) = self.style_within(&mut path, key) {
+            let mask = self.redactor.mask_of_json(style, self.reader.skip_value()?);
+            let mask = serde_json::to_string(&*mask).ok()?;
+            self.edits.replace(self.reader.latest(), &mask);
+            return Some(());
         }
-        self.place += 1;
-        Some(())
+        let first = self.reader.next()?;
+        self.value(first, &path)
     }
 
     /// Goes on to what is within. Says what stands in its place if it is a secret.
     fn style_within(&self, path: &mut Path, key: &str) -> Option<RedactionStyle> {
         let before = path.len();
-        match serde_json::from_str::<&str>(key) {
-            Ok(key) => path.push(key),
-            Err(_) => path.push(&serde_json::from_str::<String>(key).unwrap_or_default()),
+        if key.contains('\\') {
+            path.push(&serde_json::from_str::<String>(&format!("\"{key}\"")).unwrap_or_default());
+        } else {
+            path.push(key);
         }
         // A key may have dots of its own. One that found no room made all before it forgotten.
         let first = if before < path.len() { before + 1 } else { 1 };
         let mut ends = first..=path.len();
-        ends.find_map(|end| self.names.style_at(path, end))
-    }
-
-    fn elements(&mut self, path: &Path, depth: usize) -> Option<()> {
-        self.place += 1;
-        while self.next()? != b']' {
-            self.value(path, depth + 1)?;
-            self.skip_comma()?;
-        }
-        self.place += 1;
-        Some(())
-    }
-
-    fn skip_comma(&mut self) -> Option<()> {
-        match self.next()? {
-            b',' => self.place += 1,
-            b'}' | b']' => {}
-            _ => return None,
-        }
-        Some(())
-    }
-
-    /// The next byte that is no white space.
-    fn next(&mut self) -> Option<u8> {
-        let bytes = self.edits.text.as_bytes();
-        while bytes.get(self.place)?.is_ascii_whitespace() {
-            self.place += 1;
-        }
-        bytes.get(self.place).copied()
-    }
-
-    fn replace(&mut self, with: &str) -> Option<()> {
-        let end = value_end(self.edits.text.as_bytes(), self.place)?;
-        self.edits.replace(self.place..end, with);
-        self.place = end;
-        Some(())
+        ends.find_map(|end| self.redactor.names.style_at(path, end))
     }
 }
 
@@ -245,55 +199,6 @@ impl<'t> Edits<'t> {
             .write_str(self.text.get(self.copied..).unwrap_or_default());
         Some(self.new)
     }
-}
-
-/// Where the string ends that begins at `start`.
-fn string_end(text: &[u8], start: usize) -> Option<usize> {
-    if text.get(start) != Some(&b'"') {
-        return None;
-    }
-    let mut place = start + 1;
-    loop {
-        match text.get(place)? {
-            b'"' => return Some(place + 1),
-            b'\\' => place += 2,
-            _ => place += 1,
-        }
-    }
-}
-
-/// Where the value ends that begins at `start`.
-fn value_end(text: &[u8], start: usize) -> Option<usize> {
-    let mut place = start;
-    let mut depth = 0_usize;
-    loop {
-        match text.get(place)? {
-            b'"' => place = string_end(text, place)?,
-            b'{' | b'[' => {
-                depth += 1;
-                place += 1;
-            }
-            b'}' | b']' => {
-                depth = depth.checked_sub(1)?;
-                place += 1;
-            }
-            b',' | b':' if depth != 0 => place += 1,
-            b',' | b':' => return None,
-            _ => {
-                let is_end = |byte: &u8| b",:{}[]\"".contains(byte);
-                let len = text[place..].iter().position(is_end);
-                place = len.map_or(text.len(), |len| place + len);
-            }
-        }
-        if depth == 0 {
-            return Some(place);
-        }
-    }
-}
-
-fn number_len(text: &[u8]) -> usize {
-    let is_end = |byte: &u8| !byte.is_ascii_digit() && !b".eE+-".contains(byte);
-    text.iter().position(is_end).unwrap_or(text.len())
 }
 
 #[cfg(test)]

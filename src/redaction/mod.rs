@@ -5,19 +5,22 @@
 //! - **By name**, on the thread that logs, before a value is put anywhere. Whether a callsite has such
 //!   a name is decided once (see [`crate::capture::screen`]); all others pay nothing. Values that are
 //!   JSON are looked through then, too.
-//! - **By value**, on the writer thread, between the sink's filter and its format. One quick scan of a
-//!   record's bytes clears nearly all of them; one with a secret is copied without it.
+//! - **By value**, on the writer thread, between the sink's filter and its format. One quick scan of what
+//!   waits in a page clears nearly all of its records, many at once (see
+//!   [`Frame::is_passed`](crate::channel::page::Frame::is_passed)); others are looked at one by one,
+//!   and one with a secret is copied without it.
 //!
 //! Nothing is told to other processes but the rules themselves, without the key of hashes: see
 //! [`Redactor::told`].
 
-mod default_names;
 mod find;
 mod json;
 mod mask;
 mod name;
 mod names;
+mod part;
 mod record;
+pub(crate) mod secret_names;
 mod values;
 
 pub(crate) use self::json::Screened as ScreenedJson;

@@ -118,6 +118,13 @@ impl Pattern {
         by_letters.or_else(|| self.fits_by_parts(path, end))
     }
 
+    /// Whether its last part fits part `end` of a path.
+    pub(super) fn ends_like(&self, path: &Path, end: usize) -> bool {
+        let part = end.checked_sub(1).map(|start| path.parts(start, end));
+        part.zip(self.parts.last())
+            .is_some_and(|(part, glob)| glob.fits(part))
+    }
+
     fn fits_by_parts(&self, path: &Path, end: usize) -> Option<usize> {
         let start = end.checked_sub(self.parts.len())?;
         let mut parts = self.parts.iter().zip(start..);

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::default_names::DEFAULT_NAMES;
 use super::name::{Path, Pattern};
+use super::secret_names::FIELDS;
 use crate::config::{Redaction, RedactionStyle};
 
 /// All patterns of a [`Redaction`], made ready.
@@ -35,7 +35,7 @@ impl Names {
         names.own = own
             .map(|rule| (Pattern::new(&rule.pattern), rule.style.unwrap_or(style)))
             .collect();
-        for name in DEFAULT_NAMES.iter().filter(|_| redaction.default_keys) {
+        for name in FIELDS.iter().filter(|_| redaction.default_keys) {
             let pattern = Pattern::new(name);
             match pattern.letters() {
                 Some(letters) => {
@@ -62,6 +62,14 @@ impl Names {
         let mut keeping = self.keep.iter().filter_map(|keep| keep.fits(path, end));
         let is_kept = keeping.any(|kept| kept <= start);
         (!is_kept).then_some(style)
+    }
+
+    /// Whether the last part of a path, of which it is not known what is within what, may be the name
+    /// of a secret.
+    pub(super) fn may_fit(&self, path: &Path) -> bool {
+        let end = path.len();
+        let ends_like = |(pattern, _): &(Pattern, RedactionStyle)| pattern.ends_like(path, end);
+        self.own.iter().any(ends_like) || self.style_at(path, end).is_some()
     }
 
     fn fitting(&self, path: &Path, end: usize) -> Option<(usize, RedactionStyle)> {

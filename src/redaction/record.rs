@@ -44,9 +44,19 @@ impl Cleaner {
         }
     }
 
-    /// A copy of these bytes, which are those of `record`, without its secrets; if it has any. Nearly
-    /// none has, and a quick look shows that.
+    /// Whether nothing is looked for.
     #[inline]
+    pub(crate) fn is_idle(&self) -> bool {
+        self.is_idle
+    }
+
+    /// How many of these bytes, which begin with a record and may have others behind it, come before
+    /// the first sign of a secret: records that end there are clean.
+    pub(crate) fn clear_bytes(&self, bytes: &[u8]) -> usize {
+        self.redactor.values.clear_bytes(bytes)
+    }
+
+    /// A copy of these bytes, which are those of `record`, without its secrets; if it has any.
     pub(crate) fn clean(
         &mut self,
         bytes: &[u8],

@@ -50,6 +50,16 @@ impl Values {
         self.finder.as_ref().is_some_and(is_found) || !self.own.is_empty()
     }
 
+    /// How many of these bytes come before the first sign of a secret: no record that ends there has
+    /// one in its texts.
+    pub(super) fn clear_bytes(&self, bytes: &[u8]) -> usize {
+        match &self.finder {
+            _ if !self.own.is_empty() => 0,
+            Some(finder) => finder.clear_bytes(bytes),
+            None => bytes.len(),
+        }
+    }
+
     /// Whether nothing is looked for.
     pub(super) fn are_none(&self) -> bool {
         self.finder.is_none() && self.own.is_empty()
@@ -57,15 +67,9 @@ impl Values {
 
     /// The secrets in a text, in their order, of which no two overlap.
     pub(super) fn find(&self, text: &[u8]) -> Vec<Found> {
-        let mut found = Vec::new();
-        if let Some(finder) = &self.finder {
-            let mut from = 0;
-            while let Some(place) = finder.first(text, from) {
-                from = place.end;
-                let style = self.style;
-                found.push(Found { place, style });
-            }
-        }
+        let style = self.style;
+        let found = self.finder.iter().flat_map(|finder| finder.search(text));
+        let mut found: Vec<_> = found.map(|place| Found { place, style }).collect();
         if !self.own.is_empty() {
             self.find_own(text, &mut found);
         }

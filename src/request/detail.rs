@@ -10,7 +10,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::context::RequestContext;
 use crate::capture::record;
-use crate::capture::thread;
 use crate::pipeline::Pipeline;
 
 /// What the details of all requests of a process take at most.
@@ -154,9 +153,7 @@ impl RequestContext {
         let mut dated = Vec::new();
         detail.each(|pipeline, kept| {
             record::date(kept.record, kept.ticks, &mut dated);
-            if thread::push(pipeline, kept.level, &dated) == thread::Pushed::Late {
-                pipeline.running().write_if_late();
-            }
+            pipeline.push(kept.level, &dated);
         });
         (detail.count, detail.dropped)
     }

@@ -1,15 +1,6 @@
 //! What headers have in common.
 
-/// Headers whose values are keys to something.
-const SECRET: [&str; 7] = [
-    "authorization",
-    "cookie",
-    "proxy-authorization",
-    "set-cookie",
-    "x-amz-security-token",
-    "x-api-key",
-    "x-auth-token",
-];
+use crate::redaction::secret_names;
 
 /// Whether a header's value must not be logged, whatever a list of headers to log says:
 /// `authorization`, `cookie`, `proxy-authorization`, `set-cookie`, `x-amz-security-token`, `x-api-key`
@@ -23,7 +14,7 @@ const SECRET: [&str; 7] = [
 /// ```
 #[must_use]
 pub fn is_secret_header(name: &str) -> bool {
-    SECRET
+    secret_names::HEADERS
         .iter()
         .any(|secret| secret.eq_ignore_ascii_case(name))
 }

@@ -16,6 +16,7 @@ pub(crate) mod lines;
 mod memory;
 mod stdio;
 
+use std::fs;
 use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -196,9 +197,17 @@ impl Target {
         }
     }
 
+    /// The path of a file whose lines can be found again: not that of a FIFO or a device.
+    pub(crate) fn regular_path(&self) -> Option<&Path> {
+        let path = self.path()?;
+        // In a forked child it may have been removed: it is created anew with the first write.
+        let is_regular = fs::metadata(path).map_or(true, |found| found.is_file());
+        is_regular.then_some(path)
+    }
+
     /// Whether an audit record is kept for good here. Memory stands in for a file in tests.
     pub(crate) fn keeps_audits(&self) -> bool {
-        matches!(self, Target::File(_) | Target::Memory(_))
+        matches!(self, Target::Memory(_)) || self.regular_path().is_some()
     }
 
     /// Whether a person looks at it. Files are for later, whatever they are.

@@ -1,13 +1,15 @@
 //! Receipts for audit records: who gets one, when, and who does not.
 
 use std::cell::Cell;
-use std::fs;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Barrier;
 use std::time::Duration;
 
+use offloop::request::{Arrival, Options, RequestLog};
 use offloop::{AuditError, Memory, Receipt, Sink, SyncPolicy};
-use rustix::fs::{CWD, Mode, mkfifoat};
+use rustix::fs::{CWD, FlockOperation, Mode, flock, mkfifoat};
 use tempfile::TempDir;
 use tracing::Level;
 use tracing::instrument::WithSubscriber;
@@ -131,6 +133,80 @@ fn a_record_that_no_file_takes_has_no_receipt() {
 }
 
 #[test]
+fn a_device_and_a_pipe_keep_nothing_for_good() {
+    let directory = TempDir::new().unwrap();
+    let fifo = directory.path().join("fifo");
+    mkfifoat(CWD, &fifo, Mode::RUSR | Mode::WUSR).unwrap();
+    for path in [Path::new("/dev/null"), &fifo] {
+        let sink = Sink::file(path);
+        let program = Program::start(
+            offloop::builder()
+                .sink(sink)
+                .exit_timeout(Duration::ZERO)
+                .on_error(|_| {}),
+        );
+        let answer = program.run(|| offloop::audit!("paid").wait(PATIENCE));
+        assert_eq!(answer, Err(AuditError::NotTaken), "{path:?}");
+        let _ = program.guard.shutdown(Duration::ZERO);
+    }
+}
+
+#[test]
+fn a_reload_that_leaves_audit_records_out_leaves_nobody_with_a_receipt() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("app.jsonl");
+    let with = |filter| offloop::builder().sink(Sink::file(&path).filter(filter));
+    let program = Program::start(with("info"));
+    let wait = |receipt: Receipt| receipt.wait(PATIENCE);
+    assert_eq!(program.run(|| wait(offloop::audit!("kept"))), Ok(()));
+    program.guard.reload(with("info,audit=off")).unwrap();
+    let answer = program.run(|| wait(offloop::audit!("left out")));
+    assert_eq!(answer, Err(AuditError::NotTaken));
+    // A record is judged by the filter that there is when it is written.
+    program.guard.flush(PATIENCE).unwrap();
+    program.guard.reload(with("info")).unwrap();
+    assert_eq!(program.run(|| wait(offloop::audit!("kept again"))), Ok(()));
+    program.end();
+    let lines = json_lines(&fs::read_to_string(path).unwrap());
+    let messages: Vec<_> = lines.iter().map(|line| &line["message"]).collect();
+    assert!(messages.contains(&&"kept".into()) && messages.contains(&&"kept again".into()));
+    assert!(!messages.contains(&&"left out".into()));
+}
+
+#[test]
+fn a_record_that_is_left_out_by_what_came_after_it_has_no_receipt() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("app.jsonl");
+    let with = |filter| {
+        // Nobody looks at the pages before somebody waits.
+        let seldom = Duration::from_secs(10);
+        let sink = Sink::file(&path).filter(filter);
+        offloop::builder().sink(sink).write_delay(seldom)
+    };
+    let program = Program::start(with("info"));
+    let receipt = program.run(|| offloop::audit!("left out in the end"));
+    program.guard.reload(with("info,audit=off")).unwrap();
+    let is_there = receipt.wait(PATIENCE).is_ok();
+    program.end();
+    let text = fs::read_to_string(path).unwrap();
+    assert_eq!(is_there, text.contains("left out in the end"));
+}
+
+#[test]
+fn an_audit_record_that_is_detail_of_a_request_has_no_receipt() {
+    let memory = Memory::new();
+    let builder = offloop::builder().memory(&memory).filter("info,audit=off");
+    let (layer, guard) = builder.request_detail("debug").build().unwrap();
+    let subscriber = tracing_subscriber::registry().with(layer);
+    let answer = tracing::subscriber::with_default(subscriber, || {
+        let mut request = RequestLog::new(Options::new()).begin(Arrival::default(), &());
+        request.run(|| offloop::audit!("paid").wait(PATIENCE))
+    });
+    assert_eq!(answer, Err(AuditError::NotTaken));
+    assert!(guard.shutdown(PATIENCE).is_complete());
+}
+
+#[test]
 fn no_filter_that_does_not_name_them_leaves_audit_records_out() {
     for directives in ["error", "off", "hyper=trace", "[request{user=1}]=trace"] {
         let memory = Memory::new();
@@ -163,18 +239,26 @@ fn an_environment_that_asks_for_little_does_not_switch_audit_records_off() {
     }
 }
 
-/// A file sink that takes nothing: a FIFO that nobody reads from.
-fn stalled(directory: &TempDir) -> Program {
-    let path = directory.path().join("fifo");
-    mkfifoat(CWD, &path, Mode::from_raw_mode(0o600)).unwrap();
+/// A file that takes nothing as long as the second one is there: somebody else has locked it.
+fn locked(directory: &TempDir) -> (PathBuf, File) {
+    let path = directory.path().join("app.jsonl");
+    let locked = File::create(&path).unwrap();
+    flock(&locked, FlockOperation::LockExclusive).unwrap();
+    (path, locked)
+}
+
+/// A program that logs to such a file.
+fn stalled(directory: &TempDir) -> (Program, File) {
+    let (path, locked) = locked(directory);
     let builder = offloop::builder().file(path).budget(0).on_error(|_| {});
-    Program::start(builder.exit_timeout(Duration::ZERO))
+    (Program::start(builder.exit_timeout(Duration::ZERO)), locked)
 }
 
 #[test]
 fn a_receipt_that_is_not_there_in_time_says_so() {
     let directory = tempfile::tempdir().unwrap();
-    stalled(&directory).run(|| {
+    let (program, _locked) = stalled(&directory);
+    program.run(|| {
         let answer = offloop::audit!("waits").wait(Duration::from_millis(1));
         assert_eq!(answer, Err(AuditError::TimedOut));
     });
@@ -183,7 +267,7 @@ fn a_receipt_that_is_not_there_in_time_says_so() {
 #[test]
 fn a_record_that_finds_no_room_has_no_receipt() {
     let directory = tempfile::tempdir().unwrap();
-    let program = stalled(&directory);
+    let (program, _locked) = stalled(&directory);
     program.run(|| {
         while program.guard.stats().lost() == 0 {
             tracing::info!("filling");
@@ -232,10 +316,9 @@ fn fields_name_parent_and_spans_are_those_of_any_event() {
 fn every_pipeline_that_takes_the_record_must_have_it() {
     let directory = tempfile::tempdir().unwrap();
     let memory = Memory::new();
-    let fifo = directory.path().join("fifo");
-    mkfifoat(CWD, &fifo, Mode::from_raw_mode(0o600)).unwrap();
+    let (path, _locked) = locked(&directory);
     let (one, _one) = offloop::builder().memory(&memory).build().unwrap();
-    let other = offloop::builder().file(fifo).on_error(|_| {});
+    let other = offloop::builder().file(path).on_error(|_| {});
     let (other, _other) = other.exit_timeout(Duration::ZERO).build().unwrap();
     let subscriber = tracing_subscriber::registry().with(one).with(other);
     tracing::subscriber::with_default(subscriber, || {

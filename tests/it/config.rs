@@ -139,6 +139,28 @@ fn the_file_beside_the_program_is_read_and_variables_have_the_last_word() {
     assert!(is_json(&lines(&[staging, ("RUST_LOG", "info")])));
 }
 
+#[test]
+fn a_sink_is_switched_off_in_an_environment_and_on_again_by_a_variable() {
+    let file = "[sinks.main]\nkind = \"stdout\"\n[sinks.other]\nkind = \"stderr\"\n\
+        [env.quiet]\nsinks.main.enabled = false\n";
+    let lines = |variables: &[(&str, &str)]| {
+        lines_of(
+            || {
+                log_after_init();
+            },
+            variables,
+            file,
+        )
+        .len()
+    };
+    let quiet = ("OFFLOOP_ENV", "quiet");
+    let main = "OFFLOOP__SINKS__MAIN__ENABLED";
+    assert_eq!(lines(&[]), 1);
+    assert_eq!(lines(&[quiet]), 0);
+    assert_eq!(lines(&[quiet, (main, "true")]), 1);
+    assert_eq!(lines(&[(main, "false")]), 0);
+}
+
 /// The first block of this language in the README that has this in it.
 fn block_of_readme(language: &str, having: &str) -> String {
     let readme = fs::read_to_string("README.md").unwrap();

@@ -7,33 +7,12 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use offloop::{Format, Json, Sink};
+use offloop::{Json, Sink};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::shapes::{json_shapes, other_shapes};
 use crate::support::{Program, say_unchecked};
-
-/// The shapes that are JSON, by the names of their files.
-pub(crate) fn json_shapes() -> [(&'static str, Format); 7] {
-    [
-        ("json", Format::json()),
-        ("open_telemetry", Format::open_telemetry()),
-        ("ecs", Format::ecs()),
-        ("google_cloud", Format::google_cloud()),
-        ("datadog", Format::datadog()),
-        ("bunyan", Format::bunyan()),
-        ("pino", Format::pino()),
-    ]
-}
-
-/// The shapes of one line that are none.
-pub(crate) fn other_shapes() -> [(&'static str, Format); 3] {
-    [
-        ("logfmt", Format::logfmt()),
-        ("text", Format::text()),
-        ("compact", Format::compact()),
-    ]
-}
 
 /// How many records [`logs`] has in each file.
 const RECORDS: usize = 101;

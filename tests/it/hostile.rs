@@ -17,9 +17,9 @@ use tracing::metadata::Kind;
 use tracing::subscriber::Interest;
 use tracing::{Callsite, Event, Level, Metadata, Span};
 
-use crate::consumers::{json_shapes, other_shapes};
 use crate::corpora;
 use crate::harmless::{assert_harmless, assert_is_object};
+use crate::shapes::{json_shapes, other_shapes};
 use crate::support::{PATIENCE, in_child, is_long};
 
 /// The fields of a span are cut at 64 KiB, and such a line says so. Two documents are longer.

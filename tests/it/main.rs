@@ -25,6 +25,7 @@ mod failing;
 #[cfg(target_os = "linux")]
 mod faults;
 mod files;
+mod filters;
 mod flush;
 mod forks;
 mod harmless;
@@ -52,9 +53,14 @@ mod requests;
 mod resources;
 mod rotate;
 mod sequence;
+#[path = "../../src/format/shapes.rs"]
+mod shapes;
 mod shared;
 mod stall;
 mod support;
 mod survive;
 mod trace;
 mod trace_context;
+
+// Of which `shapes` has some.
+use offloop::Format;

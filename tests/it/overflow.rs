@@ -9,6 +9,7 @@ use std::sync::{Barrier, OnceLock};
 use std::thread;
 use std::time::Duration;
 
+use offloop::request::{Arrival, RequestLog};
 use offloop::{Guard, Limits, LossReason, Memory, Overflow, Sink, Stats};
 use serde_json::Value;
 use tracing::callsite::Identifier;
@@ -18,7 +19,8 @@ use tracing::subscriber::Interest;
 use tracing::{Callsite, Level, Metadata};
 
 use crate::support::{
-    Gate, PATIENCE, Program, Received, in_child, is_long, json_lines, own, without_hanging,
+    Gate, PATIENCE, Program, Received, in_child, is_long, json_lines, own, wait_until,
+    without_hanging,
 };
 
 const LEVELS: [Level; 5] = [
@@ -368,6 +370,32 @@ fn a_writer_that_logs_does_not_wait_for_itself() {
             let sum = report.written + report.lost + report.pending;
             assert_eq!(stats.accepted.total(), sum);
         })
+    });
+}
+
+#[test]
+fn a_shutdown_does_not_wait_for_room_for_requests_in_flight() {
+    in_child(|| {
+        let gate = Gate::default();
+        let endless = Overflow::Block {
+            at_most: Duration::MAX,
+        };
+        let builder = offloop::builder().writer(gate.before(std::io::sink()));
+        let builder = builder.budget(64 << 10).overflow(endless);
+        let guard = builder.exit_timeout(Duration::ZERO).on_error(|_| {});
+        let guard = guard.init().unwrap();
+        let begin = |_| RequestLog::default().begin(Arrival::default(), &());
+        let requests = (0..100).map(begin).collect::<Vec<_>>();
+        // It ends with the process.
+        thread::spawn(|| {
+            loop {
+                tracing::error!("more than there is room for");
+            }
+        });
+        wait_until(|| 60 << 10 <= guard.stats().used_bytes);
+        let report = without_hanging(move || guard.shutdown(Duration::ZERO));
+        assert!(!report.is_complete());
+        drop(requests);
     });
 }
 

@@ -353,6 +353,49 @@ fn what_a_killed_process_leaves_has_no_value_of_a_secret_field_and_its_lines_no_
     assert_eq!(lines[1]["client_secret"], "[redacted]");
 }
 
+/// Fails once it has written a secret.
+struct Failing;
+
+impl serde::Serialize for Failing {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::{Error, SerializeMap};
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("password", "canary-hidden")?;
+        Err(S::Error::custom("no more"))
+    }
+}
+
+#[test]
+fn a_value_that_is_json_in_part_shows_nothing_if_it_may_have_a_secret() {
+    let long = json!({"password": "canary-hidden", "text": "x".repeat(300 << 10)});
+    let harmless = json!({"name": "ada", "text": "x".repeat(300 << 10)});
+    let memory = Memory::new();
+    let pipeline = Program::start(offloop::builder().memory(&memory));
+    pipeline.run(|| {
+        let _span = tracing::info_span!("span", outer = ?Json(&long)).entered();
+        tracing::info!(
+            long = ?Json(&long),
+            failing = ?Json(&Failing),
+            within = ?Some(Json(&json!({"token": "canary-hidden"}))),
+            harmless = ?Some(Json(&[1])),
+            "got {:?}", Json(&long)
+        );
+        tracing::info!(harmless = ?Json(&harmless));
+        let mut request = RequestLog::new(Options::new()).begin(Arrival::default(), &());
+        request.run(|| offloop::request::add("user", offloop::request::Value::Debug(&Json(&long))));
+    });
+    assert_eq!(pipeline.end().lost(), 0);
+    Canary::new("canary-hidden").assert_absent_in_memory(&memory);
+    let lines = json_lines(&memory.text());
+    for field in ["outer", "long", "failing", "within", "message"] {
+        assert_eq!(lines[0][field], "[redacted]", "{field}");
+    }
+    assert_eq!(lines[0]["harmless"], "Some([1])");
+    let cut = lines[1]["harmless"].as_str().unwrap();
+    assert!(cut.starts_with(r#"{"name":"ada","text":"xxx"#) && lines[1]["cut"] == true);
+    assert_eq!(lines[2]["user"], "[redacted]");
+}
+
 #[test]
 fn within_values_that_are_json_names_and_texts_are_looked_at() {
     let value = json!({

@@ -9,7 +9,7 @@ use std::time::Duration;
 use offloop::{Builder, Error, Memory, Overflow, Sink};
 use rustix::process::{Signal, kill_process};
 use serde_json::Value;
-use tracing::{Level, debug, error, info, info_span, trace};
+use tracing::{Level, debug, error, info, info_span, trace, warn};
 
 use crate::random::Random;
 use crate::support::{
@@ -172,6 +172,39 @@ fn what_was_accepted_before_and_after_a_change_of_sinks_adds_up() {
 }
 
 #[test]
+fn sinks_of_equal_names_keep_their_own_figures() {
+    let memories: [Memory; 3] = std::array::from_fn(|_| Memory::new());
+    let sink = |place: usize| {
+        let level = ["info", "error", "warn"][place];
+        Sink::memory(&memories[place]).filter(level)
+    };
+    let with = |places: &[usize]| {
+        let sinks = places.iter().map(|place| sink(*place));
+        sinks.fold(offloop::builder(), Builder::sink)
+    };
+    let program = Program::start(with(&[0, 1]));
+    let check = |places: &[usize]| {
+        program.run(|| {
+            (0..4).for_each(|number| info!(number, "counted"));
+            (0..2).for_each(|number| warn!(number, "counted"));
+            error!("counted");
+        });
+        program.guard.flush(PATIENCE).unwrap();
+        let stats = program.guard.stats();
+        let written = stats.sinks.iter().map(|sink| sink.written.total() as usize);
+        let found = places.iter().map(|place| memories[*place].lines().len());
+        assert!(written.eq(found), "{stats:?}");
+    };
+    check(&[0, 1]);
+    for places in [&[0, 1, 2][..], &[1, 2], &[2, 1]] {
+        program.guard.reload(with(places)).unwrap();
+        check(places);
+    }
+    let removed = program.guard.stats().removed.written.total();
+    assert_eq!(removed as usize, memories[0].lines().len());
+}
+
+#[test]
 fn a_writer_that_stays_is_left_to_what_comes_next() {
     let received = Received::default();
     let builder = offloop::builder().sink(Sink::writer(received.clone()).named("own"));
@@ -322,6 +355,36 @@ fn a_pipeline_that_is_shut_down_is_not_changed() {
     program.end();
     let reloaded = program.guard.reload(offloop::builder().memory(&memory));
     assert!(matches!(reloaded, Err(Error::Reload(_))));
+}
+
+#[test]
+fn sinks_are_switched_off_and_on_and_keep_what_is_theirs() {
+    let memories = [Memory::new(), Memory::new(), Memory::new()];
+    let switched = |on: [bool; 3]| {
+        let sinks = memories.iter().zip(on);
+        let sinks = sinks.map(|(memory, is_on)| Sink::memory(memory).enabled(is_on));
+        sinks.fold(offloop::builder().filter("trace"), Builder::sink)
+    };
+    let program = Program::start(switched([false, true, true]));
+    let rounds = [
+        [true, false, true],
+        [true, true, false],
+        [false, false, true],
+    ];
+    program.run(|| info!(round = 0, "logged"));
+    for (round, on) in (1_u64..).zip(rounds) {
+        program.guard.reload(switched(on)).unwrap();
+        program.run(|| info!(round, "logged"));
+    }
+    let refused = program.guard.reload(switched([false; 3]));
+    assert!(matches!(refused, Err(Error::NoSink)), "{refused:?}");
+    program.end();
+    let logged = memories.each_ref().map(|memory| {
+        let lines = json_lines(&memory.text()).into_iter();
+        let rounds = lines.filter_map(|line| line["round"].as_u64());
+        rounds.collect::<Vec<_>>()
+    });
+    assert_eq!(logged, [vec![1, 2], vec![0, 2], vec![0, 1, 3]]);
 }
 
 #[test]
@@ -495,6 +558,37 @@ fn a_file_that_is_wrong_changes_nothing_and_is_said() {
         let change = |file: &Path| set_level(file, "app=loud");
         let messages = messages_of_changed("watch = true", change, REFUSED);
         assert_eq!(messages, ["before", REFUSED, "after"]);
+    });
+    assert!(has_played(output.status));
+}
+
+#[test]
+fn a_file_that_is_refused_for_what_passes_is_taken_up_once_it_has_passed() {
+    let output = in_child(|| {
+        let directory = tempfile::tempdir().unwrap();
+        let (file, obstacle) = (
+            directory.path().join("offloop.toml"),
+            directory.path().join("logs"),
+        );
+        std::fs::write(&obstacle, "a file where a directory is to be").unwrap();
+        let text = "watch = true\n[sinks.stdout]\nkind = \"stdout\"\nlevel = \"off\"\n";
+        std::fs::write(&file, text).unwrap();
+        let log = Memory::new();
+        let builder = offloop::Config::from_file(&file).unwrap().builder();
+        let guard = builder.memory(&log).init().unwrap();
+        let says = |message: &str| {
+            wait_until(|| {
+                guard.flush(PATIENCE).unwrap();
+                log.text().contains(message)
+            });
+        };
+        let sink = obstacle.join("app.log");
+        let more = format!("[sinks.app]\nkind = \"file\"\npath = {sink:?}\n");
+        std::fs::write(&file, text.to_owned() + &more).unwrap();
+        says(REFUSED);
+        std::fs::remove_file(&obstacle).unwrap();
+        says(RELOADED);
+        assert!(sink.exists());
     });
     assert!(has_played(output.status));
 }

@@ -4,9 +4,11 @@ mod allocations;
 mod call;
 mod disabled;
 mod idle;
+pub mod instructions;
 mod memory;
 mod middleware;
 mod pages;
+mod redaction;
 mod request;
 mod stall;
 mod throughput;
@@ -52,6 +54,8 @@ pub const ALL: &[&Bench] = &[
     &memory::BENCH,
     &allocations::BENCH,
     &pages::BENCH,
+    &redaction::BENCH,
+    &instructions::BENCH,
 ];
 
 /// The names by which the tables' ratios refer to the two peers that the bars are set by.

@@ -30,6 +30,7 @@ pub use self::ticklog::TICKLOG;
 pub use self::tracing_appender::{
     AS_IT_COMES as TRACING_APPENDER, LOSSLESS as TRACING_APPENDER_LOSSLESS,
 };
+pub use self::tracing_calls::CALLS as TRACING_CALLS;
 
 use std::error::Error;
 use std::path::{Path, PathBuf};

@@ -15,6 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import private
+
 CALLS = 50_000
 ROWS = ("empty", "disabled", "null", "file+json", "queue+json", "handler", "logger", "keywords")
 
@@ -87,4 +89,5 @@ if __name__ == "__main__":
         sys.exit()
     print(f"{'us':12}{'p50':>9}{'p90':>9}{'p99':>9}{'p99.9':>9}{'max':>9}")
     for name in ROWS:
-        subprocess.run([sys.executable, __file__, name], check=False)
+        with private.environment() as environment:
+            subprocess.run([sys.executable, __file__, name], env=environment, check=False)

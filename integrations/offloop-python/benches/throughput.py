@@ -18,6 +18,8 @@ import sys
 import tempfile
 import time
 
+import private
+
 MODES = ("off", "null", "file+json", "queue+json", "handler", "install")
 ROUNDS = 3
 
@@ -66,11 +68,14 @@ def measure(mode: str) -> float:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
-    environment = {**os.environ, "MODE": mode, "LOG": tempfile.mktemp()}
     options = ["--port", str(port), "--no-access-log", "--log-level", "critical", "--lifespan", "off"]
     command = [sys.executable, "-m", "uvicorn", "throughput:app", *options]
     directory = os.path.dirname(os.path.abspath(__file__))
-    with subprocess.Popen(command, env=environment, cwd=directory) as server:
+    with (
+        tempfile.TemporaryDirectory() as logs,
+        private.environment(MODE=mode, LOG=f"{logs}/log") as environment,
+        subprocess.Popen(command, env=environment, cwd=directory) as server,
+    ):
         url = f"http://127.0.0.1:{port}/"
         for _ in range(100):
             with socket.socket() as probe:

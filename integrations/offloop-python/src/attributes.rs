@@ -53,13 +53,15 @@ pub(crate) const EXCEPTION_TEXT: usize = 9;
 pub(crate) const STACK: usize = 10;
 pub(crate) const LINE: usize = 11;
 pub(crate) const FUNCTION: usize = 12;
+pub(crate) const THREAD: usize = 16;
+pub(crate) const THREAD_NAME: usize = 17;
 pub(crate) const TASK: usize = 20;
 
 /// How many attributes each record has, in this order, unless it was made from something else.
 const COMMON: usize = 20;
 
 /// Which attributes are looked at; the others say the same in other words, or what nobody asks for.
-const WANTED: [usize; 11] = [
+const WANTED: [usize; 13] = [
     NAME,
     MESSAGE,
     ARGUMENTS,
@@ -70,6 +72,8 @@ const WANTED: [usize; 11] = [
     STACK,
     LINE,
     FUNCTION,
+    THREAD,
+    THREAD_NAME,
     TASK,
 ];
 

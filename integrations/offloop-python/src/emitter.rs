@@ -14,6 +14,7 @@ use crate::fields::{Field, Fields};
 use crate::level;
 use crate::pipeline::{self, Pipeline};
 use crate::site::Key;
+use crate::thread;
 use crate::value;
 
 /// Hands records over to a pipeline.
@@ -107,6 +108,9 @@ impl<'py> Record<'py> {
         let arguments = self.take(attribute::ARGUMENTS);
         let access = access::of(target, arguments.as_ref(), &mut self.extra);
         self.add_own(number, attributes);
+        if let Some(name) = self.string(attribute::THREAD_NAME) {
+            thread::name_as(&name, || self.integer(attribute::THREAD));
+        }
         let request = current_request(py);
         let request = request.as_ref().map(|context| &context.get().0);
         let message = self.get(attribute::MESSAGE);

@@ -20,12 +20,15 @@ mod options;
 mod pipeline;
 mod request;
 mod site;
+mod thread;
 mod value;
 
 use pyo3::prelude::*;
 
 #[pymodule(gil_used = true)]
 mod _offloop {
+    use pyo3::prelude::*;
+
     #[pymodule_export]
     use super::context::{Context, add, add_error, current, leave};
     #[pymodule_export]
@@ -36,4 +39,9 @@ mod _offloop {
     use super::pipeline::Pipeline;
     #[pymodule_export]
     use super::request::{Request, RequestLog};
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        super::logger::add_methods(module.py())
+    }
 }

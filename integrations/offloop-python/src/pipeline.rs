@@ -14,16 +14,22 @@ use pyo3::types::PyDict;
 
 use crate::level;
 use crate::options;
+use crate::thread;
 
 /// Where the records of requests go. Without a lock: a forked child goes on with what was there.
 static MAIN: LazyLock<ArcSwapOption<Frontend>> = LazyLock::new(ArcSwapOption::default);
 
 /// Runs what may write the record of a request.
 pub(crate) fn with_requests<T>(part: impl FnOnce() -> T) -> T {
-    match MAIN.load_full() {
-        Some(frontend) => frontend.within(part),
-        None => part(),
+    let Some(frontend) = MAIN.load_full() else {
+        return part();
+    };
+    let result = frontend.within(part);
+    if frontend.is_late() {
+        // Not while the interpreter comes down: nothing of its own works any more.
+        Python::try_attach(|py| py.detach(|| frontend.write_late()));
     }
+    result
 }
 
 /// Files or streams, and the threads that write to them.
@@ -68,6 +74,22 @@ impl Pipeline {
             Ok(()) => 0,
             Err(_) => self.guard.stats().waiting(),
         }))
+    }
+
+    /// Prepares for an end of the process that nobody hears of: writes what waits, and has each log
+    /// call write its record itself, until `go_on`. Returns how many records are still waiting where
+    /// so many seconds do not suffice; nothing has changed then.
+    fn expect_end(&self, py: Python<'_>, patience: f64) -> PyResult<u64> {
+        let patience = seconds(patience)?;
+        Ok(py.detach(|| match self.frontend.expect_end(patience) {
+            true => 0,
+            false => self.guard.stats().waiting(),
+        }))
+    }
+
+    /// The process goes on after all.
+    fn go_on(&self, py: Python<'_>) {
+        py.detach(|| self.frontend.go_on());
     }
 
     /// Has the files opened anew.
@@ -121,6 +143,7 @@ pub(crate) fn record(
     request: Option<&RequestContext>,
     write: impl FnOnce(&mut Values<'_, '_>),
 ) {
+    thread::name(py);
     let taken = frontend.record(place, request, write);
     write_if_late(py, frontend, taken);
 }
@@ -133,6 +156,7 @@ pub(crate) fn record_at(
     request: Option<&RequestContext>,
     write: impl FnOnce(&mut Values<'_, '_>),
 ) {
+    thread::name(py);
     let taken = frontend.record_at(callsite, request, write);
     write_if_late(py, frontend, taken);
 }

@@ -202,6 +202,17 @@ impl Request {
         }
     }
 
+    /// The connection has become a websocket.
+    fn upgraded(&self, py: Python<'_>) -> PyResult<()> {
+        let none = PyList::empty(py);
+        let headers = HeaderList::of(none.as_any())?;
+        self.with_life(|life| {
+            life.is_websocket = true;
+            life.head(101, &headers);
+        });
+        Ok(())
+    }
+
     /// The client has gone away.
     fn disconnected(&self) {
         self.with_life(Life::disconnected);

@@ -11,6 +11,7 @@ mod values;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tracing::dispatcher::{self, Dispatch};
 use tracing::{Level, Metadata};
@@ -142,14 +143,14 @@ impl Frontend {
         let encode = |bytes: &mut Buffer| {
             let is_plain = known::note(metadata);
             let screening = self.pipeline.screening();
-            let screen = screening.current();
-            let screened = Screened::by(&screen, spot, is_plain);
+            let screen = (!is_plain).then(|| screening.current());
+            let screened = Screened::by(screening, screen.as_deref().map(Arc::as_ref), spot);
             let write_request = |bytes: &mut Buffer| request.is_none_or(|own| own.write(bytes));
             let mut encoder =
                 Encoder::record_within(bytes, screening.bounds(), metadata, write_request);
             write(&mut Values::new(&mut encoder, spot, &screened));
-            if wish == Wish::Sampled {
-                event::add_share(&self.pipeline, held.level, &mut encoder);
+            if wish != Wish::Now {
+                event::note(wish, &self.pipeline, held.level, &mut encoder);
             }
             encoder.finish();
         };
@@ -164,11 +165,51 @@ impl Frontend {
     ///
     /// Not to be called while holding what other threads wait for, such as an interpreter's lock.
     pub fn write_late(&self) {
-        self.pipeline.running().write_if_late();
+        self.pipeline.see_to(Pushed::Late);
+        let running = self.pipeline.running();
+        if running.expects_end() && !running.has_late_patience() {
+            // Nobody logs that much on his way out: it was not the end.
+            self.pipeline.go_on();
+        }
+    }
+
+    /// Whether records that are logged now are to be written by [`write_late`](Self::write_late).
+    #[must_use]
+    pub fn is_late(&self) -> bool {
+        self.pipeline.running().channel().is_closed()
+    }
+
+    /// Prepares for an end of the process that no exit handler sees, such as that by a signal which
+    /// nobody handles: writes what waits, and leaves no file of pages behind. From then on records are
+    /// [`Taken::Late`], until [`go_on`](Self::go_on) is called.
+    ///
+    /// Waits for `patience` at most, and has later callers of `write_late` wait for no longer than
+    /// that, all together: if that time is used up the process has not ended, and the pipeline goes
+    /// on by itself. Says whether all is written; where a sink stalls, nothing has changed.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// # fn main() -> Result<(), offloop::Error> {
+    /// # let memory = offloop::Memory::new();
+    /// let (frontend, _guard) = offloop::builder().memory(&memory).build_frontend()?;
+    /// assert!(frontend.expect_end(Duration::from_secs(2)));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use = "where a sink stalls, nothing has changed"]
+    pub fn expect_end(&self, patience: Duration) -> bool {
+        self.pipeline.expect_end(patience)
+    }
+
+    /// The process goes on after all, and so does the pipeline, as if no end had been expected. Waits
+    /// for no sink.
+    pub fn go_on(&self) {
+        self.pipeline.go_on();
     }
 
     /// Runs `part` so that what it logs by `tracing` comes here, too: the records of requests do. Never
-    /// waits for room.
+    /// waits; where [`is_late`](Self::is_late) holds after that, `write_late` is to be called.
     ///
     /// ```
     /// # fn main() -> Result<(), offloop::Error> {

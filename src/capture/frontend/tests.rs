@@ -1,4 +1,6 @@
+use std::fs::Permissions;
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -153,6 +155,72 @@ fn a_late_record_is_left_to_its_caller_to_write() {
     assert_eq!(taken, Taken::Late);
     frontend.write_late();
     assert!(memory.text().contains(r#""message":"late""#));
+}
+
+#[test]
+fn where_an_end_is_expected_records_are_late_and_no_file_of_pages_is_left() {
+    let private = Permissions::from_mode(0o700);
+    let mut pages = tempfile::Builder::new();
+    // Elsewhere there are no such files.
+    let pages = pages.permissions(private).tempdir_in("/dev/shm");
+    let pages = pages.or_else(|_| tempfile::tempdir()).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let log = directory.path().join("app.jsonl");
+    let builder = crate::builder().file(&log).crash_directory(pages.path());
+    let (frontend, guard) = builder.build_frontend().unwrap();
+    let place = Place::of("app", Level::INFO);
+    let say = |text: &str| frontend.record(&place, None, |values| values.str(text));
+    let has_line = |text: &str| std::fs::read_to_string(&log).unwrap().contains(text);
+    let files = || std::fs::read_dir(pages.path()).map_or(0, Iterator::count);
+    assert_eq!(say("before"), Taken::InTime);
+    let files_before = files();
+    assert!(frontend.expect_end(FOR_EVER) && has_line("before"));
+    assert_eq!(files(), 0);
+    assert_eq!(say("late"), Taken::Late);
+    frontend.write_late();
+    assert!(has_line("late"));
+    frontend.within(|| tracing::info!("of a request"));
+    assert!(frontend.is_late());
+    frontend.write_late();
+    assert!(has_line("of a request"));
+    frontend.go_on();
+    assert_eq!((say("after"), files()), (Taken::InTime, files_before));
+    guard.flush(FOR_EVER).unwrap();
+    assert!(has_line("after"));
+    assert_eq!((guard.stats().written(), guard.stats().lost()), (4, 0));
+}
+
+#[test]
+fn an_expected_end_that_does_not_come_is_no_longer_expected_once_patience_is_used_up() {
+    let memory = Memory::new();
+    let (frontend, guard) = frontend(&memory);
+    assert!(frontend.expect_end(Duration::from_millis(20)));
+    let place = Place::of("app", Level::INFO);
+    let mut said = 0;
+    loop {
+        said += 1;
+        match frontend.record(&place, None, |values| values.str("still here")) {
+            Taken::Late => frontend.write_late(),
+            taken => break assert_eq!(taken, Taken::InTime),
+        }
+    }
+    guard.flush(FOR_EVER).unwrap();
+    assert_eq!((memory.lines().len(), guard.stats().lost()), (said, 0));
+}
+
+#[test]
+fn a_sink_that_stalls_is_no_reason_to_lose_what_comes_after_an_expected_end() {
+    let (stall, stalled) = mpsc::channel();
+    let builder = crate::builder().writer(Stalled(stalled));
+    let (frontend, guard) = builder.build_frontend().unwrap();
+    let place = Place::of("app", Level::INFO);
+    let say = || frontend.record(&place, None, |values| values.str("waits"));
+    assert_eq!(say(), Taken::InTime);
+    assert!(!frontend.expect_end(Duration::from_millis(1)));
+    assert_eq!(say(), Taken::InTime);
+    drop(stall);
+    guard.flush(FOR_EVER).unwrap();
+    assert_eq!((guard.stats().written(), guard.stats().lost()), (2, 0));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt::{self, Write};
 
 use super::super::record::{Encoder, Name};
-use super::super::screen::{Action, Screen, Verdict};
+use super::super::screen::{Action, Screen, Screening, Verdict};
 use super::place::{self, Place, Spot};
 
 /// Writes the message of a record, then the values of its fields. Each call writes the next one;
@@ -25,18 +25,33 @@ pub struct Values<'v, 'b> {
 /// What a screen has against a record's values.
 #[derive(Debug)]
 pub(super) struct Screened<'s> {
-    screen: &'s Screen,
-    /// By the places of the callsite's fields. `None` where it is plain.
+    screening: &'s Screening,
+    /// `None` where the callsite is plain.
+    screen: Option<&'s Screen>,
+    /// By the places of the callsite's fields. `None` where all are kept.
     verdict: Option<&'s Verdict>,
 }
 
 impl<'s> Screened<'s> {
-    pub(super) fn by(screen: &'s Screen, spot: &Spot<'_>, is_plain: bool) -> Self {
-        let verdict = match is_plain {
-            true => None,
-            false => screen.verdict_or_settle(spot.metadata()),
-        };
-        Screened { screen, verdict }
+    pub(super) fn by(
+        screening: &'s Screening,
+        screen: Option<&'s Screen>,
+        spot: &Spot<'_>,
+    ) -> Self {
+        let verdict = screen.and_then(|screen| screen.verdict_or_settle(spot.metadata()));
+        Screened {
+            screening,
+            screen,
+            verdict,
+        }
+    }
+
+    /// Asks the screen, which nobody has looked for where the callsite is plain.
+    fn ask<T>(&self, ask: impl FnOnce(&Screen) -> T) -> T {
+        match self.screen {
+            Some(screen) => ask(screen),
+            None => ask(&self.screening.current()),
+        }
     }
 }
 
@@ -109,12 +124,12 @@ impl<'v, 'b> Values<'v, 'b> {
 
     /// What a value writes of itself by `Debug`. If it panics, the record says so.
     pub fn text(&mut self, value: &dyn fmt::Debug) {
-        let (screen, field) = (self.screened.screen, self.field_name());
+        let (screened, field) = (self.screened, self.field_name());
         self.value(
             |out| write!(out, "{value:?}"),
             |encoder, name| {
                 if let Some(json) = encoder.text_of(name, value) {
-                    encoder.screen_json(field, &json, screen);
+                    screened.ask(|screen| encoder.screen_json(field, &json, screen));
                 }
             },
         );
@@ -131,10 +146,10 @@ impl<'v, 'b> Values<'v, 'b> {
     /// Whatever is JSON already: a list, an object, null. Where it is none after all, nobody can say
     /// what is a secret in it: it is `[redacted]`, or a string where redaction is off.
     pub fn json(&mut self, text: &str) {
-        let (screen, field) = (self.screened.screen, self.field_name());
+        let (screened, field) = (self.screened, self.field_name());
         self.value(
             |out| out.write_str(text),
-            |encoder, name| match screen.screen_json(field, text) {
+            |encoder, name| match screened.ask(|screen| screen.screen_json(field, text)) {
                 None => encoder.json(name, text),
                 Some(screened) => {
                     encoder.json(name, &screened.text);
@@ -172,7 +187,7 @@ impl<'v, 'b> Values<'v, 'b> {
         match self.action() {
             Action::Keep => keep(self.encoder, name),
             Action::Mask(style) => {
-                let mask = self.screened.screen.mask(style, write);
+                let mask = self.screened.ask(|screen| screen.mask(style, write));
                 self.encoder.str(name, &mask);
             }
             Action::Drop => self.encoder.mark_cut(),
@@ -183,7 +198,8 @@ impl<'v, 'b> Values<'v, 'b> {
     #[inline]
     fn action(&self) -> Action {
         if self.has_inline_names && self.next != 0 {
-            let style = self.screened.screen.style_of(self.field_name());
+            let name = self.field_name();
+            let style = self.screened.ask(|screen| screen.style_of(name));
             return style.map_or(Action::Keep, Action::Mask);
         }
         let verdict = self.screened.verdict;

@@ -1,8 +1,9 @@
 //! Record bytes become values again.
 
 use super::{
-    FLAG_CUT, FLAG_DATED, NAME_INLINE, RawText, TAG_BYTES, TAG_ERROR, TAG_F64, TAG_FALSE, TAG_I64,
-    TAG_I128, TAG_JSON, TAG_STR, TAG_TEXT, TAG_TRUE, TAG_U64, TAG_U128, ThreadLabel, Value,
+    FLAG_CUT, FLAG_DATED, FLAG_EXTRA, NAME_INLINE, RawText, TAG_BYTES, TAG_ERROR, TAG_F64,
+    TAG_FALSE, TAG_I64, TAG_I128, TAG_JSON, TAG_STR, TAG_TEXT, TAG_TRUE, TAG_U64, TAG_U128,
+    ThreadLabel, Value,
 };
 use crate::capture::callsite::{Callsite, Callsites};
 
@@ -15,6 +16,8 @@ pub(crate) struct Record<'a> {
     pub(crate) thread: &'a ThreadLabel,
     /// Whether part of it did not fit.
     pub(crate) is_cut: bool,
+    /// Whether it was let in for the sinks alone whose own directives by span want it.
+    pub(crate) is_extra: bool,
     /// Whether a process that died left it behind, and another one found it.
     pub(crate) is_recovered: bool,
     /// Where the record comes from. Differs from the callsite's own where it came through `log`.
@@ -61,6 +64,7 @@ impl<'a> Record<'a> {
             callsite,
             thread,
             is_cut: flags & FLAG_CUT != 0,
+            is_extra: flags & FLAG_EXTRA != 0,
             is_recovered: false,
             origin: callsite.origin(),
             spans,
@@ -78,6 +82,12 @@ impl<'a> Record<'a> {
             callsite: self.callsite,
             rest: self.fields,
         }
+    }
+
+    /// The same by their places.
+    #[inline]
+    pub(crate) fn placed_fields(&self) -> PlacedFields<'a> {
+        PlacedFields(self.fields)
     }
 
     /// The spans around the record, innermost first.
@@ -154,6 +164,11 @@ impl<'a> SpanView<'a> {
             rest: self.fields,
         }
     }
+
+    #[inline]
+    pub(crate) fn placed_fields(&self) -> PlacedFields<'a> {
+        PlacedFields(self.fields)
+    }
 }
 
 /// Names and values, in the order in which they were recorded.
@@ -163,6 +178,12 @@ pub(crate) struct Fields<'a> {
     rest: &'a [u8],
 }
 
+/// Places and values, in the order in which they were recorded: for readers that keep something per
+/// callsite and field. They see the fields of the bridge from `log` too.
+// No larger than two words, so that it is passed along in registers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PlacedFields<'a>(&'a [u8]);
+
 /// Where a field begins: all but its value.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FieldHead {
@@ -171,13 +192,12 @@ pub(crate) struct FieldHead {
     pub(crate) place: Option<usize>,
 }
 
-impl<'a> Fields<'a> {
-    /// Goes on to the next field, for readers that keep something per callsite and field. They see
-    /// the fields of the bridge from `log` too. To be followed by [`Fields::take_value`].
+impl<'a> PlacedFields<'a> {
+    /// Goes on to the next field. To be followed by [`PlacedFields::take_value`].
     // Inlined by force, with all below: a field returned through memory costs twice the decoding.
     #[inline(always)]
     pub(crate) fn next_head(&mut self) -> Option<FieldHead> {
-        let (tag, name) = raw_head(&mut self.rest)?;
+        let (tag, name) = raw_head(&mut self.0)?;
         let place = match name {
             RawName::Index(index) => Some(usize::from(index)),
             RawName::Inline(_) => None,
@@ -188,9 +208,11 @@ impl<'a> Fields<'a> {
     /// The value of the field that `head` begins. `None` where the bytes are none.
     #[inline(always)]
     pub(crate) fn take_value(&mut self, head: FieldHead) -> Option<Value<'a>> {
-        raw_value(head.tag, &mut self.rest)
+        raw_value(head.tag, &mut self.0)
     }
+}
 
+impl<'a> Fields<'a> {
     /// With the fields in which the bridge from `log` hides target, file and line.
     fn unfiltered(mut self) -> impl Iterator<Item = (&'a str, Value<'a>)> {
         std::iter::from_fn(move || self.take_next())

@@ -8,12 +8,12 @@ use tracing::Metadata;
 
 use super::decode::first_fields;
 use super::{
-    Bounds, FLAG_CUT, FLAG_DATED, NAME_INLINE, Name, TAG_BYTES, TAG_ERROR, TAG_F64, TAG_FALSE,
-    TAG_I64, TAG_I128, TAG_JSON, TAG_STR, TAG_TEXT, TAG_TRUE, TAG_U64, TAG_U128,
+    Bounds, FLAG_CUT, FLAG_DATED, FLAG_EXTRA, NAME_INLINE, Name, TAG_BYTES, TAG_ERROR, TAG_F64,
+    TAG_FALSE, TAG_I64, TAG_I128, TAG_JSON, TAG_STR, TAG_TEXT, TAG_TRUE, TAG_U64, TAG_U128,
 };
 use crate::capture::buffer::Buffer;
 use crate::capture::screen::Screen;
-use crate::json;
+use crate::json::{self, Written};
 
 /// How many links of an error's source chain are kept: a chain may be a circle.
 const ERROR_SOURCES_MAX: usize = 64;
@@ -25,6 +25,8 @@ const CUT_MARK: &str = "…[cut]";
 const NAME_ROOM: usize = 8;
 
 const HEADER_BYTES: usize = 16;
+/// All flags there are lie in the lowest byte.
+const FLAGS_PLACE: usize = 8;
 const SPAN_HEADER_BYTES: usize = 12;
 
 /// Writes fields to the end of a buffer. What does not fit into it is cut, and marked.
@@ -36,11 +38,13 @@ pub(crate) struct Encoder<'b> {
     cut: bool,
 }
 
-/// Where the field begins that was encoded last, and its text.
+/// Where the field begins that was encoded last, and its text, which is JSON or has some in it.
 #[derive(Debug)]
 pub(crate) struct JsonField {
     field: usize,
     start: usize,
+    /// Whether all of the text is one value.
+    is_whole: bool,
 }
 
 impl<'b> Encoder<'b> {
@@ -103,10 +107,22 @@ impl<'b> Encoder<'b> {
 
     /// Ends a record that [`Encoder::record`] began.
     #[inline]
-    pub(crate) fn finish(self) {
+    pub(crate) fn finish(mut self) {
         if self.cut {
-            self.bytes.set_u32(8, FLAG_CUT);
+            self.set_flag(FLAG_CUT);
         }
+    }
+
+    /// Notes that the record is for the sinks alone whose own directives by span want it.
+    pub(crate) fn mark_extra(&mut self) {
+        self.set_flag(FLAG_EXTRA);
+    }
+
+    #[cold]
+    fn set_flag(&mut self, flag: u32) {
+        let flags = self.bytes.as_slice().get(FLAGS_PLACE).copied();
+        self.bytes
+            .set_u8(FLAGS_PLACE, flags.unwrap_or(0) | flag as u8);
     }
 
     /// Notes that something was left out.
@@ -158,18 +174,33 @@ impl<'b> Encoder<'b> {
 
     #[inline(always)]
     pub(crate) fn str(&mut self, name: Name<'_>, value: &str) {
+        let index = match name {
+            Name::Index(index) => index,
+            Name::Inline(name) => return self.str_inline(name, value),
+        };
         if value.len() <= self.field_bytes
-            && let Some(room) = self.take_declared(TAG_STR, name, 4 + value.len())
+            && let Some(room) = self.take_declared(TAG_STR, index, 4 + value.len())
         {
             room[..4].copy_from_slice(&(value.len() as u32).to_le_bytes());
             room[4..].copy_from_slice(value.as_bytes());
         } else {
-            self.str_slowly(name, value);
+            self.str_declared(index, value);
         }
     }
 
+    // What is not on the way of nearly all fields takes the parts of a name: as a whole that would be
+    // built in memory beforehand, for each field.
     #[cold]
     #[inline(never)]
+    fn str_declared(&mut self, index: usize, value: &str) {
+        self.str_slowly(Name::Index(index), value);
+    }
+
+    #[inline(never)]
+    fn str_inline(&mut self, name: &str, value: &str) {
+        self.str_slowly(Name::Inline(name), value);
+    }
+
     fn str_slowly(&mut self, name: Name<'_>, value: &str) {
         if value.len() <= self.field_bytes && self.begin(TAG_STR, name, 4 + value.len()) {
             self.bytes.put(&(value.len() as u32).to_le_bytes());
@@ -213,7 +244,7 @@ impl<'b> Encoder<'b> {
     /// Encodes what `value` writes of itself. If it panics, what it wrote until then is kept and
     /// says so: neither the record nor the program is lost.
     ///
-    /// Says where the text is, if that is JSON.
+    /// Says where the text is, if that is JSON or a part of it is.
     #[inline(always)]
     pub(crate) fn text_of(&mut self, name: Name<'_>, value: &dyn fmt::Debug) -> Option<JsonField> {
         let field = self.bytes.len();
@@ -221,16 +252,30 @@ impl<'b> Encoder<'b> {
         json::forget();
         self.put_formatted(format_args!("{value:?}"));
         let len = self.bytes.len() - start;
-        if self.field_bytes < len {
-            self.end_text(start, self.field_bytes);
-            return None;
+        self.end_text(start, self.field_bytes);
+        match json::written(len) {
+            Written::Nothing => None,
+            written => Some(self.json_field(field, start, written, len)),
         }
-        self.end_block(start);
-        if !json::has_written(len) {
-            return None;
+    }
+
+    #[cold]
+    fn json_field(
+        &mut self,
+        field: usize,
+        start: usize,
+        written: Written,
+        len: usize,
+    ) -> JsonField {
+        let is_whole = written == Written::Whole && len <= self.field_bytes;
+        if is_whole {
+            self.bytes.set_u8(field, TAG_JSON);
         }
-        self.bytes.set_u8(field, TAG_JSON);
-        Some(JsonField { field, start })
+        JsonField {
+            field,
+            start,
+            is_whole,
+        }
     }
 
     /// Takes out of a field that is JSON, the last one so far, what a screen has something against.
@@ -238,8 +283,13 @@ impl<'b> Encoder<'b> {
     #[inline(never)]
     pub(crate) fn screen_json(&mut self, name: &str, json: &JsonField, screen: &Screen) {
         let text = self.bytes.as_slice().get(json.start..).unwrap_or_default();
-        let Some(screened) = screen.screen_json(name, str::from_utf8(text).unwrap_or_default())
-        else {
+        let text = str::from_utf8(text).unwrap_or_default();
+        let screened = if json.is_whole {
+            screen.screen_json(name, text)
+        } else {
+            screen.screen_part(name, text)
+        };
+        let Some(screened) = screened else {
             return;
         };
         let text = &screened.text;
@@ -281,27 +331,34 @@ impl<'b> Encoder<'b> {
 
     #[inline(always)]
     fn fixed<const N: usize>(&mut self, tag: u8, name: Name<'_>, value: [u8; N]) {
-        match self.take_declared(tag, name, N) {
-            Some(room) => room.copy_from_slice(&value),
-            None => self.fixed_slowly(tag, name, value),
+        match name {
+            Name::Index(index) => match self.take_declared(tag, index, N) {
+                Some(room) => room.copy_from_slice(&value),
+                None => self.fixed_declared(tag, index, value),
+            },
+            Name::Inline(name) => self.fixed_inline(tag, name, value),
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn fixed_slowly<const N: usize>(&mut self, tag: u8, name: Name<'_>, value: [u8; N]) {
-        if self.begin(tag, name, N) {
+    fn fixed_declared<const N: usize>(&mut self, tag: u8, index: usize, value: [u8; N]) {
+        if self.begin(tag, Name::Index(index), N) {
+            self.bytes.put(&value);
+        }
+    }
+
+    #[inline(never)]
+    fn fixed_inline<const N: usize>(&mut self, tag: u8, name: &str, value: [u8; N]) {
+        if self.begin_inline(tag, name, N) {
             self.bytes.put(&value);
         }
     }
 
     /// Writes tag and name, and takes `value_len` bytes for the value: the way of nearly all
-    /// fields. `None` where the name is not a declared one or there is no room yet.
+    /// fields. `None` where the name has no place or there is no room yet.
     #[inline(always)]
-    fn take_declared(&mut self, tag: u8, name: Name<'_>, value_len: usize) -> Option<&mut [u8]> {
-        let Name::Index(index) = name else {
-            return None;
-        };
+    fn take_declared(&mut self, tag: u8, index: usize, value_len: usize) -> Option<&mut [u8]> {
         if (NAME_INLINE as usize) <= index {
             return None;
         }
@@ -350,12 +407,21 @@ impl<'b> Encoder<'b> {
     /// fit.
     #[inline(always)]
     fn begin_block(&mut self, tag: u8, name: Name<'_>) -> Option<usize> {
-        let is_begun =
-            self.take_declared(tag, name, 4).is_some() || self.begin_block_slowly(tag, name);
+        let is_begun = match name {
+            Name::Index(index) => {
+                self.take_declared(tag, index, 4).is_some() || self.begin_declared(tag, index)
+            }
+            Name::Inline(name) => self.begin_block_slowly(tag, Name::Inline(name)),
+        };
         is_begun.then(|| self.bytes.len())
     }
 
     #[cold]
+    #[inline(never)]
+    fn begin_declared(&mut self, tag: u8, index: usize) -> bool {
+        self.begin_block_slowly(tag, Name::Index(index))
+    }
+
     #[inline(never)]
     fn begin_block_slowly(&mut self, tag: u8, name: Name<'_>) -> bool {
         let is_begun = self.begin(tag, name, 4);
@@ -495,8 +561,8 @@ fn address_of(metadata: &'static Metadata<'static>) -> u64 {
 pub(crate) fn date(record: &[u8], ticks: u64, dated: &mut Vec<u8>) {
     dated.clear();
     dated.extend_from_slice(record);
-    if let Some(flags) = dated.get_mut(8..12) {
-        flags[0] |= FLAG_DATED as u8;
+    if let Some(flags) = dated.get_mut(FLAGS_PLACE) {
+        *flags |= FLAG_DATED as u8;
         dated.extend_from_slice(&ticks.to_le_bytes());
     }
 }

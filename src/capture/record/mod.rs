@@ -21,7 +21,8 @@ mod tests;
 mod text;
 
 pub(crate) use self::decode::{
-    Fields, Messages, Origin, Record, SpanView, is_log_origin, merge_fields, own_ticks,
+    Fields, Messages, Origin, PlacedFields, Record, SpanView, is_log_origin, merge_fields,
+    own_ticks,
 };
 pub(crate) use self::encode::{Encoder, JsonField, date, write_span};
 pub(crate) use self::rewrite::{Text, rewrite};
@@ -51,6 +52,8 @@ impl Bounds {
 const FLAG_CUT: u32 = 1;
 /// The record was logged earlier than it was handed over: behind its fields stands when.
 const FLAG_DATED: u32 = 2;
+/// The record was let in for the sinks alone whose own directives by span want it.
+const FLAG_EXTRA: u32 = 4;
 const NAME_INLINE: u16 = u16::MAX;
 
 const TAG_I64: u8 = 1;

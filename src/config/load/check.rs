@@ -160,7 +160,7 @@ impl Checker<'_> {
                     .config
                     .sinks
                     .values()
-                    .any(|sink| sink.kind() == Kind::File) =>
+                    .any(|sink| sink.kind() == Kind::File && sink.is_enabled()) =>
             {
                 let sinks = KeyPath::new(["sinks"]);
                 self.complain_with(asked_for, [sinks], "needs a sink that is a file");
@@ -182,6 +182,7 @@ impl Checker<'_> {
             let message = "has no sink. Describe one, as in [sinks.main], or leave it out";
             self.complain(sinks.clone(), message);
         }
+        self.check_one_is_enabled(&sinks);
         let mut paths = HashMap::new();
         for (name, sink) in &self.config.sinks {
             let path = sinks.with(name);
@@ -190,9 +191,22 @@ impl Checker<'_> {
         }
     }
 
+    fn check_one_is_enabled(&mut self, sinks: &KeyPath) {
+        let mut switches =
+            { self.config.sinks.iter() }.map(|(name, sink)| (name, sink.is_enabled()));
+        let Some((first, false)) = switches.next() else {
+            return;
+        };
+        if switches.all(|(_, is_enabled)| !is_enabled) {
+            let message =
+                "switches off the last sink. Enable one, or capture nothing by level = \"off\"";
+            self.complain(sinks.with(first).with("enabled"), message);
+        }
+    }
+
     fn check_sink(&mut self, path: &KeyPath, sink: &Sink) {
         if let Some(level) = &sink.level
-            && let Err(message) = directives::check(level, false)
+            && let Err(message) = directives::check(level, true)
         {
             self.complain(path.with("level"), message);
         }
@@ -270,7 +284,8 @@ impl Checker<'_> {
         sink: &Sink,
         paths: &mut HashMap<PathBuf, KeyPath>,
     ) {
-        let Some(file) = sink.path.as_ref().filter(|_| sink.kind() == Kind::File) else {
+        let is_written = sink.kind() == Kind::File && sink.is_enabled();
+        let Some(file) = sink.path.as_ref().filter(|_| is_written) else {
             return;
         };
         let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());

@@ -97,6 +97,7 @@ const KEYS: Cases<Change<Builder>> = &[
 /// Keys of a sink that is a file, and the sink that they describe.
 const KEYS_OF_SINKS: Cases<Change<Sink>> = &[
     ("kind", "", |sink| sink),
+    ("enabled", "enabled = false", |sink| sink.enabled(false)),
     ("path", "", |sink| sink),
     ("level", r#"level = "warn""#, |sink| sink.filter("warn")),
     ("format", r#"format = "text""#, |sink| {
@@ -210,8 +211,10 @@ const KEYS_OF_FORMAT: Cases<Make<Format>> = &[
 ];
 
 fn check_file(keys: &str, sink: Sink) {
-    let text = format!("[sinks.main]\nkind = \"file\"\npath = \"app.jsonl\"\n{keys}\n");
-    let expected = crate::builder().sink(sink.named("main"));
+    // One sink at least is not switched off.
+    let other = "[sinks.stderr]\nkind = \"stderr\"";
+    let text = format!("[sinks.main]\nkind = \"file\"\npath = \"app.jsonl\"\n{keys}\n{other}");
+    let expected = crate::builder().sink(sink.named("main")).stderr();
     assert_eq!(&read(&text), expected.config(), "{keys}");
 }
 

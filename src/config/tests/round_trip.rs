@@ -73,7 +73,8 @@ fn sinks() -> impl Strategy<Value = Sink> {
             Sink::stderr()
         }
     });
-    let sinks = prop_oneof![files, standard];
+    let sinks = (prop_oneof![files, standard], any::<bool>());
+    let sinks = sinks.prop_map(|(sink, is_enabled)| sink.enabled(is_enabled));
     (sinks, option::of(any::<String>()), option::of("[a-z]{1,2}")).prop_map(
         |(sink, level, name)| {
             let sink = match level {

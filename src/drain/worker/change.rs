@@ -71,7 +71,7 @@ impl Worker {
         }
         let state = &self.sinks[self.place];
         if self.unsynced.is_empty() {
-            state.durable.end(state.counters.lost.total());
+            state.durable.end(state.counters.audits_lost());
         } else {
             state.durable.give_up();
         }

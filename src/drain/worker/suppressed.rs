@@ -79,7 +79,7 @@ impl Worker {
             if let Some(count) = self.suppressed.take(place, limited, is_last) {
                 self.lines
                     .write_notice(ticks::now(), &mut self.batch, |record| {
-                        notice::suppressed(record, count, origin);
+                        notice::suppressed(record, count, &origin);
                     });
             }
         }

@@ -51,7 +51,7 @@ impl Worker {
 
     fn acknowledge(&self, horizon: u64) {
         let state = self.state();
-        let lost = state.counters.lost.total();
+        let lost = state.counters.audits_lost();
         state.durable.reach(horizon, lost);
     }
 

@@ -1,12 +1,13 @@
 //! Fields with prepared keys.
 
 use super::super::line::{Line, Piece};
-use super::Ambiguous;
+use super::draft::Draft;
 use super::ids::Id;
-use super::keys::{Prepared, Seen, Sighting};
-use super::names::{Ids, Role};
+use super::keys::{Key, Prepared, Seen, Sighting};
+use super::names::Role;
 use super::syntax::Syntax;
-use crate::capture::record::{Fields, Record};
+use super::{Again, Plan};
+use crate::capture::record::{PlacedFields, Record, Value};
 
 /// Writes the message, if there is one, and gives the fields that are left to write, among them the
 /// message again if it was not the first.
@@ -18,12 +19,12 @@ pub(super) fn write_message<'a, S: Syntax>(
     (key, missing): (&Piece, &Piece),
     seen: &mut Seen,
     line: &mut Line,
-) -> Fields<'a> {
+) -> PlacedFields<'a> {
     let Some(place) = prepared.message else {
         line.push_piece(missing);
-        return record.fields();
+        return record.placed_fields();
     };
-    let mut fields = record.fields();
+    let mut fields = record.placed_fields();
     let mut is_first = true;
     while let Some(head) = fields.next_head() {
         let Some(value) = fields.take_value(head) else {
@@ -33,64 +34,76 @@ pub(super) fn write_message<'a, S: Syntax>(
             line.push_piece(key);
             syntax.push_message(&value, line);
             if !is_first {
-                return record.fields();
+                return record.placed_fields();
             }
             if let Some(key) = prepared.keys.get(place) {
-                seen.mark(key.number);
+                seen.mark(place, key);
             }
             return fields;
         }
         is_first = false;
     }
     line.push_piece(missing);
-    record.fields()
+    record.placed_fields()
 }
 
 /// Says how many fields are hidden behind those of inner scopes.
 #[inline]
 pub(super) fn write_fields<S: Syntax>(
-    syntax: S,
+    plan: &Plan<S>,
     prepared: &Prepared,
-    mut fields: Fields<'_>,
-    seen: &mut Seen,
-    (line, outside, ids): (&mut Line, &mut Line, Ids),
-) -> Result<usize, Ambiguous> {
+    mut fields: PlacedFields<'_>,
+    draft: &mut Draft,
+) -> Result<usize, Again> {
     let mut hidden = 0;
     if prepared.is_ambiguous {
-        return Err(Ambiguous);
+        return Err(Again::Ambiguous);
     }
     while let Some(head) = fields.next_head() {
-        let place = head.place.ok_or(Ambiguous)?;
+        let place = head.place.ok_or(Again::Ambiguous)?;
         let Some(key) = prepared.keys.get(place) else {
             break;
         };
         let is_shown = match key.role {
             Role::Origin => false,
-            role => match seen.mark(key.number) {
+            role => match draft.seen.mark(place, key) {
                 Sighting::First => role != Role::Message,
                 Sighting::InInnerScope => {
                     hidden += 1;
                     false
                 }
-                Sighting::InSameScope => return Err(Ambiguous),
+                Sighting::InSameScope => return Err(Again::Ambiguous),
             },
         };
         if !is_shown {
             fields.take_value(head);
             continue;
         }
-        line.push_piece(&key.piece);
+        if let Role::Id(digits) = key.role {
+            if let Some(value) = fields.take_value(head) {
+                write_id(plan, key, digits, &value, draft);
+            }
+            continue;
+        }
+        draft.line.push_piece(&key.piece);
         let Some(value) = fields.take_value(head) else {
-            line.take_back(key.piece.len());
+            draft.line.take_back(key.piece.len());
             break;
         };
-        if let Role::Id(digits) = key.role {
-            line.take_back(key.piece.len());
-            let id = Id::of(&value, digits, ids);
-            id.push(syntax, &value, &key.piece.to_vec(), line, outside);
-        } else {
-            syntax.push_value(&value, line);
-        }
+        plan.syntax.push_value(&value, &mut draft.line);
     }
     Ok(hidden)
+}
+
+#[inline(never)]
+fn write_id<S: Syntax>(
+    plan: &Plan<S>,
+    key: &Key,
+    digits: usize,
+    value: &Value<'_>,
+    draft: &mut Draft,
+) {
+    let id = Id::of(value, digits, plan.keys.names.ids);
+    let (key, line) = (key.piece.to_vec(), &mut draft.line);
+    id.push(plan.syntax, value, &key, line, &mut draft.outside);
 }

@@ -3,18 +3,17 @@
 use std::collections::{HashMap, HashSet};
 
 use super::super::line::Piece;
-use super::layout::Makes;
+use super::layout::{Step, Template};
 use super::names::{Names, Role};
 use super::syntax::Syntax;
 use crate::capture::callsite::Callsite;
 use crate::capture::record::is_log_origin;
-use crate::request;
 
 /// A callsite as it is written.
 #[derive(Debug)]
 pub(super) struct Prepared {
-    /// What the layout makes of it.
-    pub(super) made: Box<[Piece]>,
+    /// What its lines have, in their order.
+    pub(super) steps: Box<[Step]>,
     pub(super) span_name: Piece,
     /// One for each declared field.
     pub(super) keys: Box<[Key]>,
@@ -22,8 +21,6 @@ pub(super) struct Prepared {
     pub(super) message: Option<usize>,
     /// Whether its names may collide in ways that a look at single keys does not show.
     pub(super) is_ambiguous: bool,
-    /// Whether its events are the records of requests.
-    pub(super) is_request: bool,
 }
 
 #[derive(Debug)]
@@ -39,96 +36,82 @@ pub(super) struct Key {
 pub(super) struct Keys<S> {
     syntax: S,
     pub(super) names: Names,
-    pub(super) makes: Makes,
+    pub(super) template: Template,
     prepared: Vec<Option<Box<Prepared>>>,
     numbers: HashMap<Box<str>, usize>,
 }
 
 impl<S: Syntax> Keys<S> {
-    pub(super) fn new(syntax: S, names: Names, makes: Makes) -> Self {
+    pub(super) fn new(syntax: S, names: Names, template: Template) -> Self {
         Keys {
             syntax,
             names,
-            makes,
+            template,
             prepared: Vec::new(),
             numbers: HashMap::new(),
         }
     }
 
+    /// A callsite, if it was prepared.
     #[inline]
-    pub(super) fn of(&mut self, callsite: &Callsite) -> &Prepared {
+    pub(super) fn of(&self, callsite: &Callsite) -> Option<&Prepared> {
+        self.at(callsite.index)
+    }
+
+    /// The same by its index.
+    #[inline]
+    pub(super) fn at(&self, index: usize) -> Option<&Prepared> {
+        self.prepared.get(index)?.as_deref()
+    }
+
+    /// Prepares a callsite.
+    #[cold]
+    pub(super) fn prepare(&mut self, callsite: &Callsite) {
+        if self.of(callsite).is_some() {
+            return;
+        }
+        let prepared = self.prepared_of(callsite);
         if self.prepared.len() <= callsite.index {
             self.prepared.resize_with(callsite.index + 1, || None);
         }
-        let (syntax, names, makes) = (self.syntax, &self.names, &self.makes);
-        let numbers = &mut self.numbers;
-        self.prepared[callsite.index]
-            .get_or_insert_with(|| Box::new(prepare(callsite, syntax, names, makes, numbers)))
+        self.prepared[callsite.index] = Some(Box::new(prepared));
     }
 
-    /// The numbers of the keys of a callsite, of that index, that was prepared.
-    pub(super) fn numbers(&self, index: usize) -> impl Iterator<Item = usize> {
-        let prepared = self.prepared.get(index).and_then(Option::as_deref);
-        let keys = prepared.map_or(&[][..], |prepared| &prepared.keys);
-        keys.iter().map(|key| key.number)
-    }
-
-    /// The name of a span whose callsite, of that index, was prepared.
-    #[inline]
-    pub(super) fn span_name(&self, index: usize) -> Option<&Piece> {
-        let prepared = self.prepared.get(index)?.as_deref()?;
-        Some(&prepared.span_name)
-    }
-}
-
-#[cold]
-fn prepare<S: Syntax>(
-    callsite: &Callsite,
-    syntax: S,
-    names: &Names,
-    makes: &Makes,
-    numbers: &mut HashMap<Box<str>, usize>,
-) -> Prepared {
-    let facts = &callsite.facts;
-    let fields = &facts.fields;
-    let message = fields
-        .iter()
-        .position(|name| facts.is_event && &**name == "message");
-    let mut number_of = |key: &str| {
-        let next = numbers.len();
-        *numbers.entry(key.into()).or_insert(next)
-    };
-    let role_of = |place, name: &str| match message {
-        Some(message) if message == place => Role::Message,
-        _ if callsite.is_log && is_log_origin(name) => Role::Origin,
-        _ => names.role(name),
-    };
-    let mut key_of = |(place, name): (usize, &str)| {
-        let role = role_of(place, name);
-        let name = match role {
-            Role::Message => name.to_owned(),
-            _ => names.shown(name),
+    fn prepared_of(&mut self, callsite: &Callsite) -> Prepared {
+        let (facts, names) = (&callsite.facts, &self.names);
+        let mut fields = facts.fields.iter();
+        let message = fields.position(|name| facts.is_event && &**name == "message");
+        let (syntax, numbers) = (self.syntax, &mut self.numbers);
+        let mut number_of = |key: &str| {
+            let next = numbers.len();
+            *numbers.entry(key.into()).or_insert(next)
         };
-        Key {
-            piece: Piece::new(&syntax.key(&name)),
-            number: number_of(&name),
-            role,
+        let role_of = |place, name: &str| match message {
+            Some(message) if message == place => Role::Message,
+            _ if callsite.is_log && is_log_origin(name) => Role::Origin,
+            _ => names.role(name),
+        };
+        let key_of = |(place, name): (usize, &str)| {
+            let role = role_of(place, name);
+            let name = match role {
+                Role::Message => name.to_owned(),
+                _ => names.shown(name),
+            };
+            Key {
+                piece: Piece::new(&syntax.key(&name)),
+                number: number_of(&name),
+                role,
+            }
+        };
+        let names_of_fields = facts.fields.iter().map(|name| &**name);
+        let keys: Vec<Key> = names_of_fields.enumerate().map(key_of).collect();
+        Prepared {
+            steps: self.template.steps_of(callsite),
+            span_name: Piece::new(&syntax.span_name(&facts.name)),
+            message,
+            is_ambiguous: is_ambiguous(&facts.fields, names, &keys),
+            keys: keys.into(),
         }
-    };
-    let keys: Vec<Key> = { fields.iter() }
-        .map(|name| &**name)
-        .enumerate()
-        .map(&mut key_of)
-        .collect();
-    let origin = callsite.origin();
-    let made = (0..makes.len()).map(|number| makes.make(number, facts.level, &origin));
-    Prepared {
-        made: made.map(|made| Piece::new(&made)).collect(),
-        span_name: Piece::new(&syntax.span_name(&facts.name)),
-        message,
-        is_ambiguous: is_ambiguous(fields, names, &keys),
-        is_request: request::is_record(facts),
-        keys: keys.into(),
     }
 }
 
@@ -145,11 +128,17 @@ fn is_ambiguous(fields: &[Box<str>], names: &Names, keys: &[Key]) -> bool {
 ///
 /// Scopes (the event, then each span, innermost first) are numbered without end, and each key keeps
 /// the number of the scope that wrote it last: nothing needs clearing between records.
+///
+/// An event outside of all spans needs less: the keys of a callsite differ, and a field that is not
+/// behind the one before, in the callsite's order, is the only one that may be there twice.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     last_scopes: Vec<u64>,
     record_start: u64,
     scope: u64,
+    is_alone: bool,
+    /// Of an event that is alone: behind its latest field.
+    next_place: usize,
 }
 
 /// Where a key was met before in the current record.
@@ -161,24 +150,43 @@ pub(super) enum Sighting {
 }
 
 impl Seen {
-    pub(super) fn begin_record(&mut self) {
+    /// Begins with the event, which has no spans around it if it `is_alone`.
+    #[inline]
+    pub(super) fn begin_record(&mut self, is_alone: bool) {
         self.scope += 1;
         self.record_start = self.scope;
+        self.is_alone = is_alone;
+        self.next_place = 0;
     }
 
     pub(super) fn begin_scope(&mut self) {
         self.scope += 1;
     }
 
-    /// Whether the current record does not have the key yet.
+    /// Whether the current record, which is not alone, does not have the key yet.
     #[inline]
     pub(super) fn is_new(&self, number: usize) -> bool {
         let last = self.last_scopes.get(number);
         last.is_none_or(|last| *last < self.record_start)
     }
 
+    /// Notes the key of the field at a place of the callsite.
     #[inline]
-    pub(super) fn mark(&mut self, number: usize) -> Sighting {
+    pub(super) fn mark(&mut self, place: usize, key: &Key) -> Sighting {
+        if !self.is_alone {
+            return self.mark_key(key.number);
+        }
+        let is_behind = self.next_place <= place;
+        self.next_place = place + 1;
+        if is_behind {
+            Sighting::First
+        } else {
+            Sighting::InSameScope
+        }
+    }
+
+    #[inline]
+    fn mark_key(&mut self, number: usize) -> Sighting {
         let Some(last) = self.last_scopes.get_mut(number) else {
             return self.mark_new(number);
         };

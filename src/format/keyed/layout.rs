@@ -5,8 +5,10 @@ use tracing::Level;
 use super::super::line::{Line, Piece};
 use super::super::timestamp::TimeStyle;
 use super::names::Names;
+use crate::capture::callsite::Callsite;
 use crate::capture::record::{Origin, Record};
 use crate::config::SpanStyle;
+use crate::request;
 
 /// How a format's lines are laid out.
 pub(in crate::format) struct Layout {
@@ -63,12 +65,13 @@ pub(in crate::format) struct Marks {
 }
 
 /// A part, ready to be written.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Step {
     Text(Piece),
-    /// What was made for the callsite, by its number.
+    /// What is to be made for the origin of each record, by its number.
     Made(usize),
     Time,
+    /// With the text that stands before it.
     Message {
         key: Piece,
         missing: Piece,
@@ -81,60 +84,80 @@ pub(super) enum Step {
     Request(PushRequest),
 }
 
-/// What is to be made for each callsite: that of neighbouring parts in one piece.
-#[derive(Default)]
-pub(super) struct Makes {
+/// The steps of any line.
+pub(super) struct Template {
+    steps: Vec<Step>,
+    /// What is to be made, that of neighbouring parts in one piece.
     makes: Vec<Vec<Make>>,
 }
 
-impl Makes {
-    pub(super) fn len(&self) -> usize {
-        self.makes.len()
+impl Template {
+    /// Makes the steps of a line, which begins with `begin` in place of the first separator.
+    pub(super) fn new(mut parts: Vec<Part>, begin: &'static [u8]) -> Self {
+        if let Some(first) = parts.first_mut() {
+            first.begin(begin);
+        }
+        let mut template = Template {
+            steps: Vec::new(),
+            makes: Vec::new(),
+        };
+        let mut run = Vec::new();
+        for part in parts {
+            match part.into_step() {
+                Ok(step) => {
+                    template.end_run(&mut run);
+                    template.steps.push(step);
+                }
+                Err(make) => run.push(make),
+            }
+        }
+        template.end_run(&mut run);
+        template
+    }
+
+    /// Makes one step of a run of parts that need nothing of the record.
+    fn end_run(&mut self, run: &mut Vec<Make>) {
+        if !run.is_empty() {
+            self.steps.push(Step::Made(self.makes.len()));
+            self.makes.push(std::mem::take(run));
+        }
     }
 
     pub(super) fn make(&self, number: usize, level: Level, origin: &Origin<'_>) -> Vec<u8> {
         let makes = self.makes.get(number).map_or(&[][..], Vec::as_slice);
         makes.iter().flat_map(|make| make(level, origin)).collect()
     }
+
+    /// The steps of a callsite's lines: what it decides is text by now.
+    pub(super) fn steps_of(&self, callsite: &Callsite) -> Box<[Step]> {
+        let (mut steps, mut text) = (Vec::new(), Vec::new());
+        for step in &self.steps {
+            match step {
+                // One callsite stands for all targets of the `log` crate.
+                Step::Made(number) if !callsite.is_log => {
+                    text.extend(self.make(*number, callsite.facts.level, &callsite.origin()));
+                }
+                Step::Message { key, missing } => {
+                    let [key, missing] = [key, missing].map(|piece| piece.behind(&text));
+                    steps.push(Step::Message { key, missing });
+                    text.clear();
+                }
+                Step::Request(_) if !request::is_record(&callsite.facts) => {}
+                step => {
+                    end_text(&mut text, &mut steps);
+                    steps.push(step.clone());
+                }
+            }
+        }
+        end_text(&mut text, &mut steps);
+        steps.into()
+    }
 }
 
-/// Makes the steps of a line, which begins with `begin` in place of the first separator.
-pub(super) fn steps(mut parts: Vec<Part>, begin: &'static [u8]) -> (Vec<Step>, Makes) {
-    if let Some(first) = parts.first_mut() {
-        first.begin(begin);
-    }
-    let mut steps = Vec::new();
-    let mut makes = Makes::default();
-    let mut run = Vec::new();
-    for part in parts {
-        if matches!(part, Part::Text(_) | Part::Made(_)) {
-            run.push(part);
-        } else {
-            end_run(&mut run, &mut steps, &mut makes);
-            steps.extend(part.into_step());
-        }
-    }
-    end_run(&mut run, &mut steps, &mut makes);
-    (steps, makes)
-}
-
-/// Makes one step of a run of parts that need nothing of the record.
-fn end_run(run: &mut Vec<Part>, steps: &mut Vec<Step>, makes: &mut Makes) {
-    let is_text = run.iter().all(|part| matches!(part, Part::Text(_)));
-    let run = run.drain(..).filter_map(Part::into_make);
-    if is_text {
-        let origin = Origin {
-            target: "",
-            file: None,
-            line: None,
-        };
-        let text: Vec<u8> = run.flat_map(|make| make(Level::INFO, &origin)).collect();
-        if !text.is_empty() {
-            steps.push(Step::Text(Piece::new(&text)));
-        }
-    } else {
-        steps.push(Step::Made(makes.len()));
-        makes.makes.push(run.collect());
+fn end_text(text: &mut Vec<u8>, steps: &mut Vec<Step>) {
+    if !text.is_empty() {
+        steps.push(Step::Text(Piece::new(text)));
+        text.clear();
     }
 }
 
@@ -156,17 +179,11 @@ impl Part {
         }
     }
 
-    fn into_make(self) -> Option<Make> {
-        match self {
-            Part::Text(text) => Some(Box::new(move |_, _| text.clone())),
-            Part::Made(make) => Some(make),
-            _ => None,
-        }
-    }
-
-    fn into_step(self) -> Option<Step> {
-        Some(match self {
-            Part::Text(_) | Part::Made(_) => return None,
+    /// What is to be done for each record; or for each callsite.
+    fn into_step(self) -> Result<Step, Make> {
+        Ok(match self {
+            Part::Text(text) => return Err(Box::new(move |_, _| text.clone())),
+            Part::Made(make) => return Err(make),
             Part::Time => Step::Time,
             Part::Message { key, missing } => Step::Message {
                 key: Piece::new(&key),

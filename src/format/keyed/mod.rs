@@ -10,9 +10,11 @@
 //!   which is repeated until no other field has that name. Only an event's own message is the
 //!   message.
 //!
-//! A record is written in one pass, with prepared keys; whatever is unusual about its names shows on
-//! the way, and then it is written anew by [`resolved`].
+//! What a callsite decides is prepared once: the steps of its lines, and the keys of its fields. A
+//! record is written in one pass by these; what is not prepared yet, or unusual about its names, shows
+//! on the way, and then it is written anew, in the latter case by [`resolved`].
 
+mod draft;
 mod fields;
 mod ids;
 mod keys;
@@ -22,223 +24,200 @@ mod resolved;
 mod spans;
 pub(super) mod syntax;
 
+use self::draft::Draft;
 use self::fields::{write_fields, write_message};
-use self::keys::{Keys, Seen};
-use self::layout::{Layout, Step};
+use self::keys::Keys;
+use self::layout::{Layout, Step, Template};
 use self::resolved::Resolved;
 use self::spans::SpanShape;
 use self::syntax::Syntax;
-use super::context::Contexts;
 use super::line::{Line, Piece};
-use super::timestamp::Timestamps;
 use super::{LineFormat, push_with_mark};
 use crate::capture::callsite::Callsites;
-use crate::capture::record::{Fields, Record, Value};
+use crate::capture::record::{Record, Value};
 
 /// Writes each record as a list of keys and values.
 pub(super) struct KeyedFormat<S> {
+    plan: Plan<S>,
+    draft: Draft,
+}
+
+/// What does not change from one record to the next, but that callsites are prepared as they come.
+struct Plan<S> {
     syntax: S,
-    steps: Vec<Step>,
-    /// What is left to make where a callsite stands for many targets.
     keys: Keys<S>,
     span_shape: SpanShape,
     cut: Piece,
     recovered: Piece,
     end: Piece,
-    /// The number of the latest line.
-    sequence: u64,
-    timestamps: Timestamps,
-    seen: Seen,
-    /// The callsites of the spans of the current record, by index, innermost first.
-    spans: Vec<usize>,
-    contexts: Contexts,
-    line: Line,
-    /// What stands outside of the fields, and where in the line.
-    outside: Line,
-    outside_at: usize,
 }
 
-/// Says that keys may collide in a way that only [`resolved`] gets right.
-struct Ambiguous;
+/// Why a record is to be written anew.
+#[derive(Clone, Copy, PartialEq)]
+enum Again {
+    /// A callsite is not prepared.
+    Unprepared,
+    /// Keys may collide in a way that only [`resolved`] gets right.
+    Ambiguous,
+}
 
 impl<S: Syntax> KeyedFormat<S> {
     pub(super) fn new(syntax: S, layout: Layout) -> Self {
-        let (steps, makes) = layout::steps(layout.parts, S::BEGIN);
-        KeyedFormat {
+        let template = Template::new(layout.parts, S::BEGIN);
+        let plan = Plan {
             syntax,
-            steps,
-            keys: Keys::new(syntax, layout.names, makes),
+            keys: Keys::new(syntax, layout.names, template),
             span_shape: SpanShape::new(layout.spans, &layout.span_names, layout.span_keys),
             cut: Piece::new(&layout.marks.cut),
             recovered: Piece::new(&layout.marks.recovered),
             end: Piece::new(&layout.marks.end),
-            sequence: 0,
-            timestamps: Timestamps::new(layout.time),
-            seen: Seen::default(),
-            spans: Vec::new(),
-            contexts: Contexts::default(),
-            line: Line::default(),
-            outside: Line::default(),
-            outside_at: 0,
-        }
+        };
+        let draft = Draft::new(layout.time);
+        KeyedFormat { plan, draft }
     }
 }
 
 impl<S: Syntax> LineFormat for KeyedFormat<S> {
     fn format(&mut self, record: &Record<'_>, callsites: &Callsites, lines: &mut Vec<u8>) {
-        self.sequence += 1;
-        self.begin();
-        if self.write_prepared(record, callsites).is_err() {
-            self.begin();
-            self.write_resolved(record, callsites);
+        self.draft.sequence += 1;
+        if let Err(again) = self.plan.write(record, callsites, &mut self.draft) {
+            self.write_again(again, record, callsites);
         }
-        self.write_marks(record);
-        let line = self.line.as_bytes();
-        if self.outside.as_bytes().is_empty() {
-            lines.extend_from_slice(line);
-        } else {
-            let (before, behind) = line.split_at(self.outside_at.min(line.len()));
-            for part in [before, self.outside.as_bytes(), behind] {
-                lines.extend_from_slice(part);
-            }
-        }
+        self.plan.write_marks(record, &mut self.draft.line);
+        self.draft.copy_to(lines);
     }
 
     fn lines(&self) -> u64 {
-        self.sequence
+        self.draft.sequence
     }
 
     fn go_on_after(&mut self, lines: u64) {
-        self.sequence = lines;
+        self.draft.sequence = lines;
     }
 
     fn push_marked(&self, line: &[u8], lines: &mut Vec<u8>) {
-        push_with_mark(line, &self.recovered.to_vec(), &self.end.to_vec(), lines);
+        let (mark, end) = (self.plan.recovered.to_vec(), self.plan.end.to_vec());
+        push_with_mark(line, &mark, &end, lines);
     }
 }
 
 impl<S: Syntax> KeyedFormat<S> {
-    fn begin(&mut self) {
-        self.line.clear();
-        self.outside.clear();
-        self.seen.begin_record();
+    #[cold]
+    #[inline(never)]
+    fn write_again(&mut self, again: Again, record: &Record<'_>, callsites: &Callsites) {
+        let KeyedFormat { plan, draft } = self;
+        plan.keys.prepare(record.callsite);
+        for span in record.spans(callsites) {
+            plan.keys.prepare(span.callsite);
+        }
+        let is_written = again == Again::Unprepared && plan.write(record, callsites, draft).is_ok();
+        if !is_written {
+            plan.write_resolved(record, callsites, draft);
+        }
     }
+}
 
-    /// Writes a record in one pass, with prepared keys. Notices whatever needs a second look.
-    fn write_prepared(
-        &mut self,
+impl<S: Syntax> Plan<S> {
+    /// Writes a record in one pass, by what is prepared. Notices whatever needs a second look.
+    #[inline]
+    fn write(
+        &self,
         record: &Record<'_>,
         callsites: &Callsites,
-    ) -> Result<(), Ambiguous> {
-        let mut fields = record.fields();
-        for number in 0..self.steps.len() {
-            let Some(step) = self.steps.get(number) else {
-                break;
-            };
+        draft: &mut Draft,
+    ) -> Result<(), Again> {
+        let prepared = self.keys.of(record.callsite).ok_or(Again::Unprepared)?;
+        draft.begin(record);
+        let mut fields = record.placed_fields();
+        for step in &prepared.steps {
             match step {
+                Step::Text(text) => draft.line.push_piece(text),
+                Step::Time => draft.timestamps.push(record.time_ns, &mut draft.line),
                 Step::Message { key, missing } => {
-                    let prepared = self.keys.of(record.callsite);
-                    let (seen, line) = (&mut self.seen, &mut self.line);
+                    let (seen, line) = (&mut draft.seen, &mut draft.line);
                     fields =
                         write_message(self.syntax, prepared, record, (key, missing), seen, line);
                 }
-                Step::Fields => self.write_event(record, fields.clone())?,
-                Step::Spans if !record.is_outside_spans() => {
-                    self.write_spans(record, callsites)?;
+                Step::Fields => {
+                    write_fields(self, prepared, fields, draft)?;
                 }
-                Step::Spans => {}
-                _ => self.write_step(number, record),
+                Step::Spans if record.is_outside_spans() => {}
+                Step::Spans => self.write_spans(record, callsites, draft)?,
+                _ => self.write_step(step, record, draft),
             }
         }
-        Ok(())
-    }
-
-    #[inline]
-    fn write_event(&mut self, record: &Record<'_>, fields: Fields<'_>) -> Result<(), Ambiguous> {
-        let ids = self.keys.names.ids;
-        let prepared = self.keys.of(record.callsite);
-        let (seen, line, outside) = (&mut self.seen, &mut self.line, &mut self.outside);
-        write_fields(self.syntax, prepared, fields, seen, (line, outside, ids))?;
         Ok(())
     }
 
     /// Writes a part that has nothing to do with fields.
-    #[inline]
-    fn write_step(&mut self, number: usize, record: &Record<'_>) {
-        let line = &mut self.line;
-        match self.steps.get(number) {
-            Some(Step::Text(text)) => line.push_piece(text),
-            Some(Step::Made(made)) => write_made(&mut self.keys, *made, record, line),
-            Some(Step::Time) => self.timestamps.push(record.time_ns, line),
-            Some(Step::Thread(key)) => {
+    fn write_step(&self, step: &Step, record: &Record<'_>, draft: &mut Draft) {
+        let line = &mut draft.line;
+        match step {
+            Step::Text(text) => line.push_piece(text),
+            Step::Made(number) => {
+                let level = record.callsite.facts.level;
+                let made = self.keys.template.make(*number, level, &record.origin);
+                line.push_slice(&made);
+            }
+            Step::Time => draft.timestamps.push(record.time_ns, line),
+            Step::Thread(key) => {
                 line.push_piece(key);
                 push_thread(self.syntax, record, line);
             }
-            Some(Step::Sequence(key)) => {
+            Step::Sequence(key) => {
                 line.push_piece(key);
-                self.syntax.push_value(&Value::U64(self.sequence), line);
+                self.syntax.push_value(&Value::U64(draft.sequence), line);
             }
-            Some(Step::Ids) => self.outside_at = line.len(),
-            Some(Step::Request(push)) if self.keys.of(record.callsite).is_request => {
-                push(record, line);
-            }
-            _ => {}
+            Step::Ids => draft.outside_at = line.len(),
+            Step::Request(push) => push(record, line),
+            Step::Message { .. } | Step::Fields | Step::Spans => {}
         }
     }
 
     #[inline]
-    fn write_marks(&mut self, record: &Record<'_>) {
+    fn write_marks(&self, record: &Record<'_>, line: &mut Line) {
         if record.is_cut {
-            self.line.push_piece(&self.cut);
+            line.push_piece(&self.cut);
         }
         if record.is_recovered {
-            self.line.push_piece(&self.recovered);
+            line.push_piece(&self.recovered);
         }
-        self.line.push_piece(&self.end);
+        line.push_piece(&self.end);
     }
 
-    /// Writes a record with any names, inline ones and repeated ones among them.
-    #[cold]
-    fn write_resolved(&mut self, record: &Record<'_>, callsites: &Callsites) {
-        for number in 0..self.steps.len() {
-            match self.steps.get(number) {
-                Some(Step::Message { key, missing }) => {
+    /// Writes a record with any names, inline ones and repeated ones among them. All its callsites
+    /// are prepared.
+    fn write_resolved(&self, record: &Record<'_>, callsites: &Callsites, draft: &mut Draft) {
+        draft.begin(record);
+        let steps = self
+            .keys
+            .of(record.callsite)
+            .map(|prepared| &prepared.steps);
+        for step in steps.into_iter().flatten() {
+            match step {
+                Step::Message { key, missing } => {
                     let message = Resolved::of_event(record.fields(), &self.keys.names).1;
-                    write_found_message(self.syntax, message, (key, missing), &mut self.line);
+                    write_found_message(self.syntax, message, (key, missing), &mut draft.line);
                 }
-                Some(Step::Fields) => self.write_resolved_fields(record, callsites),
-                Some(Step::Spans) => self.write_span_objects(record, callsites),
-                _ => self.write_step(number, record),
+                Step::Fields => self.write_resolved_fields(record, callsites, draft),
+                Step::Spans => self.write_span_objects(record, callsites, draft),
+                _ => self.write_step(step, record, draft),
             }
         }
     }
 
     /// Writes the event's fields, and those of the spans that stand beside them.
-    fn write_resolved_fields(&mut self, record: &Record<'_>, callsites: &Callsites) {
-        self.spans.clear();
-        for span in record.spans(callsites) {
-            self.keys.of(span.callsite);
-            self.spans.push(span.callsite.index);
-        }
+    fn write_resolved_fields(&self, record: &Record<'_>, callsites: &Callsites, draft: &mut Draft) {
+        draft.spans.clear();
+        let spans = record.spans(callsites);
+        draft.spans.extend(spans.map(|span| span.callsite.index));
         let (mut resolved, _) = Resolved::of_event(record.fields(), &self.keys.names);
         for span in record.spans(callsites) {
             if self.span_shape.is_flat(span.callsite) {
                 resolved.add_scope(span.fields());
             }
         }
-        resolved.write(self.syntax, &mut self.line, &mut self.outside);
-    }
-}
-
-/// Writes what was made for the callsite.
-#[inline]
-fn write_made<S: Syntax>(keys: &mut Keys<S>, number: usize, record: &Record<'_>, line: &mut Line) {
-    if record.callsite.is_log {
-        // One callsite stands for all targets.
-        let level = record.callsite.facts.level;
-        line.push_slice(&keys.makes.make(number, level, &record.origin));
-    } else if let Some(made) = keys.of(record.callsite).made.get(number) {
-        line.push_piece(made);
+        resolved.write(self.syntax, &mut draft.line, &mut draft.outside);
     }
 }
 

@@ -1,10 +1,11 @@
 //! The spans around a record.
 
-use super::super::line::Piece;
+use super::super::line::{Line, Piece};
+use super::draft::Draft;
 use super::fields::write_fields;
 use super::names::Names;
 use super::syntax::Syntax;
-use super::{Ambiguous, KeyedFormat};
+use super::{Again, Plan};
 use crate::capture::callsite::{Callsite, Callsites};
 use crate::capture::record::{Record, SpanView, Value};
 use crate::config::SpanStyle;
@@ -41,111 +42,125 @@ impl SpanShape {
     }
 }
 
-impl<S: Syntax> KeyedFormat<S> {
+impl<S: Syntax> Plan<S> {
     #[inline]
     pub(super) fn write_spans(
-        &mut self,
+        &self,
         record: &Record<'_>,
         callsites: &Callsites,
-    ) -> Result<(), Ambiguous> {
-        // An address of another process may mean something else in a third one.
-        let may_keep = callsites.are_own();
-        let seen = &self.seen;
+        draft: &mut Draft,
+    ) -> Result<(), Again> {
+        let seen = &draft.seen;
         let is_alone = |keys: &[usize]| keys.iter().all(|key| seen.is_new(*key));
-        if let Some((text, outside)) = self.contexts.find(record, is_alone)
-            && may_keep
+        // An address of another process may mean something else in a third one.
+        if callsites.are_own()
+            && let Some((text, outside)) = draft.contexts.find(record, is_alone)
         {
-            self.line.push_slice(text);
-            if !outside.is_empty() {
-                self.outside.push_slice(outside);
-            }
+            draft.line.push_slice(text);
+            draft.outside.push_slice(outside);
             return Ok(());
         }
-        let (start, outside_start) = (self.line.len(), self.outside.len());
-        let hidden = self.write_new_spans(record, callsites)?;
-        if may_keep && hidden == 0 {
-            let keys = self.spans.iter().flat_map(|span| self.keys.numbers(*span));
-            let text = self.line.as_bytes().get(start..).unwrap_or_default();
-            let outside = self.outside.as_bytes().get(outside_start..);
+        self.write_new_spans(record, callsites, draft)
+    }
+
+    /// Writes spans that are not those of the record before, and keeps what was made of them.
+    #[inline(never)]
+    fn write_new_spans(
+        &self,
+        record: &Record<'_>,
+        callsites: &Callsites,
+        draft: &mut Draft,
+    ) -> Result<(), Again> {
+        let (start, outside_start) = (draft.line.len(), draft.outside.len());
+        let hidden = self.write_span_fields(record, callsites, draft)?;
+        self.write_span_objects(record, callsites, draft);
+        if callsites.are_own() && hidden == 0 {
+            let spans = draft.spans.iter().filter_map(|span| self.keys.at(*span));
+            let keys = spans.flat_map(|span| span.keys.iter().map(|key| key.number));
+            let text = draft.line.as_bytes().get(start..).unwrap_or_default();
+            let outside = draft.outside.as_bytes().get(outside_start..);
             let outside = outside.unwrap_or_default();
-            self.contexts.keep(record, keys, text, outside);
+            draft.contexts.keep(record, keys, text, outside);
         }
         Ok(())
     }
 
     /// Says how many fields are hidden behind those of the event or of an inner span.
-    fn write_new_spans(
-        &mut self,
+    fn write_span_fields(
+        &self,
         record: &Record<'_>,
         callsites: &Callsites,
-    ) -> Result<usize, Ambiguous> {
-        self.spans.clear();
+        draft: &mut Draft,
+    ) -> Result<usize, Again> {
+        draft.spans.clear();
         let mut hidden = 0;
-        let ids = self.keys.names.ids;
         for span in record.spans(callsites) {
             if !self.span_shape.is_flat(span.callsite) {
                 continue;
             }
-            self.spans.push(span.callsite.index);
-            self.seen.begin_scope();
-            let prepared = self.keys.of(span.callsite);
-            let target = (&mut self.line, &mut self.outside, ids);
-            hidden += write_fields(self.syntax, prepared, span.fields(), &mut self.seen, target)?;
+            draft.spans.push(span.callsite.index);
+            draft.seen.begin_scope();
+            let prepared = self.keys.of(span.callsite).ok_or(Again::Unprepared)?;
+            hidden += write_fields(self, prepared, span.placed_fields(), draft)?;
         }
-        self.write_span_objects(record, callsites);
         Ok(hidden)
     }
 
     /// Writes what there is of the spans beside fields.
-    pub(super) fn write_span_objects(&mut self, record: &Record<'_>, callsites: &Callsites) {
+    pub(super) fn write_span_objects(
+        &self,
+        record: &Record<'_>,
+        callsites: &Callsites,
+        draft: &mut Draft,
+    ) {
         match self.span_shape.style {
-            SpanStyle::Flat => self.write_span_names(),
+            SpanStyle::Flat => self.write_span_names(draft),
             SpanStyle::None => {}
-            SpanStyle::List => self.write_span_list(record, callsites),
-            SpanStyle::Nested => self.write_nested_spans(record, callsites),
+            SpanStyle::List => self.write_span_list(record, callsites, &mut draft.line),
+            SpanStyle::Nested => self.write_nested_spans(record, callsites, &mut draft.line),
         }
     }
 
-    fn write_span_names(&mut self) {
-        if self.spans.is_empty() {
+    fn write_span_names(&self, draft: &mut Draft) {
+        if draft.spans.is_empty() {
             return;
         }
-        self.line.push_piece(&self.span_shape.names_begin);
-        for span in self.spans.iter().rev() {
-            if let Some(name) = self.keys.span_name(*span) {
-                self.line.push_piece(name);
-            }
+        let line = &mut draft.line;
+        line.push_piece(&self.span_shape.names_begin);
+        let spans = draft.spans.iter().rev();
+        for span in spans.filter_map(|span| self.keys.at(*span)) {
+            line.push_piece(&span.span_name);
         }
         // In place of the last separator.
-        self.line.take_back(1);
-        self.line.push_piece(&self.span_shape.names_end);
+        line.take_back(1);
+        line.push_piece(&self.span_shape.names_end);
     }
 
-    fn write_span_list(&mut self, record: &Record<'_>, callsites: &Callsites) {
+    fn write_span_list(&self, record: &Record<'_>, callsites: &Callsites, line: &mut Line) {
         let spans = self.programs_spans(record, callsites);
         let mut before = self.array_key(&self.span_shape.keys[0]);
         for span in spans.iter().rev() {
-            self.line.push_slice(&before);
-            self.write_object(span);
-            self.line.push(b'}');
+            line.push_slice(&before);
+            self.write_object(span, line);
+            line.push(b'}');
             before = b",".to_vec();
         }
         if !spans.is_empty() {
-            self.line.push(b']');
+            line.push(b']');
         }
     }
 
-    fn write_nested_spans(&mut self, record: &Record<'_>, callsites: &Callsites) {
+    fn write_nested_spans(&self, record: &Record<'_>, callsites: &Callsites, line: &mut Line) {
         let spans = self.programs_spans(record, callsites);
         let [_, innermost, parent] = &self.span_shape.keys;
         let (mut key, parent) = (self.object_key(innermost), self.object_key(parent));
         for span in spans.iter().take(SPANS_NESTED_MAX) {
-            self.line.push_slice(&key);
-            self.write_object(span);
+            line.push_slice(&key);
+            self.write_object(span, line);
             key.clone_from(&parent);
         }
         for _ in spans.iter().take(SPANS_NESTED_MAX) {
-            self.line.push(b'}');
+            line.push(b'}');
         }
     }
 
@@ -162,12 +177,12 @@ impl<S: Syntax> KeyedFormat<S> {
     }
 
     /// Writes a span as an object, without its end.
-    fn write_object(&mut self, span: &SpanView<'_>) {
-        self.line.push_slice(S::BEGIN);
+    fn write_object(&self, span: &SpanView<'_>, line: &mut Line) {
+        line.push_slice(S::BEGIN);
         let name = Value::Str((&*span.callsite.facts.name).into());
         let field = self.syntax.field(NAME, &name);
         // The first of an object has no separator.
-        self.line.push_slice(field.get(1..).unwrap_or_default());
+        line.push_slice(field.get(1..).unwrap_or_default());
         let mut fields: Vec<(String, Value<'_>)> = Vec::new();
         for (name, value) in span.fields() {
             let name = self.name_in_object(name);
@@ -177,7 +192,7 @@ impl<S: Syntax> KeyedFormat<S> {
             }
         }
         for (name, value) in &fields {
-            self.syntax.push_field(name, value, &mut self.line);
+            self.syntax.push_field(name, value, line);
         }
     }
 

@@ -8,13 +8,13 @@ use super::super::escape;
 use super::super::line::Line;
 use super::value;
 use crate::capture::record::RawText;
-
-/// Parsers refuse what is nested too deep: serde_json beyond 128 levels, of which OpenTelemetry's
-/// encoding needs four for one.
-const DEPTH_MAX: usize = 24;
+use crate::config::DEPTH_MAX;
+use crate::json::{List, Reader, Token};
 
 /// What stands around values.
 pub(super) struct Style {
+    /// Parsers refuse what is nested too deep: serde_json beyond 128 levels.
+    depth_max: usize,
     object: [&'static [u8]; 2],
     pair: [&'static [u8]; 3],
     array: [&'static [u8]; 2],
@@ -26,6 +26,7 @@ pub(super) struct Style {
 }
 
 const PLAIN: Style = Style {
+    depth_max: DEPTH_MAX,
     object: [b"{", b"}"],
     pair: [b"\"", b"\":", b""],
     array: [b"[", b"]"],
@@ -38,6 +39,8 @@ const PLAIN: Style = Style {
 
 /// The type `AnyValue` of OpenTelemetry.
 pub(super) const ANY_VALUE: Style = Style {
+    // An object within an object takes four levels.
+    depth_max: 24,
     object: [b"{\"kvlistValue\":{\"values\":[", b"]}}"],
     pair: [b"{\"key\":\"", b"\",\"value\":", b"}"],
     array: [b"{\"arrayValue\":{\"values\":[", b"]}}"],
@@ -60,208 +63,61 @@ pub(super) fn push(text: RawText<'_>, line: &mut Line) {
 pub(super) fn push_styled(text: RawText<'_>, style: &Style, line: &mut Line) -> bool {
     let start = line.len();
     let whole = text.as_str();
-    let mut copier = Copier {
-        rest: whole.as_bytes(),
-        style,
-        line,
-    };
-    let is_json = whole.len() == text.bytes().len()
-        && copier.copy_value(0).is_some()
-        && copier.next_token().is_none();
+    let mut reader = Reader::new(whole, style.depth_max);
+    while let Some(token) = reader.next() {
+        if token == Token::TooDeep {
+            break;
+        }
+        push_token(token, style, line);
+        if reader.is_behind_member() {
+            line.push_slice(style.pair[2]);
+        }
+    }
+    let is_json = reader.is_at_end() && whole.len() == text.bytes().len();
     if !is_json {
         line.take_back(line.len() - start);
     }
     is_json
 }
 
-/// Copies values. Each part is `None` where there is none.
-struct Copier<'t, 'l> {
-    rest: &'t [u8],
-    style: &'l Style,
-    line: &'l mut Line,
+fn push_token(token: Token<'_>, style: &Style, line: &mut Line) {
+    match token {
+        Token::Begin(List::Object) => line.push_slice(style.object[0]),
+        Token::Begin(List::Array) => line.push_slice(style.array[0]),
+        Token::End(List::Object) => line.push_slice(style.object[1]),
+        Token::End(List::Array) => line.push_slice(style.array[1]),
+        Token::Comma => line.push(b','),
+        Token::Key(key) => push_text(key, [style.pair[0], style.pair[1]], line),
+        Token::Text(text) => push_text(text, style.string, line),
+        Token::Integer(number) if is_safe_integer(number, style) => {
+            push_around(number, style.integer, line);
+        }
+        Token::Float(number) if number.parse().is_ok_and(f64::is_finite) => {
+            push_around(number, style.float, line);
+        }
+        Token::Integer(number) | Token::Float(number) => push_around(number, style.string, line),
+        Token::Bool(word) => push_around(word, style.boolean, line),
+        Token::Null | Token::TooDeep => line.push_slice(style.null),
+    }
 }
 
-impl<'t> Copier<'t, '_> {
-    fn copy_value(&mut self, depth: usize) -> Option<()> {
-        if DEPTH_MAX < depth {
-            return None;
-        }
-        let style = self.style;
-        match self.next_token()? {
-            b'{' => self.copy_list(b'}', &style.object, |copier| copier.copy_pair(depth)),
-            b'[' => self.copy_list(b']', &style.array, |copier| copier.copy_value(depth + 1)),
-            b'"' => {
-                self.take(b'"')?;
-                self.copy_string(&style.string)
-            }
-            b't' => self.copy_word(b"true", &style.boolean),
-            b'f' => self.copy_word(b"false", &style.boolean),
-            b'n' => {
-                self.rest = self.rest.strip_prefix(b"null")?;
-                self.line.push_slice(style.null);
-                Some(())
-            }
-            _ => self.copy_number(),
-        }
-    }
+/// Text with its escapes, in which nothing is left to be escaped but what is harmless to JSON alone.
+fn push_text(text: &str, around: [&[u8]; 2], line: &mut Line) {
+    line.push_slice(around[0]);
+    escape::push_escaped_json(text, line);
+    line.push_slice(around[1]);
+}
 
-    /// Copies what stands between two brackets.
-    fn copy_list(
-        &mut self,
-        end: u8,
-        around: &[&[u8]; 2],
-        mut copy_item: impl FnMut(&mut Self) -> Option<()>,
-    ) -> Option<()> {
-        self.rest = self.rest.get(1..)?;
-        self.line.push_slice(around[0]);
-        if self.next_token()? == end {
-            self.take(end)?;
-            self.line.push_slice(around[1]);
-            return Some(());
-        }
-        loop {
-            copy_item(self)?;
-            if self.next_token()? == end {
-                break;
-            }
-            self.take(b',')?;
-            self.line.push(b',');
-        }
-        self.take(end)?;
-        self.line.push_slice(around[1]);
-        Some(())
-    }
-
-    fn copy_pair(&mut self, depth: usize) -> Option<()> {
-        let [before, between, behind] = self.style.pair;
-        self.take(b'"')?;
-        self.copy_string(&[before, between])?;
-        self.take(b':')?;
-        self.copy_value(depth + 1)?;
-        self.line.push_slice(behind);
-        Some(())
-    }
-
-    /// Copies a string whose first quote was taken.
-    fn copy_string(&mut self, around: &[&[u8]; 2]) -> Option<()> {
-        let len = string_len(self.rest)?;
-        let (content, rest) = self.rest.split_at_checked(len)?;
-        self.line.push_slice(around[0]);
-        escape::push_escaped_json(std::str::from_utf8(content).ok()?, self.line);
-        self.line.push_slice(around[1]);
-        self.rest = rest.strip_prefix(b"\"")?;
-        Some(())
-    }
-
-    fn copy_word(&mut self, word: &[u8], around: &[&[u8]; 2]) -> Option<()> {
-        self.rest = self.rest.strip_prefix(word)?;
-        self.push_around(word, around);
-        Some(())
-    }
-
-    fn copy_number(&mut self) -> Option<()> {
-        let (number, is_integer) = take_number(&mut self.rest)?;
-        let style = self.style;
-        let around = match std::str::from_utf8(number).ok()? {
-            text if is_integer && is_safe_integer(text, style) => &style.integer,
-            text if !is_integer && text.parse().is_ok_and(f64::is_finite) => &style.float,
-            _ => &style.string,
-        };
-        self.push_around(number, around);
-        Some(())
-    }
-
-    fn push_around(&mut self, bytes: &[u8], around: &[&[u8]; 2]) {
-        self.line.push_slice(around[0]);
-        self.line.push_slice(bytes);
-        self.line.push_slice(around[1]);
-    }
-
-    fn take(&mut self, byte: u8) -> Option<()> {
-        (self.next_token()? == byte).then_some(())?;
-        self.rest = self.rest.get(1..)?;
-        Some(())
-    }
-
-    /// The first byte of what comes next.
-    fn next_token(&mut self) -> Option<u8> {
-        self.rest = self.rest.trim_ascii_start();
-        self.rest.first().copied()
-    }
+fn push_around(text: &str, around: [&[u8]; 2], line: &mut Line) {
+    line.push_slice(around[0]);
+    line.push_slice(text.as_bytes());
+    line.push_slice(around[1]);
 }
 
 /// OpenTelemetry has no integers above those of `i64`.
 fn is_safe_integer(text: &str, style: &Style) -> bool {
     let is_wide = style.integer == PLAIN.integer && text.parse::<u64>().is_ok();
     is_wide || text.parse::<i64>().is_ok()
-}
-
-/// The number that the text begins with, and whether it is a whole one.
-fn take_number<'t>(rest: &mut &'t [u8]) -> Option<(&'t [u8], bool)> {
-    let start = *rest;
-    let mut end = usize::from(start.first() == Some(&b'-'));
-    let digits = |from: usize| {
-        let digits = start.get(from..).unwrap_or_default().iter();
-        digits.take_while(|byte| byte.is_ascii_digit()).count()
-    };
-    let whole = digits(end);
-    let has_leading_zero = start.get(end) == Some(&b'0') && whole != 1;
-    if whole == 0 || has_leading_zero {
-        return None;
-    }
-    end += whole;
-    let mut is_integer = true;
-    if start.get(end) == Some(&b'.') {
-        let fraction = digits(end + 1);
-        end += 1 + (fraction != 0).then_some(fraction)?;
-        is_integer = false;
-    }
-    if matches!(start.get(end), Some(b'e' | b'E')) {
-        end += 1 + usize::from(matches!(start.get(end + 1), Some(b'+' | b'-')));
-        let exponent = digits(end);
-        end += (exponent != 0).then_some(exponent)?;
-        is_integer = false;
-    }
-    let (number, left) = start.split_at_checked(end)?;
-    *rest = left;
-    Some((number, is_integer))
-}
-
-/// How long a string is, up to its last quote. `None` where an escape or a control in it is none
-/// that JSON has.
-fn string_len(bytes: &[u8]) -> Option<usize> {
-    let mut at = 0;
-    loop {
-        match bytes.get(at)? {
-            b'"' => return Some(at),
-            b'\\' => at += escape_len(bytes.get(at..)?)?,
-            0..b' ' => return None,
-            _ => at += 1,
-        }
-    }
-}
-
-/// How long the escape is that the text begins with. Surrogates come in pairs.
-fn escape_len(bytes: &[u8]) -> Option<usize> {
-    match bytes.get(1)? {
-        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(2),
-        b'u' => match code_unit(bytes.get(2..6)?)? {
-            0xd800..=0xdbff => {
-                let rest = bytes.get(6..)?.strip_prefix(b"\\u")?;
-                let low = code_unit(rest.get(..4)?)?;
-                (0xdc00..=0xdfff).contains(&low).then_some(12)
-            }
-            0xdc00..=0xdfff => None,
-            _ => Some(6),
-        },
-        _ => None,
-    }
-}
-
-fn code_unit(digits: &[u8]) -> Option<u32> {
-    let are_digits = digits.iter().all(u8::is_ascii_hexdigit);
-    let text = std::str::from_utf8(digits).ok().filter(|_| are_digits)?;
-    u32::from_str_radix(text, 16).ok()
 }
 
 #[cfg(test)]
@@ -333,9 +189,9 @@ mod tests {
                 "{text:?}"
             );
         }
-        let deep = "[".repeat(26) + &"]".repeat(26);
+        let deep = "[".repeat(DEPTH_MAX + 1) + &"]".repeat(DEPTH_MAX + 1);
         assert_eq!(pushed(&deep), format!("\"{deep}\""));
-        let shallow = "[".repeat(25) + &"]".repeat(25);
+        let shallow = "[".repeat(DEPTH_MAX) + &"]".repeat(DEPTH_MAX);
         assert_eq!(pushed(&shallow), shallow);
     }
 

@@ -12,6 +12,7 @@ use crate::capture::record::Record;
 use crate::capture::sample::{Sample, SampleValue, field, message, str_field};
 use crate::config::Format;
 use crate::format::make;
+use crate::format::shapes::{json_shapes, other_shapes};
 
 const LINES: u32 = 20_000;
 const ROUNDS: u32 = 50;
@@ -61,19 +62,9 @@ fn cost(format: &Format) -> Duration {
 #[ignore = "measures"]
 fn what_a_line_costs() {
     let json = cost(&Format::json());
-    for (name, format) in [
-        ("json", Format::json()),
-        ("open_telemetry", Format::open_telemetry()),
-        ("ecs", Format::ecs()),
-        ("google_cloud", Format::google_cloud()),
-        ("datadog", Format::datadog()),
-        ("bunyan", Format::bunyan()),
-        ("pino", Format::pino()),
-        ("logfmt", Format::logfmt()),
-        ("text", Format::text()),
-        ("compact", Format::compact()),
-        ("pretty", Format::pretty()),
-    ] {
+    let pretty = [("pretty", Format::pretty())];
+    let shapes = json_shapes().into_iter().chain(other_shapes());
+    for (name, format) in shapes.chain(pretty) {
         let cost = cost(&format);
         let ratio = cost.as_secs_f64() / json.as_secs_f64();
         eprintln!("{name:15} {:4} ns  {ratio:.2}", cost.as_nanos());

@@ -251,7 +251,7 @@ fn write_prepared(
     behind: fn(&Record<'_>, &mut Line),
     line: &mut Line,
 ) -> Option<()> {
-    let mut fields = record.fields();
+    let mut fields = record.placed_fields();
     let mut is_first = true;
     while let Some(head) = fields.next_head() {
         let name = prepared.names.get(head.place?)?;

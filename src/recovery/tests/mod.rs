@@ -13,6 +13,7 @@ use super::recover::recover;
 use super::replay::Next;
 use super::share::Share;
 use crate::channel::arena::facts::{Fact, SinkFact};
+use crate::channel::page::FRAME_HEADER_BYTES;
 use crate::config::Format;
 use crate::drain::batch::Batch;
 use crate::drain::line::{Content, LineWriter};
@@ -231,6 +232,34 @@ fn a_directory_that_is_gone_stays_so_and_nothing_is_lost() {
     assert_eq!(recover(&made.path).unwrap().recovered, 1);
     assert_eq!(lines_of(&log).len(), 2);
     assert!(!made.path.exists());
+}
+
+#[test]
+fn a_sink_with_directives_by_span_gets_what_they_want_and_others_nothing_of_that() {
+    let by_span = [
+        ("off,[request{user=ada}]=info", vec![1, 2]),
+        ("[request{user=eve}]=trace", vec![]),
+    ];
+    for (filter, expected) in by_span {
+        let mut made = Made::new();
+        made.page(0, 1, &[1, 2], 0);
+        // The first record was let in for such sinks alone.
+        let (page, _) = made.layout.page(0).unwrap();
+        made.put(page + (FRAME_HEADER_BYTES + 8) as u64, &[4]);
+        let log = made.log.with_file_name("other.jsonl");
+        made.tell(&Fact::Sink(SinkFact {
+            place: 1,
+            path: log.as_os_str().as_encoded_bytes(),
+            format: "json",
+            filter: Some(filter),
+        }));
+        let report = recover(&made.path).unwrap();
+        assert!(report.is_complete(), "{report:?}");
+        assert_eq!(made.numbers(), [2]);
+        let numbers = lines_of(&log).into_iter();
+        let numbers = numbers.filter_map(|record| record["number"].as_u64());
+        assert_eq!(numbers.collect::<Vec<_>>(), expected);
+    }
 }
 
 #[test]

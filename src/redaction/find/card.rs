@@ -1,8 +1,8 @@
 //! Card numbers: 13 to 19 digits, in groups or not, of an issuer that there is, with the right check
 //! digit.
 //!
-//! A run of 13 bytes or more has some at each eleventh place, so only these are looked at first. All
-//! others are looked at where one of them may be a part of a number.
+//! A run of 13 bytes or more has one of them at each thirteenth place, so only these are looked at
+//! first; and it goes on for half of its length before such a place or behind it.
 
 use std::ops::Range;
 
@@ -13,47 +13,82 @@ const DIGITS_MAX: usize = 19;
 /// be long. One that has more of them beside it is found from another place within it.
 const RUN_BYTES_MAX: usize = 4 * DIGITS_MAX;
 
-/// How far apart the places are that are looked at. Of 13 bytes in a row one is such a place and has a
-/// neighbour among them at either side.
-const STRIDE: usize = DIGITS_MIN - 2;
+/// How far apart the places are that are looked at.
+const STRIDE: usize = DIGITS_MIN;
 
-/// Two places are looked at in one go.
-const STRIDES: usize = 2 * STRIDE;
+/// Four places are looked at in one go.
+const STRIDES: usize = 4 * STRIDE;
+
+/// Half of a run of digits, if that is no longer than it has to be, and the place itself.
+const HALF: usize = DIGITS_MIN / 2 + 1;
 
 /// The first card's number at `from` or behind it.
 #[inline]
 pub(super) fn first(text: &[u8], from: usize) -> Option<Range<usize>> {
-    let mut rest = text.get(from..)?;
-    while let Some((step, behind)) = rest.split_first_chunk::<STRIDES>() {
-        let parts = [step[STRIDE - 1], step[STRIDES - 1]].map(|byte| IS_PART[usize::from(byte)]);
-        if parts[0] | parts[1]
-            && let Some(found) = first_within(text, text.len() - rest.len(), from)
+    first_of_runs(text, from, |run| first_in(text, run))
+}
+
+/// Where the first run of digits begins that are enough for a number, whatever stands around the
+/// text.
+pub(super) fn first_digits(text: &[u8]) -> Option<usize> {
+    first_of_runs(text, 0, |run| {
+        let digits = text[run.clone()]
+            .iter()
+            .filter(|byte| byte.is_ascii_digit());
+        (DIGITS_MIN <= digits.count()).then_some(run.start)
+    })
+}
+
+/// The first thing that `look` finds in runs of digits and what may divide them.
+#[inline(always)]
+fn first_of_runs<T>(
+    text: &[u8],
+    from: usize,
+    look: impl Fn(Range<usize>) -> Option<T>,
+) -> Option<T> {
+    let look_at = |place| match is_in_long_run(text, place) {
+        true => look(run_around(text, place, from)),
+        false => None,
+    };
+    let mut place = from + STRIDE - 1;
+    while let Some(step) = text.get(place..place + STRIDES) {
+        let are_parts = [
+            is_part(step[0]),
+            is_part(step[STRIDE]),
+            is_part(step[2 * STRIDE]),
+            is_part(step[3 * STRIDE]),
+        ];
+        // Most steps have none: no short circuits.
+        if are_parts.iter().fold(false, |any, is_part| any | is_part) {
+            for (stride, is_part) in are_parts.into_iter().enumerate() {
+                if is_part && let Some(found) = look_at(place + stride * STRIDE) {
+                    return Some(found);
+                }
+            }
+        }
+        place += STRIDES;
+    }
+    while let Some(byte) = text.get(place) {
+        if is_part(*byte)
+            && let Some(found) = look_at(place)
         {
             return Some(found);
         }
-        rest = behind;
+        place += STRIDE;
     }
-    first_around(text, text.len() - rest.len() + STRIDE - 1, from)
+    None
 }
 
-/// The first number that has a part at one of two places.
 #[inline(never)]
-fn first_within(text: &[u8], start: usize, from: usize) -> Option<Range<usize>> {
-    let first = first_around(text, start + STRIDE - 1, from);
-    first.or_else(|| first_around(text, start + STRIDES - 1, from))
+fn is_in_long_run(text: &[u8], place: usize) -> bool {
+    let are_parts = |bytes: &[u8]| bytes.iter().all(|byte| is_part(*byte));
+    text.get(place..place + HALF).is_some_and(are_parts)
+        || are_parts(&text[place + 1 - HALF..=place])
 }
 
-/// The first number that has a part at `place`, or near it.
 #[inline(always)]
-fn first_around(text: &[u8], place: usize, from: usize) -> Option<Range<usize>> {
-    let is_part = |place: usize| {
-        text.get(place)
-            .is_some_and(|byte| IS_PART[usize::from(*byte)])
-    };
-    if !is_part(place) || !is_part(place + 1) || !is_part(place - 1) {
-        return None;
-    }
-    first_in(text, run_around(text, place, from))
+fn is_part(byte: u8) -> bool {
+    IS_PART[usize::from(byte)]
 }
 
 /// The digits and what may divide them around a place.

@@ -18,7 +18,7 @@ fn check(marked: &str) {
     let finder = Finder::new().unwrap();
     let mut found = String::new();
     let mut from = 0;
-    while let Some(place) = finder.first(text.as_bytes(), from) {
+    for place in finder.search(text.as_bytes()) {
         found += &text[from..place.start];
         found += &format!("«{}»", &text[place.clone()]);
         from = place.end;
@@ -111,6 +111,20 @@ fn nothing_is_found_in_what_is_too_short() {
     }
 }
 
+#[test]
+fn what_has_no_sign_of_a_secret_is_clear_to_its_end() {
+    let finder = Finder::new().unwrap();
+    let text = "POST /orders/0198f3c2-7d1e-7a54-b8f1-1c2d3e4f5a6b 2026-11-22 01:02:03 took 12 ms; ";
+    let harmless = text.repeat(20);
+    assert_eq!(finder.clear_bytes(harmless.as_bytes()), harmless.len());
+    for secret in ["4111 1111 1111 1111", "Bearer abc123def"] {
+        let text = format!("{harmless}{secret} {harmless}");
+        let clear = finder.clear_bytes(text.as_bytes());
+        assert!(clear <= harmless.len() + 3, "{secret}");
+        assert!(harmless.len() - 1 <= clear, "{secret}");
+    }
+}
+
 fn token() -> impl Strategy<Value = String> {
     (
         "eyJ[A-Za-z0-9_-]{9,60}",
@@ -142,6 +156,25 @@ fn card() -> impl Strategy<Value = String> {
         })
 }
 
+/// Would each of them be followed to its end, this would take hours.
+#[test]
+fn what_a_client_sends_is_searched_once_however_many_beginnings_it_has() {
+    let card = "4111 1111 1111 1111 ";
+    let beginnings = [
+        "eyJ", "-----", "bearer ", "basic ", "AIza", "xox", "sk-ant-", card,
+    ];
+    let ends = ["-----BEGIN ", "-----END PRIVATE KEY-----", "eyJ.ghp_"];
+    for text in beginnings.iter().chain(&ends) {
+        let text = text.repeat((1 << 20) / text.len());
+        let finder = Finder::new().unwrap();
+        let mut from = 0;
+        for found in finder.search(text.as_bytes()) {
+            assert!(from <= found.start && found.start < found.end);
+            from = found.end;
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn a_token_is_found_wherever_it_stands(
@@ -168,6 +201,27 @@ proptest! {
     }
 
     #[test]
+    fn a_part_of_what_is_clear_has_no_secret_whatever_stands_around_it(
+        pieces in prop::collection::vec(prop_oneof![
+            4 => "[ a-zA-Z0-9_-]{0,40}".boxed(),
+            1 => token().boxed(),
+            1 => card().boxed(),
+            1 => "[0-9]{0,14}".boxed(),
+        ], 1..8),
+    ) {
+        let finder = Finder::new().unwrap();
+        let text = pieces.concat();
+        let clear = finder.clear_bytes(text.as_bytes());
+        prop_assert!(finder.is_in(text.as_bytes()) <= (clear < text.len()));
+        let mut end = 0;
+        for piece in &pieces {
+            end += piece.len();
+            let is_passed = end <= clear;
+            prop_assert!(!(is_passed && finder.is_in(piece.as_bytes())), "{:?}", pieces);
+        }
+    }
+
+    #[test]
     fn what_is_found_lies_in_order_within_the_text_and_between_characters(
         pieces in prop::collection::vec(prop_oneof![
             "\\PC{0,9}".boxed(),
@@ -180,7 +234,7 @@ proptest! {
         let text = pieces.concat();
         let finder = Finder::new().unwrap();
         let mut from = 0;
-        while let Some(found) = finder.first(text.as_bytes(), from) {
+        for found in finder.search(text.as_bytes()) {
             prop_assert!(from <= found.start && found.start < found.end);
             prop_assert!(text.get(found.clone()).is_some());
             from = found.end;
@@ -191,7 +245,7 @@ proptest! {
 fn without_found(finder: &Finder, text: &str) -> String {
     let mut rest = String::new();
     let mut from = 0;
-    while let Some(found) = finder.first(text.as_bytes(), from) {
+    for found in finder.search(text.as_bytes()) {
         rest += &text[from..found.start];
         rest += "#";
         from = found.end;

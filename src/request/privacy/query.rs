@@ -9,36 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use super::cap::Cap;
 use crate::capture::screen;
+use crate::redaction::secret_names::QUERY_KEYS;
 
 /// What stands in place of a value.
 const REDACTED: &[u8] = b"REDACTED";
-
-/// Keys whose values are never shown: those of OpenTelemetry's conventions, then those that carry
-/// tokens, passwords and the like. Without the hyphens and underscores, which do not count.
-const SECRET: [&str; 22] = [
-    "xamzsignature",
-    "xamzcredential",
-    "xamzsecuritytoken",
-    "awsaccesskeyid",
-    "xgoogsignature",
-    "signature",
-    "sig",
-    "token",
-    "accesstoken",
-    "idtoken",
-    "refreshtoken",
-    "apikey",
-    "key",
-    "password",
-    "secret",
-    "clientsecret",
-    "code",
-    "state",
-    "jwt",
-    "session",
-    "sessionid",
-    "auth",
-];
 
 /// What records show of query strings. By default nothing.
 ///
@@ -195,7 +169,7 @@ impl Word {
 
     fn is_secret(&self) -> bool {
         let word = self.bytes.get(..self.len);
-        word.is_some_and(|word| SECRET.iter().any(|secret| secret.as_bytes() == word))
+        word.is_some_and(|word| QUERY_KEYS.iter().any(|key| key.as_bytes() == word))
     }
 }
 

@@ -12,7 +12,7 @@ from ._handler import Handler
 from ._install import install
 from ._loggers import Logger, adopt, get_logger
 from ._offloop import Context, add, add_error, current
-from ._pipelines import flush, reopen, rotate, stats
+from ._pipelines import flush, reopen, rotate, shutdown, stats
 from .context import carry, run_in_executor
 
 __all__ = [
@@ -30,5 +30,6 @@ __all__ = [
     "reopen",
     "rotate",
     "run_in_executor",
+    "shutdown",
     "stats",
 ]

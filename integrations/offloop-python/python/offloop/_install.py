@@ -72,6 +72,8 @@ def install(
     take_over_servers()
     if logging.config.dictConfig is not _dict_config:
         logging.config.dictConfig = _dict_config
+        # Workers of gunicorn's are given its loggers' handlers, of which we have left none.
+        os.register_at_fork(after_in_child=take_over_again)
     return handler
 
 
@@ -86,6 +88,12 @@ def take_over_servers() -> None:
                 logger.removeHandler(handler)
         if not logger.handlers:
             logger.propagate = True
+
+
+def take_over_again() -> None:
+    """The same, for servers that have set up their logs since `install` was called."""
+    if _installed is not None:
+        take_over_servers()
 
 
 _standard_dict_config = logging.config.dictConfig

@@ -6,10 +6,13 @@ library, so also after the interpreter has gone; the ends that pass it by are se
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import signal
 import threading
+import time
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
@@ -18,11 +21,18 @@ from ._offloop import Pipeline
 #: How long the end of the process, or a flush without a time-out, waits for what is not written yet.
 PATIENCE_S = 5.0
 
+#: The same for the end of a server.
+_SERVER_PATIENCE_S = 2.0
+
 _pipelines: dict[str, Pipeline] = {}
 _lock = threading.Lock()
 #: What was written when the latest flush without a time-out gave up: until that advances, others
 #: need not wait for the same.
 _given_up_at: dict[int, int] = {}
+#: Whether the interpreter is coming down. The exit handler waits for the sinks, once for all.
+_is_ending = False
+#: How many servers run in this process, of those that tell when they begin and end.
+_servers = 0
 
 
 def pipeline_for(settings: dict[str, Any] | str) -> Pipeline:
@@ -47,8 +57,8 @@ def flush_one(pipeline: Pipeline, timeout: float | None = None) -> int:
     if timeout is not None:
         return pipeline.flush(timeout)
     stats = pipeline.stats()
-    if stats["waiting"] and _given_up_at.get(id(pipeline)) == stats["written"]:
-        # Nothing has moved since somebody waited in vain.
+    if _is_ending or (stats["waiting"] and _given_up_at.get(id(pipeline)) == stats["written"]):
+        # Waited for later, or nothing has moved since somebody waited in vain.
         return stats["waiting"]
     left = pipeline.flush(PATIENCE_S)
     if left:
@@ -61,7 +71,44 @@ def flush(timeout: float | None = None) -> int:
 
     Returns how many records are left.
     """
-    return sum(flush_one(pipeline, timeout) for pipeline in list(_pipelines.values()))
+    left = _countdown(timeout)
+    return sum(pipeline.flush(left()) for pipeline in list(_pipelines.values()))
+
+
+def shutdown(timeout: float | None = None) -> int:
+    """Prepares for an end of the process that nobody hears of, such as `os._exit`: writes all that was
+    logged, and has each later log call write its record itself, so that it costs more.
+
+    Waits `timeout` seconds at most (by default 5), and later calls wait no longer than that, all
+    together: if they do, the process has not ended, and all goes on as before. Returns how many
+    records are left; if there are any, nothing has changed.
+
+    Called by itself where a server says that it is done, and at SIGTERM.
+    """
+    left = _countdown(timeout)
+    return sum(pipeline.expect_end(left()) for pipeline in list(_pipelines.values()))
+
+
+def _countdown(timeout: float | None) -> Callable[[], float]:
+    """One deadline for all pipelines: tells how many seconds are left."""
+    deadline = time.monotonic() + (PATIENCE_S if timeout is None else timeout)
+    return lambda: max(0.0, deadline - time.monotonic())
+
+
+def server_began() -> None:
+    """A server begins to take requests."""
+    global _servers
+    _servers += 1
+    for pipeline in list(_pipelines.values()):
+        pipeline.go_on()
+
+
+def server_ended() -> None:
+    """A server has answered its last request. It may say a last word, and end by a signal."""
+    global _servers
+    _servers = max(0, _servers - 1)
+    if _servers == 0:
+        shutdown(_SERVER_PATIENCE_S)
 
 
 def reopen() -> None:
@@ -95,18 +142,26 @@ def _watch_ends() -> None:
     _watch_multiprocessing()
 
 
+# It runs before `logging.shutdown`, which was registered earlier.
+@atexit.register
+def _note_end() -> None:
+    global _is_ending
+    _is_ending = True
+
+
 def _watch_sigterm() -> None:
     """SIGTERM without a handler ends a process at once. Servers that put theirs in its place restore
     what was there and raise the signal again when they are done, so their last lines come first.
+    Where a server was first, see `server_ended`.
     """
     if threading.current_thread() is not threading.main_thread():
         return
     if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, _flush_and_die)
+        signal.signal(signal.SIGTERM, _shut_down_and_die)
 
 
-def _flush_and_die(number: int, frame: FrameType | None) -> None:
-    flush()
+def _shut_down_and_die(number: int, frame: FrameType | None) -> None:
+    shutdown()
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
 
@@ -115,7 +170,7 @@ def _watch_multiprocessing() -> None:
     """A process that multiprocessing has forked ends by `os._exit`, after its finalizers."""
     from multiprocessing import util
 
-    util.register_after_fork(_pipelines_marker, _flush_at_exit_of_child)
+    util.register_after_fork(_pipelines_marker, _shut_down_at_exit_of_child)
 
 
 class _Marker:
@@ -125,7 +180,7 @@ class _Marker:
 _pipelines_marker = _Marker()
 
 
-def _flush_at_exit_of_child(_: _Marker) -> None:
+def _shut_down_at_exit_of_child(_: _Marker) -> None:
     from multiprocessing import util
 
-    util.Finalize(None, flush, exitpriority=-100)
+    util.Finalize(None, shutdown, exitpriority=-100)

@@ -8,7 +8,8 @@ from types import CoroutineType
 from typing import Any
 
 from . import _settings
-from ._pipelines import flush
+from ._install import take_over_again
+from ._pipelines import server_began, server_ended
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -18,9 +19,6 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 #: Where an application finds the request in its scope.
 KEY = "offloop.request"
-
-#: How long the end of a server waits for the sink.
-_SHUTDOWN_PATIENCE_S = 2.0
 
 
 class RequestLog:
@@ -53,7 +51,7 @@ class RequestLog:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
         if kind == "lifespan":
-            return await self.app(scope, receive, _flushing(send))
+            return await self.app(scope, receive, _following(send))
         if KEY in scope or kind not in ("http", "websocket"):
             return await self.app(scope, receive, send)
         # The context stays set when this returns: what the server itself logs about the request
@@ -100,10 +98,16 @@ def _is_gone(receive: Receive) -> bool:
     return False
 
 
-def _flushing(send: Send) -> Send:
-    async def send_flushing(message: Message) -> None:
-        if message["type"] in ("lifespan.shutdown.complete", "lifespan.shutdown.failed"):
-            flush(_SHUTDOWN_PATIENCE_S)
+def _following(send: Send) -> Send:
+    """Follows the server's own life."""
+
+    async def send_noted(message: Message) -> None:
+        match message["type"]:
+            case "lifespan.startup.complete":
+                take_over_again()
+                server_began()
+            case "lifespan.shutdown.complete" | "lifespan.shutdown.failed":
+                server_ended()
         await send(message)
 
-    return send_flushing
+    return send_noted

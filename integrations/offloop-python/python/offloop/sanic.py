@@ -5,17 +5,18 @@ Under an ASGI server, `offloop.asgi.RequestLog(app)` does the same.
 
 from __future__ import annotations
 
+import contextlib
 from contextvars import ContextVar
 from typing import Any
 
 from sanic import Request, Sanic
 from sanic.exceptions import SanicException
 from sanic.response import BaseHTTPResponse, ResponseStream
+from sanic.server.websockets.impl import WebsocketImplProtocol
+from websockets.frames import DATA_OPCODES, Frame
 
 from . import _offloop, _settings
-from ._pipelines import flush
-
-_SHUTDOWN_PATIENCE_S = 2.0
+from ._pipelines import server_began, server_ended
 
 #: All requests of a connection run in one task: each sets it anew, and none finds another's.
 _present: ContextVar[_Life | None] = ContextVar("offloop_sanic", default=None)
@@ -62,15 +63,31 @@ def setup(app: Sanic, **options: Any) -> None:
             life.request.context.add("exception.type", type(exception).__qualname__)
             life.request.context.add_error(exception)
 
+    @app.signal("websocket.handler.before")
+    async def open_socket(request: Request, websocket: WebsocketImplProtocol, **_: Any) -> None:
+        life = _present.get()
+        if life is not None:
+            life.open_socket(request, websocket)
+
+    @app.signal("websocket.handler.exception")
+    async def fail_socket(exception: Exception, **_: Any) -> None:
+        life = _present.get()
+        if life is not None:
+            life.request.failed(exception)
+
     @app.signal("http.lifecycle.complete")
     async def complete(**_: Any) -> None:
         end_previous()
         _present.set(None)
         _offloop.leave()
 
+    @app.before_server_start
+    async def begin_server(*_: Any) -> None:
+        server_began()
+
     @app.after_server_stop
-    async def write_out(*_: Any) -> None:
-        flush(_SHUTDOWN_PATIENCE_S)
+    async def end_server(*_: Any) -> None:
+        server_ended()
 
     def end_previous() -> None:
         life = _present.get()
@@ -99,14 +116,14 @@ class _Life:
         self._is_answered = False
         self._is_stream = False
         self._is_in_body = False
+        self._socket: WebsocketImplProtocol | None = None
 
     def answer(self, request: Request, response: BaseHTTPResponse) -> None:
         if self._is_answered:
             return
         self._is_answered = True
         self._is_stream = isinstance(response, ResponseStream) or not hasattr(response, "body")
-        if request.route is not None:
-            self.request.set_route("/" + request.route.path.lstrip("/"))
+        self._set_route(request)
         if request.stream is not None and getattr(request.stream, "request_bytes", None):
             self.request.upload(request.stream.request_bytes, True)
         for name, value in self.request.response_headers():
@@ -127,8 +144,46 @@ class _Life:
             self.request.body_ended()
             self.request.returned()
 
+    def open_socket(self, request: Request, websocket: WebsocketImplProtocol) -> None:
+        self._socket = websocket
+        self._set_route(request)
+        self.request.upgraded()
+        # Sanic has no signals for messages. A version that has other methods goes uncounted.
+        with contextlib.suppress(AttributeError):
+            self._count(websocket)
+
+    def _count(self, websocket: WebsocketImplProtocol) -> None:
+        send, process_events = websocket.send, websocket.process_events
+
+        async def send_noted(message: Any) -> None:
+            await send(message)
+            self.request.body(len(message.encode() if isinstance(message, str) else message))
+            self.request.sent()
+
+        async def process_noted(events: Any) -> None:
+            for event in events:
+                if isinstance(event, Frame) and event.opcode in DATA_OPCODES:
+                    self.request.upload(len(event.data), False)
+            await process_events(events)
+
+        websocket.send = send_noted
+        websocket.process_events = process_noted
+
+    def _set_route(self, request: Request) -> None:
+        if request.route is not None:
+            self.request.set_route("/" + request.route.path.lstrip("/"))
+
     def leave(self) -> None:
         """Nothing more comes of it: if it has not ended, the client has gone away."""
+        if self._socket is not None:
+            self.request.context.add("websocket.close_code", _close_code(self._socket.ws_proto))
         if not self.request.has_ended:
             self.request.disconnected()
         self.request.returned()
+
+
+def _close_code(protocol: Any) -> int:
+    """Why a websocket has ended, as who ended it says; 1006 if nobody has."""
+    received, sent = protocol.close_rcvd, protocol.close_sent
+    first = received if received and (protocol.close_rcvd_then_sent or not sent) else sent
+    return int(first.code) if first else 1006

@@ -37,6 +37,8 @@ class RequestLog:
             list(_headers(environ)),
         )
         environ[KEY] = request.context
+        if not request.is_upload_over:
+            environ["wsgi.input"] = _Input(environ["wsgi.input"], request)
 
         def start_noted(status: str, headers: list[Any], exc_info: Any = None) -> Callable[..., Any]:
             own = request.response_headers()
@@ -63,6 +65,39 @@ class RequestLog:
             request.returned()
             raise
         return _Body(body, request)
+
+
+class _Input:
+    """The request's body, and how much of it was read."""
+
+    def __init__(self, inner: Any, request: _offloop.Request) -> None:
+        self._inner = inner
+        self._request = request
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        data = self._inner.read() if size is None else self._inner.read(size)
+        # No more than that, or less than was asked for: it is over.
+        is_last = size is None or size < 0 or len(data) < size
+        return self._noted(data, is_last)
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        line = self._inner.readline() if size is None else self._inner.readline(size)
+        return self._noted(line, not line and size != 0)
+
+    def readlines(self, hint: int | None = -1, /) -> list[bytes]:
+        return [self._noted(line, False) for line in self._inner.readlines(hint or -1)]
+
+    def __iter__(self) -> Iterator[bytes]:
+        for line in self._inner:
+            yield self._noted(line, False)
+        self._noted(b"", True)
+
+    def _noted(self, data: bytes, is_last: bool) -> bytes:
+        self._request.upload(len(data), is_last)
+        return data
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
 
 
 class _Body:

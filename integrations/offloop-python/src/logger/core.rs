@@ -1,6 +1,6 @@
 //! What all ways to log have in common: find out which way a record goes, and send it there.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use offloop::frontend::{Place, Values};
 use pyo3::exceptions::PyBaseException;
@@ -24,7 +24,7 @@ use crate::site::Key;
 pub(super) struct Core {
     logger: Py<PyAny>,
     name: Py<PyString>,
-    path: Mutex<Option<Path>>,
+    path: Mutex<Option<Arc<Path>>>,
 }
 
 /// A log call as its caller wrote it.
@@ -78,24 +78,28 @@ impl Core {
         visit.call(&self.logger)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Path>> {
-        // Held for a few comparisons, in which no code of Python's runs.
+    fn lock(&self) -> MutexGuard<'_, Option<Arc<Path>>> {
+        // Held for a moment, in which no code of Python's runs.
         self.path.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Which way a record of this level goes.
     pub(super) fn verdict(&self, py: Python<'_>, level: i64) -> PyResult<Verdict> {
-        let level = level.into_pyobject(py)?.into_any();
-        let known = self.lock().take();
+        let known = self.lock().clone();
         let path = match known.filter(|path| path.holds(py)) {
             Some(path) => path,
-            None => Path::of(self.logger.bind(py))?,
+            None => self.find_path(py)?,
         };
-        let verdict = path.verdict(&self.logger, &level);
-        let before = self.lock().replace(path);
+        path.verdict(py, &self.logger, level)
+    }
+
+    #[cold]
+    fn find_path(&self, py: Python<'_>) -> PyResult<Arc<Path>> {
+        let path = Arc::new(Path::of(self.logger.bind(py))?);
+        let before = self.lock().replace(Arc::clone(&path));
         // Dropped without the lock: what it refers to may run code of the program's when it goes.
         drop(before);
-        verdict
+        Ok(path)
     }
 
     /// Logs by the quick way, or as the methods of `logging.Logger` do.
@@ -103,8 +107,8 @@ impl Core {
         match self.verdict(py, call.level)? {
             Verdict::Unwanted => return Ok(()),
             Verdict::Quick(quick) => {
-                if let Some(fields) = call.simple_fields()
-                    && self.log_quickly(py, &quick, call, fields)
+                if let Some(mut fields) = call.simple_fields()
+                    && self.log_quickly(py, &quick, call, &mut fields)
                 {
                     return Ok(());
                 }
@@ -120,18 +124,18 @@ impl Core {
         py: Python<'py>,
         quick: &Quick,
         call: &Call<'_, 'py>,
-        mut fields: Fields<'py>,
+        fields: &mut Fields<'py>,
     ) -> bool {
-        add_level_name(py, call.level, &mut fields);
+        add_level_name(py, call.level, fields);
         if let Some(name) = frame::task_name(py) {
             fields.add_own("task", Field::Python(name));
         }
         if let Some(exception) = call.exc_info.and_then(exception_of) {
-            emitter::add_exception(&exception, &mut fields);
+            emitter::add_exception(&exception, fields);
         }
         let arguments = unwrapped(call.arguments);
         let target = self.name.to_str(py).unwrap_or_default();
-        let access = access::of(target, Some(&arguments), &mut fields);
+        let access = access::of(target, Some(&arguments), fields);
         let caller = if quick.with_location {
             frame::caller(py)
         } else {
@@ -144,6 +148,7 @@ impl Core {
             logger: self.name.bind(py),
             level: call.level,
         };
+        let fields = &*fields;
         let request = current_request(py);
         let request = request.as_ref().map(|context| &context.get().0);
         let write = |values: &mut Values<'_, '_>| {
@@ -153,7 +158,7 @@ impl Core {
             }
             fields.write(values);
         };
-        if let Some(callsite) = key.find(&fields) {
+        if let Some(callsite) = key.find(fields) {
             pipeline::record_at(py, &quick.frontend, callsite, request, write);
             return true;
         }
@@ -174,7 +179,7 @@ impl Core {
             fields: &names,
         };
         if let Some(callsite) = place.callsite() {
-            key.keep(&fields, callsite);
+            key.keep(fields, callsite);
         }
         pipeline::record(py, &quick.frontend, &place, request, write);
         true

@@ -21,14 +21,30 @@ pub(crate) struct KeywordLogger {
 /// What `logging` itself makes of these names stays as it is.
 const OPTIONS: [&str; 3] = ["exc_info", "stack_info", "stacklevel"];
 
+/// The keyword arguments of a call, however they came.
+pub(super) trait Given<'py> {
+    /// Passes on each of them, in their order.
+    fn each(&self, use_field: impl FnMut(Bound<'py, PyString>, Bound<'py, PyAny>));
+}
+
+impl<'py> Given<'py> for Option<&Bound<'py, PyDict>> {
+    fn each(&self, mut use_field: impl FnMut(Bound<'py, PyString>, Bound<'py, PyAny>)) {
+        for (name, value) in self.iter().copied().flatten() {
+            if let Ok(name) = name.cast_into::<PyString>() {
+                use_field(name, value);
+            }
+        }
+    }
+}
+
 impl KeywordLogger {
-    fn log_at(
+    pub(super) fn log_at<'py>(
         &self,
-        py: Python<'_>,
+        py: Python<'py>,
         level: i64,
-        event: &Bound<'_, PyAny>,
-        arguments: &Bound<'_, PyTuple>,
-        given: Option<&Bound<'_, PyDict>>,
+        event: &Bound<'py, PyAny>,
+        arguments: &Bound<'py, PyTuple>,
+        given: &impl Given<'py>,
     ) -> PyResult<()> {
         let verdict = self.core.verdict(py, level)?;
         if matches!(verdict, Verdict::Unwanted) {
@@ -47,7 +63,7 @@ impl KeywordLogger {
         };
         match verdict {
             Verdict::Quick(quick) if options.are_quick() => {
-                self.core.log_quickly(py, &quick, &call, fields);
+                self.core.log_quickly(py, &quick, &call, &mut fields);
                 Ok(())
             }
             _ => {
@@ -59,14 +75,11 @@ impl KeywordLogger {
     }
 
     /// The bound fields, without those that the call has itself.
-    fn bound_fields<'py>(
-        &self,
-        py: Python<'py>,
-        given: Option<&Bound<'py, PyDict>>,
-    ) -> Fields<'py> {
+    fn bound_fields<'py>(&self, py: Python<'py>, given: &impl Given<'py>) -> Fields<'py> {
         let mut fields = Fields::default();
         for (name, value) in self.bound.bind(py).iter() {
-            let is_given = given.is_some_and(|given| given.contains(&name).unwrap_or(false));
+            let mut is_given = false;
+            given.each(|other, _| is_given |= name.eq(other).unwrap_or(false));
             if let (false, Ok(name)) = (is_given, name.cast_into::<PyString>()) {
                 fields.add(name, value);
             }
@@ -75,26 +88,23 @@ impl KeywordLogger {
     }
 
     /// The same as `extra`. `logging` refuses some names.
-    fn extra<'py>(
-        &self,
-        py: Python<'py>,
-        given: Option<&Bound<'py, PyDict>>,
-    ) -> PyResult<Bound<'py, PyDict>> {
+    fn extra<'py>(&self, py: Python<'py>, given: &impl Given<'py>) -> PyResult<Bound<'py, PyDict>> {
         let extra = PyDict::new(py);
-        let bound = self.bound.bind(py).iter();
-        for (name, value) in bound.chain(given.into_iter().flatten()) {
-            let name = name.cast_into::<PyString>()?;
-            if is_option(&name) {
-                continue;
+        let mut added = Ok(());
+        let mut add = |name: Bound<'py, PyString>, value: Bound<'py, PyAny>| {
+            if is_option(&name) || added.is_err() {
+                return;
             }
             let text = name.to_string_lossy();
-            if is_attribute(&text) {
-                extra.set_item(format!("fields.{text}"), value)?;
+            added = if is_attribute(&text) {
+                extra.set_item(format!("fields.{text}"), value)
             } else {
-                extra.set_item(name, value)?;
-            }
-        }
-        Ok(extra)
+                extra.set_item(&name, value)
+            };
+        };
+        Some(self.bound.bind(py)).each(&mut add);
+        given.each(&mut add);
+        added.map(|()| extra)
     }
 }
 
@@ -108,20 +118,26 @@ struct Options<'py> {
 
 impl<'py> Options<'py> {
     /// Takes them from the arguments; the others become fields.
-    fn take(given: Option<&Bound<'py, PyDict>>, fields: &mut Fields<'py>) -> Self {
+    fn take(given: &impl Given<'py>, fields: &mut Fields<'py>) -> Self {
         let mut options = Options::default();
-        for (name, value) in given.into_iter().flatten() {
-            let Ok(name) = name.cast_into::<PyString>() else {
-                continue;
-            };
-            match name.to_str() {
-                Ok("exc_info") => options.exc_info = Some(value),
-                Ok("stack_info") => options.stack_info = Some(value),
-                Ok("stacklevel") => options.stacklevel = Some(value),
-                _ => fields.add(name, value),
-            }
-        }
+        given.each(|name, value| match options.place(&name) {
+            Some(option) => *option = Some(value),
+            None => fields.add(name, value),
+        });
         options
+    }
+
+    fn place(&mut self, name: &Bound<'_, PyString>) -> Option<&mut Option<Bound<'py, PyAny>>> {
+        // To ask for the length costs less than to ask for the text.
+        if !matches!(name.len(), Ok(8 | 10)) {
+            return None;
+        }
+        match name.to_str().ok()? {
+            "exc_info" => Some(&mut self.exc_info),
+            "stack_info" => Some(&mut self.stack_info),
+            "stacklevel" => Some(&mut self.stacklevel),
+            _ => None,
+        }
     }
 
     /// Whether nothing is wanted that only a `LogRecord` has.
@@ -134,89 +150,64 @@ fn is_option(name: &Bound<'_, PyString>) -> bool {
     name.to_str().is_ok_and(|name| OPTIONS.contains(&name))
 }
 
-/// One method for each level.
-macro_rules! levels {
-    ($($method:ident => $level:expr),+ $(,)?) => {
-        #[pymethods]
-        impl KeywordLogger {
-            #[new]
-            #[pyo3(signature = (logger, bound=None))]
-            fn new(logger: &Bound<'_, PyAny>, bound: Option<Bound<'_, PyDict>>) -> PyResult<Self> {
-                let bound = bound.unwrap_or_else(|| PyDict::new(logger.py()));
-                Ok(KeywordLogger {
-                    core: Core::of(logger)?,
-                    bound: bound.unbind(),
-                })
-            }
+/// Those of the levels are in [`super::flat`].
+#[pymethods]
+impl KeywordLogger {
+    #[new]
+    #[pyo3(signature = (logger, bound=None))]
+    fn new(logger: &Bound<'_, PyAny>, bound: Option<Bound<'_, PyDict>>) -> PyResult<Self> {
+        let bound = bound.unwrap_or_else(|| PyDict::new(logger.py()));
+        Ok(KeywordLogger {
+            core: Core::of(logger)?,
+            bound: bound.unbind(),
+        })
+    }
 
-            /// A logger all of whose records have these fields, too.
-            #[pyo3(signature = (**fields))]
-            fn bind(&self, py: Python<'_>, fields: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
-                let bound = self.bound.bind(py).copy()?;
-                if let Some(fields) = fields {
-                    bound.update(fields.as_mapping())?;
-                }
-                Self::new(self.core.logger().bind(py), Some(bound))
-            }
-
-            #[getter]
-            fn name(&self, py: Python<'_>) -> Py<PyString> {
-                self.core.name().clone_ref(py)
-            }
-
-            $(
-                #[pyo3(signature = (event, /, *args, **fields))]
-                fn $method(
-                    &self,
-                    py: Python<'_>,
-                    event: &Bound<'_, PyAny>,
-                    args: &Bound<'_, PyTuple>,
-                    fields: Option<&Bound<'_, PyDict>>,
-                ) -> PyResult<()> {
-                    self.log_at(py, $level, event, args, fields)
-                }
-            )+
-
-            #[pyo3(signature = (level, event, /, *args, **fields))]
-            fn log(
-                &self,
-                py: Python<'_>,
-                level: i64,
-                event: &Bound<'_, PyAny>,
-                args: &Bound<'_, PyTuple>,
-                fields: Option<&Bound<'_, PyDict>>,
-            ) -> PyResult<()> {
-                self.log_at(py, level, event, args, fields)
-            }
-
-            /// An error, with the exception that is being handled.
-            #[pyo3(signature = (event, /, *args, **fields))]
-            fn exception(
-                &self,
-                py: Python<'_>,
-                event: &Bound<'_, PyAny>,
-                args: &Bound<'_, PyTuple>,
-                fields: Option<Bound<'_, PyDict>>,
-            ) -> PyResult<()> {
-                let fields = fields.unwrap_or_else(|| PyDict::new(py));
-                if !fields.contains(intern!(py, "exc_info"))? {
-                    fields.set_item(intern!(py, "exc_info"), PyBool::new(py, true))?;
-                }
-                self.log_at(py, 40, event, args, Some(&fields))
-            }
-
-            fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-                visit.call(&self.bound)?;
-                self.core.traverse(&visit)
-            }
+    /// A logger all of whose records have these fields, too.
+    #[pyo3(signature = (**fields))]
+    fn bind(&self, py: Python<'_>, fields: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
+        let bound = self.bound.bind(py).copy()?;
+        if let Some(fields) = fields {
+            bound.update(fields.as_mapping())?;
         }
-    };
-}
+        Self::new(self.core.logger().bind(py), Some(bound))
+    }
 
-levels! {
-    debug => 10,
-    info => 20,
-    warning => 30,
-    error => 40,
-    critical => 50,
+    #[getter]
+    fn name(&self, py: Python<'_>) -> Py<PyString> {
+        self.core.name().clone_ref(py)
+    }
+
+    #[pyo3(signature = (level, event, /, *args, **fields))]
+    fn log<'py>(
+        &self,
+        py: Python<'py>,
+        level: i64,
+        event: &Bound<'py, PyAny>,
+        args: &Bound<'py, PyTuple>,
+        fields: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<()> {
+        self.log_at(py, level, event, args, &fields)
+    }
+
+    /// An error, with the exception that is being handled.
+    #[pyo3(signature = (event, /, *args, **fields))]
+    fn exception<'py>(
+        &self,
+        py: Python<'py>,
+        event: &Bound<'py, PyAny>,
+        args: &Bound<'py, PyTuple>,
+        fields: Option<Bound<'py, PyDict>>,
+    ) -> PyResult<()> {
+        let fields = fields.unwrap_or_else(|| PyDict::new(py));
+        if !fields.contains(intern!(py, "exc_info"))? {
+            fields.set_item(intern!(py, "exc_info"), PyBool::new(py, true))?;
+        }
+        self.log_at(py, 40, event, args, &Some(&fields))
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.bound)?;
+        self.core.traverse(&visit)
+    }
 }

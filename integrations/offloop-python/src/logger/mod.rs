@@ -5,8 +5,10 @@
 
 mod core;
 mod fast;
+mod flat;
 mod keywords;
 mod path;
 
 pub(crate) use self::fast::FastLogger;
+pub(crate) use self::flat::add_methods;
 pub(crate) use self::keywords::KeywordLogger;

@@ -94,8 +94,8 @@ impl Path {
         if !filters.is_empty() {
             return Ok(path);
         }
-        let logger_type = logging(py)?.logger_type.bind(py);
-        path.call_handlers = Some(logger_type.getattr(intern!(py, "callHandlers"))?.unbind());
+        let methods = logging(py)?.logger_methods.bind(py);
+        path.call_handlers = Some(methods.get_item(intern!(py, "callHandlers"))?.unbind());
         path.levels = Some(levels.cast_into::<PyDict>()?.unbind());
         path.quick = Some(Arc::new(Quick {
             frontend: emitter.get().frontend().clone(),
@@ -157,21 +157,21 @@ impl Path {
     /// Which way a record of this level goes.
     pub(super) fn verdict(
         &self,
+        py: Python<'_>,
         logger: &Py<PyAny>,
-        number: &Bound<'_, PyAny>,
+        level: i64,
     ) -> PyResult<Verdict> {
-        let py = number.py();
         let (Some(quick), Some(levels)) = (&self.quick, &self.levels) else {
             return Ok(Verdict::Slow);
         };
-        let known = levels.bind(py).get_item(number)?;
+        let known = levels.bind(py).get_item(level)?;
         let is_on = match known {
             Some(is_on) => is_on.is_truthy()?,
             None => logger
-                .call_method1(py, intern!(py, "isEnabledFor"), (number,))?
+                .call_method1(py, intern!(py, "isEnabledFor"), (level,))?
                 .is_truthy(py)?,
         };
-        if !is_on || number.extract::<i64>()? < quick.level_min {
+        if !is_on || level < quick.level_min {
             return Ok(Verdict::Unwanted);
         }
         if !logging(py)?.still_calls(py, self.call_handlers.as_ref())? {
@@ -191,6 +191,8 @@ fn is_watched(logger: &Bound<'_, PyAny>) -> bool {
 /// The `logging` package.
 struct Logging {
     logger_type: Py<PyType>,
+    /// What the class has, as it is at any time.
+    logger_methods: Py<PyAny>,
     null_handler: Py<PyType>,
     record_type: Py<PyAny>,
     names: Py<PyDict>,
@@ -205,6 +207,7 @@ fn logging(py: Python<'_>) -> PyResult<&Logging> {
             Ok(package.getattr(name)?.cast_into::<PyType>()?.unbind())
         };
         Ok(Logging {
+            logger_methods: type_of("Logger")?.getattr(py, "__dict__")?,
             logger_type: type_of("Logger")?,
             null_handler: type_of("NullHandler")?,
             record_type: package.getattr("LogRecord")?.unbind(),
@@ -237,10 +240,8 @@ impl Logging {
             .names
             .bind(py)
             .get_item(intern!(py, "_logRecordFactory"))?;
-        let present = self
-            .logger_type
-            .bind(py)
-            .getattr(intern!(py, "callHandlers"))?;
+        let methods = self.logger_methods.bind(py);
+        let present = methods.get_item(intern!(py, "callHandlers"))?;
         let is_usual = factory.is_some_and(|factory| factory.is(&self.record_type));
         Ok(is_usual && call_handlers.is_some_and(|known| present.is(known)))
     }

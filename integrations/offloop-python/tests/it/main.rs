@@ -7,6 +7,7 @@
 //! - `OFFLOOP_PYTHON`: the interpreter, in place of `python3`.
 //! - `OFFLOOP_PYTEST`: arguments for pytest, such as `-k sigterm`.
 //! - `OFFLOOP_LONG=1`: also the public test-suites that take long.
+//! - `OFFLOOP_ASGI_CORRELATION_ID=PATH`: also the tests of asgi-correlation-id, of which there is a checkout.
 
 use std::env;
 use std::fs;

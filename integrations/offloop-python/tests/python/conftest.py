@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 from collections.abc import Iterator
@@ -104,6 +105,22 @@ class Server:
         self.process.wait(DEADLINE_S)
 
 
+@pytest.fixture(autouse=True)
+def pages(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where the programs of a test keep records that wait: in a directory of its own, in which
+    nothing is left unless the test is about a kill.
+    """
+    shared = "/dev/shm" if os.path.isdir("/dev/shm") else None
+    with tempfile.TemporaryDirectory(dir=shared) as directory:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", directory)
+        yield Path(directory)
+        own = f"{os.getpid()}-"
+        left = [path.name for path in Path(directory).rglob("*.pages")]
+        # What this process itself logs goes on.
+        left = [name for name in left if not name.startswith(own)]
+        assert not left or request.node.get_closest_marker("kills"), left
+
+
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Any]:
     servers: list[Server] = []
@@ -118,6 +135,8 @@ def serve(tmp_path: Path) -> Iterator[Any]:
 
     yield start
     for server in servers:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            server.stop()
         server.kill()
 
 

@@ -10,6 +10,8 @@ from typing import Any
 import httpx
 import pytest
 from conftest import read_lines, run_program, wait_for
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 ID = {"x-request-id": "01JD3T7Q9N"}
 
@@ -94,6 +96,46 @@ def test_sanic(serve: Any, log: Path, workers: int) -> None:
     assert access["01JD3T7Q9N"]["message"] == "GET /hello/you 200"
     assert "secret" not in log.read_text()
     assert any("Server Stopped" in line["message"] for line in lines)
+
+
+def test_a_websocket_of_sanic_s_has_a_record_as_others_have(serve: Any, log: Path) -> None:
+    server = serve("sanic", "load_sanic:app", "--port", "{port}", "--single-process")
+    base = server.url("/socket/").replace("http", "ws")
+    for name, code in (("listens", 1000), ("closes", 4000)):
+        with connect(base + name, additional_headers={"x-request-id": name}) as client:
+            client.send("ping")
+            assert client.recv() == "heard"
+            if name == "closes":
+                with pytest.raises(ConnectionClosed) as ended:
+                    client.recv()
+                assert ended.value.rcvd.code == code
+    with connect(base + "raises", additional_headers={"x-request-id": "raises"}):
+        wait_for(lambda: len(requests(log)) == 3, "the records")
+    server.stop()
+    by_id = {request["request_id"]: request for request in requests(log)}
+    assert len(by_id) == len(requests(log)) == 3
+    for name, code in (("listens", 1000), ("closes", 4000)):
+        request = by_id[name]
+        assert (request["outcome"], request["http.response.status_code"]) == ("upgraded", 101)
+        assert request["websocket.close_code"] == code
+        assert request["http.route"] == "/socket/<name:str>"
+        assert (request["http.request.body.size"], request["http.response.body.size"]) == (4, 5)
+        assert 0 < request["duration_ms"]
+    assert by_id["raises"]["outcome"] == "service_error"
+    assert by_id["raises"]["error"] == ["ValueError: on purpose"]
+    heard = [line for line in read_lines(log) if line["message"] == "heard ping"]
+    assert [line["request_id"] for line in heard] == ["listens", "closes"]
+
+
+def test_what_an_application_reads_of_an_upload_is_counted(serve: Any, log: Path) -> None:
+    server = serve("gunicorn", "load_flask:app", "--bind", "127.0.0.1:{port}")
+    body = b"line\n" * 200
+    for path, read in (("whole", 1000), ("lines", 1000), ("half", 500), ("unread", 0)):
+        answer = httpx.post(server.url(f"/{path}"), content=body)
+        assert answer.text == str(read)
+    server.stop()
+    sizes = {line["url.path"]: line.get("http.request.body.size") for line in requests(log)}
+    assert sizes == {"/whole": 1000, "/lines": 1000, "/half": 500, "/unread": 0}
 
 
 def test_a_connection_that_is_kept_does_not_carry_an_id_to_the_next_request(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -240,3 +242,71 @@ def test_the_task_is_told(installed: logging.Logger, log: Path) -> None:
 
     asyncio.run(work())
     assert [line["task"] for line in lines(installed, log)] == ["mine", "mine"]
+
+
+@pytest.mark.parametrize("way", ["quick", "standard"])
+def test_records_tell_the_name_of_their_thread_as_python_has_it(log: Path, way: str) -> None:
+    handler = offloop.Handler(log, thread=True)
+    logger = logging.getLogger(f"threads.{way}")
+    if way == "quick":
+        offloop.adopt(logger)
+    logger.setLevel(logging.DEBUG)
+    logger.propagate = False
+    logger.addHandler(handler)
+    try:
+        logger.info("here")
+        with ThreadPoolExecutor(1, thread_name_prefix="pool") as pool:
+            pool.submit(logger.info, "there").result()
+        worker = threading.Thread(target=logger.info, args=("elsewhere",), name="worker")
+        worker.start()
+        worker.join()
+    finally:
+        logger.removeHandler(handler)
+    names = {line["message"]: line["thread"] for line in lines(logger, log)}
+    assert names == {"here": "MainThread", "there": "pool_0", "elsewhere": "worker"}
+
+
+def test_a_record_that_was_made_by_another_thread_does_not_rename_this_one(log: Path) -> None:
+    handler = offloop.Handler(log, thread=True)
+    logger = logging.getLogger("threads.others")
+    make = lambda: logger.makeRecord("t", 20, "f", 1, "made", (), None)  # noqa: E731
+    with ThreadPoolExecutor(1, thread_name_prefix="pool") as pool:
+        record = pool.submit(make).result()
+    handler.handle(record)
+    handler.handle(make())
+    assert {line["thread"] for line in lines(logger, log)} == {"MainThread"}
+
+
+def test_arguments_of_keyword_loggers_are_what_the_stub_says(
+    installed: logging.Logger, log: Path
+) -> None:
+    own = offloop.get_logger("quick", tenant="t1", user=1)
+    own.info("%s", "positional", user=42, event="e", self="s", level=3)
+    own.log(26, "by number", **{"not an identifier": True})
+    getattr(own, "warning")("plain")
+    with pytest.raises(TypeError):
+        own.info()
+    with pytest.raises(TypeError):
+        own.info(user=42)
+    with pytest.raises(TypeError):
+        type(own).info(installed, "of another type")
+    first, second, third = lines(installed, log)
+    assert (first["message"], first["tenant"], first["user"]) == ("positional", "t1", 42)
+    assert (first["event"], first["self"], first["fields.level"]) == ("e", "s", 3)
+    assert second["not an identifier"] is True and second["level_name"] == "Level 26"
+    assert (third["message"], third["level"], third["user"]) == ("plain", "WARN", 1)
+
+
+@pytest.mark.parametrize("way", ["quick", "standard"])
+def test_a_value_s_own_error_is_no_error_of_the_call(
+    installed: logging.Logger, log: Path, way: str
+) -> None:
+    class Failing:
+        def __str__(self) -> str:
+            raise ValueError("on purpose")
+
+    if way == "standard":
+        installed.addFilter(lambda record: True)
+    assert offloop.get_logger("quick").info("m", value=Failing()) is None
+    (line,) = lines(installed, log)
+    assert line["value"] == "[formatting Failing failed: ValueError]"

@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 from conftest import read_lines, run_program, wait_for
+from websockets.sync.client import connect
 
 
 def test_a_fork_s_child_goes_on_and_nothing_comes_twice(tmp_path: Path, log: Path) -> None:
@@ -33,7 +34,7 @@ def test_a_fork_s_child_goes_on_and_nothing_comes_twice(tmp_path: Path, log: Pat
             if pid == 0:
                 for number in range(1000):
                     logging.info("n", extra={{"who": f"child {{child}}", "number": number}})
-                offloop.flush()
+                offloop.shutdown()
                 os._exit(0)
             children.append(pid)
         for number in range(1000):
@@ -96,7 +97,7 @@ def test_lines_of_processes_that_share_a_pipe_are_whole(tmp_path: Path) -> None:
                 for number in range(3000):
                     size = (200, 3000)[number % 2]
                     logging.info("n", extra={"who": child, "number": number, "pad": "x" * size})
-                offloop.flush()
+                offloop.shutdown()
                 os._exit(0)
         for _ in range(3):
             os.wait()
@@ -171,6 +172,49 @@ os._exit(0)
     assert late < 0.5 and took < 1.5, (late, took)
 
 
+def test_what_is_logged_after_shutdown_is_written_before_an_end_that_nobody_hears_of(
+    tmp_path: Path, log: Path
+) -> None:
+    run_program(
+        f"""
+        import logging, offloop, os
+        offloop.install({str(log)!r})
+        logging.info("before")
+        assert offloop.shutdown() == 0
+        logging.info("after")
+        offloop.get_logger().info("at last", number=1)
+        os._exit(0)
+        """,
+        tmp_path,
+    )
+    assert [line["message"] for line in read_lines(log)] == ["before", "after", "at last"]
+
+
+def test_several_dead_sinks_hold_up_the_end_no_longer_than_one(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(
+        """
+import logging, offloop, time
+for stream in ("stdout", "stderr"):
+    handler = offloop.Handler(stream=stream, exit_timeout=4)
+    logging.root.addHandler(handler)
+for number in range(1000):
+    logging.warning("n", extra={"pad": "x" * 1000})
+open("logged", "w").write(str(time.monotonic()))
+"""
+    )
+    reader, writer = os.pipe()
+    command = [sys.executable, str(program)]
+    done = subprocess.run(command, stdout=writer, stderr=writer, cwd=tmp_path, timeout=60)
+    took = time.monotonic() - float((tmp_path / "logged").read_text())
+    os.close(reader)
+    os.close(writer)
+    assert done.returncode == 0 and took < 7, took
+
+
+#: No record of the applications here makes a longer line.
+LINE_BYTES_MAX = 2048
+
 SERVERS = {
     "uvicorn": ("uvicorn", "load_app:app", "--port", "{port}"),
     "uvicorn, two workers": ("uvicorn", "load_app:app", "--port", "{port}", "--workers", "2"),
@@ -189,12 +233,50 @@ SERVERS = {
     "granian": (
         "granian", "load_app:app", "--interface", "asgi", "--port", "{port}", "--workers", "2",
     ),
+    "sanic": ("sanic", "load_sanic:app", "--port", "{port}", "--single-process"),
+    "sanic, two workers": ("sanic", "load_sanic:app", "--port", "{port}", "--workers", "2"),
+    "gunicorn's sync workers": (
+        "gunicorn", "load_flask:app", "-w", "2", "-b", "127.0.0.1:{port}",
+        "--logger-class", "offloop.gunicorn.Logger",
+    ),
 }  # fmt: skip
+
+
+#: What each says last, and how often: once in each process that has loaded the application.
+LAST_WORDS = {
+    "uvicorn": {"Finished server process": 1},
+    "uvicorn, two workers": {"Finished server process": 2},
+    "gunicorn with uvicorn's worker": {"Finished server process": 2},
+    "the same, preloaded": {"Finished server process": 2, "Shutting down: Master": 1},
+    "gunicorn with its own ASGI worker": {"Worker exiting": 2},
+    # They say nothing once the application has been shut down.
+    "hypercorn": {"Running on": 1},
+    "granian": {"Stopping worker": 2},
+    "sanic": {"Server Stopped": 1},
+    "sanic, two workers": {"Server Stopped": 1},
+    "gunicorn's sync workers": {"Worker exiting": 2},
+}
+
+#: Sanic takes no notice of a signal that comes while a worker is starting, or within a tenth of a
+#: second after that where there are several.
+READY = {"sanic": 1, "sanic, two workers": 2}
+
+
+def messages(log: Path) -> list[str]:
+    return [str(line["message"]) for line in read_lines(log)]
+
+
+def wait_until_ready(name: str, log: Path) -> None:
+    def are_ready() -> bool:
+        return sum("Worker ready" in message for message in messages(log)) == READY.get(name, 0)
+
+    wait_for(are_ready, "the workers")
 
 
 @pytest.mark.parametrize("name", SERVERS)
 def test_sigterm_under_load_loses_nothing(serve: Any, log: Path, name: str) -> None:
     server = serve(*SERVERS[name])
+    wait_until_ready(name, log)
     answered: list[str] = []
     is_over = threading.Event()
 
@@ -213,12 +295,11 @@ def test_sigterm_under_load_loses_nothing(serve: Any, log: Path, name: str) -> N
     clients = [threading.Thread(target=load, args=(client,)) for client in range(4)]
     for client in clients:
         client.start()
-    wait_for(lambda: 200 <= len(answered), "the load")
+    wait_for(lambda: 400 <= len(answered), "the load")
     server.stop()
     is_over.set()
     for client in clients:
         client.join()
-    time.sleep(0)
     steps: dict[str, list[int]] = {}
     requests = Counter()
     for line in read_lines(log):
@@ -230,6 +311,89 @@ def test_sigterm_under_load_loses_nothing(serve: Any, log: Path, name: str) -> N
         assert steps[key] == [0, 1, 2, 3, 4], (name, key)
         assert requests[f"/{key}"] == 1, (name, key)
     assert set(requests.values()) == {1}
+    said = messages(log)
+    for words, count in LAST_WORDS[name].items():
+        assert sum(message.startswith(words) for message in said) == count, (name, said[-20:])
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "outcome"),
+    [
+        ("uvicorn", "/listens", "upgraded"),
+        ("uvicorn", "/sleeps", "cancelled"),
+        ("uvicorn, two workers", "/listens", "upgraded"),
+        ("gunicorn with uvicorn's worker", "/listens", "upgraded"),
+        # It cancels tasks without a word to them.
+        ("hypercorn", "/listens", "cancelled"),
+        ("sanic", "/socket/listens", "upgraded"),
+    ],
+)
+def test_a_websocket_that_is_open_when_the_server_stops_has_one_record(
+    serve: Any, log: Path, name: str, path: str, outcome: str
+) -> None:
+    # Nobody waits for who sleeps.
+    options = ("--timeout-graceful-shutdown", "1") if path == "/sleeps" else ()
+    server = serve(*SERVERS[name], *options)
+    wait_until_ready(name, log)
+    with connect(server.url(path).replace("http", "ws")) as client:
+        if path != "/sleeps":
+            client.send("hello")
+            assert client.recv() == "heard"
+        server.stop()
+    (request,) = [line for line in read_lines(log) if line["target"] == "offloop::request"]
+    assert (request["outcome"], request["http.response.status_code"]) == (outcome, 101)
+    if outcome == "upgraded":
+        assert request["websocket.close_code"] in (1000, 1001, 1012), request
+
+
+WORKERS = {
+    "gunicorn": (
+        "gunicorn", "load_app:app", "-k", "uvicorn_worker.UvicornWorker", "-w", "4",
+        "-b", "127.0.0.1:{port}",
+    ),
+    "uvicorn": ("uvicorn", "load_app:app", "--port", "{port}", "--workers", "4"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WORKERS)
+def test_workers_share_one_file_that_is_rotated_once_at_a_time(
+    serve: Any, tmp_path: Path, name: str
+) -> None:
+    directory = tmp_path / "logs"
+    directory.mkdir()
+    limit = 64 << 10
+    server = serve(
+        *WORKERS[name],
+        OFFLOOP_TEST_LOG=str(directory / "app.jsonl"),
+        OFFLOOP_TEST_ROTATION=str(limit),
+    )
+
+    def load(client: int) -> None:
+        with httpx.Client() as session:
+            for number in range(150):
+                assert session.get(server.url(f"/{client}-{number}")).status_code == 200
+                if number % 25 == 24:
+                    # Another worker may take the next.
+                    session.headers["connection"] = "close"
+
+    clients = [threading.Thread(target=load, args=(client,)) for client in range(4)]
+    for client in clients:
+        client.start()
+    for client in clients:
+        client.join()
+    server.stop()
+    files = sorted(directory.iterdir())
+    lines = [line for file in files for line in read_lines(file)]
+    steps = Counter((line["key"], line["step"]) for line in lines if line["target"] == "load")
+    requests = Counter(line["url.path"] for line in lines if line["target"] == "offloop::request")
+    assert set(steps.values()) == {1} and len(steps) == 4 * 150 * 5
+    assert set(requests.values()) == {1} and len(requests) == 4 * 150
+    assert len({line["pid"] for line in lines if line["target"] == "load"}) == 4
+    sizes = [file.stat().st_size for file in files]
+    total = sum(sizes)
+    # None is empty, none larger than allowed, and none was ended before it had to be.
+    assert 0 < min(sizes) and max(sizes) <= limit, sizes
+    assert len(files) <= total // (limit - LINE_BYTES_MAX) + 1, sizes
 
 
 def test_gunicorn_s_signal_has_the_file_opened_anew(serve: Any, log: Path) -> None:

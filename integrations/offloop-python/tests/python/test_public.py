@@ -84,6 +84,53 @@ def test_starlette_s_tests_pass_with_requests_followed(tmp_path: Path) -> None:
     assert within == without
 
 
+CORRELATION_ID = os.environ.get("OFFLOOP_ASGI_CORRELATION_ID", "")
+
+#: Every handler for a stream becomes ours, with its filters, and all loggers are quick ones.
+WITH_OURS = """
+import copy, logging.config
+import offloop, offloop._loggers
+original = logging.config.dictConfig
+
+def with_ours(config):
+    config = copy.deepcopy(config)
+    for handler in config.get("handlers", {}).values():
+        if handler.get("class") == "logging.StreamHandler":
+            handler.update({"class": "offloop.Handler", "filename": "with_ours.jsonl"})
+            handler.pop("formatter", None)
+    original(config)
+    offloop._loggers.adopt_all()
+
+logging.config.dictConfig = with_ours
+
+def pytest_sessionfinish(session):
+    offloop.flush()
+    stats = offloop.stats()
+    assert stats["written"] == stats["accepted"] != 0, stats
+"""
+
+
+@pytest.mark.skipif(
+    not CORRELATION_ID, reason="not in any package: OFFLOOP_ASGI_CORRELATION_ID names a checkout"
+)
+def test_asgi_correlation_id_s_tests_pass_with_its_filter_on_our_handler(tmp_path: Path) -> None:
+    # Their event loop's fixture and their clients are of that time.
+    needed = ["pytest<8.4", "pytest-asyncio<0.24", "httpx<0.28"]
+    needed += ["celery", "fastapi", "pytest-mock", "requests", "sentry-sdk"]
+    run(["-m", "pip", "install", "-q", "--target", "needed", *needed], tmp_path)
+    (tmp_path / "with_ours.py").write_text(WITH_OURS)
+    paths = os.pathsep.join([str(tmp_path / "needed"), CORRELATION_ID, str(tmp_path)])
+    # What its workers of celery need is not here, with us or without.
+    plain = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", "addopts=", "-W", "ignore"]
+    plain += ["-c", os.path.join(CORRELATION_ID, "setup.cfg"), os.path.join(CORRELATION_ID, "tests")]
+    without = outcome(run(plain, tmp_path, PYTHONPATH=paths))
+    output = run([*plain, "-p", "with_ours"], tmp_path, PYTHONPATH=paths)
+    assert "passed" in without and outcome(output) == without, output
+    print(without, "/", outcome(output))
+    lines = (tmp_path / "with_ours.jsonl").read_text().splitlines()
+    assert any("correlation_id" in line for line in lines)
+
+
 def outcome(output: str) -> str:
     last = output.strip().splitlines()[-1]
     return re.sub(r" in [\d.]+s.*", "", last)

@@ -1,0 +1,175 @@
+//! How many instructions a record costs, its caller and the writer: the same on any machine, however
+//! busy it is. Needs valgrind.
+//!
+//! Callgrind counts for each thread. A process is counted twice, with few records and with many;
+//! what the latter needed more is divided by the records that it logged more, so that starting and
+//! ending are none of it.
+
+use std::error::Error;
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use offloop::Redaction;
+
+use super::{Bench, Job};
+use crate::contenders::{self, Calls, Contender};
+use crate::results::{Metrics, Results};
+use crate::table;
+use crate::values::Values;
+
+pub const BENCH: Bench = Bench {
+    name: "instructions",
+    about: "instructions a record, by callgrind: those of the caller, and those of the writer",
+    runs_max: 1,
+    variants: VARIANTS,
+    includes: |contender: &Contender, _: &str| contender.name == "offloop",
+    child,
+    report,
+};
+
+/// The record, and whether secrets are looked for.
+const VARIANTS: &[&str] = &[
+    "plain, off",
+    "plain, on",
+    "mixed, off",
+    "mixed, on",
+    "spans, off",
+    "spans, on",
+];
+
+const TITLES: [(&str, &str); 3] = [
+    ("plain", "message and 6 fields that can be copied"),
+    ("mixed", "the same, one of them only `Display`"),
+    ("spans", "the latter within two spans of 2 fields each"),
+];
+
+const FEW: usize = 10_000;
+const MANY: usize = 30_000;
+/// Logged before, so that what is done once is done.
+const WARM_UP: usize = 1_000;
+/// Records wait for the writer as long as they like: callgrind runs one thread at a time.
+const BUDGET_BYTES: usize = 256 << 20;
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Threads, as callgrind numbers them.
+const CALLER: &str = "01";
+const WRITER: &str = "02";
+
+fn child(job: &Job) -> Result<Metrics, Box<dyn Error>> {
+    let few = count(job, FEW)?;
+    let many = count(job, MANY)?;
+    let per_record = |place: usize| (many[place] - few[place]) / (MANY - FEW) as f64;
+    Ok(Metrics::from([
+        ("caller".to_owned(), per_record(0)),
+        ("writer".to_owned(), per_record(1)),
+    ]))
+}
+
+/// What caller and writer needed for so many records.
+fn count(job: &Job, records: usize) -> Result<[f64; 2], Box<dyn Error>> {
+    let output = job.directory.join(format!("callgrind-{records}"));
+    let status = Command::new("valgrind")
+        .args(["--tool=callgrind", "--separate-threads=yes", "-q"])
+        .arg(format!("--callgrind-out-file={}", output.display()))
+        .arg(std::env::current_exe()?)
+        .args(["counted-child", &job.variant, &records.to_string()])
+        .stdout(Stdio::null())
+        .status()
+        .map_err(|error| format!("start valgrind: {error}"))?;
+    if !status.success() {
+        return Err(format!("valgrind: {status}").into());
+    }
+    Ok([total(&output, CALLER)?, total(&output, WRITER)?])
+}
+
+/// What callgrind has written of a thread.
+fn total(output: &Path, thread: &str) -> Result<f64, Box<dyn Error>> {
+    let path = format!("{}-{thread}", output.display());
+    let text = fs::read_to_string(&path).map_err(|error| format!("read {path}: {error}"))?;
+    let total = text.lines().find_map(|line| line.strip_prefix("totals: "));
+    Ok(total.ok_or("callgrind tells no total")?.trim().parse()?)
+}
+
+/// Runs in callgrind: logs into nothing.
+pub fn counted_child(arguments: &[String]) -> Result<(), Box<dyn Error>> {
+    let [variant, records] = arguments else {
+        return Err("counted-child: wrong number of arguments".into());
+    };
+    let redaction = match variant.ends_with("off") {
+        true => Redaction::off(),
+        false => Redaction::default(),
+    };
+    let guard = offloop::builder()
+        .writer(Nothing)
+        .budget(BUDGET_BYTES)
+        .filter("info")
+        .redaction(redaction)
+        .init()?;
+    let (calls, values) = (contenders::TRACING_CALLS, Values::new());
+    for records in [WARM_UP, records.parse()?] {
+        log(calls, variant, &values, records);
+        guard.flush(PATIENCE)?;
+    }
+    match guard.shutdown(PATIENCE).is_complete() {
+        true => Ok(()),
+        false => Err("not all records were written".into()),
+    }
+}
+
+fn log(calls: Calls, variant: &str, values: &Values, records: usize) {
+    let many = |call: fn(&Values)| (0..records).for_each(|_| call(values));
+    match variant.split_once(',') {
+        Some(("plain", _)) => many(calls.plain),
+        Some(("spans", _)) => (calls.within_spans)(values, &mut || many(calls.mixed_in_spans)),
+        _ => many(calls.mixed),
+    }
+}
+
+/// Takes all that is written.
+struct Nothing;
+
+impl Write for Nothing {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn report(results: &Results) -> Vec<String> {
+    let head = [
+        "",
+        "caller: redaction off",
+        "caller: on",
+        "writer: redaction off",
+        "writer: on",
+        "writer: on ÷ off",
+    ];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    for (record, title) in TITLES {
+        let count = |redaction: &str, who: &str| {
+            let variant = format!("{record}, {redaction}");
+            let figure = results.figure("offloop", &variant, who);
+            figure.map_or(f64::NAN, |figure| figure.median)
+        };
+        let (off, on) = (count("off", "writer"), count("on", "writer"));
+        let counts = [count("off", "caller"), count("on", "caller"), off, on];
+        let mut row = vec![title.to_owned()];
+        row.extend(counts.map(|count| format!("{count:.0}")));
+        row.push(format!("{:.2}", on / off));
+        rows.push(row);
+    }
+    println!();
+    table::align(&rows);
+    for variant in VARIANTS {
+        if let Some(failure) = results.failure("offloop", variant) {
+            println!("\n{variant}: {failure}");
+        }
+    }
+    Vec::new()
+}
