@@ -264,9 +264,19 @@ fn parse_spans(source: &'static str, directives: &str) -> Result<EnvFilter, Erro
 }
 
 fn parse_targets(source: &'static str, directives: &str) -> Result<Targets, Error> {
-    directives
-        .parse()
-        .map_err(|error| Error::filter(source, directives, error))
+    let read = tidy(directives).parse();
+    read.map_err(|error| Error::filter(source, directives, error))
+}
+
+/// Directives without white space and without empty ones: `Targets` would take `" warn"` for a target,
+/// and what is behind a comma at the end for `error`.
+fn tidy(directives: &str) -> String {
+    let directives = directives.split(',').map(|directive| {
+        let parts = directive.split('=').map(str::trim);
+        parts.collect::<Vec<_>>().join("=")
+    });
+    let directives = directives.filter(|directive| !directive.is_empty());
+    directives.collect::<Vec<_>>().join(",")
 }
 
 /// The most verbose level that may be on.
@@ -287,6 +297,16 @@ mod tests {
     use crate::capture::subscriber::OffloopSubscriber;
     use crate::channel::sync::Instant;
     use crate::drain::line::Content;
+
+    #[test]
+    fn white_space_and_commas_in_directives_mean_nothing() {
+        let tidy = super::tidy;
+        assert_eq!(tidy(" info , hyper = warn ,, "), "info,hyper=warn");
+        assert_eq!(tidy("debug,"), "debug");
+        let targets = super::parse_targets("this test", "hyper=debug, warn,").unwrap();
+        assert!(targets.would_enable("app", &tracing::Level::WARN));
+        assert!(!targets.would_enable("app", &tracing::Level::INFO));
+    }
 
     #[test]
     fn a_target_called_log_is_filtered_as_any_other() {

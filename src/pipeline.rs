@@ -2,6 +2,7 @@
 //! each child.
 
 mod expecting;
+mod making;
 mod reload;
 mod running;
 
@@ -13,8 +14,8 @@ use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard as Loaded};
 
+use self::making::Source;
 pub(crate) use self::running::Running;
-use self::running::Source;
 use crate::capture::screen::{Screen, Screening};
 use crate::capture::thread::{self as local, Pushed};
 use crate::channel::arena::ArenaPlan;

@@ -79,6 +79,8 @@ mod ending;
 mod fields;
 mod header;
 mod id;
+#[cfg(feature = "tokio")]
+mod io;
 mod latency;
 mod life;
 mod mark;
@@ -87,6 +89,7 @@ mod outcome;
 mod privacy;
 mod random;
 mod record;
+mod spare;
 mod table;
 mod taken;
 mod text;
@@ -105,6 +108,8 @@ pub use self::context::{RequestContext, add, add_error};
 pub use self::fields::Value;
 pub use self::header::is_secret_header;
 pub use self::id::RequestId;
+#[cfg(feature = "tokio")]
+pub use self::io::{ConnectionsByEnds, LoggedConnection, LoggedIo};
 pub use self::life::{Request, RequestLog, ResponseHead};
 pub use self::options::{Incoming, Naming, Options};
 pub use self::outcome::{Ended, Outcome, Phase};

@@ -23,6 +23,11 @@ pub(crate) trait Context {
 
     /// The same on a thread without storage.
     fn write_alone(&self, bytes: &mut Buffer) -> bool;
+
+    /// Whether the event wants to be outside of all spans, as a request's own record does.
+    fn is_outside(&self) -> bool {
+        false
+    }
 }
 
 /// The spans that the thread is in.
@@ -51,6 +56,10 @@ impl Context for Explicit {
 
     fn write_alone(&self, bytes: &mut Buffer) -> bool {
         self.0.as_ref().is_none_or(|span| span.write(bytes))
+    }
+
+    fn is_outside(&self) -> bool {
+        self.0.is_none()
     }
 }
 
@@ -107,12 +116,20 @@ fn hand_over<C: Context + ?Sized>(
                 // The request lies around all spans.
                 is_whole & local.write_request(bytes)
             };
-            encode(bytes, pipeline, event, write_spans, |encoder| {
-                local.with_added(|fields| append(encoder, pipeline, event, fields));
+            let is_outside = context.is_outside();
+            let write_own = |encoder: &mut Encoder<'_>| {
+                is_outside && local.write_own_record(event.metadata(), encoder)
+            };
+            let write_more = |encoder: &mut Encoder<'_>| {
+                if is_outside {
+                    local.with_added(|fields| append(encoder, pipeline, event, fields));
+                }
                 if wish != Wish::Now {
                     note(wish, pipeline, level, encoder);
                 }
-            });
+            };
+            let writes = (write_spans, write_own);
+            encode(bytes, pipeline, event, writes, write_more);
             if is_detail || local.is_at_work() {
                 let held = Held {
                     pipeline,
@@ -157,7 +174,8 @@ fn capture_late(
     let pushed = pushed.unwrap_or_else(|| {
         let mut bytes = Buffer::new();
         let level = level_index(*event.metadata().level());
-        encode(&mut bytes, pipeline, event, write_spans, |encoder| {
+        let writes = (write_spans, |_: &mut Encoder<'_>| false);
+        encode(&mut bytes, pipeline, event, writes, |encoder| {
             note(wish, pipeline, level, encoder);
         });
         thread::push_alone(pipeline, level, bytes.as_slice())
@@ -165,12 +183,16 @@ fn capture_late(
     pipeline.see_to(pushed);
 }
 
+/// `write_own` may write the event's fields in its place: it says no where it has not.
 #[inline]
 fn encode(
     bytes: &mut Buffer,
     pipeline: &Pipeline,
     event: &Event<'_>,
-    write_spans: impl FnOnce(&mut Buffer) -> bool,
+    (write_spans, write_own): (
+        impl FnOnce(&mut Buffer) -> bool,
+        impl FnOnce(&mut Encoder<'_>) -> bool,
+    ),
     write_more: impl FnOnce(&mut Encoder<'_>),
 ) {
     let (metadata, screening) = (event.metadata(), pipeline.screening());
@@ -178,7 +200,9 @@ fn encode(
     let encoder = Encoder::record_within(bytes, screening.bounds(), metadata, write_spans);
     let mut visitor = Visitor(encoder, screening);
     if is_plain {
-        event.record(&mut visitor);
+        if !write_own(&mut visitor.0) {
+            event.record(&mut visitor);
+        }
     } else {
         screening.visit(metadata, &mut visitor, |visit| event.record(visit));
     }

@@ -7,8 +7,10 @@ use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use tracing::Metadata;
+
 use super::buffer::Buffer;
-use super::record::ThreadLabel;
+use super::record::{Encoder, ThreadLabel};
 use super::span::Span;
 use crate::channel::Channel;
 use crate::channel::lane::Lane;
@@ -55,6 +57,7 @@ enum Work {
 }
 
 /// One for each pipeline that the thread has logged to.
+#[derive(Default)]
 struct Lanes {
     /// Which process made them.
     generation: u64,
@@ -167,6 +170,19 @@ impl Local {
         }
     }
 
+    /// Has the request write the fields of its own record, if that is what the thread is just writing.
+    /// Says no where it is not.
+    pub(crate) fn write_own_record(
+        &self,
+        metadata: &'static Metadata<'static>,
+        encoder: &mut Encoder<'_>,
+    ) -> bool {
+        match self.request.try_borrow().as_deref() {
+            Ok(Work::AtEndOf(request)) => request.write_own_record(metadata, encoder),
+            _ => false,
+        }
+    }
+
     /// Passes what a handler has added to the request whose own record the thread is just writing.
     #[inline]
     pub(crate) fn with_added(&self, use_fields: impl FnOnce(&[u8])) {
@@ -258,7 +274,7 @@ pub(crate) fn random_share() -> Option<f64> {
     .flatten()
 }
 
-/// Undoes [`within`] and [`at_end_of`] when it is dropped.
+/// Undoes [`within`] when it is dropped.
 pub(crate) struct Within {
     before: Work,
     /// It belongs to its thread.
@@ -267,18 +283,52 @@ pub(crate) struct Within {
 
 /// From now on, until the result is dropped, the thread works for this request.
 pub(crate) fn within(request: RequestContext) -> Within {
-    work(Work::Of(request))
-}
-
-/// From now on, until the result is dropped, the thread writes this request's own record.
-pub(crate) fn at_end_of(request: RequestContext) -> Within {
-    work(Work::AtEndOf(request))
-}
-
-fn work(now: Work) -> Within {
     Within {
-        before: swap_work(now),
+        before: swap_work(Work::Of(request)),
         _not_send: PhantomData,
+    }
+}
+
+/// Undoes [`lend`] and [`lend_at_end`] when it is dropped.
+pub(crate) struct Lent<'r> {
+    before: Work,
+    lender: &'r mut Option<RequestContext>,
+    /// It belongs to its thread.
+    _not_send: PhantomData<*const ()>,
+}
+
+/// From now on, until the result is dropped, the thread works for this request. Then `lender` gets
+/// the request back.
+#[inline]
+pub(crate) fn lend(request: RequestContext, lender: &mut Option<RequestContext>) -> Lent<'_> {
+    lend_for(Work::Of(request), lender)
+}
+
+/// The same while the thread writes the request's own record.
+pub(crate) fn lend_at_end(
+    request: RequestContext,
+    lender: &mut Option<RequestContext>,
+) -> Lent<'_> {
+    lend_for(Work::AtEndOf(request), lender)
+}
+
+#[inline]
+fn lend_for(work: Work, lender: &mut Option<RequestContext>) -> Lent<'_> {
+    Lent {
+        before: swap_work(work),
+        lender,
+        _not_send: PhantomData,
+    }
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        let before = std::mem::replace(&mut self.before, Work::OfNone);
+        match swap_work(before) {
+            Work::Of(request) | Work::AtEndOf(request) => *self.lender = Some(request),
+            // A thread that is ending has lost it.
+            Work::OfNone => {}
+        }
     }
 }
 

@@ -25,6 +25,7 @@ mod schedules;
 #[cfg(not(any(offloop_loom, offloop_shuttle)))]
 #[cfg(test)]
 mod simulator;
+mod state;
 pub(crate) mod sync;
 pub(crate) mod worker;
 
@@ -34,19 +35,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError, TryLockError};
 use std::time::Duration;
 
-use self::change::{Change, Handover, Slot};
-use self::durable::{Durable, Mark, Synced};
-use self::flush::{Flushed, Progress};
-use self::merge::Merge;
+use self::durable::{Mark, Synced};
+use self::flush::Flushed;
+pub(crate) use self::state::SinkState;
 use self::worker::Worker;
 use crate::channel::overflow::LossReason;
-use crate::channel::sync::{
-    AtomicBool, AtomicU64, AtomicUsize, Instant, Mutex, MutexGuard, Ordering, spawn, thread,
-};
+use crate::channel::sync::{AtomicUsize, Instant, Mutex, MutexGuard, Ordering, spawn, thread};
 use crate::channel::ticks::{self, TICKS_MARGIN};
-use crate::channel::{self, Channel, Inlet};
-use crate::deadline;
-use crate::stats::{self, SinkCounters};
+use crate::channel::{self, Channel};
+use crate::{deadline, stats};
 
 /// How often a thread that waits looks whether it has to write for itself.
 const PARKED_POLL: Duration = Duration::from_millis(10);
@@ -58,101 +55,6 @@ pub(crate) struct Delays {
     pub(crate) busy: Duration,
     /// Once the program has gone quiet.
     pub(crate) idle: Duration,
-}
-
-/// What the threads of a pipeline know of one sink.
-#[derive(Debug)]
-pub(crate) struct SinkState {
-    pub(crate) name: String,
-    pub(crate) inlet: Arc<Inlet>,
-    pub(crate) counters: SinkCounters,
-    /// Why records on their way to it never outlive the process; `None` if that depends on the
-    /// arena alone.
-    pub(crate) crash_unsafe: Option<&'static str>,
-    pub(crate) progress: Arc<Progress>,
-    pub(crate) durable: Arc<Durable>,
-    /// Whether it can be written to: a forked child cannot use what is no file.
-    pub(crate) is_usable: bool,
-    /// Whether an audit record that it takes is kept for good.
-    keeps_audits: AtomicBool,
-    /// Locked by the sink's writer while it formats a batch, never while it writes one.
-    merge: Mutex<Merge>,
-    /// Once everything up to this ticket is written, the writer's thread ends.
-    stop_ticket: AtomicU64,
-    /// How the writer is to go on.
-    pub(crate) change: Slot<Change>,
-    /// Whether no record comes any more that is not counted, and the writer ends once it has all.
-    is_retiring: AtomicBool,
-    /// The sink, once the writer has left it to the next one.
-    handover: Slot<Handover>,
-}
-
-impl SinkState {
-    /// The state of one of `sinks` sinks.
-    pub(crate) fn new(name: String, inlet: Arc<Inlet>, sinks: usize) -> Self {
-        SinkState {
-            name,
-            inlet,
-            counters: SinkCounters::new(sinks),
-            crash_unsafe: Some("only for files"),
-            progress: Arc::default(),
-            durable: Arc::default(),
-            is_usable: true,
-            keeps_audits: AtomicBool::new(false),
-            merge: Mutex::default(),
-            stop_ticket: AtomicU64::new(u64::MAX),
-            change: Slot::default(),
-            is_retiring: AtomicBool::new(false),
-            handover: Slot::default(),
-        }
-    }
-
-    /// Says whether an audit record that it takes is kept for good. Relaxed: one that is left out all the
-    /// same, since the writer goes by another filter, is counted.
-    pub(crate) fn keep_audits(&self, keeps_audits: bool) {
-        let keeps_audits = keeps_audits && self.is_usable;
-        self.keeps_audits.store(keeps_audits, Ordering::Relaxed);
-    }
-
-    fn is_stopping(&self) -> bool {
-        self.stop_ticket.load(Ordering::Acquire) != u64::MAX
-    }
-
-    /// Whether what the order to end waits for is written. Records that come after it, and keep
-    /// coming, do not put the end off: their callers write them.
-    fn may_end(&self) -> bool {
-        self.progress
-            .has_reached(self.stop_ticket.load(Ordering::Acquire))
-    }
-
-    fn is_retiring(&self) -> bool {
-        // Pairs with the Release store in `Drain::retire`.
-        self.is_retiring.load(Ordering::Acquire)
-    }
-
-    fn lock_merge(&self) -> MutexGuard<'_, Merge> {
-        // A panic inside leaves no half-done step: the merge only moves whole pages.
-        self.merge.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Drops the newest pages that wait for this sink beyond `kept_bytes`, and counts what was in
-    /// them as lost.
-    fn drop_newest(&self, kept_bytes: usize, channel: &Channel) {
-        let mut merge = self.lock_merge();
-        merge.collect(&self.inlet);
-        merge.drop_newest(kept_bytes, |mut page| {
-            let now = ticks::now();
-            while let Some(frame) = page.next() {
-                let lost = &self.counters.lost;
-                lost.count(LossReason::QueueFull, frame.level, now);
-                let len = frame.record().len();
-                page.advance(len);
-            }
-            // Counted before it is settled: what nobody counts is written after a crash.
-            page.settle();
-            channel.put(page.release());
-        });
-    }
 }
 
 /// The writers of a pipeline.
@@ -265,7 +167,7 @@ impl Drain {
     /// How the sinks stand that keep audit records for good, before one is handed over.
     pub(crate) fn marks(&self) -> Vec<(usize, Mark)> {
         let sinks = self.sinks.iter().enumerate();
-        let keeping = sinks.filter(|(_, state)| state.keeps_audits.load(Ordering::Relaxed));
+        let keeping = sinks.filter(|(_, state)| state.keeps_audits());
         keeping
             .map(|(place, state)| {
                 let mark = Mark {
@@ -361,13 +263,8 @@ impl Drain {
     pub(crate) fn stop(&self) -> Flushed {
         self.channel.close();
         let flushed = self.flush();
-        for state in &*self.sinks {
-            // The first order counts. Pairs with the Acquire loads in `SinkState`: who sees the
-            // order sees that its ticket is wanted.
-            let ticket = flushed.ticket();
-            state.stop_ticket.fetch_min(ticket, Ordering::Release);
-            state.inlet.sleeper.wake();
-        }
+        let ticket = flushed.ticket();
+        self.sinks.iter().for_each(|state| state.stop(ticket));
         flushed
     }
 
@@ -380,11 +277,7 @@ impl Drain {
     /// moved, and whoever was still in the midst of a hand-over has counted his record.
     pub(crate) fn retire(&self) {
         self.channel.close();
-        for state in &*self.sinks {
-            // Pairs with the Acquire load in `is_retiring`: who sees the order sees all counts.
-            state.is_retiring.store(true, Ordering::Release);
-            state.inlet.sleeper.wake();
-        }
+        self.sinks.iter().for_each(SinkState::retire);
     }
 
     /// Whether they have.

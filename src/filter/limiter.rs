@@ -220,7 +220,9 @@ impl Place {
 
     /// Notes whose records are left out here. Of threads that do so at once any may win.
     fn note_origin(&self, event: &Event<'_>) {
-        if self.origin.load().is_none() {
+        // Relaxed: who has counted one has noted it before.
+        let is_first = self.limited.load(Ordering::Relaxed) == 0;
+        if is_first && self.origin.load().is_none() {
             self.origin.store(Some(Arc::new(origin_of(event))));
         }
     }

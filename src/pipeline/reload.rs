@@ -21,8 +21,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use super::running::{Running, Source};
-use super::{Pipeline, Plan, SinkPlan};
+use super::making::Source;
+use super::{Pipeline, Plan, Running, SinkPlan};
 use crate::capture::screen::Screen;
 use crate::channel::barrier;
 use crate::channel::sync::Instant;

@@ -6,26 +6,21 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
-use super::{Plan, SinkPlan};
-use crate::channel::arena::Journal;
+use super::Plan;
+use super::making::{self, Making, Source};
 use crate::channel::arena::facts::Fact;
 use crate::channel::sync::Instant;
 use crate::channel::{self, Channel};
 use crate::complaint::Complaints;
-use crate::crash::{self, Keeping};
+use crate::crash;
 use crate::deadline;
-use crate::drain::change::{Change, Predecessor};
 use crate::drain::durable::Synced;
 use crate::drain::flush::Flushed;
-use crate::drain::line::LineWriter;
-use crate::drain::worker::Worker;
-use crate::drain::{Delays, Drain, SinkState};
+use crate::drain::{Delays, Drain};
 use crate::error::Error;
-use crate::recovery::replay::Replay;
 use crate::recovery::scan::Scan;
-use crate::sink::{Sink, Target};
 use crate::stats::{self, Stats};
-use crate::{exit, fork, format};
+use crate::{exit, fork};
 
 /// Channel and writers, as they run.
 #[derive(Debug)]
@@ -55,23 +50,6 @@ struct Former {
     retiring: Option<Arc<Running>>,
 }
 
-/// Where a writer gets its sink from.
-pub(super) enum Source {
-    /// It was opened. `None` in a forked child, for a sink that only its parent can use.
-    Opened(Option<Box<dyn Sink>>),
-    /// The one at this place of what ran before leaves it to him.
-    LeftBy(usize),
-}
-
-impl Source {
-    fn origin(&self) -> Option<usize> {
-        match self {
-            Source::Opened(_) => None,
-            Source::LeftBy(place) => Some(*place),
-        }
-    }
-}
-
 impl Running {
     /// Prepares channel and writers. Whoever wants to see to what dead processes left for the sinks
     /// that were opened passes `left_behind`.
@@ -90,7 +68,7 @@ impl Running {
         let (budget_bytes, overflow) = (plan.budget_bytes, plan.overflow);
         let channel = Channel::in_arena(budget_bytes, overflow, sources.len(), arena);
         let channel = Arc::new(channel);
-        let states = states(&channel, plan, &sources, &keepings, before);
+        let states = making::states(&channel, plan, &sources, &keepings, before);
         let making = Making {
             plan,
             channel: &channel,
@@ -346,107 +324,6 @@ impl Running {
 
 fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
-}
-
-fn states(
-    channel: &Channel,
-    plan: &Plan,
-    sources: &[Source],
-    keepings: &[Keeping],
-    before: Option<&Arc<Running>>,
-) -> Arc<[SinkState]> {
-    let before = before.map_or(&[][..], |before| before.drain.sinks());
-    let places = channel
-        .inlets()
-        .iter()
-        .zip(sources)
-        .zip(&plan.sinks)
-        .zip(keepings);
-    places
-        .map(|(((inlet, source), sink), keeping)| {
-            let name = match source {
-                Source::Opened(Some(sink)) => sink.name(),
-                Source::Opened(None) => "sink that cannot be used after fork",
-                Source::LeftBy(place) => before.get(*place).map_or("", |state| &state.name),
-            };
-            let mut state = SinkState::new(name.to_owned(), Arc::clone(inlet), sources.len());
-            state.crash_unsafe = keeping.crash_unsafe;
-            state.is_usable = !matches!(source, Source::Opened(None));
-            state.keep_audits(sink.keeps_audits());
-            state
-        })
-        .collect()
-}
-
-/// What the writers are made from.
-struct Making<'p> {
-    plan: &'p Plan,
-    channel: &'p Arc<Channel>,
-    states: &'p Arc<[SinkState]>,
-    before: Option<&'p Arc<Running>>,
-    left_behind: Option<Arc<Scan>>,
-}
-
-impl Making<'_> {
-    fn worker(&self, place: usize, source: Source, journal: Option<Journal>) -> Worker {
-        let (plan, sink_plan) = (self.plan, &self.plan.sinks[place]);
-        let lines = LineWriter::new(
-            plan.content,
-            format::make(&sink_plan.format),
-            sink_plan.filter.clone(),
-        );
-        let lines = lines.redacting(Arc::clone(&plan.redactor));
-        let (channel, states) = (Arc::clone(self.channel), Arc::clone(self.states));
-        let complaints = plan.complaints.clone();
-        let mut worker = match source {
-            Source::Opened(sink) => {
-                let worker = Worker::new(channel, states, place, sink, lines, complaints);
-                let mut worker = worker.syncing(sink_plan.sync);
-                self.replay_first(&mut worker, &sink_plan.target);
-                worker
-            }
-            Source::LeftBy(former) => {
-                let mut worker = Worker::new(channel, states, place, None, lines, complaints);
-                if let Some(before) = self.before {
-                    let sinks = Arc::clone(before.drain.sinks());
-                    let predecessor = Predecessor {
-                        sinks,
-                        place: former,
-                    };
-                    worker.follow(predecessor, sink_plan.change(plan));
-                }
-                worker
-            }
-        };
-        worker.keep_journal(journal);
-        worker.report_of(&plan.limiter);
-        worker
-    }
-
-    /// What dead processes left comes before anything else.
-    fn replay_first(&self, worker: &mut Worker, target: &Target) {
-        if let Some((scan, path)) = self.left_behind.as_ref().zip(target.path()) {
-            let (scan, complaints) = (Arc::clone(scan), self.plan.complaints.clone());
-            worker.replay_first(Replay::new(path, scan, complaints));
-        }
-    }
-}
-
-impl SinkPlan {
-    /// How the sink is to be written to, for a writer that has it already or will be left it.
-    pub(super) fn change(&self, plan: &Plan) -> Change {
-        Change {
-            format: format::make(&self.format),
-            filter: self.filter.clone(),
-            redactor: Arc::clone(&plan.redactor),
-            sync: self.sync,
-            file: match &self.target {
-                Target::File(plan) => Some(plan.clone()),
-                _ => None,
-            },
-            delays: plan.delays,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -39,6 +39,9 @@ pub struct Connection {
     /// What the server answered to something that was no request; zero where it did not.
     refused_with: AtomicU16,
     has_ended: AtomicBool,
+    has_timed_out: AtomicBool,
+    /// When bytes came or went last, in microseconds after it was opened.
+    active_us: AtomicU64,
     tls: OnceLock<Tls>,
 }
 
@@ -77,6 +80,8 @@ impl Connection {
             sent: AtomicU64::new(0),
             refused_with: AtomicU16::new(0),
             has_ended: AtomicBool::new(false),
+            has_timed_out: AtomicBool::new(false),
+            active_us: AtomicU64::new(0),
             tls: OnceLock::new(),
         }
     }
@@ -107,6 +112,12 @@ impl Connection {
         self.refused_with.store(status, Ordering::Relaxed);
     }
 
+    /// Notes that the server closes it since its time-out has passed: for keeping it open, or for reading
+    /// a request's head. Servers that hide the reason show a long `connection.idle_ms` all the same.
+    pub fn time_out(&self) {
+        self.has_timed_out.store(true, Ordering::Relaxed);
+    }
+
     /// Notes that the handshake of TLS is done. The first call counts.
     pub fn encrypted(&self, tls: Tls) {
         let _ = self.tls.set(tls);
@@ -115,11 +126,20 @@ impl Connection {
     /// So many more bytes were read from it.
     pub fn add_received(&self, bytes: u64) {
         self.received.fetch_add(bytes, Ordering::Relaxed);
+        self.note_activity(bytes);
     }
 
     /// So many more bytes were written to it.
     pub fn add_sent(&self, bytes: u64) {
         self.sent.fetch_add(bytes, Ordering::Relaxed);
+        self.note_activity(bytes);
+    }
+
+    fn note_activity(&self, bytes: u64) {
+        if bytes != 0 {
+            let active_us = self.opened.elapsed().as_micros() as u64;
+            self.active_us.store(active_us, Ordering::Relaxed);
+        }
     }
 
     /// Whether neither the client has closed it nor a read or write failed.
@@ -160,7 +180,11 @@ impl Connection {
     /// this once the requests have ended, too; the first call counts.
     ///
     /// The record's `event.name` is `http.server.connection`. It is at DEBUG, and at WARN where the
-    /// server answered to something that was no request.
+    /// server answered to something that was no request. `connection.end` is `client_close`, `error`,
+    /// `timeout` (see [`time_out`](Self::time_out)), `malformed_request` or `server_close`, and
+    /// `connection.idle_ms` how long nothing had come or gone by then: a server that closes what was
+    /// idle for as long as its time-out says has done so for that, while one that has just answered had
+    /// another reason.
     ///
     /// ```
     /// let connection = offloop::request::Connection::new(None);
@@ -190,6 +214,7 @@ impl Connection {
             tls.next_protocol = self.tls(|tls| &tls.next_protocol),
             tls.client.server_name = self.tls(|tls| &tls.server_name),
             connection.end = self.reason(),
+            connection.idle_ms = self.idle_ms(),
             connection.requests = self.requests(),
             connection.received.size = self.received(),
             connection.sent.size = self.sent(),
@@ -225,8 +250,15 @@ impl Connection {
         match self.state.load(Ordering::Relaxed) {
             CLOSED_BY_CLIENT => "client_close",
             FAILED => "error",
+            _ if self.has_timed_out.load(Ordering::Relaxed) => "timeout",
             _ => "server_close",
         }
+    }
+
+    fn idle_ms(&self) -> f64 {
+        let age_us = self.opened.elapsed().as_micros() as u64;
+        let idle_us = age_us.saturating_sub(self.active_us.load(Ordering::Relaxed));
+        idle_us as f64 / 1000.0
     }
 
     fn age_ms(&self) -> f64 {

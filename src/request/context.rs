@@ -14,10 +14,11 @@ use tracing::Metadata;
 use super::client::Client;
 use super::connection::Connection;
 use super::detail::{Detail, Kept};
-use super::fields::{Added, Value};
+use super::fields::{Added, Field, Value};
 use super::id::RequestId;
 use super::mark::Mark;
 use super::options::Options;
+use super::record::EndingState;
 use super::text::{Part, Text};
 use super::trace_context::TraceContext;
 use super::upload::UploadState;
@@ -26,6 +27,7 @@ use crate::capture::buffer::Buffer;
 use crate::capture::thread;
 use crate::channel::overflow::is_urgent;
 use crate::channel::ticks;
+use crate::fork;
 use crate::pipeline::Pipeline;
 
 /// A request as those see it who work for it. Cloning it costs next to nothing, and it may outlive
@@ -65,6 +67,11 @@ pub(super) struct Shared {
     pub(super) declared_upload: Option<u64>,
     pub(super) progress: Progress,
     pub(super) added: Mutex<Added>,
+    /// Whether anything was added. Relaxed: who adds something that the record is to have has done so
+    /// before the request is ended.
+    pub(super) has_added: AtomicBool,
+    /// Set when the record is written.
+    pub(super) ending: EndingState,
     pub(super) detail: Mutex<Detail>,
     /// Where it is in the table of those in flight.
     pub(super) place: AtomicUsize,
@@ -173,7 +180,7 @@ impl RequestContext {
     /// }
     /// ```
     pub fn add<'v>(&self, name: &str, value: impl Into<Value<'v>>) {
-        self.set(name, value.into());
+        self.add_foreign(name, value.into());
     }
 
     /// Adds an error with its source chain as the field `error`: why the request failed.
@@ -186,7 +193,7 @@ impl RequestContext {
     /// # }
     /// ```
     pub fn add_error(&self, error: &(dyn Error + 'static)) {
-        self.lock_added().set("error", Value::Error(error));
+        self.set("error", Value::Error(error));
     }
 
     /// Like [`add_error`](Self::add_error), unless the request has an error already: what the handler
@@ -200,9 +207,14 @@ impl RequestContext {
     /// # }
     /// ```
     pub fn add_error_if_none(&self, error: &(dyn Error + 'static)) {
-        let mut added = self.lock_added();
+        if !self.is_own() || self.lock_added().has_error() {
+            return;
+        }
+        let field = Field::new("error", Value::Error(error));
+        let mut added = self.lock_added_to_add();
+        // What the error's own text has done, or another thread meanwhile.
         if !added.has_error() {
-            added.set("error", Value::Error(error));
+            added.set(&field);
         }
     }
 
@@ -220,12 +232,25 @@ impl RequestContext {
         part()
     }
 
-    fn set(&self, name: &str, value: Value<'_>) {
+    fn add_foreign(&self, name: &str, value: Value<'_>) {
         if super::record::is_own_field(name) {
-            self.lock_added().set(&format!("x.{name}"), value);
+            self.set(&format!("x.{name}"), value);
         } else {
-            self.lock_added().set(name, value);
+            self.set(name, value);
         }
+    }
+
+    pub(super) fn set(&self, name: &str, value: Value<'_>) {
+        if self.is_own() {
+            let field = Field::new(name, value);
+            self.lock_added_to_add().set(&field);
+        }
+    }
+
+    /// Whether the request came to this process. A forked child has but a copy of it, whose locks may
+    /// be held for ever by threads that it does not have, and whose record the parent writes.
+    pub(super) fn is_own(&self) -> bool {
+        self.0.generation == fork::generation()
     }
 
     /// Asks for the request's detail: it is written however the request ends. A request that the
@@ -239,7 +264,7 @@ impl RequestContext {
     pub fn keep(&self) {
         let progress = &self.0.progress;
         progress.is_detail_wanted.store(true, Ordering::Relaxed);
-        if !progress.is_kept.swap(true, Ordering::Relaxed) {
+        if !progress.is_kept.swap(true, Ordering::Relaxed) && self.is_own() {
             self.write_detail();
         }
     }
@@ -266,6 +291,10 @@ impl RequestContext {
 
     #[inline(never)]
     fn hold_back_slowly(&self, held: &Held<'_>, record: &[u8]) -> bool {
+        if !self.is_own() {
+            // Nobody would come back to it.
+            return held.is_detail;
+        }
         if !held.is_detail && held.is_weighty() {
             self.keep();
             return false;
@@ -277,13 +306,23 @@ impl RequestContext {
                 record,
             };
             let bytes_max = self.0.options.detail_bytes;
-            self.lock_detail().keep(held.pipeline, kept, bytes_max);
+            let mut detail = self.lock_detail();
+            // Who decides meanwhile to keep the request takes what is there, once.
+            if !held.is_detail && self.0.progress.is_kept.load(Ordering::Relaxed) {
+                return false;
+            }
+            detail.keep(held.pipeline, kept, bytes_max);
         }
         true
     }
 
     pub(super) fn lock_detail(&self) -> MutexGuard<'_, Detail> {
         self.0.detail.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_added_to_add(&self) -> MutexGuard<'_, Added> {
+        self.0.has_added.store(true, Ordering::Relaxed);
+        self.lock_added()
     }
 
     pub(super) fn lock_added(&self) -> MutexGuard<'_, Added> {
@@ -293,12 +332,18 @@ impl RequestContext {
     /// Appends what each record of the request carries. Says no if it does not fit.
     #[inline]
     pub(crate) fn write(&self, bytes: &mut Buffer) -> bool {
-        self.0.mark.write(bytes)
+        self.0.mark.write(&self.0, bytes)
     }
 
-    /// Passes what the handler has added, encoded.
+    /// Passes what the handler has added, encoded, if it has added anything.
     pub(crate) fn with_added(&self, use_fields: impl FnOnce(&[u8])) {
-        use_fields(self.lock_added().as_bytes());
+        if self.has_added() && self.is_own() {
+            use_fields(self.lock_added().as_bytes());
+        }
+    }
+
+    pub(super) fn has_added(&self) -> bool {
+        self.0.has_added.load(Ordering::Relaxed)
     }
 
     pub(super) fn route(&self) -> Option<&str> {

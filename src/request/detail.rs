@@ -4,11 +4,13 @@
 //! A request that ends well forgets them; one that ends badly writes them before its own record.
 //! They are encoded already, so to write them is to copy them, and to forget them costs nothing.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::context::RequestContext;
+use super::spare;
 use crate::capture::record;
 use crate::pipeline::Pipeline;
 
@@ -18,8 +20,12 @@ const ALL_BYTES_MAX: usize = 64 << 20;
 /// What they take now.
 static ALL_BYTES: AtomicUsize = AtomicUsize::new(0);
 
-/// The first room that a request takes for them.
-const STEP_BYTES_MIN: usize = 4 * 1024;
+/// Records lie in chunks of this size, which threads keep for their next requests: what is there stays
+/// where it is while more is kept.
+const CHUNK_BYTES: usize = 4096;
+
+/// A detail that is full has at least so many, so that its older half can go.
+const CHUNKS_MIN: usize = 8;
 
 /// Length, level, pipeline, time.
 const HEAD_BYTES: usize = 4 + 1 + 1 + 8;
@@ -27,12 +33,32 @@ const HEAD_BYTES: usize = 4 + 1 + 1 + 8;
 /// Records of one request, the oldest first.
 #[derive(Default)]
 pub(super) struct Detail {
-    frames: Vec<u8>,
-    /// What of [`ALL_BYTES`] is ours.
+    chunks: VecDeque<Chunk>,
+    /// The room of all chunks together: what of [`ALL_BYTES`] is ours.
     charged: usize,
     count: u64,
     dropped: u64,
     pipelines: Vec<Arc<Pipeline>>,
+}
+
+/// Some of the records.
+struct Chunk {
+    frames: Vec<u8>,
+    count: u64,
+    /// How many bytes it may hold.
+    room: usize,
+}
+
+impl Chunk {
+    fn fits(&self, needed: usize) -> bool {
+        needed <= self.room - self.frames.len()
+    }
+}
+
+impl Drop for Chunk {
+    fn drop(&mut self) {
+        spare::give_back(&spare::CHUNKS, std::mem::take(&mut self.frames));
+    }
 }
 
 /// A record as it is kept.
@@ -47,12 +73,9 @@ impl Detail {
     /// Keeps a record. Where all of them would take more than `bytes_max`, the older half makes room.
     pub(super) fn keep(&mut self, pipeline: &Arc<Pipeline>, kept: Kept<'_>, bytes_max: usize) {
         let needed = HEAD_BYTES + kept.record.len();
-        if bytes_max < self.frames.len() + needed {
-            self.drop_oldest((bytes_max / 2).min(bytes_max.saturating_sub(needed)));
-        }
         let place = self.place_of(pipeline);
-        let fits = |_: &u8| needed <= bytes_max && self.make_room(needed, bytes_max);
-        let Some(place) = place.filter(fits) else {
+        let chunk = self.chunk_for(needed, bytes_max);
+        let (Some(chunk), Some(place)) = (chunk, place) else {
             self.dropped += 1;
             return;
         };
@@ -60,8 +83,9 @@ impl Detail {
         head[..4].copy_from_slice(&(kept.record.len() as u32).to_le_bytes());
         (head[4], head[5]) = (kept.level, place);
         head[6..].copy_from_slice(&kept.ticks.to_le_bytes());
-        self.frames.extend_from_slice(&head);
-        self.frames.extend_from_slice(kept.record);
+        chunk.frames.extend_from_slice(&head);
+        chunk.frames.extend_from_slice(kept.record);
+        chunk.count += 1;
         self.count += 1;
     }
 
@@ -76,41 +100,58 @@ impl Detail {
         u8::try_from(place).ok()
     }
 
-    /// Sees to it that there is room for a frame within `bytes_max`, if the limit for all allows it.
-    fn make_room(&mut self, needed: usize, bytes_max: usize) -> bool {
-        if needed <= self.frames.capacity() - self.frames.len() {
-            return true;
+    /// The chunk that has room for a frame, if the limits allow it.
+    fn chunk_for(&mut self, needed: usize, bytes_max: usize) -> Option<&mut Chunk> {
+        if !self.chunks.back().is_some_and(|chunk| chunk.fits(needed)) {
+            let room = CHUNK_BYTES.min(bytes_max / CHUNKS_MIN).max(needed);
+            let bytes_kept = bytes_max.checked_sub(room)?;
+            if bytes_kept < self.charged {
+                self.drop_oldest(bytes_kept.min(bytes_max / 2));
+            }
+            self.add_chunk(room)?;
         }
-        // Few steps: what is there is copied with each.
-        let wanted = (4 * self.charged).max(STEP_BYTES_MIN);
-        let wanted = wanted.max(self.frames.len() + needed).min(bytes_max);
-        let more = wanted - self.charged;
+        self.chunks.back_mut()
+    }
+
+    /// Adds an empty chunk, if the limit for all requests allows it.
+    #[cold]
+    fn add_chunk(&mut self, room: usize) -> Option<()> {
         // Relaxed, here and below: only the sum matters.
-        if ALL_BYTES_MAX < ALL_BYTES.fetch_add(more, Ordering::Relaxed) + more {
-            ALL_BYTES.fetch_sub(more, Ordering::Relaxed);
-            return false;
+        if ALL_BYTES_MAX < ALL_BYTES.fetch_add(room, Ordering::Relaxed) + room {
+            ALL_BYTES.fetch_sub(room, Ordering::Relaxed);
+            return None;
         }
-        self.charged = wanted;
-        self.frames.reserve_exact(wanted - self.frames.len());
-        true
+        self.charged += room;
+        let mut frames = spare::take(&spare::CHUNKS);
+        frames.reserve_exact(room);
+        self.chunks.push_back(Chunk {
+            frames,
+            count: 0,
+            room,
+        });
+        Some(())
     }
 
     /// Drops the oldest records until all others take no more than `bytes_kept`.
+    #[cold]
     fn drop_oldest(&mut self, bytes_kept: usize) {
-        let mut dropped_bytes = 0;
-        while let Some(head) = self.frames.get(dropped_bytes..)
-            && bytes_kept < head.len()
-            && let Some(len) = head.first_chunk()
+        while bytes_kept < self.charged
+            && let Some(chunk) = self.chunks.pop_front()
         {
-            dropped_bytes += HEAD_BYTES + u32::from_le_bytes(*len) as usize;
-            self.count -= 1;
-            self.dropped += 1;
+            self.charged -= chunk.room;
+            ALL_BYTES.fetch_sub(chunk.room, Ordering::Relaxed);
+            self.count -= chunk.count;
+            self.dropped += chunk.count;
         }
-        self.frames.drain(..dropped_bytes.min(self.frames.len()));
     }
 
     fn each(&self, mut take: impl FnMut(&Arc<Pipeline>, Kept<'_>)) {
-        let mut rest = &self.frames[..];
+        for chunk in &self.chunks {
+            self.each_of(&chunk.frames, &mut take);
+        }
+    }
+
+    fn each_of(&self, mut rest: &[u8], take: &mut impl FnMut(&Arc<Pipeline>, Kept<'_>)) {
         while let Some((head, behind)) = rest.split_first_chunk::<HEAD_BYTES>() {
             let [len @ .., level, place] = *head.first_chunk::<6>().unwrap_or(&[0; 6]);
             let ticks = *head.last_chunk().unwrap_or(&[0; 8]);
@@ -130,7 +171,10 @@ impl Detail {
 
 impl Drop for Detail {
     fn drop(&mut self) {
-        ALL_BYTES.fetch_sub(self.charged, Ordering::Relaxed);
+        // Most requests have none: they leave a figure alone that all threads share.
+        if self.charged != 0 {
+            ALL_BYTES.fetch_sub(self.charged, Ordering::Relaxed);
+        }
     }
 }
 

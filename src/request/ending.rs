@@ -6,7 +6,6 @@ use super::context::RequestContext;
 use super::outcome::{Outcome, Phase};
 use super::upload::Upload;
 use super::{record, table};
-use crate::fork;
 
 /// What a response by itself does not tell, see [`RequestContext::decide`].
 const DECIDABLE: [Outcome; 4] = [
@@ -38,10 +37,11 @@ impl RequestContext {
         let _ = verdict.compare_exchange(0, 1 + outcome as u8, set, fetch);
     }
 
-    /// Ends the request. Says whether this was the call that did.
-    pub(super) fn end(&self, outcome: Outcome) -> bool {
+    /// Ends the request, for who may have another handle to lend. Says whether this was the call that
+    /// did.
+    pub(super) fn end(&self, outcome: Outcome, lender: &mut Option<RequestContext>) -> bool {
         let progress = &self.0.progress;
-        if self.0.generation != fork::generation() {
+        if !self.is_own() {
             // It is the parent's to end.
             return false;
         }
@@ -51,7 +51,7 @@ impl RequestContext {
         }
         table::leave(self);
         let outcome = self.final_outcome(outcome);
-        record::write(self, outcome, self.phase(outcome));
+        record::write(self, outcome, self.phase(outcome), lender);
         true
     }
 

@@ -112,14 +112,19 @@ pub(super) struct Added {
     has_error: bool,
 }
 
-impl Added {
-    /// Adds a field, or replaces its former value. What goes beyond the limits is dropped, and
-    /// counted.
-    pub(super) fn set(&mut self, name: &str, value: Value<'_>) {
+/// A field that is about to be added. What a value writes of itself is the program's code, which may add
+/// fields, too: so it is encoded before anything is locked.
+pub(super) struct Field {
+    bytes: Buffer,
+    is_error: bool,
+    is_cut: bool,
+}
+
+impl Field {
+    pub(super) fn new(name: &str, value: Value<'_>) -> Self {
         let name = &name[..name.floor_char_boundary(NAME_BYTES_MAX)];
-        self.has_error |= name == "error";
-        let mut new = Buffer::new();
-        let mut encoder = Encoder::fields(&mut new, FIELDS_BYTES_MAX);
+        let mut bytes = Buffer::new();
+        let mut encoder = Encoder::fields(&mut bytes, FIELDS_BYTES_MAX);
         match screen::masking(name) {
             Some((screen, style)) => {
                 let mask = screen.mask(style, |out| value.write(out));
@@ -128,6 +133,20 @@ impl Added {
             None => encode(&mut encoder, name, value),
         }
         let is_cut = encoder.is_cut();
+        Field {
+            bytes,
+            is_error: name == "error",
+            is_cut,
+        }
+    }
+}
+
+impl Added {
+    /// Adds a field, or replaces its former value. What goes beyond the limits is dropped, and
+    /// counted.
+    pub(super) fn set(&mut self, field: &Field) {
+        self.has_error |= field.is_error;
+        let (new, is_cut) = (&field.bytes, field.is_cut);
         if self.bytes.is_empty() {
             self.bytes = new.as_slice().to_vec();
             self.count = 1;

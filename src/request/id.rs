@@ -1,10 +1,11 @@
 //! The request's id: the client's, if it is harmless; made otherwise.
 
+use std::cell::Cell;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::str;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use arrayvec::ArrayString;
 use uuid::Builder;
@@ -84,10 +85,12 @@ impl RequestId {
     /// ```
     #[must_use]
     pub fn make() -> Self {
-        // A clock before 1970 makes ids that sort first; that they differ is what counts.
-        let age = SystemTime::now().duration_since(UNIX_EPOCH);
-        let age_ms = age.unwrap_or_default().as_millis() as u64;
-        let uuid = Builder::from_unix_timestamp_millis(age_ms, &random::bytes()).into_uuid();
+        Self::make_at(Instant::now())
+    }
+
+    /// Makes one of this moment, which has just been read from the clock.
+    pub(super) fn make_at(now: Instant) -> Self {
+        let uuid = Builder::from_unix_timestamp_millis(unix_ms(now), &random::bytes()).into_uuid();
         let mut bytes = [0; SHORT_BYTES_MAX];
         Self(Text::new(uuid.hyphenated().encode_lower(&mut bytes)))
     }
@@ -106,6 +109,34 @@ impl RequestId {
             Text::Long(text) => text,
         }
     }
+}
+
+/// How long a look at the wall clock lasts: a clock that is set shows in ids so much later.
+const LOOK_LASTS: Duration = Duration::from_secs(1);
+
+thread_local! {
+    /// The thread's latest look at the wall clock: when it was, and how long after 1970.
+    static LOOK: Cell<Option<(Instant, Duration)>> = const { Cell::new(None) };
+}
+
+/// Milliseconds since 1970: read from the wall clock once a second, and counted on from there.
+fn unix_ms(now: Instant) -> u64 {
+    let look = LOOK.try_with(Cell::get).ok().flatten();
+    let counted = look.and_then(|(looked, age)| {
+        let since = now.saturating_duration_since(looked);
+        (since < LOOK_LASTS).then(|| age + since)
+    });
+    let age = counted.unwrap_or_else(|| look_at_wall_clock(now));
+    age.as_secs() * 1000 + u64::from(age.subsec_millis())
+}
+
+#[cold]
+fn look_at_wall_clock(now: Instant) -> Duration {
+    // A clock before 1970 makes ids that sort first; that they differ is what counts.
+    let age = SystemTime::now().duration_since(UNIX_EPOCH);
+    let age = age.unwrap_or_default();
+    let _ = LOOK.try_with(|look| look.set(Some((now, age))));
+    age
 }
 
 impl Text {

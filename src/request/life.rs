@@ -18,6 +18,7 @@ use super::record;
 use super::table;
 use super::text::Part;
 use super::trace_context::TraceContext;
+use crate::capture::thread;
 use crate::fork;
 
 /// One request, from its arrival to its end, and the duty to write one record of it.
@@ -38,6 +39,9 @@ use crate::fork;
 /// ```
 pub struct Request {
     context: RequestContext,
+    /// Another handle to it, which the thread has while it works for the request: handing it back
+    /// and forth costs less than making one for each part of the work.
+    lent: Option<RequestContext>,
 }
 
 /// The head of a response.
@@ -96,13 +100,14 @@ impl RequestLog {
             Incoming::Accept => RequestId::accept(headers.values("x-request-id")),
             Incoming::Ignore => None,
         };
-        let id = id.unwrap_or_else(RequestId::make);
+        let started = Instant::now();
+        let id = id.unwrap_or_else(|| RequestId::make_at(started));
         if let Some(connection) = &arrival.connection {
             connection.count_request();
         }
         let is_kept = options.is_sampled(&trace);
         let context = RequestContext(Arc::new(Shared {
-            mark: Mark::new(&id, &trace, options.shown_rate()),
+            mark: Mark::default(),
             text: options.text_of(&arrival, headers),
             id,
             trace,
@@ -111,7 +116,7 @@ impl RequestLog {
             client: options.client_of(&arrival, headers),
             peer: options.peer_of(&arrival),
             connection: arrival.connection,
-            started: Instant::now(),
+            started,
             is_grpc: arrival.method == "POST" && is_grpc(headers),
             is_quiet: options.is_quiet(arrival.path),
             declared_upload: content_length(headers),
@@ -122,6 +127,8 @@ impl RequestLog {
                 ..Progress::default()
             },
             added: Default::default(),
+            has_added: Default::default(),
+            ending: Default::default(),
             detail: Default::default(),
             place: Default::default(),
         }));
@@ -131,7 +138,10 @@ impl RequestLog {
         if options.announces {
             record::announce(&context);
         }
-        Request { context }
+        Request {
+            lent: Some(context.clone()),
+            context,
+        }
     }
 }
 
@@ -150,6 +160,14 @@ impl Request {
     #[must_use]
     pub fn context(&self) -> &RequestContext {
         &self.context
+    }
+
+    /// Runs `part` while the thread works for the request.
+    #[inline]
+    pub(super) fn lend<T>(&mut self, part: impl FnOnce() -> T) -> T {
+        let lent = self.lent.take().unwrap_or_else(|| self.context.clone());
+        let _within = thread::lend(lent, &mut self.lent);
+        part()
     }
 
     /// Notes the matched route, where it is known only after the arrival. The first one counts; it
@@ -227,13 +245,13 @@ impl Request {
     /// The request has come to its end. The record is written by the first call of all those that
     /// may report it.
     pub fn end(&mut self, outcome: Outcome) {
-        self.context.end(outcome);
+        self.context.end(outcome, &mut self.lent);
     }
 
     /// It has come to its end by an error, which goes into the record.
     pub fn fail(&mut self, outcome: Outcome, error: Value<'_>) {
         if !self.has_ended() {
-            self.context.lock_added().set("error", error);
+            self.context.set("error", error);
             self.end(outcome);
         }
     }

@@ -1,17 +1,19 @@
 //! What each record of a request carries: as if a span named `request` lay around it.
 
+use std::cell::RefCell;
+use std::sync::OnceLock;
+
 use tracing::field::FieldSet;
 use tracing::metadata::Kind;
 use tracing::subscriber::Interest;
 use tracing::{Level, Metadata};
 use tracing_core::callsite::{Callsite, Identifier};
 
-use super::id::RequestId;
-use super::trace_context::TraceContext;
+use super::context::Shared;
+use super::spare;
 use crate::capture::buffer::Buffer;
 use crate::capture::known;
 use crate::capture::record::{Encoder, Name, write_span};
-use crate::capture::thread;
 
 struct MarkCallsite;
 
@@ -42,40 +44,60 @@ static METADATA: Metadata<'static> = Metadata::new(
     Kind::SPAN,
 );
 
-/// An id of 128 bytes, a trace's and a span's, a rate, with their heads.
-const FIELDS_BYTES_MAX: usize = 256;
+/// More than an id of 128 bytes, a trace's and a span's, and a rate take with their heads.
+const FIELDS_BYTES_MAX: usize = 512;
 
-/// The fields, encoded once.
-#[derive(Debug)]
-pub(super) struct Mark {
-    fields: [u8; FIELDS_BYTES_MAX],
-    len: usize,
+thread_local! {
+    /// The thread's own buffer is in use when a request's first record asks for the mark.
+    static SCRATCH: RefCell<Buffer> = const { RefCell::new(Buffer::new()) };
 }
 
-impl Mark {
-    /// `sample_rate` is the share of requests that are logged, unless all of them are.
-    pub(super) fn new(id: &RequestId, trace: &TraceContext, sample_rate: Option<f64>) -> Self {
-        known::note(&METADATA);
-        let encode = |bytes: &mut Buffer| {
-            let mut encoder = Encoder::fields(bytes, 2 * FIELDS_BYTES_MAX);
-            encoder.str(Name::Index(0), id.as_str());
-            encoder.str(Name::Index(1), trace.trace_id().as_str());
-            encoder.str(Name::Index(2), trace.span_id().as_str());
-            if let Some(rate) = sample_rate {
-                encoder.f64(Name::Index(3), rate);
-            }
-            let mut fields = [0; FIELDS_BYTES_MAX];
-            let len = bytes.len().min(FIELDS_BYTES_MAX);
-            fields[..len].copy_from_slice(&bytes.as_slice()[..len]);
-            Mark { fields, len }
-        };
-        let encoded = thread::with_local(|local| local.with_scratch(encode));
-        encoded.unwrap_or_else(|| encode(&mut Buffer::new()))
-    }
+/// The fields, encoded once: by the first record that is logged, since there may be none but the request's
+/// own, which has them itself.
+#[derive(Debug, Default)]
+pub(super) struct Mark(OnceLock<Fields>);
 
+#[derive(Debug)]
+struct Fields(Vec<u8>);
+
+impl Mark {
     /// Appends it to the spans of a record. Says no if it does not fit.
     #[inline]
-    pub(super) fn write(&self, bytes: &mut Buffer) -> bool {
-        write_span(bytes, &METADATA, &self.fields[..self.len])
+    pub(super) fn write(&self, request: &Shared, bytes: &mut Buffer) -> bool {
+        let fields = match self.0.get() {
+            Some(fields) => fields,
+            None => self.0.get_or_init(|| Fields::of(request)),
+        };
+        write_span(bytes, &METADATA, &fields.0)
+    }
+}
+
+impl Fields {
+    #[cold]
+    fn of(request: &Shared) -> Self {
+        known::note(&METADATA);
+        let encode = |bytes: &mut Buffer| {
+            let mut encoder = Encoder::fields(bytes, FIELDS_BYTES_MAX);
+            encoder.str(Name::Index(0), request.id.as_str());
+            encoder.str(Name::Index(1), request.trace.trace_id().as_str());
+            encoder.str(Name::Index(2), request.trace.span_id().as_str());
+            // The share of requests that are logged, unless all of them are.
+            if let Some(rate) = request.options.shown_rate() {
+                encoder.f64(Name::Index(3), rate);
+            }
+            let mut fields = spare::take(&spare::TEXTS);
+            fields.extend_from_slice(bytes.as_slice());
+            Fields(fields)
+        };
+        let encoded =
+            SCRATCH.try_with(|scratch| Some(encode(&mut *scratch.try_borrow_mut().ok()?)));
+        let encoded = encoded.ok().flatten();
+        encoded.unwrap_or_else(|| encode(&mut Buffer::new()))
+    }
+}
+
+impl Drop for Fields {
+    fn drop(&mut self) {
+        spare::give_back(&spare::TEXTS, std::mem::take(&mut self.0));
     }
 }

@@ -42,6 +42,22 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Each at its own place.
+    pub(super) const ALL: [Outcome; 12] = [
+        Outcome::Completed,
+        Outcome::ClientDisconnect,
+        Outcome::StreamReset,
+        Outcome::Timeout,
+        Outcome::Panic,
+        Outcome::ServiceError,
+        Outcome::BodyError,
+        Outcome::Truncated,
+        Outcome::Upgraded,
+        Outcome::ServerShutdown,
+        Outcome::Rejected,
+        Outcome::Cancelled,
+    ];
+
     /// The word that stands in the record.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -104,6 +120,9 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// Each at its own place.
+    pub(super) const ALL: [Phase; 3] = [Phase::Upload, Phase::Handler, Phase::Body];
+
     /// The word that stands in the record.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -4,7 +4,7 @@
 //! needs a number. From then on a number costs a nanosecond and no system call. Who has seen some of
 //! the numbers can compute the next ones, so they are for names and never for keys.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::process;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,7 +17,7 @@ use rand::{Rng, SeedableRng};
 use crate::fork;
 
 thread_local! {
-    static LOCAL: Cell<Option<Seeded>> = const { Cell::new(None) };
+    static LOCAL: RefCell<Option<Seeded>> = const { RefCell::new(None) };
 }
 
 /// A generator, and which process seeded it.
@@ -26,45 +26,46 @@ struct Seeded {
     generator: SmallRng,
 }
 
-/// A random number.
+/// Random numbers that are not 0, as the identifiers of traces and spans must not be.
 #[inline]
-pub(super) fn u64() -> u64 {
-    with_generator(SmallRng::next_u64)
-}
-
-/// A random number that is not 0, as the identifiers of traces and spans must not be.
-#[inline]
-pub(super) fn nonzero_u64() -> u64 {
-    loop {
-        let number = u64();
-        if number != 0 {
-            return number;
-        }
-    }
+pub(super) fn nonzero<const N: usize>() -> [u64; N] {
+    with_generator(|generator| {
+        std::array::from_fn(|_| {
+            loop {
+                let number = generator.next_u64();
+                if number != 0 {
+                    return number;
+                }
+            }
+        })
+    })
 }
 
 /// Random bytes.
 #[inline]
 pub(super) fn bytes<const N: usize>() -> [u8; N] {
-    let mut bytes = [0; N];
-    with_generator(|generator| generator.fill_bytes(&mut bytes));
-    bytes
+    with_generator(|generator| {
+        let mut bytes = [0; N];
+        generator.fill_bytes(&mut bytes);
+        bytes
+    })
 }
 
 /// Lends the thread's generator to `draw`. Where it is out of reach, one is made on the spot: while
 /// the thread ends, and in a signal handler that came in between.
 #[inline]
-fn with_generator<T>(draw: impl FnOnce(&mut SmallRng) -> T) -> T {
-    let generation = fork::generation();
-    let kept = LOCAL.try_with(Cell::take).ok().flatten();
-    let mut seeded = kept
+fn with_generator<T>(draw: impl Fn(&mut SmallRng) -> T) -> T {
+    let drawn = LOCAL.try_with(|local| {
+        let mut kept = local.try_borrow_mut().ok()?;
+        let generation = fork::generation();
         // A forked child has a copy of its parent's, which would repeat the parent's numbers.
-        .filter(|seeded| seeded.generation == generation)
-        .unwrap_or_else(seed);
-    let drawn = draw(&mut seeded.generator);
-    // While the thread ends there is no place to keep it.
-    let _ = LOCAL.try_with(|local| local.set(Some(seeded)));
-    drawn
+        if !matches!(&*kept, Some(seeded) if seeded.generation == generation) {
+            *kept = Some(seed());
+        }
+        Some(draw(&mut kept.as_mut()?.generator))
+    });
+    let drawn = drawn.ok().flatten();
+    drawn.unwrap_or_else(|| draw(&mut seed().generator))
 }
 
 #[cold]
@@ -96,14 +97,13 @@ fn seed_alone() -> SmallRng {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::RefCell;
     use std::collections::HashSet;
 
     use super::*;
 
     #[test]
     fn numbers_do_not_come_twice_in_a_thread_or_across_threads() {
-        let draw = || (0..1000).map(|_| u64()).collect::<Vec<_>>();
+        let draw = || (0..1000).flat_map(|_| nonzero::<1>()).collect::<Vec<_>>();
         let threads: Vec<_> = (0..8).map(|_| thread::spawn(draw)).collect();
         let mut numbers: Vec<u64> = draw();
         for thread in threads {
@@ -122,29 +122,29 @@ mod tests {
             generator: copy.clone(),
         };
         LOCAL.set(Some(of_the_parent));
-        assert_ne!(u64(), expected);
+        assert_ne!(nonzero(), [expected]);
 
         let own = Seeded {
             generation: fork::generation(),
             generator: copy,
         };
         LOCAL.set(Some(own));
-        assert_eq!(u64(), expected);
+        assert_eq!(nonzero(), [expected]);
     }
 
     #[test]
     fn a_thread_that_is_ending_gets_numbers_too() {
-        struct AtTheEnd(std::sync::mpsc::Sender<u64>);
+        struct AtTheEnd(std::sync::mpsc::Sender<[u64; 1]>);
         impl Drop for AtTheEnd {
             fn drop(&mut self) {
-                self.0.send(u64()).unwrap();
+                self.0.send(nonzero::<1>()).unwrap();
             }
         }
         thread_local!(static AT_THE_END: RefCell<Option<AtTheEnd>> = const { RefCell::new(None) });
         let (sender, receiver) = std::sync::mpsc::channel();
         let thread = thread::spawn(move || AT_THE_END.set(Some(AtTheEnd(sender))));
         thread.join().unwrap();
-        assert_ne!(receiver.recv().unwrap(), 0);
+        assert_ne!(receiver.recv().unwrap(), [0]);
     }
 
     #[test]

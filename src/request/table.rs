@@ -20,7 +20,6 @@ const PARTS: usize = 32;
 struct Table {
     /// Each is locked for the moment in which a request enters or leaves.
     parts: [Mutex<Slab<Weak<Shared>>>; PARTS],
-    next: AtomicUsize,
 }
 
 type Entries<'t> = MutexGuard<'t, Slab<Weak<Shared>>>;
@@ -30,14 +29,22 @@ static IS_SHUTTING_DOWN: AtomicBool = AtomicBool::new(false);
 
 /// Notes a request that has just arrived.
 pub(super) fn enter(request: &RequestContext) {
-    let table = TABLE.get();
-    // Relaxed: only spreads them.
-    let part = table.next.fetch_add(1, Ordering::Relaxed) % PARTS;
-    let place = lock(&table.parts[part]).insert(Arc::downgrade(&request.0));
+    let part = part_of_thread();
+    let place = lock(&TABLE.get().parts[part]).insert(Arc::downgrade(&request.0));
     request
         .0
         .place
         .store(place * PARTS + part, Ordering::Relaxed);
+}
+
+/// The part into which a thread's requests go: threads have different ones as long as there are
+/// enough. A request may well be struck out by another thread.
+fn part_of_thread() -> usize {
+    // Relaxed: only spreads them.
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local!(static PART: usize = NEXT.fetch_add(1, Ordering::Relaxed) % PARTS);
+    // A thread that is ending takes any.
+    PART.try_with(|part| *part).unwrap_or(0)
 }
 
 /// Strikes out a request that has ended.
@@ -225,6 +232,6 @@ pub(super) fn is_shutting_down() -> bool {
 /// ```
 pub fn end_in_flight() {
     for request in all() {
-        request.end(Outcome::ServerShutdown);
+        request.end(Outcome::ServerShutdown, &mut None);
     }
 }

@@ -9,7 +9,7 @@ use super::context::RequestContext;
 use super::fields::Value;
 use super::options::{Header, Options};
 use super::privacy::capped;
-use super::text::Text;
+use super::text::{Part, Text};
 
 /// Longer texts are cut.
 const PATH_BYTES_MAX: usize = 1024;
@@ -48,25 +48,27 @@ impl Options {
 
     /// The texts that the record needs at the end.
     pub(super) fn text_of(&self, arrival: &Arrival<'_>, headers: &impl Headers) -> Text {
-        let header = |name| headers.values(name).next();
-        let host = arrival.host.map(str::as_bytes);
-        let host = host.or_else(|| header("host"));
-        let cow = |bytes, bytes_max| capped(bytes, bytes_max).to_cow();
-        let host = host.map(|host| cow(host, HEADER_BYTES_MAX));
-        let user_agent = header("user-agent").map(|name| cow(name, USER_AGENT_BYTES_MAX));
-        let query = arrival.query.and_then(|query| {
-            let shown = self.query.redact(query.as_bytes(), QUERY_BYTES_MAX)?;
-            Some(shown.to_cow())
-        });
-        Text::new([
-            Some(&text(arrival.method, METHOD_BYTES_MAX)),
-            Some(&text(arrival.path, PATH_BYTES_MAX)),
-            query.as_deref(),
-            arrival.scheme,
-            host.as_deref(),
-            user_agent.as_deref(),
-            arrival.route,
-        ])
+        let mut text = Text::new();
+        text.put(Part::Method, arrival.method, METHOD_BYTES_MAX);
+        text.put(Part::Path, arrival.path, PATH_BYTES_MAX);
+        if let Some(query) = arrival.query
+            && let Some(shown) = self.query.redact(query.as_bytes(), QUERY_BYTES_MAX)
+        {
+            text.put(Part::Query, &shown.to_cow(), usize::MAX);
+        }
+        if let Some(scheme) = arrival.scheme {
+            text.put(Part::Scheme, scheme, usize::MAX);
+        }
+        match arrival.host {
+            Some(host) => text.put(Part::Host, host, HEADER_BYTES_MAX),
+            None => text.put_first(Part::Host, headers.values("host"), HEADER_BYTES_MAX),
+        }
+        let user_agents = headers.values("user-agent");
+        text.put_first(Part::UserAgent, user_agents, USER_AGENT_BYTES_MAX);
+        if let Some(route) = arrival.route {
+            text.put(Part::Route, route, usize::MAX);
+        }
+        text
     }
 
     pub(super) fn add_request_headers(&self, request: &RequestContext, headers: &impl Headers) {
@@ -88,14 +90,6 @@ impl Options {
     }
 }
 
-/// Text that fits is taken as it is, without a look at its bytes.
-fn text(text: &str, bytes_max: usize) -> Cow<'_, str> {
-    if text.len() <= bytes_max {
-        return Cow::Borrowed(text);
-    }
-    capped(text.as_bytes(), bytes_max).to_cow()
-}
-
 fn add_headers(request: &RequestContext, prefix: &str, names: &[Header], headers: &impl Headers) {
     for Header(name) in names {
         let mut values = headers
@@ -103,7 +97,6 @@ fn add_headers(request: &RequestContext, prefix: &str, names: &[Header], headers
             .map(|value| capped(value, HEADER_BYTES_MAX).to_cow());
         let Some(first) = values.next() else { continue };
         let all = values.fold(first, |all, value| Cow::Owned(format!("{all}, {value}")));
-        let mut added = request.lock_added();
-        added.set(&format!("{prefix}{name}"), Value::Str(&all));
+        request.set(&format!("{prefix}{name}"), Value::Str(&all));
     }
 }

@@ -1,6 +1,9 @@
 //! The texts of a request that its record needs at the end, in one piece of memory.
 
-use std::cell::RefCell;
+use std::fmt::Write;
+
+use super::privacy::{Capped, capped};
+use super::spare;
 
 /// Which text.
 #[derive(Clone, Copy, Debug)]
@@ -16,68 +19,79 @@ pub(super) enum Part {
 
 const PARTS: usize = 7;
 
-/// A thread keeps so many pieces of memory for its next requests, none larger than this.
-const SPARE_MAX: usize = 32;
-const SPARE_BYTES_MAX: usize = 4 * 1024;
-
-thread_local! {
-    static SPARE: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
-}
-
 /// Texts one behind the other.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Text {
     all: String,
-    /// Where each ends; one that is absent is empty.
-    ends: [u32; PARTS],
-    present: [bool; PARTS],
+    places: [Place; PARTS],
 }
 
+/// Where a text begins and ends. One that is absent ends before it begins.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    start: u32,
+    end: u32,
+}
+
+const ABSENT: Place = Place { start: 1, end: 0 };
+
 impl Text {
-    /// Takes the parts in their order.
-    pub(super) fn new(parts: [Option<&str>; PARTS]) -> Self {
-        let bytes = parts.iter().flatten().map(|part| part.len()).sum();
-        let mut all = spare().unwrap_or_default();
-        all.reserve(bytes);
-        let (mut ends, mut present) = ([0; PARTS], [false; PARTS]);
-        for (place, part) in parts.iter().enumerate() {
-            all.push_str(part.unwrap_or_default());
-            ends[place] = all.len() as u32;
-            present[place] = part.is_some();
+    pub(super) fn new() -> Self {
+        Text {
+            all: String::from_utf8(spare::take(&spare::TEXTS)).unwrap_or_default(),
+            places: [ABSENT; PARTS],
         }
-        Text { all, ends, present }
+    }
+
+    /// Adds a part, which is taken as it is if it fits, without a look at its bytes.
+    pub(super) fn put(&mut self, part: Part, text: &str, bytes_max: usize) {
+        if bytes_max < text.len() {
+            return self.put_capped(part, capped(text.as_bytes(), bytes_max));
+        }
+        let start = self.all.len();
+        self.all.push_str(text);
+        self.note(part, start);
+    }
+
+    /// Adds the first line of a header, if there is one.
+    pub(super) fn put_first<'v>(
+        &mut self,
+        part: Part,
+        mut values: impl Iterator<Item = &'v [u8]>,
+        bytes_max: usize,
+    ) {
+        if let Some(value) = values.next() {
+            self.put_capped(part, capped(value, bytes_max));
+        }
+    }
+
+    /// Adds a part that may need a change.
+    pub(super) fn put_capped(&mut self, part: Part, text: Capped<'_>) {
+        let start = self.all.len();
+        match text.as_str() {
+            Some(text) => self.all.push_str(text),
+            // Strings take whatever is written.
+            None => _ = write!(self.all, "{text}"),
+        }
+        self.note(part, start);
+    }
+
+    fn note(&mut self, part: Part, start: usize) {
+        self.places[part as usize] = Place {
+            start: start as u32,
+            end: self.all.len() as u32,
+        };
     }
 
     pub(super) fn get(&self, part: Part) -> Option<&str> {
-        let place = part as usize;
-        if !self.present[place] {
-            return None;
-        }
-        let start = place.checked_sub(1).map_or(0, |before| self.ends[before]);
-        self.all.get(start as usize..self.ends[place] as usize)
+        let Place { start, end } = self.places[part as usize];
+        self.all.get(start as usize..end as usize)
     }
-}
-
-fn spare() -> Option<String> {
-    let spare = SPARE.try_with(|spare| spare.try_borrow_mut().ok()?.pop());
-    spare.ok().flatten()
 }
 
 impl Drop for Text {
     fn drop(&mut self) {
-        if !(1..=SPARE_BYTES_MAX).contains(&self.all.capacity()) {
-            return;
-        }
-        let mut all = std::mem::take(&mut self.all);
-        all.clear();
-        // A thread that is ending keeps nothing.
-        let _ = SPARE.try_with(|spare| {
-            if let Ok(mut spare) = spare.try_borrow_mut()
-                && spare.len() < SPARE_MAX
-            {
-                spare.push(all);
-            }
-        });
+        spare::give_back(&spare::TEXTS, std::mem::take(&mut self.all).into_bytes());
     }
 }
 
@@ -87,31 +101,33 @@ mod tests {
 
     #[test]
     fn what_is_absent_differs_from_what_is_empty() {
-        let parts = [
-            Some("GET"),
-            Some("/ä"),
-            None,
-            None,
-            Some(""),
-            Some("x"),
-            None,
-        ];
-        let text = Text::new(parts);
+        let mut text = Text::new();
+        text.put(Part::Host, "", 10);
+        text.put(Part::Method, "GET", 10);
+        text.put_capped(Part::Path, capped("/ä".as_bytes(), 10));
         assert_eq!(text.get(Part::Method), Some("GET"));
         assert_eq!(text.get(Part::Path), Some("/ä"));
         assert_eq!(text.get(Part::Query), None);
         assert_eq!(text.get(Part::Host), Some(""));
-        assert_eq!(text.get(Part::UserAgent), Some("x"));
         assert_eq!(text.get(Part::Route), None);
     }
 
     #[test]
+    fn a_text_that_is_too_long_is_cut_and_one_that_is_none_is_escaped() {
+        let mut text = Text::new();
+        text.put(Part::Path, "/users/42", 6);
+        text.put_capped(Part::UserAgent, capped(b"\xff", 10));
+        assert_eq!(text.get(Part::Path), Some("/users…(+3)"));
+        assert_eq!(text.get(Part::UserAgent), Some(r"\xff"));
+    }
+
+    #[test]
     fn what_is_in_memory_used_again_is_that_of_the_new_request() {
-        let mut parts = [None; PARTS];
-        parts[Part::Method as usize] = Some("a long method, from before");
-        drop(Text::new(parts));
-        parts[Part::Method as usize] = Some("GET");
-        let text = Text::new(parts);
+        let mut text = Text::new();
+        text.put(Part::Method, "a long method, from before", 100);
+        drop(text);
+        let mut text = Text::new();
+        text.put(Part::Method, "GET", 100);
         assert_eq!(text.get(Part::Method), Some("GET"));
         assert_eq!(text.get(Part::Path), None);
     }

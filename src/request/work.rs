@@ -20,9 +20,6 @@ use super::life::Request;
 use super::outcome::Outcome;
 use super::text::Part;
 
-/// What a panic leaves behind.
-type Payload = Box<dyn Any + Send>;
-
 impl Request {
     /// Runs a part of its work: a poll of the handler or of the response's body. It is the thread's
     /// current request meanwhile. Should the part panic, the request's outcome is
@@ -64,10 +61,14 @@ impl Request {
     /// # Errors
     ///
     /// The payload of the panic, if the part panicked.
+    #[inline]
     pub fn try_run<T>(&mut self, part: impl FnOnce() -> T) -> Result<T, Box<dyn Any + Send>> {
         let stall_after = self.context().0.options.stall_after;
         let began = stall_after.map(|_| Instant::now());
-        let result = self.context().run_caught(part);
+        let result = catch_unwind(AssertUnwindSafe(|| self.lend(part)));
+        if let Err(payload) = &result {
+            self.context().note_panic(&**payload);
+        }
         if let Some((stall_after, began)) = stall_after.zip(began) {
             self.context().note_stall(stall_after, began.elapsed());
         }
@@ -97,14 +98,6 @@ impl Request {
 }
 
 impl RequestContext {
-    fn run_caught<T>(&self, part: impl FnOnce() -> T) -> Result<T, Payload> {
-        let result = catch_unwind(AssertUnwindSafe(|| self.run(part)));
-        if let Err(payload) = &result {
-            self.note_panic(&**payload);
-        }
-        result
-    }
-
     /// Notes that a part of the request's work panicked, where that is seen by other means than
     /// [`Request::run`]: the record says what the panic said, and if the request is answered now, its
     /// outcome is [`Outcome::Panic`].

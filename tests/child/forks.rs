@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier};
 use std::thread;
 
-use offloop::request::{RequestId, TraceContext};
+use offloop::request::{Arrival, Options, Outcome, RequestId, RequestLog, TraceContext};
 use offloop::{Guard, LossReason, Memory, Sink};
 use serde_json::json;
 use tracing_subscriber::layer::SubscriberExt;
@@ -321,6 +321,51 @@ fn log_to_new_pipeline() {
         );
         guard.flush(PATIENCE).unwrap();
     });
+}
+
+/// Forks within a request for which other threads work, too. The request fails in the end, so that
+/// what was held back of it is written.
+pub(crate) fn within_request(directory: &Path, rounds: u64) {
+    let builder = builder(directory).filter("info").request_detail("debug");
+    let guard = builder.init().unwrap();
+    let options = Options::new().sample(0.0).detail_bytes(64 << 10);
+    let mut request = RequestLog::new(options).begin(Arrival::default(), &());
+    let is_over = Arc::new(AtomicBool::new(false));
+    let threads = (0..2).map(|_| {
+        let (context, is_over) = (request.context().clone(), Arc::clone(&is_over));
+        thread::spawn(move || {
+            while !is_over.load(Ordering::Relaxed) {
+                context.run(|| tracing::debug!("noise"));
+                context.add("noise", 1);
+            }
+        })
+    });
+    let mut threads = ManuallyDrop::new(threads.collect::<Vec<_>>());
+    for number in 1..=rounds {
+        let side = request.run(|| {
+            log(number);
+            system::fork()
+        });
+        match side {
+            Side::Child => {
+                request.run(|| {
+                    log(0);
+                    tracing::debug!("noise");
+                    offloop::request::add("child", 1);
+                    tracing::warn!("to be written at once");
+                });
+                leave_after_flush(&guard);
+            }
+            Side::Parent(child) => system::wait_for(child),
+        }
+    }
+    is_over.store(true, Ordering::Relaxed);
+    for thread in threads.drain(..) {
+        thread.join().unwrap();
+    }
+    request.end(Outcome::ServiceError);
+    log(rounds + 1);
+    shut_down(&guard, PATIENCE);
 }
 
 /// A child that forks itself.

@@ -80,6 +80,7 @@ fn main() {
         ("fork-learning", [rounds]) => forks::while_learning(directory, rounds.parse().unwrap()),
         ("fork-identifiers", [rounds]) => forks::identifiers(rounds.parse().unwrap()),
         ("fork-audits", [rounds]) => forks::audits(directory, rounds.parse().unwrap()),
+        ("fork-request", [rounds]) => forks::within_request(directory, rounds.parse().unwrap()),
         ("grandchild", []) => forks::grandchild(directory),
         _ => panic!("no such scenario: {arguments:?}"),
     }

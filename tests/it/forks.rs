@@ -183,6 +183,20 @@ fn a_child_forked_while_threads_start_and_end_writes_its_record() {
 }
 
 #[test]
+fn a_child_forked_within_a_request_writes_its_own_records_and_none_of_its_parents() {
+    let rounds = rounds(40, 1_000);
+    let ended = child::run(&["fork-request", &rounds.to_string()]);
+    ended.assert_success();
+    let parents = &ended.numbers_by_process()[&PARENT];
+    // Older ones may have made room for newer detail.
+    assert!(parents.is_sorted_by(|one, next| one < next));
+    assert_eq!(parents.last(), Some(&(rounds + 1)));
+    let children = children(&ended);
+    assert_eq!(children.len() as u64, rounds);
+    assert!(children.values().all(|logged| *logged == [0]));
+}
+
+#[test]
 fn children_of_children_write_their_own_records() {
     let ended = child::run(&["grandchild"]);
     ended.assert_success();

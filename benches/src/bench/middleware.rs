@@ -101,7 +101,8 @@ async fn serve(router: &mut Router, request: Request) -> Result<(), Infallible> 
 fn child(job: &Job) -> Result<Metrics, Box<dyn Error>> {
     let running = (job.contender.start)(&job.setup(false))?;
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-    let mut router = router(&job.variant);
+    // With its state, as `axum::serve` gets it: the layers are applied once, not for each request.
+    let mut router = router(&job.variant).with_state(());
     let timer = Timer::calibrate();
     let mut metrics = Metrics::new();
     // The request is made, and its answer dropped, outside of what is measured.

@@ -2,16 +2,14 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use http_body_util::combinators::BoxBody;
-use offloop::request::{Outcome, Request, RequestContext, Value};
+use offloop::request::{LoggedConnection, Outcome, Request, RequestContext, Value};
 
-use crate::connection::Seen;
 use crate::headers::Fields;
 
 type Polled = Poll<Option<io::Result<Frame<Bytes>>>>;
@@ -61,14 +59,14 @@ pub(crate) struct Download {
     inner: BoxBody<Bytes, io::Error>,
     request: Request,
     /// Its record comes after the request's.
-    _seen: Option<Arc<Seen>>,
+    _seen: Option<LoggedConnection>,
 }
 
 impl Download {
     pub(crate) fn boxed(
         inner: BoxBody<Bytes, io::Error>,
         request: Request,
-        seen: Option<Arc<Seen>>,
+        seen: Option<LoggedConnection>,
     ) -> poem::Body {
         let download = Download {
             inner,

@@ -1,9 +1,9 @@
 //! What a program adds to its endpoint.
 
-use offloop::request::{Options, RequestLog};
+use offloop::request::{ConnectionsByEnds, Options, RequestLog};
 use poem::{Endpoint, Middleware};
 
-use crate::connection::{Connections, LoggedListener};
+use crate::connection::LoggedListener;
 use crate::service::RequestEndpoint;
 
 /// Writes one record for each request. To be added last, so that it is the outermost of all.
@@ -26,7 +26,7 @@ use crate::service::RequestEndpoint;
 pub struct RequestMiddleware {
     pub(crate) log: RequestLog,
     pub(crate) catches_panics: bool,
-    pub(crate) connections: Connections,
+    pub(crate) connections: ConnectionsByEnds,
 }
 
 impl RequestMiddleware {

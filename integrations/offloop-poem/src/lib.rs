@@ -71,6 +71,7 @@ mod headers;
 mod layer;
 mod service;
 
-pub use connection::{LoggedIo, LoggedListener};
+pub use connection::LoggedListener;
 pub use layer::RequestMiddleware;
+pub use offloop::request::LoggedIo;
 pub use service::RequestEndpoint;

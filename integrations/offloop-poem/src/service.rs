@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use http_body::Body;
 use http_body_util::combinators::BoxBody;
-use offloop::request::{Arrival, Outcome, Request, RequestContext, ResponseHead};
+use offloop::request::{Arrival, LoggedConnection, Outcome, Request, RequestContext, ResponseHead};
 use poem::http::header::{CONTENT_LENGTH, HeaderValue};
 use poem::http::{HeaderMap, StatusCode, Version};
 use poem::{Endpoint, IntoResponse, PathPattern, Response};
 
 use crate::body::{Download, Upload};
-use crate::connection::Seen;
+use crate::connection;
 use crate::headers::Fields;
 use crate::layer::RequestMiddleware;
 
@@ -33,11 +33,9 @@ impl<E: Endpoint> Endpoint for RequestEndpoint<E> {
     type Output = Response;
 
     async fn call(&self, mut http: poem::Request) -> poem::Result<Response> {
-        let seen = self
-            .middleware
-            .connections
-            .find(http.local_addr(), http.remote_addr());
-        let mut request = self.begin(&http, seen.as_deref());
+        let ends = connection::ends(http.local_addr(), http.remote_addr());
+        let seen = ends.and_then(|ends| self.middleware.connections.find(ends));
+        let mut request = self.begin(&http, seen.as_ref());
         let context = request.context().clone();
         let upload = http.take_body();
         http.set_body(Upload::boxed(upload, context.clone()));
@@ -56,7 +54,7 @@ impl<E: Endpoint> Endpoint for RequestEndpoint<E> {
 }
 
 impl<E> RequestEndpoint<E> {
-    fn begin(&self, http: &poem::Request, seen: Option<&Seen>) -> Request {
+    fn begin(&self, http: &poem::Request, seen: Option<&LoggedConnection>) -> Request {
         // Routes that lie in another one see a path without the outer one's part.
         let uri = http.original_uri();
         let route = http.data::<PathPattern>();
@@ -69,7 +67,7 @@ impl<E> RequestEndpoint<E> {
             protocol: protocol(http.version()),
             route: route.map(|pattern| &*pattern.0),
             peer: http.remote_addr().as_socket_addr().copied(),
-            connection: seen.map(|seen| Arc::clone(seen.connection())),
+            connection: seen.map(|seen| Arc::clone(seen.seen())),
         };
         self.middleware.log.begin(arrival, &Fields(http.headers()))
     }
@@ -112,7 +110,11 @@ fn respond_to_error(context: &RequestContext, error: poem::Error) -> Response {
 }
 
 /// From here on, the response's body has the request.
-fn finish(mut request: Request, mut response: Response, seen: Option<Arc<Seen>>) -> Response {
+fn finish(
+    mut request: Request,
+    mut response: Response,
+    seen: Option<LoggedConnection>,
+) -> Response {
     request.context().send_back(|name, value| {
         if let Ok(value) = HeaderValue::from_str(value) {
             response.headers_mut().insert(name, value);
@@ -136,9 +138,9 @@ fn finish(mut request: Request, mut response: Response, seen: Option<Arc<Seen>>)
 }
 
 /// The request lasts as long as the connection, where that is seen.
-fn upgrade(mut request: Request, seen: Option<Arc<Seen>>) {
+fn upgrade(mut request: Request, seen: Option<LoggedConnection>) {
     match seen {
-        Some(seen) => seen.upgrade(request),
+        Some(seen) => seen.keep_upgraded(request),
         None => request.end(Outcome::Upgraded),
     }
 }

@@ -8,12 +8,11 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use offloop::request::{Outcome, Request, RequestContext, ResponseHead, Value};
+use offloop::request::{LoggedConnection, Outcome, Request, RequestContext, ResponseHead, Value};
 use salvo_core::Response;
 use salvo_core::http::header::CONTENT_LENGTH;
 use salvo_core::http::{HeaderMap, ReqBody, ResBody, StatusCode};
 
-use crate::connection::Seen;
 use crate::headers::Fields;
 
 type BoxedError = Box<dyn Error + Send + Sync>;
@@ -79,7 +78,7 @@ struct Held {
     /// Whether the response's body is one that reports its end.
     is_body_watched: bool,
     /// Its record comes after the request's.
-    seen: Option<Arc<Seen>>,
+    seen: Option<LoggedConnection>,
 }
 
 fn lock(held: &Mutex<Held>) -> MutexGuard<'_, Held> {
@@ -91,7 +90,7 @@ impl Answer {
     pub(crate) fn watch(
         request: Request,
         response: &mut Response,
-        seen: Option<Arc<Seen>>,
+        seen: Option<LoggedConnection>,
     ) -> Self {
         let is_body_watched = !response.body.is_none() && !response.body.is_error();
         let held = Held {
@@ -138,9 +137,9 @@ impl Answer {
 }
 
 /// The request lasts as long as the connection, where that is seen.
-fn upgrade(mut request: Request, seen: Option<Arc<Seen>>) {
+fn upgrade(mut request: Request, seen: Option<LoggedConnection>) {
     match seen {
-        Some(seen) => seen.upgrade(request),
+        Some(seen) => seen.keep_upgraded(request),
         None => request.end(Outcome::Upgraded),
     }
 }

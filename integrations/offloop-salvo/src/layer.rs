@@ -1,8 +1,8 @@
 //! What a program adds to its service.
 
-use offloop::request::{Options, RequestLog};
+use offloop::request::{ConnectionsByEnds, Options, RequestLog};
 
-use crate::connection::{Connections, LoggedListener};
+use crate::connection::LoggedListener;
 
 /// Writes one record for each request. To be added first, as a hoop of the service.
 ///
@@ -25,7 +25,7 @@ use crate::connection::{Connections, LoggedListener};
 pub struct RequestHoop {
     pub(crate) log: RequestLog,
     pub(crate) catches_panics: bool,
-    pub(crate) connections: Connections,
+    pub(crate) connections: ConnectionsByEnds,
 }
 
 impl RequestHoop {

@@ -70,5 +70,6 @@ mod headers;
 mod layer;
 mod service;
 
-pub use connection::{LoggedIo, LoggedListener};
+pub use connection::LoggedListener;
 pub use layer::RequestHoop;
+pub use offloop::request::LoggedIo;

@@ -3,13 +3,13 @@
 use std::panic::resume_unwind;
 use std::sync::Arc;
 
-use offloop::request::{Arrival, Outcome, RequestContext};
+use offloop::request::{Arrival, LoggedConnection, Outcome, RequestContext};
 use salvo_core::http::header::HeaderValue;
 use salvo_core::http::{ResBody, StatusCode, Version};
 use salvo_core::{Depot, FlowCtrl, Handler, Request, Response, async_trait};
 
 use crate::body::{Answer, watch_upload};
-use crate::connection::Seen;
+use crate::connection;
 use crate::headers::Fields;
 use crate::layer::RequestHoop;
 
@@ -22,8 +22,9 @@ impl Handler for RequestHoop {
         response: &mut Response,
         flow: &mut FlowCtrl,
     ) {
-        let seen = self.connections.find(http.local_addr(), http.remote_addr());
-        let mut request = self.begin(http, response, seen.as_deref());
+        let ends = connection::ends(http.local_addr(), http.remote_addr());
+        let seen = ends.and_then(|ends| self.connections.find(ends));
+        let mut request = self.begin(http, response, seen.as_ref());
         let context = request.context().clone();
         depot.insert_typed(context.clone());
         watch_upload(http, &context);
@@ -53,7 +54,7 @@ impl RequestHoop {
         &self,
         http: &Request,
         response: &Response,
-        seen: Option<&Seen>,
+        seen: Option<&LoggedConnection>,
     ) -> offloop::request::Request {
         let uri = http.uri();
         let route = route(http, response);
@@ -66,7 +67,7 @@ impl RequestHoop {
             protocol: protocol(http.version()),
             route: route.as_deref(),
             peer: http.remote_addr().clone().into_std(),
-            connection: seen.map(|seen| Arc::clone(seen.connection())),
+            connection: seen.map(|seen| Arc::clone(seen.seen())),
         };
         self.log.begin(arrival, &Fields(http.headers()))
     }

@@ -148,13 +148,11 @@ where
         let Some(life) = this.life else {
             return inner.poll_frame(context);
         };
-        let polled = match life.run(|| inner.as_mut().poll_frame(context)) {
-            Ok(polled) => polled,
-            Err(payload) => {
-                life.panicked();
-                resume_unwind(payload)
-            }
-        };
+        let mut polled = Poll::Pending;
+        if let Err(payload) = life.run(|| polled = inner.as_mut().poll_frame(context)) {
+            life.panicked();
+            resume_unwind(payload);
+        }
         match &polled {
             Poll::Pending => {}
             Poll::Ready(Some(Ok(frame))) => {

@@ -5,13 +5,12 @@
 //! client that went away from a request that the server gave up; that the server refused what never
 //! became a request; and the end of what a request was upgraded to.
 
-use std::fmt;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::Request;
-use offloop::request::{self, Connection, Outcome};
+use offloop::request::{self, Connection};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -26,9 +25,10 @@ mod listener;
 /// A connection that [`LoggedIo`] looks after. Cloning it costs next to nothing.
 ///
 /// Once the connection and all of its requests have ended, a record says how: its `event.name` is
-/// `http.server.connection`, with the peer, the number of requests, the bytes, and `connection.end`:
-/// `client_close`, `server_close`, `error` or `malformed_request`. It is at DEBUG, and at WARN for a
-/// malformed request: one that the server itself refused.
+/// `http.server.connection`, with the peer, the number of requests, the bytes, `connection.end` and how
+/// long it had been idle, see [`Connection::end`]. It is at DEBUG, and at WARN for a malformed request:
+/// one that the server itself refused. `axum::serve` and tonic keep to themselves that a time-out has
+/// passed; who serves connections by hyper itself can say so, by [`timed_out`](Self::timed_out).
 ///
 /// The layer finds it in the extensions of requests. [`LoggedListener`] and tonic (with the feature
 /// `tonic`) put it there; with hyper itself, it is a layer that does:
@@ -54,97 +54,42 @@ mod listener;
 /// # drop(served);
 /// # }
 /// ```
-#[derive(Clone)]
-pub struct LoggedConnection(Arc<Inner>);
-
-struct Inner {
-    connection: Arc<Connection>,
-    /// The request that the connection goes on with as something else.
-    upgraded: Mutex<Option<Upgraded>>,
-}
-
-struct Upgraded {
-    request: request::Request,
-    /// How much had been read by then.
-    received_before: u64,
-}
+#[derive(Clone, Debug)]
+pub struct LoggedConnection(request::LoggedConnection);
 
 impl LoggedConnection {
-    pub(crate) fn new(peer: Option<SocketAddr>) -> Self {
-        Self(Arc::new(Inner {
-            connection: Arc::new(Connection::new(peer)),
-            upgraded: Mutex::new(None),
-        }))
-    }
-
     /// The other end's address.
     #[must_use]
     pub fn peer(&self) -> Option<SocketAddr> {
-        self.0.connection.peer()
+        self.0.peer()
     }
 
     /// Notes what the handshake of TLS came to: the connection's record tells. For servers that
     /// encrypt what lies around or within a [`LoggedIo`].
     pub fn encrypted(&self, tls: request::Tls) {
-        self.seen().encrypted(tls);
+        self.0.encrypted(tls);
     }
 
-    pub(crate) fn seen(&self) -> &Connection {
-        &self.0.connection
+    /// Notes that the server has closed it since a time-out passed. hyper tells by its error:
+    ///
+    /// ```
+    /// # fn ended(connection: offloop_tower::LoggedConnection, served: hyper::Result<()>) {
+    /// if served.is_err_and(|error| error.is_timeout()) {
+    ///     connection.timed_out();
+    /// }
+    /// # }
+    /// ```
+    pub fn timed_out(&self) {
+        self.0.seen().time_out();
     }
 
     pub(crate) fn as_seen_by_requests(&self) -> Arc<Connection> {
-        Arc::clone(&self.0.connection)
+        Arc::clone(self.0.seen())
     }
 
     /// From now on the connection belongs to what this request has been upgraded to.
     pub(crate) fn keep_upgraded(&self, request: request::Request) {
-        let upgraded = Upgraded {
-            request,
-            received_before: self.seen().received(),
-        };
-        let mut kept = self
-            .0
-            .upgraded
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        *kept = Some(upgraded);
-    }
-
-    /// The stream is gone, and with it what the request had been upgraded to. So much had been written
-    /// before that began.
-    fn end_upgraded(&self, sent_before: u64) {
-        let mut kept = self
-            .0
-            .upgraded
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let Some(upgraded) = kept.take() else {
-            return;
-        };
-        drop(kept);
-        let mut request = upgraded.request;
-        let seen = self.seen();
-        let context = request.context();
-        context.received(seen.received().saturating_sub(upgraded.received_before));
-        request.sent(seen.sent().saturating_sub(sent_before));
-        request.end(Outcome::Upgraded);
-    }
-}
-
-impl Drop for Inner {
-    fn drop(&mut self) {
-        // Whatever held the connection on behalf of a request has written that one's record.
-        self.connection.end();
-    }
-}
-
-impl fmt::Debug for LoggedConnection {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_tuple("LoggedConnection")
-            .field(self.seen())
-            .finish()
+        self.0.keep_upgraded(request);
     }
 }
 

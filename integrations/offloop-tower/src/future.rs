@@ -64,25 +64,33 @@ impl<F> RequestFuture<F> {
         }
     }
 
-    pub(crate) fn new(called: Result<F, Payload>, mut life: Life, settings: &Settings) -> Self {
-        let (inner, panicked) = match called {
-            Ok(inner) => (Some(inner), None),
-            Err(payload) if settings.catches_panics => (None, Some(payload)),
-            Err(payload) => {
-                life.panicked();
-                resume_unwind(payload)
-            }
-        };
+    /// Of a request whose service is called by [`call`](Self::call).
+    pub(crate) fn new(life: Life, settings: &Settings) -> Self {
         let timeout = settings.timeout.map(|(duration, status)| Timeout {
             sleep: Box::pin(sleep(duration)),
             status,
         });
         Self {
-            inner,
+            inner: None,
             life: Some(life),
             timeout,
             catches_panics: settings.catches_panics,
-            panicked,
+            panicked: None,
+        }
+    }
+
+    /// Calls the service, which is a part of the request's work; `call` puts its future where it
+    /// stays.
+    #[inline]
+    pub(crate) fn call(&mut self, call: impl FnOnce(&mut Option<F>)) {
+        let Some(life) = &mut self.life else { return };
+        match life.run(|| call(&mut self.inner)) {
+            Ok(()) => {}
+            Err(payload) if self.catches_panics => self.panicked = Some(payload),
+            Err(payload) => {
+                life.panicked();
+                resume_unwind(payload)
+            }
         }
     }
 }
@@ -100,33 +108,35 @@ where
         let Some(life) = this.life else {
             return poll_untold(this.inner, context);
         };
-        let polled = match (this.panicked.take(), this.inner.as_mut().as_pin_mut()) {
+        let mut polled = Poll::Pending;
+        let worked = match (this.panicked.take(), this.inner.as_mut().as_pin_mut()) {
             (Some(payload), _) => Err(payload),
-            (None, Some(inner)) => life.run(|| inner.poll(context)),
+            (None, Some(inner)) => life.run(|| polled = inner.poll(context)),
             (None, None) => return Poll::Pending,
         };
-        let polled = match polled {
-            Ok(Poll::Pending) => match poll_timeout(this.timeout, context) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(status) => life.run(|| this.inner.set(None)).map(|()| Err(status)),
-            },
-            Ok(Poll::Ready(Ok(response))) => Ok(Ok(response)),
-            Ok(Poll::Ready(Err(error))) => {
+        let stopped = match (worked, polled) {
+            (Ok(()), Poll::Ready(Ok(response))) => {
+                return Poll::Ready(Ok(ResponseBody::of(response, this.life.take())));
+            }
+            (Ok(()), Poll::Ready(Err(error))) => {
                 life.service_failed(&error);
                 return Poll::Ready(Err(error));
             }
-            Err(payload) => Err(payload),
+            (Ok(()), Poll::Pending) => match poll_timeout(this.timeout, context) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(status) => life.run(|| this.inner.set(None)).map(|()| status),
+            },
+            (Err(payload), _) => Err(payload),
         };
-        let response = match polled {
-            Ok(Ok(response)) => ResponseBody::of(response, this.life.take()),
-            Ok(Err(status)) => ResponseBody::none(life.answer(status, Outcome::Timeout)),
-            Err(_) if *this.catches_panics => ResponseBody::none(life.answer_panic()),
+        let answer = match stopped {
+            Ok(status) => life.answer(status, Outcome::Timeout),
+            Err(_) if *this.catches_panics => life.answer_panic(),
             Err(payload) => {
                 life.panicked();
                 resume_unwind(payload)
             }
         };
-        Poll::Ready(Ok(response))
+        Poll::Ready(Ok(ResponseBody::none(answer)))
     }
 }
 

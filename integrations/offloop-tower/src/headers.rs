@@ -12,6 +12,8 @@ pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 pub(crate) struct HeaderLines<'a>(pub(crate) &'a HeaderMap);
 
 impl Headers for HeaderLines<'_> {
+    // Inlined by force, as is `known`: where the name is a constant, its header is one, too.
+    #[inline(always)]
     fn values<'h>(&'h self, name: &'h str) -> impl Iterator<Item = &'h [u8]> {
         let values = match known(name) {
             Some(name) => self.0.get_all(name),
@@ -21,12 +23,12 @@ impl Headers for HeaderLines<'_> {
     }
 }
 
-/// The names that each request is asked for, and each response tells. Parsing a name costs more than looking it up.
+/// The names that each request is asked for. Parsing a name costs more than looking it up.
+#[inline(always)]
 fn known(name: &str) -> Option<&'static HeaderName> {
     static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
     static TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
     static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-    static TRACERESPONSE: HeaderName = HeaderName::from_static("traceresponse");
     static FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
     Some(match name {
         "content-length" => &header::CONTENT_LENGTH,
@@ -34,7 +36,6 @@ fn known(name: &str) -> Option<&'static HeaderName> {
         "forwarded" => &header::FORWARDED,
         "host" => &header::HOST,
         "traceparent" => &TRACEPARENT,
-        "traceresponse" => &TRACERESPONSE,
         "tracestate" => &TRACESTATE,
         "user-agent" => &header::USER_AGENT,
         "x-forwarded-for" => &FORWARDED_FOR,
@@ -49,13 +50,36 @@ pub(crate) fn content_length(headers: &HeaderMap) -> Option<u64> {
     value.to_str().ok()?.parse().ok()
 }
 
+/// What responses tell, in this order.
+const SENT_BACK: [(&str, HeaderName); 2] = [
+    ("x-request-id", REQUEST_ID),
+    ("traceresponse", HeaderName::from_static("traceresponse")),
+];
+
 /// Tells the client the request's id and its place in the trace, unless that is not wanted.
 pub(crate) fn send_back(request: &RequestContext, headers: &mut HeaderMap) {
-    request.send_back(|name, value| {
-        if let (Some(name), Some(value)) = (known(name), value_of(value)) {
+    let mut lens = [0; 2];
+    // Both values are taken from the chunk together: one part of it costs as much as two.
+    let mut values = with_chunk(|chunk| {
+        request.send_back(|name, value| {
+            if let Some(place) = SENT_BACK.iter().position(|(known, _)| *known == name) {
+                chunk.extend_from_slice(value.as_bytes());
+                lens[place] = value.len();
+            }
+        });
+    });
+    for ((_, name), len) in SENT_BACK.into_iter().zip(lens) {
+        let value = HeaderValue::from_maybe_shared(values.split_to(len));
+        if let Some(value) = value.ok().filter(|_| len != 0) {
             headers.insert(name, value);
         }
-    });
+    }
+}
+
+/// Ids and traces consist of nothing but what a header may hold.
+pub(crate) fn value_of(text: &str) -> Option<HeaderValue> {
+    let value = with_chunk(|chunk| chunk.extend_from_slice(text.as_bytes()));
+    HeaderValue::from_maybe_shared(value).ok()
 }
 
 /// So many bytes are taken at once for values.
@@ -67,15 +91,21 @@ thread_local! {
     static CHUNK: RefCell<BytesMut> = RefCell::new(BytesMut::with_capacity(CHUNK_BYTES));
 }
 
-/// Ids and traces consist of nothing but what a header may hold.
-pub(crate) fn value_of(text: &str) -> Option<HeaderValue> {
+/// What `write` appends to the thread's piece of memory.
+#[inline]
+fn with_chunk(write: impl FnOnce(&mut BytesMut)) -> Bytes {
+    let mut write = Some(write);
     let shared = CHUNK.try_with(|chunk| {
         let mut chunk = chunk.try_borrow_mut().ok()?;
-        chunk.extend_from_slice(text.as_bytes());
+        write.take()?(&mut chunk);
         Some(chunk.split().freeze())
     });
     // The thread is ending, or its allocator logs.
-    let shared = shared.ok().flatten();
-    let bytes = shared.unwrap_or_else(|| Bytes::copy_from_slice(text.as_bytes()));
-    HeaderValue::from_maybe_shared(bytes).ok()
+    shared.ok().flatten().unwrap_or_else(|| {
+        let mut own = BytesMut::new();
+        if let Some(write) = write {
+            write(&mut own);
+        }
+        own.freeze()
+    })
 }

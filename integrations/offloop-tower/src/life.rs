@@ -56,7 +56,11 @@ impl Life {
 
     /// Runs a part of the request's work. If that panics, the request is over, and what the panic
     /// left behind is passed on.
-    pub(crate) fn run<T>(&mut self, part: impl FnOnce() -> T) -> Result<T, Payload> {
+    ///
+    /// A part leaves its result in a place of the caller's: futures and responses are large, and
+    /// would be moved several times on their way out of here.
+    #[inline]
+    pub(crate) fn run(&mut self, part: impl FnOnce()) -> Result<(), Payload> {
         self.request.try_run(part)
     }
 

@@ -44,16 +44,32 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, mut request: Request<RequestInner>) -> Self::Future {
+    fn call(&mut self, request: Request<RequestInner>) -> Self::Future {
         if request.extensions().get::<RequestContext>().is_some() {
             route::probe(request.extensions());
             return RequestFuture::untold(self.inner.call(request.map(RequestBody::untold)));
         }
-        let mut life = Life::begin(&request, &self.settings);
+        self.follow(request)
+    }
+}
+
+impl<S> RequestService<S> {
+    fn follow<B>(&mut self, mut request: Request<B>) -> RequestFuture<S::Future>
+    where
+        S: Service<Request<RequestBody<B>>>,
+    {
+        let life = Life::begin(&request, &self.settings);
         let context = life.context().clone();
         request.extensions_mut().insert(context.clone());
-        let request = request.map(|body| RequestBody::new(body, context));
-        let called = life.run(|| self.inner.call(request));
-        RequestFuture::new(called, life, &self.settings)
+        // The request is lent, and the future put in its place: both are large.
+        let mut parts = Some(request.into_parts());
+        let mut future = RequestFuture::new(life, &self.settings);
+        future.call(|called| {
+            if let Some((parts, body)) = parts.take() {
+                let body = RequestBody::new(body, context);
+                *called = Some(self.inner.call(Request::from_parts(parts, body)));
+            }
+        });
+        future
     }
 }

@@ -13,7 +13,7 @@ use super::loaded::LoadedConfig;
 use super::problem::{ConfigError, ConfigProblem};
 use super::read::{self, Read};
 use super::text::Text;
-use super::variables;
+use super::{directives, variables};
 use crate::config::origin::Origin;
 use crate::config::{Fallback, environment};
 use crate::error::Error;
@@ -46,6 +46,10 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 /// Tables are merged key by key, everything else is replaced. A sink whose `kind` changes is
 /// described anew, and so are a format whose `shape` changes, `overflow`, and a sink's `sync`. All
 /// environments of the file are checked, not only the one that is chosen.
+///
+/// Files are TOML, whose library knows the place of each value, so that each mistake is told with its
+/// line. A program that has its settings in another format reads a [`Config`](crate::Config) from that
+/// by serde, with what is told there of mistakes: the first one, in the words of that format.
 ///
 /// ```
 /// # fn main() -> Result<(), offloop::Error> {
@@ -168,6 +172,7 @@ impl ConfigLoader {
         let mut reading = Reading { document, problems };
         let (read, layers) = reading.read(&environment, variables);
         reading.check_other_environments(&environment);
+        reading.check_rust_log(rust_log.as_deref());
         if !reading.problems.is_empty() {
             return Err(Error::Config(ConfigError::new(reading.problems)));
         }
@@ -232,6 +237,17 @@ impl Reading {
         let mut read = read::read(&layers);
         self.note(std::mem::take(&mut read.problems));
         (read, layers)
+    }
+
+    /// The directives that override those of the file.
+    fn check_rust_log(&mut self, rust_log: Option<&str>) {
+        let checked = rust_log.map_or(Ok(()), |rust_log| directives::check(rust_log, true));
+        if let Err(message) = checked {
+            let name = filter::ENVIRONMENT_VARIABLE.to_owned();
+            let source = ConfigSource::Variable { name };
+            self.problems
+                .push(ConfigProblem::new(source, None, message));
+        }
     }
 
     /// Looks for what is wrong in any other environment.

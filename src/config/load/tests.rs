@@ -127,6 +127,17 @@ fn what_describes_another_thing_is_not_mixed_with_what_was_there() {
 }
 
 #[test]
+fn directives_of_the_environment_are_checked_as_those_of_the_file_are() {
+    let loader = ConfigLoader::new().text("").environment("test");
+    let loader = loader.variables([("RUST_LOG", "info,hyper=wran")]);
+    let error = loader.load().unwrap_err().to_string();
+    assert!(
+        error.contains("RUST_LOG") && error.contains("\"warn\""),
+        "{error}"
+    );
+}
+
+#[test]
 fn every_value_tells_where_it_comes_from() {
     let text = "level = \"info\"\n[sinks.main]\nkind = \"stdout\"\nformat = \"text\"\n\
         [env.test.sinks.main]\nlevel = \"warn\"\n";

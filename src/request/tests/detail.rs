@@ -122,3 +122,15 @@ fn a_request_that_the_sampling_leaves_out_is_written_whole_or_not_at_all() {
     });
     assert_eq!(warned, ["first", "second", "third", "request"]);
 }
+
+#[test]
+fn what_is_logged_for_a_request_that_failed_after_its_end_is_written() {
+    let log = RequestLog::new(Options::new().sample(0.0));
+    let lines = logged_with_detail(|| {
+        let mut request = log.begin(arrival(), &());
+        request.run(|| tracing::info!("before"));
+        request.end(Outcome::ServiceError);
+        request.context().run(|| tracing::info!("after"));
+    });
+    assert_eq!(lines, ["before", "request", "after"]);
+}

@@ -28,6 +28,90 @@ fn records_of_a_request_carry_its_ids_wherever_they_are_logged() {
     assert_eq!(lines[3]["request_id"], id.as_str());
 }
 
+/// The lines of requests with all that a record may tell, by a pipeline with or without redaction.
+fn full_records(naming: Naming, redaction: Option<crate::Redaction>) -> Vec<Json> {
+    let memory = Memory::new();
+    let builder = crate::builder().memory(&memory);
+    let builder = match redaction {
+        Some(redaction) => builder.redaction(redaction),
+        None => builder,
+    };
+    let (layer, guard) = builder.build().unwrap();
+    let subscriber = tracing_subscriber::registry().with(layer);
+    let headers = List(&[
+        ("host", b"example.org"),
+        ("user-agent", b"curl/8"),
+        ("content-type", b"application/grpc"),
+        (
+            "traceparent",
+            b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        ),
+        ("x-forwarded-for", b"no address"),
+        ("x-request-id", b"r-1"),
+    ]);
+    let proxies = TrustedProxies::new(ForwardingHeader::XForwardedFor, ["10.0.0.0/8"]);
+    let options = Options::new()
+        .naming(naming)
+        .query(QueryPolicy::values_of(["page"]))
+        .trusted_proxies(proxies.unwrap())
+        .sample(0.999_999_999);
+    tracing::subscriber::with_default(subscriber, || {
+        let arrival = |method| Arrival {
+            method,
+            query: Some("page=2"),
+            scheme: Some("https"),
+            peer: Some("10.1.2.3:4567".parse().unwrap()),
+            ..arrival()
+        };
+        let log = RequestLog::new(options);
+        // The first record of a callsite is always looked at.
+        for _ in 0..2 {
+            let mut call = log.begin(arrival("POST"), &headers);
+            call.context().add("plan", "gold");
+            call.head(ok(None), &List(&[("grpc-status", b"13")]));
+            call.end(Outcome::Completed);
+            let failed = log.begin(arrival("BREW"), &headers);
+            for number in 0..70 {
+                failed.context().add(&format!("field {number}"), number);
+            }
+        }
+    });
+    guard.flush(Duration::from_secs(10)).unwrap();
+    let lines = memory.lines();
+    let lines = lines[2..]
+        .iter()
+        .map(|line| serde_json::from_str(line).unwrap());
+    let varying = [
+        "url.scheme",
+        "timestamp",
+        "duration_ms",
+        "event.duration",
+        "ttfb_ms",
+        "span_id",
+        "span.id",
+    ];
+    lines
+        .map(|mut line: Json| {
+            let fields = line.as_object_mut().unwrap();
+            varying.iter().for_each(|name| _ = fields.remove(*name));
+            line
+        })
+        .collect()
+}
+
+#[test]
+fn a_record_says_the_same_whether_its_fields_are_visited_or_written_at_once() {
+    for naming in [Naming::OpenTelemetry, Naming::ElasticCommonSchema] {
+        let at_once = full_records(naming, None);
+        // A secret among its fields has each of them looked at.
+        let visited = full_records(naming, Some(crate::Redaction::default().key("url.scheme")));
+        assert_eq!(at_once.len(), 2);
+        assert_eq!(at_once, visited);
+        let fields = at_once.iter().map(|line| line.as_object().unwrap().len());
+        assert!(fields.sum::<usize>() > 100, "{at_once:?}");
+    }
+}
+
 #[test]
 fn what_a_handler_adds_is_in_the_record_and_takes_the_place_of_nothing() {
     let record = record(|mut request| {
@@ -335,4 +419,43 @@ fn the_record_of_a_connection_tells_what_it_was_encrypted_by() {
     assert_eq!(records[0]["tls.next_protocol"], "h2");
     assert_eq!(records[0].get("tls.client.server_name"), None);
     assert_eq!(records[1].get("tls.protocol.version"), None);
+}
+
+/// Adds fields of its own where it is formatted.
+struct Adding;
+
+impl std::fmt::Debug for Adding {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        add("inner", 1);
+        add_error(&std::io::Error::other("inner"));
+        formatter.write_str("outer")
+    }
+}
+
+impl std::fmt::Display for Adding {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Debug::fmt(self, formatter)
+    }
+}
+
+impl std::error::Error for Adding {}
+
+#[test]
+fn a_value_may_add_fields_while_it_is_formatted() {
+    let lines = logged(|| {
+        let mut request = begin();
+        request.run(|| {
+            add("outer", Value::Debug(&Adding));
+            RequestContext::current()
+                .unwrap()
+                .add_error_if_none(&Adding);
+        });
+        request.end(Outcome::Completed);
+    });
+    let record = &lines[0];
+    assert_eq!(
+        (&record["outer"], &record["inner"]),
+        (&"outer".into(), &1.into())
+    );
+    assert_eq!(record["error"], serde_json::json!(["inner"]));
 }

@@ -31,21 +31,17 @@ pub struct TraceId(ArrayString<32>);
 pub struct SpanId(ArrayString<16>);
 
 impl TraceId {
-    pub(super) fn make() -> Self {
+    fn of(numbers: [u64; 2]) -> Self {
         let mut digits = [0; 32];
         let (left, right) = digits.split_at_mut(16);
-        left.copy_from_slice(&digits_of(random::u64()));
-        right.copy_from_slice(&digits_of(random::nonzero_u64()));
+        left.copy_from_slice(&digits_of(numbers[0]));
+        right.copy_from_slice(&digits_of(numbers[1]));
         Self(text_of(&digits))
     }
 
     /// `None` if `digits` is no identifier of a trace.
     pub(super) fn parse(digits: &[u8; 32]) -> Option<Self> {
         is_identifier(digits).then(|| Self(text_of(digits)))
-    }
-
-    pub(super) fn digits(&self) -> &[u8] {
-        self.0.as_bytes()
     }
 
     /// The identifier as text.
@@ -80,16 +76,13 @@ impl TraceId {
 
 impl SpanId {
     pub(super) fn make() -> Self {
-        Self(text_of(&digits_of(random::nonzero_u64())))
+        let [number] = random::nonzero();
+        Self(text_of(&digits_of(number)))
     }
 
     /// `None` if `digits` is no identifier of a span.
     pub(super) fn parse(digits: &[u8; 16]) -> Option<Self> {
         is_identifier(digits).then(|| Self(text_of(digits)))
-    }
-
-    pub(super) fn digits(&self) -> &[u8] {
-        self.0.as_bytes()
     }
 
     /// The identifier as text.
@@ -103,6 +96,15 @@ impl SpanId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Makes the identifiers of a trace and of its first span.
+pub(super) fn make_both() -> (TraceId, SpanId) {
+    let [left, right, span] = random::nonzero();
+    (
+        TraceId::of([left, right]),
+        SpanId(text_of(&digits_of(span))),
+    )
 }
 
 /// Reads two lowercase hexadecimal digits.

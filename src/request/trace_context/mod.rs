@@ -57,9 +57,10 @@ impl TraceContext {
     /// ```
     #[must_use]
     pub fn start() -> Self {
+        let (trace_id, span_id) = identifier::make_both();
         Self {
-            trace_id: TraceId::make(),
-            span_id: SpanId::make(),
+            trace_id,
+            span_id,
             parent_span_id: None,
             flags: FLAG_RANDOM,
             tracestate: None,

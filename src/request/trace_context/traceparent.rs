@@ -62,12 +62,22 @@ impl Traceparent {
 
     /// The header, in the version that this is: 00.
     pub(super) fn to_text(self) -> TraceparentText {
-        let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
-        text[TRACE_ID_AT..SPAN_ID_AT - 1].copy_from_slice(self.trace_id.digits());
-        text[SPAN_ID_AT..FLAGS_AT - 1].copy_from_slice(self.span_id.digits());
-        text[FLAGS_AT..].copy_from_slice(&digits_of_byte(self.flags));
-        // Digits and dashes are ASCII, so this is always text.
-        TraceparentText(ArrayString::from_byte_string(&text).unwrap_or_default())
+        let flags = digits_of_byte(self.flags);
+        let parts = [
+            "00-",
+            self.trace_id.as_str(),
+            "-",
+            self.span_id.as_str(),
+            "-",
+            // Digits are ASCII, so this is always text.
+            str::from_utf8(&flags).unwrap_or("00"),
+        ];
+        let mut text = ArrayString::new();
+        for part in parts {
+            // They fill it.
+            let _ = text.try_push_str(part);
+        }
+        TraceparentText(text)
     }
 }
 

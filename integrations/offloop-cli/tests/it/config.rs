@@ -9,7 +9,11 @@ use offloop::{Config, ConfigLoader, Sink};
 use crate::command::{Answer, offloop_with};
 
 /// Runs the command in a directory, without anything of this process's environment.
-fn offloop_in(directory: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Answer {
+pub(crate) fn offloop_in(
+    directory: &Path,
+    arguments: &[&str],
+    variables: &[(&str, &str)],
+) -> Answer {
     offloop_with(arguments, |command: &mut Command| {
         command.env_clear().envs(variables.iter().copied());
         command.current_dir(directory)
@@ -23,7 +27,7 @@ fn read(text: &str, environment: &str) -> Config {
 }
 
 /// The example, with its lines that begin so made to hold.
-fn example(directory: &Path, marks: &[&str]) -> String {
+pub(crate) fn example(directory: &Path, marks: &[&str]) -> String {
     let answer = offloop_in(directory, &["init", "--force"], &[]);
     assert_eq!(answer.code, Some(0), "{answer:?}");
     let text = fs::read_to_string(directory.join("offloop.toml")).unwrap();

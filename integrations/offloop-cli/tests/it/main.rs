@@ -10,4 +10,5 @@ mod config;
 mod log;
 #[cfg(target_os = "linux")]
 mod recover;
+mod schema;
 mod verify;
