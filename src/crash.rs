@@ -10,6 +10,7 @@ use crate::channel::arena::{Arena, Journal, Refusal};
 use crate::channel::pool::page_bytes_for;
 use crate::drain::line::Content;
 use crate::pipeline::{Plan, SinkPlan};
+use crate::sink::file::canonical;
 
 /// What one sink has to do with it.
 #[derive(Debug)]
@@ -92,7 +93,7 @@ pub(crate) fn tell_change(arena: &Arena, sink: &SinkPlan, place: usize) {
 fn tell_of(arena: &Arena, sink: &SinkPlan, path: &Path, place: usize) {
     arena.tell(&Fact::Sink(SinkFact {
         place: place as u32,
-        path: path.as_os_str().as_bytes(),
+        path: canonical(path).as_os_str().as_bytes(),
         format: &sink.format.told(),
         filter: sink.directives.as_deref(),
     }));

@@ -22,9 +22,12 @@ pub(crate) struct Durable {
     waiting: Mutex<BTreeMap<(u64, u64), Waiting>>,
     failures: AtomicU64,
     /// Once the writer has ended and left everything on the disk: how many records it had lost, and
-    /// 1. Else 0.
+    /// 1. [`GIVEN_UP`] if it has ended without that. Else 0.
     ended: AtomicU64,
 }
+
+/// See [`Durable::give_up`].
+const GIVEN_UP: u64 = u64::MAX;
 
 #[derive(Debug)]
 struct Waiting {
@@ -105,9 +108,18 @@ impl Durable {
         self.reach(u64::MAX - 1, lost);
     }
 
+    /// Notes that not everything is on the disk, and that nobody will come back to it.
+    pub(crate) fn give_up(&self) {
+        // As in `end`.
+        self.ended.store(GIVEN_UP, Ordering::Release);
+        self.fail();
+    }
+
     fn serve_if_ended(&self) {
-        if let Some(lost) = self.ended.load(Ordering::Acquire).checked_sub(1) {
-            self.reach(u64::MAX - 1, lost);
+        match self.ended.load(Ordering::Acquire) {
+            0 => {}
+            GIVEN_UP => self.fail(),
+            lost => self.reach(u64::MAX - 1, lost - 1),
         }
     }
 
@@ -269,6 +281,24 @@ mod tests {
         let mut after = synced(1, &[&sink]);
         sink.reach(1, 0);
         assert_eq!(poll(&mut after), Poll::Ready(Ok(())));
+    }
+
+    #[test]
+    fn who_asks_after_the_end_is_told_how_it_ended() {
+        for (end, expected) in [
+            (
+                Durable::give_up as fn(&Durable),
+                Err(NotDurable::SyncFailed),
+            ),
+            (|sink| sink.end(0), Ok(())),
+        ] {
+            let sink = Arc::<Durable>::default();
+            let mut before = synced(1, &[&sink]);
+            end(&sink);
+            let mut after = synced(2, &[&sink]);
+            assert_eq!(poll(&mut before), Poll::Ready(expected));
+            assert_eq!(poll(&mut after), Poll::Ready(expected));
+        }
     }
 
     #[test]

@@ -17,6 +17,7 @@ const KEPT_BYTES_IDLE: usize = 256 << 10;
 /// After a failed sync the next waits this long, doubled with each further failure up to the
 /// other: each failure costs a file.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
+const PAUSE_LONG: Duration = Duration::from_millis(400);
 const PAUSE_MAX: Duration = Duration::from_secs(10);
 
 /// When a file's lines are forced to the disk, by fdatasync on the sink's writer thread.
@@ -132,6 +133,11 @@ impl Unsynced {
             .is_some_and(|failed| failed.at.elapsed() < failed.pause)
     }
 
+    /// Whether syncs have failed again and again, so that whoever waits for one may wait for long.
+    pub(super) fn is_hopeless(&self) -> bool {
+        self.failed.is_some_and(|failed| PAUSE_LONG <= failed.pause)
+    }
+
     /// Whether the policy asks for a sync, without regard to the time.
     pub(super) fn is_pressing(&self) -> bool {
         self.is_urgent || self.is_full()
@@ -157,15 +163,17 @@ impl Unsynced {
 
     /// Notes that a sync succeeded.
     pub(super) fn succeed(&mut self) {
-        self.begin_anew();
+        self.since = None;
+        self.is_urgent = false;
         self.failed = None;
         self.kept.clear();
         self.kept.shrink_to(KEPT_BYTES_IDLE);
     }
 
-    /// Notes that a sync failed. Returns the lines that are to be written again.
+    /// Notes that a sync failed. Returns the lines that are to be written again: what was urgent among
+    /// them is so still.
     pub(super) fn fail(&mut self) -> Vec<u8> {
-        self.begin_anew();
+        self.since = None;
         let pause = self
             .failed
             .map_or(PAUSE_MIN, |failed| (failed.pause * 2).min(PAUSE_MAX));
@@ -174,11 +182,6 @@ impl Unsynced {
             pause,
         });
         std::mem::take(&mut self.kept)
-    }
-
-    fn begin_anew(&mut self) {
-        self.since = None;
-        self.is_urgent = false;
     }
 }
 
@@ -241,6 +244,22 @@ mod tests {
         assert!(unsynced.is_deferred() && unsynced.due_in().is_none());
         unsynced.succeed();
         assert!(!unsynced.is_deferred());
+    }
+
+    #[test]
+    fn what_was_to_be_synced_at_once_is_so_until_a_sync_succeeds() {
+        let mut unsynced = noted(SyncPolicy::AtLevel(Level::ERROR), 4, b"worse\n");
+        for failures in 0..3 {
+            assert!(!unsynced.is_hopeless(), "after {failures} failures");
+            let lines = unsynced.fail();
+            let mut batch = Batch::default();
+            batch.push(None, 1, |bytes| bytes.extend_from_slice(&lines));
+            unsynced.note(&batch);
+            assert!(unsynced.is_pressing() && unsynced.is_deferred());
+        }
+        assert!(unsynced.is_hopeless());
+        unsynced.succeed();
+        assert!(!unsynced.is_pressing() && !unsynced.is_hopeless());
     }
 
     #[test]

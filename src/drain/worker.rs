@@ -336,8 +336,12 @@ impl Worker {
     }
 
     fn accepted(&mut self, bytes: usize) {
-        let counters = &self.sinks[self.place].counters;
-        counters.count_written(self.batch.accept(bytes));
+        let records = self.batch.accept(bytes);
+        if self.sink.as_ref().is_some_and(|sink| sink.has_given_up()) {
+            self.count_lost(records, LossReason::Io);
+            return;
+        }
+        self.state().counters.count_written(records);
         self.must_flush = true;
         if let Some(failure) = &mut self.failure {
             failure.saw_success();

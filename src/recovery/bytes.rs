@@ -6,6 +6,8 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 
+use crate::sink::file::fill;
+
 /// `None` once it is closed.
 #[derive(Debug)]
 pub(super) struct Bytes(Option<File>);
@@ -31,16 +33,7 @@ impl Bytes {
 
     /// Reads into `room` until it is full or the file ends. Says how many bytes.
     pub(super) fn fill(&self, offset: u64, room: &mut [u8]) -> io::Result<usize> {
-        let (file, mut len) = (self.file()?, 0);
-        while len < room.len() {
-            match file.read_at(&mut room[len..], offset + len as u64) {
-                Ok(0) => break,
-                Ok(read) => len += read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(len)
+        fill(self.file()?, offset, room)
     }
 
     pub(super) fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {

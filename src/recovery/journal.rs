@@ -11,7 +11,7 @@ use super::marked::MarkedLines;
 use crate::channel::arena::layout::{
     BATCH_BYTES_MAX, PlaceCopy, Position,
     journal::{
-        BATCH_BYTES, EMPTY, LIST, PLACE, PLACE_COPY_BYTES, POSITION_BYTES, POSITIONS, STATE,
+        BATCH_BYTES, EMPTY, LIST, MARKED, PLACE, PLACE_COPY_BYTES, POSITION_BYTES, POSITIONS, STATE,
     },
     read_u64,
 };
@@ -30,6 +30,9 @@ pub(super) struct Journal<'l> {
 #[derive(Debug)]
 pub(super) struct Pending {
     pub(super) lines: Vec<u8>,
+    /// Whether the lines have the mark of what is recovered: they are those of a recovery, which need
+    /// not have written in the format of the dead process.
+    are_marked: bool,
     pub(super) positions: Vec<Position>,
     /// `None` if nothing of it was offered to a file.
     pub(super) place: Option<PlaceCopy>,
@@ -45,6 +48,16 @@ pub(super) struct Note {
 }
 
 impl Pending {
+    /// What follows the first `there` bytes, as it is to be written.
+    pub(super) fn rest(&self, format: &Format, there: usize) -> MarkedLines {
+        let rest = self.lines.get(there..).unwrap_or_default();
+        if self.are_marked {
+            MarkedLines::marked_already(rest)
+        } else {
+            MarkedLines::new(format, rest)
+        }
+    }
+
     /// How many bytes of the lines are in a file, as far as `find` finds those that were to be
     /// written at a place.
     pub(super) fn there_already(
@@ -56,20 +69,17 @@ impl Pending {
             return Ok(0);
         };
         let accepted = usize::try_from(copy.accepted).unwrap_or(usize::MAX);
-        let (accepted, rest) = self
-            .lines
-            .split_at_checked(accepted)
-            .map_or((self.lines.len(), &[][..]), |(_, rest)| (accepted, rest));
+        let accepted = accepted.min(self.lines.len());
         let place = Place {
             device: copy.device,
             inode: copy.inode,
             offset: copy.offset,
         };
         let found = if copy.is_marked {
-            let marked = MarkedLines::new(format, rest);
+            let marked = self.rest(format, accepted);
             marked.unmarked_len(find(place, marked.as_bytes())?)
         } else {
-            find(place, rest)?
+            find(place, &self.lines[accepted..])?
         };
         Ok(accepted + found)
     }
@@ -99,12 +109,13 @@ impl<'l> Journal<'l> {
         let list = list.chunks_exact(POSITION_BYTES as usize);
         Ok(Some(Pending {
             lines: bytes.read(self.batch(), batch_len)?,
+            are_marked: number(MARKED) != 0,
             positions: list.filter_map(Position::parse).collect(),
             place: PlaceCopy::parse(&head),
         }))
     }
 
-    /// Puts a batch into the journal, which is empty.
+    /// Puts a batch of lines that are marked into the journal, which is empty.
     pub(super) fn prepare(&self, lines: &[u8], positions: &[Position]) -> io::Result<()> {
         let bytes = &self.leftover.bytes;
         if BATCH_BYTES_MAX < lines.len() as u64 {
@@ -117,9 +128,13 @@ impl<'l> Journal<'l> {
         bytes.write(self.batch(), lines)?;
         let list: Vec<u8> = positions.iter().flat_map(Position::encode).collect();
         bytes.write(self.offset + LIST, &list)?;
-        let lens = [lines.len() as u64, positions.len() as u64];
-        let lens: Vec<u8> = lens.into_iter().flat_map(u64::to_ne_bytes).collect();
-        bytes.write(self.offset + BATCH_BYTES as u64, &lens)?;
+        for (place, number) in [
+            (BATCH_BYTES, lines.len() as u64),
+            (POSITIONS, positions.len() as u64),
+            (MARKED, 1),
+        ] {
+            bytes.write_u64(self.offset + place as u64, number)?;
+        }
         bytes.write_u64(self.offset + STATE as u64, EMPTY + 1)
     }
 

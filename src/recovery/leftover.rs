@@ -66,6 +66,7 @@ const _: () = assert!(JOURNALS_MAX <= 32);
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ToldSink {
     pub(super) place: u32,
+    /// Canonical.
     pub(super) path: PathBuf,
     pub(super) format: Format,
     pub(super) filter: Option<String>,
@@ -172,7 +173,7 @@ impl LeftoverFile {
         self.taken.fetch_and(!(1 << place), Ordering::Release);
     }
 
-    /// The sinks that wrote to `path`.
+    /// The sinks that wrote to `path`, which is canonical.
     pub(super) fn sinks_at<'l>(&'l self, path: &'l Path) -> impl Iterator<Item = &'l ToldSink> {
         self.sinks.iter().filter(move |sink| sink.path == path)
     }

@@ -2,6 +2,7 @@
 
 use crate::config::Format;
 use crate::format;
+use crate::sink::lines::records;
 
 /// Lines with the mark, and which bytes of the lines without it they stand for.
 ///
@@ -28,12 +29,25 @@ impl MarkedLines {
         marked
     }
 
+    /// Takes lines that have the mark.
+    pub(super) fn marked_already(lines: &[u8]) -> Self {
+        let mut end = 0;
+        let ends = lines.split_inclusive(|byte| *byte == b'\n').map(|line| {
+            end += line.len();
+            (end, end)
+        });
+        MarkedLines {
+            ends: ends.collect(),
+            bytes: lines.to_vec(),
+        }
+    }
+
     pub(super) fn as_bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    pub(super) fn lines(&self) -> impl Iterator<Item = &[u8]> {
-        self.bytes.split_inclusive(|byte| *byte == b'\n')
+    pub(super) fn records(&self) -> impl Iterator<Item = &[u8]> {
+        records(&self.bytes)
     }
 
     /// For how many bytes of the lines without the mark the first `len` bytes stand, in whole
@@ -53,7 +67,7 @@ mod tests {
     fn whole_marked_lines_stand_for_whole_lines() {
         let marked = MarkedLines::new(&Format::text(), b"one\ntwo\n");
         assert_eq!(marked.as_bytes(), b"one [recovered]\ntwo [recovered]\n");
-        assert_eq!(marked.lines().count(), 2);
+        assert_eq!(marked.records().count(), 2);
         for (len, expected) in [(0, 0), (15, 0), (16, 4), (31, 4), (32, 8), (99, 8)] {
             assert_eq!(marked.unmarked_len(len), expected, "{len}");
         }

@@ -17,6 +17,7 @@ use crate::drain::batch::Batch;
 use crate::drain::line::{Content, LineWriter};
 use crate::error::Error;
 use crate::filter::SinkFilter;
+use crate::sink::file::canonical;
 use crate::sink::{FilePlan, Sink, Target};
 use crate::{fork, format};
 
@@ -98,6 +99,7 @@ pub fn recover(path: impl AsRef<Path>) -> Result<RecoveryReport, Error> {
         recovery.recover(path, |_| true);
     } else {
         let log = std::path::absolute(path).map_err(|cause| read_failed(path, cause))?;
+        let log = canonical(&log);
         for directory in candidates {
             for file in files_in(&directory)? {
                 recovery.recover(&file, |sink| sink.path == log);

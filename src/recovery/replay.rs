@@ -13,6 +13,7 @@ use crate::complaint::Complaints;
 use crate::drain::batch::Batch;
 use crate::drain::line::LineWriter;
 use crate::sink::Place;
+use crate::sink::file::canonical;
 
 /// How often a share is tried before it is left to a later recovery.
 const ATTEMPTS_MAX: u32 = 20;
@@ -20,7 +21,7 @@ const ATTEMPTS_MAX: u32 = 20;
 /// What one sink has to take up.
 #[derive(Debug)]
 pub(crate) struct Replay {
-    /// The absolute path of the sink's file.
+    /// The canonical path of the sink's file.
     path: PathBuf,
     /// Where it learns what there is.
     scan: Arc<Scan>,
@@ -48,10 +49,10 @@ pub(crate) enum Next {
 }
 
 impl Replay {
-    /// What `scan` finds for the sink with this file.
+    /// What `scan` finds for the sink with the file of this absolute path.
     pub(crate) fn new(path: &Path, scan: Arc<Scan>, complaints: Complaints) -> Self {
         Replay {
-            path: path.to_owned(),
+            path: canonical(path),
             scan,
             files: None,
             shares: VecDeque::new(),

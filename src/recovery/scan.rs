@@ -18,6 +18,7 @@ use super::ending::{self, Ended};
 use super::leftover::LeftoverFile;
 use crate::complaint::Complaints;
 use crate::drain::clock::wall_ns_now;
+use crate::sink::file::canonical;
 
 /// A program that is to start again has done so by then.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(60 * 60);
@@ -25,7 +26,7 @@ const FORGOTTEN_AFTER: Duration = Duration::from_secs(60 * 60);
 /// What the sinks of a pipeline have to take up, once one of them has looked.
 #[derive(Debug)]
 pub(crate) struct Scan {
-    /// The absolute paths of the sinks' files.
+    /// The canonical paths of the sinks' files.
     paths: Vec<PathBuf>,
     /// Where leftovers are looked for.
     directories: Vec<PathBuf>,
@@ -48,20 +49,22 @@ struct Forgotten {
 }
 
 impl Scan {
+    /// For the sinks with files of these absolute paths.
     pub(crate) fn new(
         paths: Vec<PathBuf>,
         directories: Vec<PathBuf>,
         complaints: Complaints,
     ) -> Arc<Self> {
         Arc::new(Scan {
-            paths,
+            paths: paths.iter().map(|path| canonical(path)).collect(),
             directories,
             complaints,
             found: OnceLock::new(),
         })
     }
 
-    /// The leftovers that are meant for the sink with this file, the oldest first.
+    /// The leftovers that are meant for the sink with the file of this canonical path, the oldest
+    /// first.
     pub(super) fn files_for(&self, path: &Path) -> Vec<PathBuf> {
         let found = self.found.get_or_init(|| self.look());
         let is_meant = |found: &&Found| found.paths.iter().any(|meant| meant == path);

@@ -7,7 +7,8 @@
 //!
 //! The lines of the batch under way are marked as they are written. In the journal they stay as they
 //! are, which says of each place whether the lines are marked there: it cannot be changed and hold
-//! at the same time.
+//! at the same time. Of a batch of its own, whose lines are marked from the beginning, the journal says
+//! that.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -176,12 +177,12 @@ impl Share {
         let there = pending.there_already(&self.format, |place, lines| {
             settle(&self.path, place, lines)
         })?;
-        let rest = MarkedLines::new(&self.format, &pending.lines[there..]);
+        let rest = pending.rest(&self.format, there);
         let positions = pending.positions.into_iter();
         self.moved
             .extend(positions.map(|position| (position.slot, position)));
-        for line in rest.lines() {
-            batch.push(None, ticks::now(), |lines| lines.extend_from_slice(line));
+        for record in rest.records() {
+            batch.push(None, ticks::now(), |lines| lines.extend_from_slice(record));
             self.counts.recovered += 1;
         }
         self.journaled = Journaled::Unmarked { there, rest };

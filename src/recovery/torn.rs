@@ -15,7 +15,7 @@ use super::claim::{self, Sight};
 use super::directory;
 use super::journal::Journal;
 use crate::sink::Place;
-use crate::sink::file::{TORN_TAIL, settle_locked};
+use crate::sink::file::{TORN_TAIL, canonical, settle_locked};
 
 /// Where dead processes may have left something. Known before anybody asks: a forked child, which
 /// may be the one that finds a torn line, must not look into the environment, whose lock may be held
@@ -36,10 +36,11 @@ pub(crate) fn watch_torn_tails(directories: &[PathBuf]) {
 /// Cuts off the line with which the file ends, if a dead process left the whole of it. The file's
 /// lock is held.
 fn cut_torn_tail(path: &Path, file: &File) {
+    let path = canonical(path);
     for directory in DIRECTORIES.load().iter() {
         for leftover in directory::files_in(directory).unwrap_or_default() {
             // What cannot be read accounts for nothing.
-            let _ = claim::look(&leftover, |sight| settle_sinks(sight, path, file));
+            let _ = claim::look(&leftover, |sight| settle_sinks(sight, &path, file));
         }
     }
 }

@@ -5,7 +5,7 @@
 //! full, and other processes may write to it as well. Therefore:
 //!
 //! - One write carries at most `PIPE_BUF` bytes, which the system puts into a pipe in one piece,
-//!   and it carries whole lines. A line that is longer goes alone, in pieces: there, another
+//!   and it carries whole records. One that is longer goes alone, in pieces: there, another
 //!   process may come between, and nothing can be done about that.
 //! - `poll` is asked before each write. A pipe that it calls writable takes `PIPE_BUF` bytes
 //!   without blocking, unless another process is faster. Setting `O_NONBLOCK` would be certain, but
@@ -21,11 +21,13 @@ use rustix::fs::FileType;
 use rustix::io::retry_on_intr;
 use rustix::pipe::PIPE_BUF;
 
-/// Writes lines to a descriptor, and knows whether it stopped within one.
+use super::lines::{first_len, whole_len};
+
+/// Writes lines to a descriptor, and knows whether it stopped within a record.
 #[derive(Debug, Default)]
 pub(super) struct LineWriter {
-    /// Whether the last byte that was accepted is not the end of a line.
-    mid_line: bool,
+    /// Whether the last byte that was accepted is not the end of a record.
+    mid_record: bool,
 }
 
 impl LineWriter {
@@ -43,27 +45,26 @@ impl LineWriter {
         if accepted == 0 {
             return Err(io::ErrorKind::WriteZero.into());
         }
-        self.mid_line = !lines[..accepted].ends_with(b"\n");
+        self.mid_record = whole_len(lines, accepted) != accepted;
         Ok(accepted)
     }
 
-    /// Gives up the rest of the line that was accepted in part, if there is one, and says how many
+    /// Gives up the rest of the record that was accepted in part, if there is one, and says how many
     /// bytes of `lines` that is.
     pub(super) fn give_up_rest(&mut self, lines: &[u8]) -> Option<usize> {
-        let mid_line = std::mem::take(&mut self.mid_line);
-        mid_line.then(|| first_line_break(lines).map_or(lines.len(), |at| at + 1))
+        std::mem::take(&mut self.mid_record).then(|| first_len(lines, lines.len()))
     }
 
-    /// What one write to a pipe may carry: as many whole lines as fit, but the rest of a line that
-    /// was begun, and a line that does not fit, alone.
+    /// What one write to a pipe may carry: as many whole records as fit, but the rest of a record that
+    /// was begun, and one that does not fit, alone.
     fn first_piece<'a>(&self, lines: &'a [u8]) -> &'a [u8] {
-        let fitting = &lines[..lines.len().min(PIPE_BUF)];
-        let end = if self.mid_line {
-            first_line_break(fitting)
-        } else {
-            fitting.iter().rposition(|&byte| byte == b'\n')
-        };
-        end.map_or(fitting, |at| &fitting[..=at])
+        if self.mid_record {
+            return &lines[..first_len(lines, PIPE_BUF)];
+        }
+        match whole_len(lines, PIPE_BUF) {
+            0 => &lines[..lines.len().min(PIPE_BUF)],
+            whole => &lines[..whole],
+        }
     }
 }
 
@@ -95,10 +96,6 @@ fn poll(descriptors: &mut [PollFd<'_>], at_most: Duration) -> io::Result<bool> {
 fn is_regular_file(descriptor: BorrowedFd<'_>) -> io::Result<bool> {
     let mode = rustix::fs::fstat(descriptor)?.st_mode;
     Ok(FileType::from_raw_mode(mode).is_file())
-}
-
-fn first_line_break(bytes: &[u8]) -> Option<usize> {
-    bytes.iter().position(|&byte| byte == b'\n')
 }
 
 #[cfg(test)]
@@ -160,8 +157,8 @@ mod tests {
     }
 
     #[track_caller]
-    fn check_first_piece(mid_line: bool, lines: &[&[u8]], expected: usize) {
-        let piece_len = LineWriter { mid_line }.first_piece(&lines.concat()).len();
+    fn check_first_piece(mid_record: bool, lines: &[&[u8]], expected: usize) {
+        let piece_len = LineWriter { mid_record }.first_piece(&lines.concat()).len();
         assert_eq!(piece_len, expected);
     }
 
@@ -172,6 +169,23 @@ mod tests {
         check_first_piece(false, &[&line(PIPE_BUF - 2), b"a\n", b"b\n"], PIPE_BUF);
         check_first_piece(false, &[&line(PIPE_BUF - 1), b"a\n"], PIPE_BUF - 1);
         check_first_piece(false, &[&line(PIPE_BUF), b"a\n"], PIPE_BUF);
+    }
+
+    #[test]
+    fn a_record_of_several_lines_shares_no_write_with_a_part_of_another() {
+        let record = [line(PIPE_BUF / 4), b"    b\n".to_vec()].concat();
+        check_first_piece(false, &[&record[..]; 8], 3 * record.len());
+        check_first_piece(true, &[b"    b\n", &record], 6);
+        let long = [line(PIPE_BUF - 1), b"    b\n".to_vec()].concat();
+        check_first_piece(false, &[b"a\n", &long], 2);
+        check_first_piece(false, &[&long, b"a\n"], PIPE_BUF);
+        // Its first piece ends with a line break, and yet within it.
+        let (reader, writer) = small_pipe();
+        let mut lines = LineWriter::default();
+        let long = [line(PIPE_BUF), b"    b\n".to_vec()].concat();
+        assert_eq!(lines.write(writer.as_fd(), &long).unwrap(), PIPE_BUF);
+        assert_eq!(lines.give_up_rest(b"    b\na\n"), Some(6));
+        drop(reader);
     }
 
     #[test]

@@ -12,6 +12,7 @@
 mod appender;
 mod descriptor;
 pub(crate) mod file;
+pub(crate) mod lines;
 mod memory;
 mod stdio;
 
@@ -54,6 +55,12 @@ pub(crate) trait Sink: Send {
     /// accepts whole lines only. A sink whose bytes are gone once they are written tells nothing.
     fn write_noting(&mut self, lines: &[u8], _note: &mut dyn FnMut(Place)) -> io::Result<usize> {
         self.write(lines)
+    }
+
+    /// Whether what the last call accepted is given up: the rest of a record whose beginning has gone
+    /// to a reader that is gone as well.
+    fn has_given_up(&self) -> bool {
+        false
     }
 
     /// Waits until there may be room, `at_most` that long.

@@ -2,7 +2,7 @@
 //! end.
 
 use std::fs::{self, File, Permissions};
-use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::os::unix::fs::{FileExt, PermissionsExt, symlink};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -12,7 +12,7 @@ use rustix::fs::{FlockOperation, SeekFrom, flock, seek};
 use rustix::process::{Signal, getpid, kill_process};
 use tempfile::TempDir;
 
-use crate::support::{PATIENCE, in_child_with, json_lines, skip, spawn_child, wrap};
+use crate::support::{PATIENCE, has_played, in_child_with, json_lines, skip, spawn_child, wrap};
 
 const RECORDS: u64 = 1_000;
 
@@ -150,6 +150,71 @@ fn a_start_counts_what_it_recovers_beside_what_it_writes_itself() {
     let recovered: Vec<_> = stats.sinks.iter().map(|sink| sink.recovered).collect();
     assert_eq!((recovered, stats.recovered()), (vec![RECORDS, 0], RECORDS));
     assert_eq!((stats.accepted.total(), stats.written()), (0, 0));
+}
+
+#[test]
+fn a_start_takes_up_what_was_left_for_its_file_by_whatever_path_it_knows_it() {
+    let Some((shared, pages)) = directories() else {
+        return;
+    };
+    let release = |name: &str| {
+        let release = shared.path().join(name);
+        fs::create_dir_all(shared.path().join("logs")).unwrap();
+        fs::create_dir(&release).unwrap();
+        symlink("../logs", release.join("logs")).unwrap();
+        release
+    };
+    let prepare = |command: &mut Command| {
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        command.current_dir(release("one"));
+        command.env(LOG, "logs/app.jsonl").env(PAGES, pages.path());
+    };
+    let child = spawn_child(prepare, || {
+        let _guard = builder().init().unwrap();
+        let _stalled = stall();
+        log(RECORDS);
+        kill_process(getpid(), Signal::KILL).unwrap();
+    });
+    child.wait_with_output().unwrap();
+    let builder = offloop::builder().file(release("two").join("logs/app.jsonl"));
+    let (_layer, guard) = builder
+        .crash_directory(pages.path())
+        .on_error(|_| {})
+        .build::<tracing_subscriber::Registry>()
+        .unwrap();
+    guard.flush(PATIENCE).unwrap();
+    assert_eq!(guard.stats().recovered(), RECORDS);
+}
+
+#[test]
+fn a_log_file_is_recovered_by_whatever_path_it_is_named() {
+    let Some((directory, session)) = directories() else {
+        return;
+    };
+    let log_directory = directory.path().join("logs");
+    fs::create_dir(&log_directory).unwrap();
+    let play = || {
+        let prepare = |command: &mut Command| {
+            command.stdout(Stdio::null()).stderr(Stdio::null());
+            command.env("XDG_RUNTIME_DIR", session.path());
+            command.env(LOG, log_directory.join("app.jsonl"));
+        };
+        let child = spawn_child(prepare, || {
+            if told(LOG).exists() {
+                let detour = told(LOG).with_file_name("../logs/app.jsonl");
+                let report = offloop::recover(detour).unwrap();
+                assert_eq!(report.recovered, RECORDS, "{report:?}");
+                return;
+            }
+            let _guard = offloop::builder().file(told(LOG)).init().unwrap();
+            let _stalled = stall();
+            log(RECORDS);
+            kill_process(getpid(), Signal::KILL).unwrap();
+        });
+        child.wait_with_output().unwrap().status
+    };
+    assert_eq!(play().signal(), Some(Signal::KILL.as_raw()));
+    assert!(has_played(play()));
 }
 
 #[test]

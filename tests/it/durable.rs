@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use offloop::{Builder, Rotation, Sink, SyncPolicy};
 use tracing::Level;
 
-use crate::support::{PATIENCE, block_on, json_lines, own};
+use crate::support::{PATIENCE, block_on, json_lines, own, wait_until};
 use crate::trace::{directory, mark, numbers, tell, traced};
 
 /// No sync is due by time as long as a test takes.
@@ -98,13 +98,18 @@ fn an_interval_syncs_by_itself_while_the_program_is_quiet() {
         let guard = builder.init().unwrap();
         log(0..1);
         guard.flush(PATIENCE).unwrap();
-        let deadline = Instant::now() + PATIENCE;
-        let trace = || fs::read_to_string(directory().join("trace")).unwrap();
-        while !trace().contains("fdatasync(") {
-            assert!(Instant::now() < deadline, "no sync");
-            std::thread::yield_now();
-        }
+        await_syncs(1);
     });
+}
+
+/// Waits until so many syncs were begun.
+fn await_syncs(count: usize) {
+    let deadline = Instant::now() + PATIENCE;
+    let trace = || fs::read_to_string(directory().join("trace")).unwrap();
+    while trace().matches("fdatasync(").count() < count {
+        assert!(Instant::now() < deadline, "no sync");
+        std::thread::yield_now();
+    }
 }
 
 #[test]
@@ -226,6 +231,44 @@ fn after_a_failed_sync_nobody_is_told_yes_and_every_unsynced_line_is_in_a_new_fi
         "{}",
         traced.stderr
     );
+}
+
+#[test]
+fn an_error_whose_sync_failed_is_synced_again_by_itself() {
+    let traced = traced(&["fdatasync:error=EIO:when=1"], || {
+        let builder = into_file(SyncPolicy::AtLevel(Level::ERROR));
+        let guard = builder.on_error(|_| {}).init().unwrap();
+        tracing::error!(number = 0, "worse");
+        guard.flush(PATIENCE).unwrap();
+        await_syncs(2);
+        guard.flush(PATIENCE).unwrap();
+    });
+    let Some(traced) = traced else { return };
+    let synced = traced.places(|call| call.starts_with("fdatasync(") && call.ends_with("= 0"));
+    let written = traced.places(|call| call.starts_with("write(") && call.contains("sync failed"));
+    assert!(written.last() < synced.last(), "{:?}", traced.calls);
+    assert_eq!(numbers(&traced.active()), [0]);
+}
+
+#[test]
+fn what_was_written_again_is_synced_before_a_reload_removes_its_sink() {
+    let traced = traced(&["fdatasync:error=EIO:when=1..2"], || {
+        let builder = into_file(SELDOM).on_error(|_| {});
+        let guard = builder.init().unwrap();
+        log(0..10);
+        guard.flush_durable(PATIENCE).unwrap_err();
+        let other = offloop::builder().file(directory().join("other.log"));
+        guard.reload(other).unwrap();
+        // As long as the sink that is to go fails, nobody is told yes.
+        wait_until(|| guard.flush_durable(PATIENCE).is_ok());
+    });
+    let Some(traced) = traced else { return };
+    let of_log = |call: &str| call.contains("app.jsonl>");
+    let synced = traced
+        .places(|call| call.starts_with("fdatasync(") && of_log(call) && call.ends_with("= 0"));
+    let written = traced.places(|call| call.starts_with("write(") && of_log(call));
+    assert!(written.last() < synced.last(), "{:?}", traced.calls);
+    assert_eq!(numbers(&own(traced.active())), (0..10).collect::<Vec<_>>());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::fs::{self, DirEntry};
 use std::path::Path;
 
-use offloop::{Compression, Retention, Rotation, Sink};
+use offloop::{Compression, Format, Retention, Rotation, Sink};
 use tempfile::tempdir;
 
 use crate::log_files::LogFiles;
@@ -53,6 +53,36 @@ fn a_record_longer_than_the_limit_has_a_file_for_itself() {
             .sizes()
             .all(|(bytes, lines)| bytes as u64 <= LIMIT || lines == 1)
     );
+}
+
+#[test]
+fn a_record_of_several_lines_is_in_one_file() {
+    let directory = tempdir().unwrap();
+    let path = directory.path().join("app.log");
+    let rotation = Rotation::on_demand().at_bytes(300);
+    let sink = Sink::file(&path)
+        .format(Format::pretty())
+        .rotation(rotation);
+    let program = Program::start(offloop::builder().sink(sink));
+    program.run(|| {
+        for number in 0..20_u64 {
+            let text = "x".repeat(number as usize * 17);
+            tracing::info!(number, text, "work");
+        }
+    });
+    assert_eq!(program.end().written(), 20);
+    let mut numbers = 0;
+    for entry in fs::read_dir(directory.path()).unwrap() {
+        let text = fs::read_to_string(entry.unwrap().path()).unwrap();
+        assert!(!text.starts_with(' '), "{text}");
+        let heads = text.lines().filter(|line| line.ends_with(": work"));
+        let [of_number, of_text] = ["    number=", "    text="]
+            .map(|field| text.lines().filter(|line| line.starts_with(field)).count());
+        assert_eq!(heads.count(), of_number, "{text}");
+        assert_eq!(of_number, of_text, "{text}");
+        numbers += of_number;
+    }
+    assert_eq!(numbers, 20);
 }
 
 #[test]

@@ -105,6 +105,28 @@ fn records_wait_for_the_reader_of_a_fifo_and_for_the_next_one() {
 }
 
 #[test]
+fn a_record_of_which_a_reader_that_is_gone_took_a_part_is_lost_and_counted() {
+    let (text, stats) = without_hanging(|| {
+        let directory = tempfile::tempdir().unwrap();
+        let fifo = make_fifo(&directory);
+        let program = Program::start(offloop::builder().file(&fifo).on_error(|_| {}));
+        // More than the FIFO itself holds.
+        program.run(|| tracing::info!(number = 0, text = "x".repeat(100_000), "work"));
+        File::open(&fifo)
+            .unwrap()
+            .read_exact(&mut [0; 4096])
+            .unwrap();
+        wait_until(|| program.guard.stats().sinks[0].is_failing);
+        program.run(|| log_numbers(1..2));
+        let mut text = String::new();
+        let _reader = read_to(1, File::open(&fifo).unwrap(), &mut text);
+        (text, program.end())
+    });
+    assert_eq!((stats.written(), stats.lost()), (1, 1));
+    check_numbers(&json_lines(&text), 1..2);
+}
+
+#[test]
 fn a_stdout_without_a_reader_neither_ends_nor_holds_up_the_program() {
     let status = without_hanging(|| {
         let mut child = spawn_child(

@@ -75,7 +75,7 @@ pub(crate) struct CallsiteFact<'a> {
 pub(crate) struct SinkFact<'a> {
     /// Which journal is its own, and which of the slots' `written`.
     pub(crate) place: u32,
-    /// Absolute.
+    /// Canonical.
     pub(crate) path: &'a [u8],
     /// How its lines look, in words: `json`, `text thread location`.
     pub(crate) format: &'a str,

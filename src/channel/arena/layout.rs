@@ -126,6 +126,8 @@ pub(crate) mod journal {
     /// How long the batch is, and how many positions it has. 64 bits each.
     pub(crate) const BATCH_BYTES: usize = 8;
     pub(crate) const POSITIONS: usize = 16;
+    /// 1 if the lines of the batch are marked as recovered: a recovery has put them here. 64 bits.
+    pub(crate) const MARKED: usize = 24;
     /// Two copies, each [`PLACE_COPY_BYTES`] long: stamp, device, inode, offset in that file, how
     /// many bytes of the batch had been accepted before, and 1 if what follows is written as lines
     /// that are marked as recovered, else 0. The bytes from there on

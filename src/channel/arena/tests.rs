@@ -359,6 +359,22 @@ fn sinks_and_clocks_are_told() {
 }
 
 #[test]
+fn what_several_threads_tell_at_once_is_told() {
+    let Some(directory) = tmpfs() else { return };
+    let arena = arena(directory.path(), 1);
+    let rules = Fact::Rules { redaction: "keys" };
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| (0..500).for_each(|_| arena.tell(&rules)));
+        }
+    });
+    let facts = Found::in_directory(directory.path()).facts();
+    let told = Facts::in_bytes(&facts).filter(|fact| *fact == rules);
+    assert_eq!(told.count(), 2_000);
+    arena.discard();
+}
+
+#[test]
 fn a_journal_holds_the_batch_its_places_and_the_positions_after_it() {
     let Some(directory) = tmpfs() else { return };
     let arena = arena(directory.path(), 2);

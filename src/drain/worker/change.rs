@@ -66,13 +66,15 @@ impl Worker {
         if !is_settled || stats::waiting_for(&self.channel, state) != 0 {
             return false;
         }
-        if self.unsynced.is_deferred() {
-            state.durable.fail();
-        } else if !self.unsynced.is_empty() && !self.sync(None) {
+        if !self.sync_for_good() {
             return false;
         }
         let state = &self.sinks[self.place];
-        state.durable.end(state.counters.audits_lost());
+        if self.unsynced.is_empty() {
+            state.durable.end(state.counters.audits_lost());
+        } else {
+            state.durable.give_up();
+        }
         state.handover.put(Handover {
             sink: self.sink.take(),
             unsynced: std::mem::take(&mut self.unsynced),
@@ -80,5 +82,14 @@ impl Worker {
         });
         state.progress.reach(u64::MAX);
         true
+    }
+
+    /// Brings onto the disk what was written, unless that has failed again and again. Says whether
+    /// that is over: after a failure it is tried once more when the disk was left alone for a while.
+    fn sync_for_good(&mut self) -> bool {
+        if !self.unsynced.is_empty() && !self.unsynced.is_deferred() {
+            self.sync(None);
+        }
+        self.unsynced.is_empty() || self.unsynced.is_hopeless()
     }
 }

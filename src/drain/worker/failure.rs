@@ -8,6 +8,7 @@ use super::Worker;
 use crate::channel::overflow::LossReason;
 use crate::channel::sync::{Instant, Ordering, thread};
 use crate::channel::ticks;
+use crate::drain::batch::LevelCounts;
 use crate::drain::notice;
 
 /// Retries of a failing sink begin with this pause, which doubles up to the other.
@@ -92,12 +93,17 @@ impl Worker {
     /// Gives up on what the sink has not accepted, and counts it. After a panic what the sink did
     /// with the bytes is unknown, so they are not offered again.
     pub(crate) fn abandon_batch(&mut self, reason: LossReason) {
-        let state = &self.sinks[self.place];
-        let now = ticks::now();
-        for (level, count) in (0..).zip(self.batch.abandon()) {
-            (0..count).for_each(|_| state.counters.lost.count(reason, level, now));
+        let lost = self.batch.abandon();
+        self.count_lost(lost, reason);
+        self.journal
+            .settle(&mut self.sinks[self.place].lock_merge());
+    }
+
+    pub(super) fn count_lost(&self, records: LevelCounts, reason: LossReason) {
+        let (lost, now) = (&self.state().counters.lost, ticks::now());
+        for (level, count) in (0..).zip(records) {
+            (0..count).for_each(|_| lost.count(reason, level, now));
         }
-        self.journal.settle(&mut state.lock_merge());
     }
 
     /// Says that there was a panic where there must be none.

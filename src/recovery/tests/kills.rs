@@ -5,6 +5,7 @@ use std::io;
 
 use super::made::Made;
 use super::{lines, share};
+use crate::config::Format;
 use crate::drain::batch::Batch;
 use crate::recovery::recover::{recover, write};
 use crate::sink::{FilePlan, Sink, Target};
@@ -170,6 +171,27 @@ fn a_recovery_that_is_killed_is_taken_up_where_it_was() {
         assert!(report.is_complete(), "{report:?}");
         assert!(made.numbers().into_iter().eq(0..1_600), "{bytes}");
         assert!(!made.path.exists());
+    }
+}
+
+#[test]
+fn a_recovery_in_another_format_that_is_killed_is_completed_in_that_one() {
+    for bytes in [0, 1, 100, 200, 400, 600] {
+        let mut made = Made::new();
+        made.is_written_as(&Format::text());
+        made.page(0, 1, &[1, 2, 3, 4], 0);
+        for kill_at in [bytes, 2 * bytes] {
+            let mut sink = Target::File(FilePlan::new(made.log.clone()));
+            let mut sink = Killed {
+                sink: sink.open().unwrap(),
+                batches: 0,
+                bytes: kill_at,
+            };
+            write(&mut share(&made), &mut lines(), &mut sink).unwrap_err();
+        }
+        let mut sink = Target::File(FilePlan::new(made.log.clone()));
+        write(&mut share(&made), &mut lines(), &mut *sink.open().unwrap()).unwrap();
+        assert_eq!(made.marked(), [1, 2, 3, 4], "{bytes}");
     }
 }
 

@@ -16,6 +16,7 @@ use crate::channel::arena::layout::{
     slot,
 };
 use crate::channel::page::{FRAME_HEADER_BYTES, frame_bytes};
+use crate::config::Format;
 
 pub(super) const OWNER: Owner = Owner {
     // No process has this number.
@@ -76,13 +77,7 @@ impl Made {
             facts_used: 0,
             used: BTreeMap::new(),
         };
-        let log = made.log.clone();
-        made.tell(&Fact::Sink(SinkFact {
-            place: 0,
-            path: log.as_os_str().as_encoded_bytes(),
-            format: "json",
-            filter: None,
-        }));
+        made.is_written_as(&Format::json());
         for metadata in sample(0).callsites() {
             let mut room = [0; 4096];
             let address = std::ptr::from_ref(metadata).expose_provenance() as u64;
@@ -90,6 +85,17 @@ impl Made {
             made.add_fact(&room[..len]);
         }
         made
+    }
+
+    /// Tells in which format the log is written from now on.
+    pub(super) fn is_written_as(&mut self, format: &Format) {
+        let log = self.log.clone();
+        self.tell(&Fact::Sink(SinkFact {
+            place: 0,
+            path: log.as_os_str().as_encoded_bytes(),
+            format: &format.told(),
+            filter: None,
+        }));
     }
 
     pub(super) fn tell(&mut self, fact: &Fact<'_>) {

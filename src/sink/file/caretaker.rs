@@ -6,8 +6,13 @@
 //!
 //! The thread is never waited for: whatever state the process leaves a file in when it ends, the
 //! next one goes on from there. A forked child starts its own.
+//!
+//! Once other rules hold, the thread that goes by the former ones is done: it looks before each file
+//! whether it is still the one to tend them.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError};
@@ -30,23 +35,18 @@ pub(crate) struct Care {
 }
 
 impl Care {
-    /// Compresses and removes what is due `now`, beside this active file. What fails is passed to
-    /// `complain`, and is due again the next time.
-    pub(crate) fn tend(&self, active: &Path, now: SystemTime, complain: &mut dyn FnMut(String)) {
+    /// Compresses and removes what is due `now`, beside this active file. What fails is due again the
+    /// next time.
+    pub(crate) fn tend(&self, active: &Path, now: SystemTime, round: &mut Round<'_>) {
         let done = OldFiles::beside(active).and_then(|old_files| {
             if let Some(compression) = self.compression {
-                compression::apply(compression, &old_files, complain)?;
+                compression::apply(compression, &old_files, round)?;
             }
             // Then, since what is compressed takes less of the room that files may have.
-            retention::apply(
-                &self.retention,
-                &old_files,
-                rotation::instant(now),
-                complain,
-            )
+            retention::apply(&self.retention, &old_files, rotation::instant(now), round)
         });
         if let Err(error) = done {
-            complain(format!("look for old log files beside {active:?}: {error}"));
+            (round.complain)(format!("look for old log files beside {active:?}: {error}"));
         }
     }
 
@@ -55,10 +55,19 @@ impl Care {
     }
 }
 
+/// One look at old files, as whoever has it done sees it.
+pub(crate) struct Round<'r> {
+    /// Asked before each file: whether the rules still hold by which it is tended.
+    pub(crate) goes_on: &'r dyn Fn() -> bool,
+    /// Told what fails.
+    pub(crate) complain: &'r mut dyn FnMut(String),
+}
+
 /// The thread that tends old files. It ends when this is dropped, after the file that it is at.
 #[derive(Debug)]
 pub(crate) struct Caretaker {
     wake: Sender<()>,
+    is_wanted: Arc<AtomicBool>,
 }
 
 impl Caretaker {
@@ -76,10 +85,12 @@ impl Caretaker {
             return Ok(None);
         }
         let (wake, woken) = crossbeam_channel::bounded(1);
+        let is_wanted = Arc::new(AtomicBool::new(true));
+        let is_still_wanted = Arc::clone(&is_wanted);
         fork::spawn("offloop-old-files".to_owned(), move || {
-            run(&care, &active, complaints, &woken);
+            run(&care, &active, complaints, &woken, &is_still_wanted);
         })?;
-        Ok(Some(Caretaker { wake }))
+        Ok(Some(Caretaker { wake, is_wanted }))
     }
 
     /// A file has ended.
@@ -91,12 +102,27 @@ impl Caretaker {
     }
 }
 
-fn run(care: &Care, active: &Path, mut complaints: Complaints, woken: &Receiver<()>) {
+impl Drop for Caretaker {
+    fn drop(&mut self) {
+        // Relaxed: whichever file it keeps the thread from, nothing is published by it.
+        self.is_wanted.store(false, Ordering::Relaxed);
+    }
+}
+
+fn run(
+    care: &Care,
+    active: &Path,
+    mut complaints: Complaints,
+    woken: &Receiver<()>,
+    is_wanted: &AtomicBool,
+) {
     lower_priority();
     loop {
-        care.tend(active, SystemTime::now(), &mut |complaint| {
-            complaints.say(&complaint)
-        });
+        let mut round = Round {
+            goes_on: &|| is_wanted.load(Ordering::Relaxed),
+            complain: &mut |complaint| complaints.say(&complaint),
+        };
+        care.tend(active, SystemTime::now(), &mut round);
         if woken.recv_timeout(PERIOD) == Err(RecvTimeoutError::Disconnected) {
             return;
         }

@@ -3,7 +3,7 @@
 //! Under the lock of the old file, so that of several processes one does it:
 //!
 //! 1. The compressed bytes go into a new file under a temporary name, in pieces.
-//! 2. That file is put on the disk, with the times of the old one.
+//! 2. That file is put on the disk, with the mode, the group and the times of the old one.
 //! 3. It is renamed, and the name is put on the disk.
 //! 4. The old file is removed.
 //!
@@ -17,18 +17,23 @@
 //!
 //! What fails, for want of space for instance, leaves the old file as it is.
 
-use std::fs::{File, FileTimes};
+use std::fs::{File, FileTimes, Metadata};
 use std::io::{self, BufRead, BufReader, Read, Seek};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, fchown};
 
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
-use rustix::fs::Mode;
+use rustix::fs::{Mode, fchmod};
 use serde::{Deserialize, Serialize};
 
+use super::caretaker::Round;
 use super::name::{Form, OldName, Suffix};
 use super::old_files::{OldFile, OldFiles};
 use super::system;
+
+/// What a mode gives to the group of a file, and to all others.
+const GROUP: u32 = 0o070;
+const OTHERS: u32 = 0o007;
 
 /// How much is read at once.
 const BUFFER_BYTES: usize = 64 << 10;
@@ -37,8 +42,9 @@ const BUFFER_BYTES: usize = 64 << 10;
 ///
 /// It is done on a thread of its own, of the lowest priority, one file at a time, and in little
 /// memory however long the file is: below a megabyte, with zstd a few. The compressed file keeps
-/// the mode and the times of the old one, which is removed once the other is on the disk. A kill at
-/// any moment loses nothing: the next start goes on from there.
+/// the mode and the times of the old one, and its group where this user belongs to it. The old one
+/// is removed once the other is on the disk. A kill at any moment loses nothing: the next start
+/// goes on from there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -95,21 +101,24 @@ fn decompressed(suffix: Suffix, compressed: File) -> io::Result<Option<Box<dyn R
 }
 
 /// Compresses the old files that are not compressed yet, oldest first, and clears away what killed
-/// processes left. Says how many were compressed. What fails is passed to `complain`.
+/// processes left. Says how many were compressed.
 pub(crate) fn apply(
     compression: Compression,
     old_files: &OldFiles,
-    complain: &mut dyn FnMut(String),
+    round: &mut Round<'_>,
 ) -> io::Result<usize> {
     let mut compressed = 0;
     for file in old_files.list()? {
+        if !(round.goes_on)() {
+            break;
+        }
         match settle(compression, old_files, &file) {
             Ok(is_compressed) => compressed += usize::from(is_compressed),
             // Another process is at it.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => {
                 let path = old_files.path(file.name, Form::Plain);
-                complain(format!("compress old log file {path:?}: {error}"));
+                (round.complain)(format!("compress old log file {path:?}: {error}"));
             }
         }
     }
@@ -207,9 +216,8 @@ fn write_partial(
     mut plain: &File,
 ) -> io::Result<()> {
     let metadata = plain.metadata()?;
-    // Not more than the old file gives to anybody.
-    let mode = Mode::from_raw_mode(metadata.mode() & 0o777);
-    let partial = old_files.create(old, Form::Partial(compression.suffix()), mode)?;
+    let partial = old_files.create(old, Form::Partial(compression.suffix()), Mode::RUSR)?;
+    give_to_the_readers_of(&metadata, &partial)?;
     plain.rewind()?;
     let mut reader = BufReader::with_capacity(BUFFER_BYTES, plain);
     let read = compression.compress(&mut reader, &partial)?;
@@ -220,6 +228,22 @@ fn write_partial(
     let times = FileTimes::new().set_accessed(metadata.accessed()?);
     partial.set_times(times.set_modified(metadata.modified()?))?;
     system::sync_all(&partial)
+}
+
+/// Lets those read a file who may read the old one, and nobody else.
+fn give_to_the_readers_of(old: &Metadata, file: &File) -> io::Result<()> {
+    let mut mode = old.mode() & 0o777;
+    let new = file.metadata()?;
+    // First the group, so that the former one never gets what is meant for that.
+    if new.gid() != old.gid() && fchown(file, None, Some(old.gid())).is_err() {
+        // It is not this user's to give. Members of another group are others.
+        let others = mode & OTHERS;
+        mode = mode & !GROUP | (mode & GROUP & others << 3);
+    }
+    if new.mode() & 0o777 != mode {
+        fchmod(file, Mode::from_raw_mode(mode))?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -52,6 +52,7 @@
 //! former reader was given, which only happens with lines longer than `PIPE_BUF`, is given up.
 //! Devices, such as `/dev/stdout`, are opened as files are. Neither is locked.
 
+mod canonical;
 mod care;
 mod caretaker;
 pub(super) mod compression;
@@ -72,10 +73,11 @@ mod sync;
 mod system;
 mod warnings;
 
+pub(crate) use canonical::canonical;
 pub(crate) use control::Control;
 pub(crate) use plan::{FILE_MODE, FilePlan};
 pub(crate) use regular::TORN_TAIL;
-pub(crate) use settle::{settle, settle_locked};
+pub(crate) use settle::{fill, settle, settle_locked};
 pub(super) use sink::FileSink;
 #[cfg(not(any(offloop_loom, offloop_shuttle)))]
 #[cfg(test)]

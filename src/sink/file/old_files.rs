@@ -99,11 +99,34 @@ impl OldFiles {
 
     /// Gives the active file a second name, which does not replace anything either, and then takes
     /// the first one from it. Who is killed in between leaves one file with both names: it goes on
-    /// as the active one, and is no old one until it ends.
+    /// as the active one, and is no old one until it ends. Its second name is taken from it then:
+    /// otherwise it would be two old files with the same lines.
     fn link_active(&self, to: &OsStr) -> Result<(), Errno> {
         let (directory, active) = (self.directory.as_fd(), &self.active);
+        self.take_second_names()?;
         system::link(directory, active, to)?;
-        system::unlink(directory, active)
+        system::unlink(directory, active).inspect_err(|_| {
+            // What failed counts, and whatever is left is found the next time.
+            let _ = system::unlink(directory, to);
+        })
+    }
+
+    /// Takes from the active file the names of old ones.
+    fn take_second_names(&self) -> Result<(), Errno> {
+        let directory = self.directory.as_fd();
+        let active = system::stat(directory, &self.active, AtFlags::SYMLINK_NOFOLLOW)?;
+        if active.st_nlink < 2 {
+            return Ok(());
+        }
+        let mut names = Vec::new();
+        self.for_each_name(|old, form| names.push(self.names.make(old, form)))?;
+        for name in names {
+            let found = system::stat(directory, &name, AtFlags::SYMLINK_NOFOLLOW);
+            if found.is_ok_and(|found| is_same(&found, &active)) {
+                system::unlink(directory, &name)?;
+            }
+        }
+        Ok(())
     }
 
     /// The newest name there is, whatever has it.
@@ -137,7 +160,7 @@ impl OldFiles {
         Ok(files.into_values().collect())
     }
 
-    fn for_each_name(&self, mut each: impl FnMut(OldName, Form)) -> io::Result<()> {
+    fn for_each_name(&self, mut each: impl FnMut(OldName, Form)) -> Result<(), Errno> {
         for entry in system::entries(self.directory.as_fd())? {
             let entry = entry?;
             let name = OsStr::from_bytes(entry.file_name().to_bytes());

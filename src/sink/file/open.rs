@@ -4,9 +4,10 @@
 //! that this one starts get no hold of its log. `O_NOFOLLOW`: who may write to the directory could
 //! otherwise have the program append to any file that the program may write to.
 //!
-//! A symbolic link is followed all the same where only this user or root can have made it: its
-//! owner is one of them, and its directory is not writable for everybody. So `/dev/stdout` works,
-//! and a `current.log` that the operator linked.
+//! A symbolic link is followed all the same where only this user or root can have made it, and can
+//! put another in its place before it is followed: it belongs to one of them, and so does its
+//! directory, to which nobody else may write. So `/dev/stdout` works, and a `current.log` that the
+//! operator linked.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io;
@@ -23,6 +24,7 @@ use super::system;
 const FLAGS: OFlags = OFlags::NONBLOCK.union(OFlags::NOCTTY);
 
 const WRITABLE_FOR_ALL: u32 = 0o002;
+const WRITABLE_FOR_GROUP: u32 = 0o020;
 const STICKY: u32 = 0o1000;
 
 /// Opens what the path names, to append to it; a regular file also to read from it, where that is
@@ -65,29 +67,46 @@ fn is_link(error: &io::Error) -> bool {
         .contains(&error.raw_os_error())
 }
 
-/// Whether a stranger may have made the link.
+/// Whether a stranger may have made the link, or may put another in its place.
 fn check_link(path: &Path) -> io::Result<()> {
-    let owner = system::link_metadata(path)?.uid();
-    let is_ours = owner == 0 || owner == rustix::process::geteuid().as_raw();
-    if !is_ours {
-        let why = format!("it is a symbolic link that belongs to user {owner}");
-        return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
+    let link = system::link_metadata(path)?;
+    if let Some(stranger) = stranger(&link) {
+        return Err(refused(&format!("that belongs to user {stranger}")));
     }
-    if directory_mode(path)? & WRITABLE_FOR_ALL != 0 {
-        let why = "it is a symbolic link in a directory that everybody may write to";
-        return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
+    let directory = directory_of(path)?;
+    if let Some(stranger) = stranger(&directory) {
+        let why = format!("in a directory that belongs to user {stranger}");
+        return Err(refused(&why));
+    }
+    if directory.mode() & WRITABLE_FOR_ALL != 0 {
+        return Err(refused("in a directory that everybody may write to"));
+    }
+    if directory.mode() & WRITABLE_FOR_GROUP != 0 {
+        return Err(refused("in a directory that its group may write to"));
     }
     Ok(())
 }
 
-/// Whether anybody may rename or remove the file, or put another in its place.
-pub(super) fn is_open_to_all(path: &Path) -> bool {
-    directory_mode(path).is_ok_and(|mode| mode & (WRITABLE_FOR_ALL | STICKY) == WRITABLE_FOR_ALL)
+fn refused(why: &str) -> io::Error {
+    let why = format!("it is a symbolic link {why}");
+    io::Error::new(io::ErrorKind::PermissionDenied, why)
 }
 
-fn directory_mode(path: &Path) -> io::Result<u32> {
-    let directory = path.parent().unwrap_or(Path::new("/"));
-    system::metadata(directory).map(|metadata| metadata.mode())
+/// Whose it is, if not this user's or root's.
+fn stranger(found: &Metadata) -> Option<u32> {
+    let owner = found.uid();
+    let is_ours = owner == 0 || owner == rustix::process::geteuid().as_raw();
+    (!is_ours).then_some(owner)
+}
+
+/// Whether anybody may rename or remove the file, or put another in its place.
+pub(super) fn is_open_to_all(path: &Path) -> bool {
+    let is_open = |mode| mode & (WRITABLE_FOR_ALL | STICKY) == WRITABLE_FOR_ALL;
+    directory_of(path).is_ok_and(|directory| is_open(directory.mode()))
+}
+
+fn directory_of(path: &Path) -> io::Result<Metadata> {
+    system::metadata(path.parent().unwrap_or(Path::new("/")))
 }
 
 /// Whether the process, or the system, has no descriptor left.

@@ -22,6 +22,7 @@ use rustix::process::{Resource, getrlimit};
 use super::system;
 use crate::fork::OwnFile;
 use crate::sink::Place;
+use crate::sink::lines::whole_len;
 
 /// Called with the path and the file, whose lock is held, when it ends within a line. Whoever
 /// knows whose line that was may cut it off, to write it whole later.
@@ -66,6 +67,13 @@ enum Left {
     Torn { len: u64, whole_len: u64 },
 }
 
+/// A file that was left within a line, and could not be cut: whoever opens it anew is to know.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Torn {
+    id: FileId,
+    left: Left,
+}
+
 /// What a path names by now.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Named {
@@ -75,12 +83,21 @@ pub(super) enum Named {
 }
 
 impl Regular {
-    pub(super) fn new(file: File, metadata: &Metadata) -> Regular {
+    /// `torn` is how a file was left before, which may be this one.
+    pub(super) fn new(file: File, metadata: &Metadata, torn: Option<Torn>) -> Regular {
+        let id = FileId::of(metadata);
+        let torn = torn.filter(|torn| torn.id == id);
         Regular {
             file: Arc::new(OwnFile::new(file)),
-            id: FileId::of(metadata),
-            left: Left::Unknown,
+            id,
+            left: torn.map_or(Left::Unknown, |torn| torn.left),
         }
+    }
+
+    /// How the file is left, if that is within a line.
+    pub(super) fn torn(&self) -> Option<Torn> {
+        let Regular { id, left, .. } = *self;
+        matches!(left, Left::Torn { .. }).then_some(Torn { id, left })
     }
 
     /// The file, so that its lock can be held while the rest changes.
@@ -127,7 +144,7 @@ impl Regular {
             self.left = Left::Whole(end + written as u64);
             return Ok(written);
         }
-        let whole = whole_len(&lines[..written]);
+        let whole = whole_len(lines, written);
         self.left = Left::Torn {
             len: end + written as u64,
             whole_len: end + whole as u64,
@@ -225,14 +242,8 @@ fn within_limit(lines: &[u8], end: u64) -> io::Result<&[u8]> {
     if lines.len() as u64 <= room {
         return Ok(lines);
     }
-    match whole_len(&lines[..room as usize]) {
+    match whole_len(lines, room as usize) {
         0 => Err(Errno::FBIG.into()),
         len => Ok(&lines[..len]),
     }
-}
-
-/// How many of the bytes are whole lines.
-pub(super) fn whole_len(bytes: &[u8]) -> usize {
-    let last = bytes.iter().rposition(|&byte| byte == b'\n');
-    last.map_or(0, |at| at + 1)
 }

@@ -14,6 +14,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::caretaker::Round;
 use super::name::Form;
 use super::old_files::{OldFile, OldFiles};
 use crate::config::units;
@@ -178,12 +179,12 @@ fn is_older(file: &OldFile, age_max: Duration, now: DateTime<Utc>) -> bool {
     TimeDelta::from_std(age_max).is_ok_and(|age_max| age_max < now - ended)
 }
 
-/// Removes the old files that go, and says how many that were. What fails is passed to `complain`.
+/// Removes the old files that go, and says how many that were.
 pub(crate) fn apply(
     retention: &Retention,
     old_files: &OldFiles,
     now: DateTime<Utc>,
-    complain: &mut dyn FnMut(String),
+    round: &mut Round<'_>,
 ) -> io::Result<usize> {
     if *retention == Retention::all() {
         return Ok(0);
@@ -196,11 +197,14 @@ pub(crate) fn apply(
     };
     let mut removed = 0;
     for file in retention.superfluous(&listed, surroundings) {
+        if !(round.goes_on)() {
+            break;
+        }
         match remove(old_files, file) {
             Ok(is_removed) => removed += usize::from(is_removed),
             Err(error) => {
                 let path = old_files.path(file.name, Form::Plain);
-                complain(format!("remove old log file {path:?}: {error}"));
+                (round.complain)(format!("remove old log file {path:?}: {error}"));
             }
         }
     }

@@ -23,8 +23,8 @@ use rustix::fs::{OFlags, ftruncate};
 use rustix::io::retry_on_intr;
 
 use super::lock::{PAUSE, Patience};
-use super::regular::whole_len;
 use crate::sink::Place;
+use crate::sink::lines::whole_len;
 
 /// How many bytes of whole lines of `lines` are in the file already, whose path it was then. What is
 /// there of the line after them is removed if it is the end of the file.
@@ -63,7 +63,7 @@ pub(crate) fn settle_locked(file: &File, offset: u64, lines: &[u8]) -> io::Resul
         .zip(lines)
         .take_while(|(one, other)| one == other);
     let same_len = same.count();
-    let whole = whole_len(&lines[..same_len]);
+    let whole = whole_len(lines, same_len);
     if whole < same_len && start + same_len as u64 == len {
         retry_on_intr(|| ftruncate(file, start + whole as u64))?;
     }
@@ -125,17 +125,23 @@ fn at_end(file: &File, len: u64, lines: &[u8]) -> io::Result<(u64, Vec<u8>)> {
 
 fn read(file: &File, offset: u64, len_max: usize) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; len_max];
+    let len = fill(file, offset, &mut bytes)?;
+    bytes.truncate(len);
+    Ok(bytes)
+}
+
+/// Reads into `room` until it is full or the file ends. Says how many bytes.
+pub(crate) fn fill(file: &File, offset: u64, room: &mut [u8]) -> io::Result<usize> {
     let mut len = 0;
-    while len < len_max {
-        match file.read_at(&mut bytes[len..], offset.saturating_add(len as u64)) {
+    while len < room.len() {
+        match file.read_at(&mut room[len..], offset.saturating_add(len as u64)) {
             Ok(0) => break,
             Ok(read) => len += read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }
-    bytes.truncate(len);
-    Ok(bytes)
+    Ok(len)
 }
 
 #[cfg(test)]
@@ -166,7 +172,7 @@ mod tests {
         for written in 0..=BATCH.len() {
             let (_directory, path, place) = file_with(&BATCH[..written]);
             let there = settle(&path, place, BATCH).unwrap();
-            assert_eq!(there, whole_len(&BATCH[..written]), "{written}");
+            assert_eq!(there, whole_len(BATCH, written), "{written}");
             let left = fs::read(&path).unwrap();
             assert_eq!(left, [BEFORE, &BATCH[..there]].concat(), "{written}");
             // Once more, as after a kill within the recovery.
@@ -231,7 +237,7 @@ mod tests {
                 let text = [before.as_bytes(), &BATCH[..written]].concat();
                 fs::write(&path, text).unwrap();
                 let there = settle(&path, place, BATCH).unwrap();
-                assert_eq!(there, whole_len(&BATCH[..written]), "{written}");
+                assert_eq!(there, whole_len(BATCH, written), "{written}");
                 let left = fs::read(&path).unwrap();
                 assert_eq!(left, [before.as_bytes(), &BATCH[..there]].concat());
             }

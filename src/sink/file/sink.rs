@@ -14,7 +14,7 @@ use super::ending::Ending;
 use super::lock::{PAUSE, Patience};
 use super::open;
 use super::plan::FilePlan;
-use super::regular::Regular;
+use super::regular::{Regular, Torn};
 use super::sync::{Unsynced, directories_to_change};
 use super::system;
 use super::warnings::Warnings;
@@ -33,9 +33,12 @@ pub(in crate::sink) struct FileSink {
     /// `None` while a FIFO has no reader, after a failure to open, and in a forked child before its
     /// first write.
     active: Option<Active>,
+    /// How the file was left that was open before.
+    torn: Option<Torn>,
     unsynced: Unsynced,
     /// For streams.
     lines: LineWriter,
+    has_given_up: bool,
     ending: Ending,
     care: OldFilesCare,
     lock_patience: Patience,
@@ -84,8 +87,10 @@ impl FileSink {
             name: format!("file {}", plan.path.display()),
             plan: plan.clone(),
             active: None,
+            torn: None,
             unsynced: Unsynced::default(),
             lines: LineWriter::default(),
+            has_given_up: false,
             ending: Ending::new(plan.rotation.clone()),
             care: OldFilesCare::new(plan.care),
             lock_patience: Patience::default(),
@@ -103,7 +108,7 @@ impl FileSink {
         self.unsynced.opened(&self.plan.path);
         self.ending.begin();
         self.active = Some(if metadata.is_file() {
-            Active::Regular(Regular::new(file, &metadata))
+            Active::Regular(Regular::new(file, &metadata, self.torn.take()))
         } else {
             Active::Stream(file)
         });
@@ -136,6 +141,7 @@ impl FileSink {
     /// Closes the file, once it is synced if that is still to be done.
     fn leave_active(&mut self) {
         if let Some(Active::Regular(regular)) = self.active.take() {
+            self.torn = regular.torn();
             self.unsynced
                 .leave(Arc::clone(regular.file()), regular.id());
         }
@@ -167,11 +173,13 @@ impl Sink for FileSink {
     }
 
     fn write_noting(&mut self, lines: &[u8], note: &mut dyn FnMut(Place)) -> io::Result<usize> {
+        self.has_given_up = false;
         self.close_if_asked();
         for _ in 0..OPENINGS_MAX {
             if self.active.is_none() {
                 self.open_active()?;
                 if let Some(given_up) = self.lines.give_up_rest(lines) {
+                    self.has_given_up = true;
                     return Ok(given_up);
                 }
             }
@@ -187,6 +195,10 @@ impl Sink for FileSink {
             self.leave_active();
         }
         Err(io::ErrorKind::WouldBlock.into())
+    }
+
+    fn has_given_up(&self) -> bool {
+        self.has_given_up
     }
 
     fn wait_for_room(&mut self, at_most: Duration) {

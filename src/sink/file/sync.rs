@@ -155,11 +155,15 @@ impl Unsynced {
     /// The entries come along even if nothing was written to the file since the last sync: those by
     /// which a file was found that was left are among them.
     fn sync_active(&mut self, active: &File) -> io::Result<()> {
-        let directories = std::mem::take(&mut self.directories);
         if std::mem::take(&mut self.is_written) {
             sync_data(active)?;
         }
-        sync_entries(&directories, active)
+        // What fails is still to be synced, and so is what comes after it.
+        while let Some(directory) = self.directories.first() {
+            sync_entries(directory, active)?;
+            self.directories.remove(0);
+        }
+        Ok(())
     }
 
     /// Whether this file must not be written to.
@@ -191,18 +195,18 @@ fn sync_data(file: &File) -> io::Result<()> {
     unless_without_disk(system::sync_data(file))
 }
 
-fn sync_entries(directories: &[PathBuf], active: &File) -> io::Result<()> {
-    directories.iter().try_for_each(|directory| {
-        match system::open_directory(directory) {
-            Ok(directory) => unless_without_disk(system::sync_all(&directory)),
-            // It may be written to, but not read. An fsync of a new file brings its entry along
-            // on the common file systems of Linux: nothing better can be done.
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                unless_without_disk(system::sync_all(active))
-            }
-            Err(error) => Err(error),
+fn sync_entries(directory: &Path, active: &File) -> io::Result<()> {
+    match system::open_directory(directory) {
+        Ok(directory) => unless_without_disk(system::sync_all(&directory)),
+        // It may be written to, but not read. An fsync of a new file brings its entry along
+        // on the common file systems of Linux: nothing better can be done.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            unless_without_disk(system::sync_all(active))
         }
-    })
+        // Nothing is found by it any more.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// A device, some network file systems' directories: they have nothing to sync, and say so by
@@ -224,6 +228,8 @@ mod tests {
     use tempfile::tempdir;
 
     use super::*;
+    #[cfg(not(any(offloop_loom, offloop_shuttle)))]
+    use crate::sink::file::faults::{self, Call, Fault, Flaw};
 
     /// A file whose sync fails: the descriptor names it, and can do nothing else.
     #[cfg(target_os = "linux")]
@@ -331,6 +337,33 @@ mod tests {
         assert!(unsynced.is_untrusted(id(&active)));
         unsynced.set_aside(failed);
         assert!(!unsynced.is_untrusted(failed));
+    }
+
+    #[test]
+    #[cfg(not(any(offloop_loom, offloop_shuttle)))]
+    fn directories_whose_sync_failed_are_synced_the_next_time() {
+        let directory = tempdir().unwrap();
+        let path = directory.path().join("a/b/app.jsonl");
+        // The file itself, then one directory after the other.
+        for (synced, left) in [(0, 3), (1, 3), (2, 2), (3, 1)] {
+            let mut unsynced = Unsynced::default();
+            unsynced.entered(["a/b", "a", ""].map(|name| directory.path().join(name)));
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            let file = File::create(&path).unwrap();
+            unsynced.wrote();
+            faults::plan(Fault {
+                call: Call::Sync,
+                flaw: Flaw::Error(Errno::IO),
+                after: synced,
+                times: 1,
+            });
+            unsynced.sync(Some((&file, id(&file)))).unwrap_err();
+            assert_eq!(unsynced.directories.len(), left);
+            // One of them is gone by then.
+            fs::remove_dir_all(directory.path().join("a")).unwrap();
+            unsynced.sync(Some((&file, id(&file)))).unwrap();
+            assert!(unsynced.directories.is_empty());
+        }
     }
 
     #[test]

@@ -224,7 +224,9 @@ fn the_next_reader_of_a_fifo_starts_with_a_whole_line() {
 
     let reader = read_end(&path);
     assert_eq!(sink.write(&lines[PIPE_BUF..]).unwrap(), PIPE_BUF + 1);
+    assert!(sink.has_given_up());
     assert_eq!(sink.write(b"a\n").unwrap(), 2);
+    assert!(!sink.has_given_up());
     assert_eq!(read_some(&reader), b"a\n");
 }
 
@@ -379,25 +381,31 @@ fn a_line_that_somebody_else_tore_is_ended() {
 #[cfg(not(any(offloop_loom, offloop_shuttle)))]
 #[test]
 fn a_line_that_lacks_its_line_break_alone_and_cannot_be_cut_off_does_not_become_whole() {
-    let directory = tempdir().unwrap();
-    let path = directory.path().join("app.jsonl");
-    let mut sink = open_sink(&path);
-    let fail = |call, flaw, after| {
-        faults::plan(Fault {
-            call,
-            flaw,
-            after,
-            times: 1,
-        });
-    };
-    fail(Call::Write, Flaw::Short, 0);
-    fail(Call::Write, Flaw::Error(Errno::NOSPC), 1);
-    fail(Call::Truncate, Flaw::Error(Errno::PERM), 0);
-    fail(Call::Truncate, Flaw::Error(Errno::PERM), 1);
-    assert!(sink.write(b"{}\n").is_err());
-    assert_eq!(fs::read(&path).unwrap(), b"{}");
-    assert_eq!(sink.write(b"{}\n").unwrap(), 3);
-    assert_eq!(fs::read(&path).unwrap(), b"{}<torn>\n{}\n");
+    for is_opened_anew in [false, true] {
+        let directory = tempdir().unwrap();
+        let path = directory.path().join("app.jsonl");
+        let target = target(&path);
+        let mut sink = target.open_in_child().unwrap();
+        let fail = |call, flaw, after| {
+            faults::plan(Fault {
+                call,
+                flaw,
+                after,
+                times: 1,
+            });
+        };
+        fail(Call::Write, Flaw::Short, 0);
+        fail(Call::Write, Flaw::Error(Errno::NOSPC), 1);
+        fail(Call::Truncate, Flaw::Error(Errno::PERM), 0);
+        fail(Call::Truncate, Flaw::Error(Errno::PERM), 1);
+        assert!(sink.write(b"{}\n").is_err());
+        assert_eq!(fs::read(&path).unwrap(), b"{}");
+        if is_opened_anew {
+            target.control().unwrap().ask_to_reopen();
+        }
+        assert_eq!(sink.write(b"{}\n").unwrap(), 3);
+        assert_eq!(fs::read(&path).unwrap(), b"{}<torn>\n{}\n");
+    }
 }
 
 #[test]
@@ -409,12 +417,19 @@ fn a_link_is_followed_where_no_stranger_can_have_made_it() {
     write_all(&mut *sink, b"1\n");
     assert_eq!(fs::read(&file).unwrap(), b"1\n");
 
-    fs::set_permissions(directory.path(), PermissionsExt::from_mode(0o1777)).unwrap();
-    let error = target(&link).open().err().unwrap().to_string();
-    assert!(
-        error.ends_with("in a directory that everybody may write to"),
-        "{error}"
-    );
+    for (mode, who) in [(0o1777, "everybody"), (0o775, "its group")] {
+        fs::set_permissions(directory.path(), PermissionsExt::from_mode(mode)).unwrap();
+        let error = target(&link).open().err().unwrap().to_string();
+        let expected = format!("in a directory that {who} may write to");
+        assert!(error.ends_with(&expected), "{error}");
+    }
+    fs::set_permissions(directory.path(), PermissionsExt::from_mode(0o755)).unwrap();
+    open_sink(&link);
+    if std::os::unix::fs::chown(directory.path(), Some(65_534), None).is_ok() {
+        let error = target(&link).open().err().unwrap().to_string();
+        let expected = "in a directory that belongs to user 65534";
+        assert!(error.ends_with(expected), "{error}");
+    }
 }
 
 #[test]

@@ -41,10 +41,18 @@ impl Mapped {
         told.callsites = next;
     }
 
-    /// Lets a reader know something. Not if the thread is doing that already, as it may be when it
-    /// panics.
+    /// Lets a reader know something. Not of a panic, if a thread is telling something else just now: it
+    /// may be this very one.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "held for as long as writing a fact takes; by who starts a pipeline or changes it"
+    )]
     pub(crate) fn tell(&self, fact: &Fact<'_>) {
-        if let Ok(mut told) = self.told.try_lock() {
+        let told = match fact {
+            Fact::Panic { .. } => self.told.try_lock().ok(),
+            _ => Some(self.told.lock().unwrap_or_else(PoisonError::into_inner)),
+        };
+        if let Some(mut told) = told {
             self.append(&mut told, |room| facts::write_fact(room, fact));
         }
     }

@@ -60,6 +60,35 @@ fn old_files_are_tended_at_the_start_and_when_one_ends() {
 }
 
 #[test]
+fn who_is_dismissed_goes_no_further_than_the_file_that_he_is_at() {
+    let directory = tempdir().unwrap();
+    let names = [
+        "app.2026-11-22T0100Z.1.jsonl",
+        "app.2026-11-22T0200Z.1.jsonl",
+        "app.2026-11-22T0300Z.1.jsonl",
+    ];
+    write(&directory, &names);
+    // The first one cannot be compressed, and the complaint of that takes until he is dismissed.
+    let in_the_way = format!("{}.gz.partial", names[0]);
+    fs::create_dir(directory.path().join(&in_the_way)).unwrap();
+    let (dismiss, dismissed) = crossbeam_channel::bounded::<()>(0);
+    let (at_work, has_ended) = crossbeam_channel::bounded::<()>(0);
+    let complaints = Complaints::to(Arc::new(move |_: &str| {
+        let _ = (&at_work, dismissed.recv());
+    }));
+    let care = Care {
+        retention: Retention::all().files_max(0),
+        compression: Some(Compression::Gzip),
+    };
+    let active = directory.path().join("app.jsonl");
+    drop(Caretaker::start(care, active, complaints).unwrap());
+    drop(dismiss);
+    has_ended.recv_timeout(HANG).unwrap_err();
+    let left = names_in(&directory);
+    assert_eq!(left, [names[0], &in_the_way, names[1], names[2]]);
+}
+
+#[test]
 fn without_anything_to_do_there_is_no_thread() {
     let started = Caretaker::start(Care::default(), "app.jsonl".into(), complaints().0);
     assert!(started.unwrap().is_none());
@@ -72,11 +101,14 @@ fn a_directory_that_is_missing_is_reported() {
         compression: None,
     };
     let mut complaints = Vec::new();
-    let mut complain = |complaint| complaints.push(complaint);
+    let mut round = Round {
+        goes_on: &|| true,
+        complain: &mut |complaint| complaints.push(complaint),
+    };
     care.tend(
         Path::new("no/such/app.jsonl"),
         SystemTime::now(),
-        &mut complain,
+        &mut round,
     );
     let expected = "look for old log files beside \"no/such/app.jsonl\": \
         No such file or directory (os error 2)";

@@ -66,8 +66,11 @@ impl Scene {
     /// Compresses, and says how many files, and which complaints there were.
     fn compress(&self, compression: Compression) -> (usize, Vec<String>) {
         let mut complaints = Vec::new();
-        let mut complain = |complaint| complaints.push(complaint);
-        let count = apply(compression, &self.old_files, &mut complain).unwrap();
+        let mut round = Round {
+            goes_on: &|| true,
+            complain: &mut |complaint| complaints.push(complaint),
+        };
+        let count = apply(compression, &self.old_files, &mut round).unwrap();
         (count, complaints)
     }
 
@@ -140,6 +143,23 @@ fn a_compressed_file_has_the_mode_and_the_times_of_the_old_one() {
         let metadata = fs::metadata(scene.path(ending)).unwrap();
         assert_eq!(metadata.modified().unwrap(), written);
         assert_eq!(metadata.permissions().mode() & 0o777, 0o600);
+    }
+}
+
+#[test]
+fn whoever_may_read_the_old_file_may_read_the_compressed_one() {
+    rustix::process::umask(Mode::from_raw_mode(0o022));
+    for &(compression, ending, _) in ALL {
+        let scene = Scene::new();
+        scene.write("", b"a\n");
+        // Beyond the umask, and of another group, where this user may give it to one.
+        fs::set_permissions(scene.path(""), PermissionsExt::from_mode(0o664)).unwrap();
+        let _ = std::os::unix::fs::chown(scene.path(""), None, Some(65_534));
+        let old = fs::metadata(scene.path("")).unwrap();
+        scene.compress(compression);
+        let metadata = fs::metadata(scene.path(ending)).unwrap();
+        assert_eq!(metadata.permissions().mode() & 0o777, 0o664);
+        assert_eq!(metadata.gid(), old.gid());
     }
 }
 

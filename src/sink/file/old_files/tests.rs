@@ -4,6 +4,8 @@ use std::os::unix::fs::symlink;
 use tempfile::{TempDir, tempdir};
 
 use super::*;
+#[cfg(not(any(offloop_loom, offloop_shuttle)))]
+use crate::sink::file::faults::{self, Call, Fault, Flaw};
 use crate::sink::file::name::Suffix;
 use crate::sink::file::tests::names_in;
 
@@ -87,6 +89,47 @@ fn nothing_is_overwritten_by_who_did_not_look() {
         assert_eq!(names_in(&directory), ["free", "taken"]);
         assert_eq!(rename(&old_files, OsStr::new("other")), Err(Errno::NOENT));
     }
+}
+
+#[cfg(not(any(offloop_loom, offloop_shuttle)))]
+#[test]
+fn a_file_that_keeps_its_name_has_no_other() {
+    let (directory, active, old_files) = in_directory();
+    fs::write(&active, "a\n").unwrap();
+    fail(Call::Rename, Errno::INVAL, u32::MAX);
+    for _ in 0..3 {
+        fail(Call::Unlink, Errno::IO, 1);
+        old_files
+            .add_active(time("2026-11-22T03:30:00Z"))
+            .unwrap_err();
+        assert_eq!(names_in(&directory), ["app.jsonl"]);
+    }
+}
+
+#[cfg(not(any(offloop_loom, offloop_shuttle)))]
+#[test]
+fn who_was_killed_between_two_names_leaves_one_old_file() {
+    let (directory, active, old_files) = in_directory();
+    fs::write(&active, "a\n").unwrap();
+    for killed in [
+        "app.2026-11-22T0310Z.1.jsonl",
+        "app.2026-11-22T0320Z.1.jsonl",
+    ] {
+        fs::hard_link(&active, directory.path().join(killed)).unwrap();
+    }
+    fail(Call::Rename, Errno::INVAL, u32::MAX);
+    old_files.add_active(time("2026-11-22T03:30:00Z")).unwrap();
+    assert_eq!(names_in(&directory), ["app.2026-11-22T0330Z.1.jsonl"]);
+}
+
+#[cfg(not(any(offloop_loom, offloop_shuttle)))]
+fn fail(call: Call, errno: Errno, times: u32) {
+    faults::plan(Fault {
+        call,
+        flaw: Flaw::Error(errno),
+        after: 0,
+        times,
+    });
 }
 
 #[test]

@@ -1,3 +1,4 @@
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -186,10 +187,11 @@ fn keep_one(directory: &TempDir) -> Vec<String> {
     let mut complaints = Vec::new();
     let retention = Retention::all().files_max(1);
     let now = time("2026-11-23T00:00:00Z");
-    apply(&retention, &old_files, now, &mut |complaint| {
-        complaints.push(complaint)
-    })
-    .unwrap();
+    let mut round = Round {
+        goes_on: &|| true,
+        complain: &mut |complaint| complaints.push(complaint),
+    };
+    apply(&retention, &old_files, now, &mut round).unwrap();
     complaints
 }
 
@@ -224,6 +226,28 @@ fn a_file_goes_in_all_its_forms_and_the_rest_stays() {
     );
     assert_eq!(keep_one(&directory), [""; 0]);
     check_names(&directory, &stays);
+}
+
+#[test]
+fn a_round_that_is_called_off_removes_no_file_more() {
+    let directory = tempdir().unwrap();
+    let names = [
+        "app.2026-11-22T0100Z.1.jsonl",
+        "app.2026-11-22T0200Z.1.jsonl",
+        "app.2026-11-22T0300Z.1.jsonl",
+    ];
+    write(&directory, &names);
+    let old_files = OldFiles::beside(&directory.path().join("app.jsonl")).unwrap();
+    let asked = Cell::new(0);
+    let mut round = Round {
+        goes_on: &|| asked.replace(asked.get() + 1) < 1,
+        complain: &mut |complaint| panic!("{complaint}"),
+    };
+    let now = time("2026-11-23T00:00:00Z");
+    let retention = Retention::all().files_max(0);
+    let removed = apply(&retention, &old_files, now, &mut round).unwrap();
+    assert_eq!(removed, 1);
+    check_names(&directory, &names[1..]);
 }
 
 #[test]

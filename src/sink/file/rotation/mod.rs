@@ -23,8 +23,8 @@
 //!
 //! ## Size
 //!
-//! A file ends before the line that would make it longer than the limit. A line that is longer than
-//! the limit has a file for itself, and is the only reason for a file to be longer.
+//! A file ends before the record that would make it longer than the limit. A record that is longer
+//! than the limit has a file for itself, and is the only reason for a file to be longer.
 
 mod schedule;
 mod zone;
@@ -34,6 +34,7 @@ use std::time::SystemTime;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::channel::sync::wall_clock;
+use crate::sink::lines::{first_len, whole_len};
 
 pub(crate) use self::schedule::{Every, Schedule};
 pub(crate) use self::zone::Zone;
@@ -95,10 +96,10 @@ impl RotationRules {
         period.end.is_some_and(|end| end <= now)
     }
 
-    /// How much of `lines` goes into a file of `len` bytes: that many whole lines. 0 means that the
+    /// How much of `lines` goes into a file of `len` bytes: that many whole records. 0 means that the
     /// file ends first, which an empty one never does.
     ///
-    /// `lines` are whole lines.
+    /// `lines` are whole records.
     pub(crate) fn fitting(&self, len: u64, lines: &[u8]) -> usize {
         let Some(bytes_max) = self.bytes_max else {
             return lines.len();
@@ -107,18 +108,11 @@ impl RotationRules {
         if lines.len() <= room {
             return lines.len();
         }
-        let fitting = lines[..room].iter().rposition(|&byte| byte == b'\n');
-        match fitting {
-            Some(at) => at + 1,
-            None if len == 0 => first_line_len(lines),
-            None => 0,
+        match whole_len(lines, room) {
+            0 if len == 0 => first_len(lines, lines.len()),
+            fitting => fitting,
         }
     }
-}
-
-fn first_line_len(lines: &[u8]) -> usize {
-    let line_break = lines.iter().position(|&byte| byte == b'\n');
-    line_break.map_or(lines.len(), |at| at + 1)
 }
 
 /// The stretch of time that one file holds.
