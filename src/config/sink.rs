@@ -130,8 +130,8 @@ impl Sink {
     /// A program that gives up its privileges goes on in the file that it has open, as long as that
     /// need not be opened anew.
     ///
-    /// A symbolic link in place of the file is followed if it belongs to this user or root and lies
-    /// in a directory that is not writable for everybody. A FIFO is opened once it has a reader;
+    /// A symbolic link in place of the file is followed if it belongs to this user or root, and lies
+    /// in a directory that belongs to one of them and that nobody else may write to. A FIFO is opened once it has a reader;
     /// until then records wait.
     ///
     /// ```
