@@ -200,9 +200,11 @@ impl Reader {
         path: &KeyPath,
         items: impl IntoIterator<Item = Spanned<DeValue<'i>>>,
     ) -> ValueKind {
-        let items = items.into_iter().enumerate().filter_map(|(number, item)| {
+        let items = items.into_iter().enumerate().map(|(number, item)| {
             let span = item.span();
-            self.value(&path.with(&number.to_string()), &span, item)
+            let value = self.value(&path.with(&number.to_string()), &span, item);
+            // In place of one that was refused, so that the others keep their numbers.
+            value.unwrap_or_else(|| Value::new(None, ValueKind::Nil))
         });
         ValueKind::Array(items.collect())
     }

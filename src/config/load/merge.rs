@@ -69,9 +69,20 @@ fn make_way_in_sink(below: &mut Table, above: &Table) {
     if above.contains_key("sync") {
         below.shift_remove("sync");
     }
-    let format = above.get("format").and_then(as_table);
-    if format.is_some_and(|format| is_another(below.get("format"), format, "shape")) {
+    let Some(format) = above.get("format").and_then(as_table) else {
+        return;
+    };
+    below.get_mut("format").map(spell_out);
+    if is_another(below.get("format"), format, "shape") {
         below.shift_remove("format");
+    }
+}
+
+/// A format that is only the name of its shape becomes a table, which others can be laid over.
+fn spell_out(format: &mut Value) {
+    if as_table(format).is_none() {
+        let shape = ("shape".to_owned(), format.clone());
+        *format = Value::new(None, Table::from_iter([shape]));
     }
 }
 

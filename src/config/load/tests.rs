@@ -138,6 +138,14 @@ fn directives_of_the_environment_are_checked_as_those_of_the_file_are() {
 }
 
 #[test]
+fn options_of_a_format_that_is_only_named_below_keep_its_shape() {
+    let text = "[sinks.main]\nkind = \"stdout\"\nformat = \"text\"\n\
+        [env.test.sinks.main.format]\nthread = true\n";
+    let expected = crate::builder().sink(Sink::stdout().text().with_thread().named("main"));
+    assert_eq!(&load(text, &[]), expected.config());
+}
+
+#[test]
 fn every_value_tells_where_it_comes_from() {
     let text = "level = \"info\"\n[sinks.main]\nkind = \"stdout\"\nformat = \"text\"\n\
         [env.test.sinks.main]\nlevel = \"warn\"\n";

@@ -54,12 +54,11 @@ impl Names {
 
     /// What a field is called where no other field has that name.
     pub(super) fn shown(&self, name: &str) -> String {
-        let name = self.renamed(name);
-        if self.is_reserved(&name) {
-            format!("{}{name}", self.prefix)
-        } else {
-            name.into_owned()
+        let mut name = self.renamed(name).into_owned();
+        while self.is_reserved(&name) {
+            name.insert_str(0, self.prefix);
         }
+        name
     }
 
     /// The role of a field that is neither an event's message nor of the bridge from `log`.

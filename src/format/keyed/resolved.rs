@@ -75,7 +75,7 @@ impl<'a> Resolved<'a> {
 
     fn free_name(&self, name: &str) -> String {
         let mut free = format!("{}{name}", self.names.prefix);
-        while self.places.contains_key(free.as_str()) {
+        while self.places.contains_key(free.as_str()) || self.names.is_reserved(&free) {
             free.insert_str(0, self.names.prefix);
         }
         free

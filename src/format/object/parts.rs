@@ -114,26 +114,17 @@ impl<S: Syntax> PartMaker<'_, S> {
     }
 
     fn constants(&self) -> Vec<u8> {
-        let given = self.options.fields.iter();
-        let given = given.map(|(name, value)| (self.shape.constant_name(name), value));
-        let given: Vec<_> = given.collect();
-        let is_given = |name: &str| given.iter().any(|(known, _)| *known == name);
-        let own = self.shape.own.iter();
-        let own = own.filter(|(name, _)| !is_given(name));
-        let own = own.map(|(name, value)| (name.as_str(), value));
-        let all = own.chain(given.iter().copied());
+        let all = self.shape.constants(&self.keys, self.options);
         if let Some(key) = self.shape.constants_key {
-            return self.constants_object(key, all);
+            return self.constants_object(key, &all);
         }
-        all.flat_map(|(name, value)| self.syntax.field(name, &value_of(value)))
+        { all.iter() }
+            .flat_map(|(name, value)| self.syntax.field(name, &value_of(value)))
             .collect()
     }
 
-    fn constants_object<'a>(
-        &self,
-        key: &str,
-        constants: impl Iterator<Item = (&'a str, &'a FieldValue)>,
-    ) -> Vec<u8> {
+    fn constants_object(&self, key: &str, constants: &[(String, &FieldValue)]) -> Vec<u8> {
+        let constants = constants.iter();
         let texts = constants.map(|(name, value)| (name, text_of(value)));
         let fields =
             texts.map(|(name, text)| self.syntax.field(name, &Value::Str((&*text).into())));

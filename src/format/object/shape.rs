@@ -143,9 +143,8 @@ impl Shape {
         renames.extend(others.map(|(old, new)| (old.clone(), new.clone())));
         let mut reserved: BTreeSet<_> = keys.all(options.spans, self.order).collect();
         if self.constants_key.is_none() {
-            let given = options.fields.keys();
-            reserved.extend(given.map(|name| self.constant_name(name).to_owned()));
-            reserved.extend(self.own.iter().map(|(name, _)| name.clone()));
+            let constants = self.constants(keys, options);
+            reserved.extend(constants.into_iter().map(|(name, _)| name));
         }
         reserved.extend(self.reserved.iter().map(|name| (*name).to_owned()));
         Names {
@@ -157,7 +156,35 @@ impl Shape {
         }
     }
 
-    pub(super) fn constant_name<'a>(&self, name: &'a str) -> &'a str {
+    /// What each line has, whatever its record. A name that is taken gets the prefix of fields.
+    pub(super) fn constants<'a>(
+        &'a self,
+        keys: &OwnKeys,
+        options: &'a Options,
+    ) -> Vec<(String, &'a FieldValue)> {
+        let given = options.fields.iter();
+        let given = given.map(|(name, value)| (self.constant_name(name), value));
+        let given: Vec<_> = given.collect();
+        let is_given = |name: &str| given.iter().any(|(known, _)| *known == name);
+        let own = self.own.iter().filter(|(name, _)| !is_given(name));
+        let own = own.map(|(name, value)| (name.as_str(), value));
+        let mut taken: BTreeSet<String> = match self.constants_key {
+            None => keys.all(options.spans, self.order).collect(),
+            // They are among themselves.
+            Some(_) => BTreeSet::new(),
+        };
+        let all = own.chain(given.iter().copied());
+        all.map(|(name, value)| {
+            let mut name = name.to_owned();
+            while !taken.insert(name.clone()) {
+                name.insert_str(0, self.prefix);
+            }
+            (name, value)
+        })
+        .collect()
+    }
+
+    fn constant_name<'a>(&self, name: &'a str) -> &'a str {
         let known = self.constants.iter().find(|(known, _)| *known == name);
         known.map_or(name, |(_, here)| here)
     }

@@ -32,6 +32,34 @@ fn a_line_has_the_documented_keys_in_the_documented_order() {
 }
 
 #[test]
+fn constants_and_ids_are_there_once_whatever_they_are_called() {
+    let constants = |format: Format| {
+        let format = format.field("level", "x").field("timestamp", "z");
+        let format = format.field("service", "api").field("name", "other");
+        format.field("host", "web-1").field("hostname", "web-2")
+    };
+    let id = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let sample = Sample::new(vec![message("m"), str_field("trace_id", id)]).inside(
+        "span",
+        vec![str_field("trace.id", id), str_field("level", "y")],
+    );
+    for format in [
+        Format::json(),
+        Format::bunyan(),
+        Format::pino(),
+        Format::ecs(),
+        Format::google_cloud(),
+        Format::datadog(),
+        Format::open_telemetry(),
+    ] {
+        // It fails where a key is there twice.
+        parse(&line(&mut *make(&constants(format)), &sample));
+    }
+    let line = line(&mut *make(&constants(Format::json())), &sample);
+    assert!(line.contains(r#""level":"INFO""#) && line.contains(r#""fields.level":"x""#));
+}
+
+#[test]
 fn a_nameless_thread_is_its_number() {
     let mut sample = Sample::new(vec![]);
     sample.thread.name = None;
