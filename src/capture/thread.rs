@@ -396,8 +396,8 @@ fn label() -> ThreadLabel {
 /// what other languages call their threads.
 ///
 /// ```
-/// # let memory = offloop::Memory::new();
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let memory = offloop::Memory::new();
 /// # let sink = offloop::Sink::memory(&memory).with_thread();
 /// let (frontend, guard) = offloop::builder().sink(sink).build_frontend()?;
 /// offloop::frontend::name_thread("worker 7");
