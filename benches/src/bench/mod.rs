@@ -10,6 +10,7 @@ mod middleware;
 mod pages;
 mod redaction;
 mod request;
+mod side;
 mod stall;
 mod throughput;
 

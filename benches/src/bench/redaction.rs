@@ -1,30 +1,21 @@
 //! What it costs to look for secrets where there are none: the caller, and the writer.
-//!
-//! Two pipelines in one process, whose bursts take turns: what disturbs one disturbs the other. Each
-//! is a layer on a registry of its own, entered for the length of a burst, which costs both the same.
 
 use std::error::Error;
-use std::time::Duration;
 
-use offloop::{Guard, Redaction};
-use tracing::Dispatch;
-use tracing_subscriber::Registry;
-use tracing_subscriber::layer::SubscriberExt;
+use offloop::Redaction;
 
+use super::side::{self, PATIENCE, Side};
 use super::{Bench, Job};
-use crate::clock::{self, Timer};
 use crate::contenders::Contender;
 use crate::machine;
 use crate::results::{Metrics, Results};
-use crate::samples::Samples;
-use crate::table::{self, Column, Unit};
-use crate::values::Values;
+use crate::table::Unit;
 
 pub const BENCH: Bench = Bench {
     name: "redaction",
     about: "one record with the redaction that there is by default, and without any",
     runs_max: usize::MAX,
-    variants: &["plain", "mixed"],
+    variants: side::VARIANTS,
     includes: |contender: &Contender, _: &str| contender.name == "offloop",
     child,
     report,
@@ -32,85 +23,29 @@ pub const BENCH: Bench = Bench {
 
 const BURST: usize = 20_000;
 const BURSTS: usize = 50;
-const PATIENCE: Duration = Duration::from_secs(60);
-
-struct Side {
-    name: &'static str,
-    dispatch: Dispatch,
-    guard: Guard,
-    samples: Vec<Samples>,
-    /// The time on a processor that the writer needed for each record, by bursts.
-    writer_ns: Vec<f64>,
-}
 
 fn child(job: &Job) -> Result<Metrics, Box<dyn Error>> {
-    let mut sides = [
-        Side::start(job, "off", Redaction::off())?,
-        Side::start(job, "on", Redaction::default())?,
+    let start = |name, redaction| Side::start(job, name, |builder| builder.redaction(redaction));
+    let sides = [
+        start("off", Redaction::off())?,
+        start("on", Redaction::default())?,
     ];
-    let calls = (job.contender.calls)(&job.setup(false));
-    let call = match job.variant.as_str() {
-        "plain" => calls.plain,
-        _ => calls.mixed,
-    };
-    let (timer, values) = (Timer::calibrate(), Values::new());
-    for turn in 0..job.samples(BURSTS) {
-        // Each goes first every other time.
-        let first = turn % 2;
-        sides[first].burst(call, &values)?;
-        sides[1 - first].burst(call, &values)?;
-    }
-    let [off, on] = &sides;
-    let ratios = off.writer_ns.iter().zip(&on.writer_ns);
-    let writer_ratio = median(ratios.map(|(off, on)| on / off).collect());
-    let mut metrics = Metrics::new();
-    for side in sides {
-        side.finish(&timer, &mut metrics)?;
-    }
-    let caller_ratio = metrics["on.p50"] / metrics["off.p50"];
-    metrics.insert("ratio.p50".to_owned(), caller_ratio);
-    metrics.insert("ratio.writer".to_owned(), writer_ratio);
-    Ok(metrics)
-}
-
-impl Side {
-    fn start(job: &Job, name: &'static str, redaction: Redaction) -> Result<Side, Box<dyn Error>> {
-        let builder = offloop::builder()
-            .file(job.directory.join(format!("{name}.log")))
-            .filter("info")
-            .redaction(redaction);
-        let (layer, guard) = builder.build::<Registry>()?;
-        Ok(Side {
-            name,
-            dispatch: Dispatch::new(tracing_subscriber::registry().with(layer)),
-            guard,
-            samples: Vec::new(),
-            writer_ns: Vec::new(),
-        })
-    }
-
-    fn burst(&mut self, call: fn(&Values), values: &Values) -> Result<(), Box<dyn Error>> {
-        let mut samples = Samples::with_capacity(BURST);
+    // The time on a processor that each writer needed for a record, by bursts.
+    let mut writers_ns = [Vec::new(), Vec::new()];
+    let mut metrics = side::take_turns(job, sides, BURSTS, |place, side, call, values| {
         let before = machine::seconds_of_others();
-        tracing::dispatcher::with_default(&self.dispatch, || {
-            (0..BURST).for_each(|_| samples.push(clock::measure(|| call(values))));
-        });
-        self.guard.flush(PATIENCE)?;
+        side.burst(BURST, call, values);
+        side.guard.flush(PATIENCE)?;
         let needed = machine::seconds_of_others() - before;
-        self.writer_ns.push(needed * 1e9 / BURST as f64);
-        self.samples.push(samples);
+        writers_ns[place].push(needed * 1e9 / BURST as f64);
         Ok(())
-    }
-
-    fn finish(self, timer: &Timer, metrics: &mut Metrics) -> Result<(), Box<dyn Error>> {
-        let report = self.guard.shutdown(PATIENCE);
-        if !report.is_complete() {
-            return Err(format!("{}: not all records were written", self.name).into());
-        }
-        Samples::merge(self.samples).summarise(self.name, timer, metrics);
-        metrics.insert(format!("{}.writer", self.name), median(self.writer_ns));
-        Ok(())
-    }
+    })?;
+    let [off, on] = writers_ns;
+    let ratios = off.iter().zip(&on).map(|(off, on)| on / off);
+    metrics.insert("ratio.writer".to_owned(), median(ratios.collect()));
+    metrics.insert("off.writer".to_owned(), median(off));
+    metrics.insert("on.writer".to_owned(), median(on));
+    Ok(metrics)
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
@@ -119,10 +54,6 @@ fn median(mut values: Vec<f64>) -> f64 {
 }
 
 fn report(results: &Results) -> Vec<String> {
-    let titles = [
-        ("plain", "message and 6 fields that can be copied"),
-        ("mixed", "message and 6 fields, one of them only `Display`"),
-    ];
     let columns = [
         ("caller: p50 off", "off.p50", Unit::Nanoseconds),
         ("caller: p50 on", "on.p50", Unit::Nanoseconds),
@@ -130,13 +61,6 @@ fn report(results: &Results) -> Vec<String> {
         ("writer: CPU off", "off.writer", Unit::Nanoseconds),
         ("writer: CPU on", "on.writer", Unit::Nanoseconds),
         ("writer: on ÷ off", "ratio.writer", Unit::Count),
-    ]
-    .map(|(title, metric, unit)| Column::Range(title, metric.to_owned(), unit));
-    titles
-        .iter()
-        .flat_map(|(variant, title)| {
-            let title = format!("{title}; bursts of 20,000, 1 thread, taking turns");
-            table::print(&title, results, variant, &columns)
-        })
-        .collect()
+    ];
+    side::report(results, "20,000", columns)
 }

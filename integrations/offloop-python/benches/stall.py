@@ -13,9 +13,7 @@ import asyncio
 import contextlib
 import json
 import logging
-import logging.handlers
 import os
-import queue
 import select
 import socket
 import statistics
@@ -27,6 +25,7 @@ import time
 from pathlib import Path
 
 import private
+from modes import set_up
 
 MODES = ("off", "file+json", "queue+json", "handler", "install")
 ROUNDS = 5
@@ -34,30 +33,6 @@ REQUESTS_A_SECOND = 200
 CONNECTIONS = 16
 LEAD_S = 1.0
 STALL_S = 3.0
-
-
-def set_up(mode: str, path: str) -> None:
-    root = logging.getLogger()
-    root.setLevel(logging.CRITICAL if mode == "off" else logging.INFO)
-    if mode.endswith("json"):
-        from pythonjsonlogger.json import JsonFormatter
-
-        file = logging.FileHandler(path, mode="w")
-        file.setFormatter(JsonFormatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
-        if mode.startswith("file"):
-            root.addHandler(file)
-        else:
-            records: queue.Queue[logging.LogRecord] = queue.Queue()
-            root.addHandler(logging.handlers.QueueHandler(records))
-            logging.handlers.QueueListener(records, file).start()
-    elif mode == "handler":
-        import offloop
-
-        root.addHandler(offloop.Handler(path))
-    elif mode == "install":
-        import offloop
-
-        offloop.install(path)
 
 
 def application():

@@ -7,9 +7,7 @@ ratios within one run are what counts.
 from __future__ import annotations
 
 import logging
-import logging.handlers
 import os
-import queue
 import re
 import socket
 import statistics
@@ -19,37 +17,10 @@ import tempfile
 import time
 
 import private
+from modes import set_up
 
 MODES = ("off", "null", "file+json", "queue+json", "handler", "install")
 ROUNDS = 3
-
-
-def set_up(mode: str, path: str) -> None:
-    root = logging.getLogger()
-    root.setLevel(logging.INFO)
-    if mode == "off":
-        root.setLevel(logging.CRITICAL)
-    elif mode == "null":
-        root.addHandler(logging.NullHandler())
-    elif mode.endswith("json"):
-        from pythonjsonlogger.json import JsonFormatter
-
-        file = logging.FileHandler(path)
-        file.setFormatter(JsonFormatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
-        if mode.startswith("file"):
-            root.addHandler(file)
-        else:
-            records: queue.Queue[logging.LogRecord] = queue.Queue()
-            root.addHandler(logging.handlers.QueueHandler(records))
-            logging.handlers.QueueListener(records, file).start()
-    elif mode == "handler":
-        import offloop
-
-        root.addHandler(offloop.Handler(path))
-    else:
-        import offloop
-
-        offloop.install(path)
 
 
 log = logging.getLogger("bench")
