@@ -21,10 +21,11 @@ use crate::channel::lane::Lane;
 use crate::channel::overflow::Overflow;
 use crate::channel::sync::Instant;
 use crate::complaint::Complaints;
-use crate::config::{Config, Format, OnHangup, Rates};
+use crate::config::{Config, Format, Limits, OnHangup, Rates, Redaction};
 use crate::filter::{Directives, Gate, SinkFilter};
 use crate::guard::Guard;
 use crate::pipeline::{Pipeline, Plan, SinkPlan};
+use crate::redaction::Redactor;
 use crate::sink::Target;
 
 /// Schedules of each kind that are tried of each program, unless the environment says otherwise.
@@ -163,6 +164,8 @@ fn plan(settings: Settings, memory: &Memory) -> Plan {
         complaints: Complaints::to(Arc::new(|_| ())),
         arena: ArenaPlan::new(Some(false), None),
         on_hangup: OnHangup::Ignore,
+        redactor: Arc::new(Redactor::new(&Redaction::off()).unwrap()),
+        limits: Limits::default(),
         limiter: Arc::default(),
         settings: Config::default(),
     }
