@@ -30,8 +30,11 @@ impl Program {
             .unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let mut lines = stderr.lines().map(Result::unwrap);
+        // A complaint of offloop's is one write, and may come between two that make up a line.
+        let mut said = String::new();
         let address = lines.find_map(|line| {
-            let address = line.strip_prefix("listening on http://")?;
+            said += line.split("offloop: ").next().unwrap_or_default();
+            let (_, address) = said.rsplit_once("listening on http://")?;
             address.parse().ok()
         });
         // What it says later must not fill the pipe.
