@@ -20,9 +20,8 @@ pub(super) const DOZE: Duration = Duration::from_secs(1);
 pub(super) struct Rest {
     pause: Duration,
     written_at: Instant,
-    /// How many records there were when it was last looked.
-    handed_over: u64,
-    looked_at: Instant,
+    /// How many records there were when it became quiet, and since when there are no more.
+    quiet: Option<(u64, Instant)>,
 }
 
 impl Rest {
@@ -30,8 +29,7 @@ impl Rest {
         Rest {
             pause: delays.busy,
             written_at: Instant::now(),
-            handed_over: 0,
-            looked_at: Instant::now(),
+            quiet: None,
         }
     }
 
@@ -39,6 +37,7 @@ impl Rest {
     pub(super) fn after(&mut self, written: usize, delays: Delays) -> Duration {
         if written != 0 {
             self.written_at = Instant::now();
+            self.quiet = None;
             self.pause = delays.busy;
         } else if QUIET_AFTER < self.written_at.elapsed() {
             self.pause = (self.pause * 2).clamp(delays.busy, delays.idle);
@@ -49,17 +48,18 @@ impl Rest {
     /// Whether there has been no record for long. That nothing was written does not say so: there may
     /// be many of which the sink takes none.
     pub(super) fn may_doze(&mut self, channel: &Channel) -> bool {
-        if self.looked_at.max(self.written_at).elapsed() < DOZE_AFTER {
+        let is_quiet = QUIET_AFTER < self.written_at.elapsed();
+        let is_over = |since: Instant| DOZE_AFTER <= since.elapsed();
+        if !is_quiet || self.quiet.is_some_and(|(_, since)| !is_over(since)) {
             return false;
         }
         let handed_over = channel.handed_over();
-        if self.handed_over == handed_over {
+        if self.quiet.is_some_and(|(before, _)| before == handed_over) {
             // The record that ends it is on its way.
             self.pause = Duration::ZERO;
             return true;
         }
-        self.handed_over = handed_over;
-        self.looked_at = Instant::now();
+        self.quiet = Some((handed_over, Instant::now()));
         false
     }
 }
