@@ -55,26 +55,16 @@ impl<'a> Id<'a> {
                 syntax.push_value(&Value::Str(text.format(*number).into()), line);
             }
             Id::Outside(digits) => {
-                let outer: &[u8] = if digits.len() == SPAN_DIGITS {
+                outside.push_slice(if digits.len() == SPAN_DIGITS {
                     b",\"spanId\":\""
                 } else {
                     b",\"traceId\":\""
-                };
-                if has(outside, outer) {
-                    // A field with another spelling of the name was first.
-                    return Id::Field.push(syntax, value, key, line, outside);
-                }
-                outside.push_slice(outer);
+                });
                 outside.push_slice(digits);
                 outside.push(b'"');
             }
         }
     }
-}
-
-fn has(line: &Line, key: &[u8]) -> bool {
-    let mut parts = line.as_bytes().windows(key.len());
-    parts.any(|part| part == key)
 }
 
 /// The last 64 bits of hexadecimal digits.

@@ -50,6 +50,8 @@ pub(in crate::format) fn open_telemetry(options: &Options) -> Box<dyn LineFormat
             ("line", "code.line.number"),
             ("pid", "process.pid"),
         ],
+        // Spelled otherwise they are the same, so that one of them is left.
+        fields: &[("trace.id", "trace_id"), ("span.id", "span_id")],
         constants: &[
             ("service", "service.name"),
             ("version", "service.version"),

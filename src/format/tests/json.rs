@@ -60,6 +60,25 @@ fn constants_and_ids_are_there_once_whatever_they_are_called() {
 }
 
 #[test]
+fn an_id_of_the_event_takes_the_place_of_one_that_a_span_spells_otherwise() {
+    let own = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let of_span = "00000000000000000000000000000001";
+    let inside = |fields| Sample::new(fields).inside("span", vec![str_field("trace.id", of_span)]);
+    // What was made of the spans is kept for the second record, which brings an id of its own.
+    let samples = [inside(vec![]), inside(vec![str_field("trace_id", own)])];
+    let lines = lines(&mut *make(&Format::open_telemetry()), &samples);
+    let ids = lines.lines().map(|line| {
+        let Pairs(pairs) = parse(line);
+        let id = pairs.into_iter().find(|(key, _)| key == "traceId");
+        id.map(|(_, id)| id)
+    });
+    assert_eq!(
+        ids.collect::<Vec<_>>(),
+        [Some(of_span.into()), Some(own.into())]
+    );
+}
+
+#[test]
 fn a_nameless_thread_is_its_number() {
     let mut sample = Sample::new(vec![]);
     sample.thread.name = None;
