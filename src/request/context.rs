@@ -19,6 +19,7 @@ use super::id::RequestId;
 use super::mark::Mark;
 use super::options::Options;
 use super::record::EndingState;
+use super::table;
 use super::text::{Part, Text};
 use super::trace_context::TraceContext;
 use super::upload::UploadState;
@@ -294,6 +295,10 @@ impl RequestContext {
         if !self.is_own() {
             // Nobody would come back to it.
             return held.is_detail;
+        }
+        if !held.is_detail && table::is_look(held.metadata) {
+            // The request may be left out all the same.
+            return false;
         }
         if !held.is_detail && held.is_weighty() {
             self.keep();
