@@ -316,7 +316,7 @@ impl RequestContext {
             if !held.is_detail && self.0.progress.is_kept.load(Ordering::Relaxed) {
                 return false;
             }
-            detail.keep(held.pipeline, kept, bytes_max);
+            detail.keep(held.pipeline, &kept, bytes_max);
         }
         true
     }
