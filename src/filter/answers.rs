@@ -27,8 +27,8 @@ impl Default for Answers {
 }
 
 impl Answers {
-    /// What is known of a callsite, else what `ask` says. Answers of one filter are none of another's,
-    /// which has another `number`.
+    /// What is known of a callsite, which may be anybody's: only those that last are ever noted.
+    /// Answers of one filter are none of another's, which has another `number`.
     ///
     /// ```text
     /// { answer: 2, address: 46 without its two lowest bits, which are 0, number: 16 }
@@ -37,28 +37,44 @@ impl Answers {
     /// No answer is believed that was given 65,536 filters ago: callsites that are on are met more
     /// often than filters change.
     #[inline]
+    pub(super) fn known(&self, metadata: &Metadata<'_>, number: u64) -> Option<Answer> {
+        let (place, question) = self.place_of(metadata, number);
+        // Relaxed: one word holds the question and its answer.
+        let known = place.load(Ordering::Relaxed);
+        if known & !3 != question {
+            return None;
+        }
+        Some(match known & 3 {
+            0 => Answer::Now,
+            1 => Answer::Detail,
+            2 => Answer::Never,
+            _ => Answer::Limited,
+        })
+    }
+
+    /// The same, else what `ask` says, which is known from then on.
+    #[inline]
     pub(super) fn find(
         &self,
         metadata: &'static Metadata<'static>,
         number: u64,
         ask: impl FnOnce() -> Answer,
     ) -> Answer {
-        let address = std::ptr::from_ref(metadata).addr() as u64;
-        let hash = address.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56;
-        let answer = &self.0[hash as usize];
-        let question = address ^ (number << 48);
-        // Relaxed: one word holds the question and its answer.
-        let known = answer.load(Ordering::Relaxed);
-        if known & !3 == question {
-            return match known & 3 {
-                0 => Answer::Now,
-                1 => Answer::Detail,
-                2 => Answer::Never,
-                _ => Answer::Limited,
-            };
+        if let Some(known) = self.known(metadata, number) {
+            return known;
         }
         let fresh = ask();
-        answer.store(question | fresh as u64, Ordering::Relaxed);
+        let (place, question) = self.place_of(metadata, number);
+        // Relaxed: see `known`.
+        place.store(question | fresh as u64, Ordering::Relaxed);
         fresh
+    }
+
+    /// Where an answer for a callsite is, and what it begins with if it is this one's.
+    #[inline(always)]
+    fn place_of(&self, metadata: &Metadata<'_>, number: u64) -> (&AtomicU64, u64) {
+        let address = std::ptr::from_ref(metadata).addr() as u64;
+        let hash = address.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56;
+        (&self.0[hash as usize], address ^ (number << 48))
     }
 }

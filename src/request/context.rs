@@ -19,6 +19,7 @@ use super::id::RequestId;
 use super::mark::Mark;
 use super::options::Options;
 use super::record::EndingState;
+use super::table;
 use super::text::{Part, Text};
 use super::trace_context::TraceContext;
 use super::upload::UploadState;
@@ -295,6 +296,10 @@ impl RequestContext {
             // Nobody would come back to it.
             return held.is_detail;
         }
+        if !held.is_detail && table::is_look(held.metadata) {
+            // The request may be left out all the same.
+            return false;
+        }
         if !held.is_detail && held.is_weighty() {
             self.keep();
             return false;
@@ -311,7 +316,7 @@ impl RequestContext {
             if !held.is_detail && self.0.progress.is_kept.load(Ordering::Relaxed) {
                 return false;
             }
-            detail.keep(held.pipeline, kept, bytes_max);
+            detail.keep(held.pipeline, &kept, bytes_max);
         }
         true
     }
