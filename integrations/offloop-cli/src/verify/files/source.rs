@@ -1,17 +1,13 @@
-//! Where lines come from: plain and compressed files, in the order in which they were written.
-//!
-//! The names of old files tell that order. Times do not: a clock may have been set back, and what
-//! was recovered after a crash is older than what was written before. Only where names tell nothing,
-//! as with files that another program renamed, times must do.
+//! Where lines come from: plain and compressed files, standard input.
 
-use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
 
 use offloop::OldLogFile;
 
-use super::line::{self, Line};
+use super::super::line::{self, Layouts, Line};
+use super::{absolute, listing};
 
 /// A line longer than this is not held in memory to its end. Records are at most 1 MiB, and no
 /// character takes more than six as JSON.
@@ -19,126 +15,123 @@ const LINE_BYTES_MAX: u64 = 16 << 20;
 
 /// A log file, or standard input.
 #[derive(Debug)]
-pub(super) struct Source {
+pub(in crate::verify) struct Source {
     path: PathBuf,
+    /// Kept open: by the time it is read, the path may name another.
+    file: Option<File>,
     /// The time stamp of its first record, as it is written. Those of one log sort as text.
-    first_timestamp: Option<String>,
+    pub(super) first_timestamp: Option<String>,
     /// `None` for the active file of a log, and for files with other names.
-    old: Option<OldLogFile>,
-}
-
-/// Brings files into order. Says of those that cannot be read why not.
-pub(super) fn in_order(paths: &[PathBuf]) -> (Vec<Source>, Vec<String>) {
-    let mut sources: Vec<Source> = Vec::new();
-    let mut troubles = Vec::new();
-    for path in paths {
-        match Source::new(path) {
-            Ok(source) if sources.iter().any(|other| other.path == source.path) => {}
-            Ok(source) => sources.push(source),
-            Err(error) => troubles.push(format!("read {}: {error}", path.display())),
-        }
-    }
-    sort(&mut sources);
-    (sources, troubles)
-}
-
-/// Sorts the logs by their first records, and the files of a log by their names, the active one
-/// last. What carries no time stays where the user put it, behind the others.
-fn sort(sources: &mut [Source]) {
-    let mut logs: HashMap<PathBuf, Log> = HashMap::new();
-    for (place, source) in sources.iter().enumerate() {
-        let begins = logs.entry(source.log()).or_insert(Log {
-            place,
-            first_timestamp: None,
-        });
-        let timestamps = [&begins.first_timestamp, &source.first_timestamp];
-        begins.first_timestamp = timestamps.into_iter().flatten().min().cloned();
-    }
-    sources.sort_by_cached_key(|source| {
-        let log = logs.get(&source.log()).cloned().unwrap_or_default();
-        let begins = (
-            log.first_timestamp.is_none(),
-            log.first_timestamp,
-            log.place,
-        );
-        (begins, source.old.is_none(), source.old.clone())
-    });
-}
-
-/// What is known of a log.
-#[derive(Clone, Debug, Default)]
-struct Log {
-    /// The place of the first of its files that the user named.
-    place: usize,
-    /// The earliest that a file of it begins with.
-    first_timestamp: Option<String>,
+    pub(super) old: Option<OldLogFile>,
 }
 
 impl Source {
-    fn new(path: &Path) -> io::Result<Source> {
-        let mut source = Source {
-            path: path.to_owned(),
-            first_timestamp: None,
-            old: OldLogFile::parse(absolute(path)),
-        };
-        if !source.is_stdin() {
-            source.first_timestamp = source.open()?.first_timestamp()?;
-        }
-        Ok(source)
+    pub(super) fn stdin() -> Source {
+        Source::new(PathBuf::from("-"), None, None)
     }
 
-    fn is_stdin(&self) -> bool {
+    pub(super) fn active(path: PathBuf, file: File) -> Source {
+        Source::new(path, Some(file), None)
+    }
+
+    pub(super) fn old(old: OldLogFile, path: PathBuf) -> Source {
+        Source::new(path, None, Some(old))
+    }
+
+    fn new(path: PathBuf, file: Option<File>, old: Option<OldLogFile>) -> Source {
+        Source {
+            path,
+            file,
+            first_timestamp: None,
+            old,
+        }
+    }
+
+    /// Looks for the time with which it begins.
+    pub(super) fn look(&mut self, layouts: &Layouts) -> io::Result<()> {
+        if !self.is_stream() {
+            self.first_timestamp = self.open()?.first_timestamp(layouts)?;
+        }
+        Ok(())
+    }
+
+    /// Whether it can be read only once.
+    pub(in crate::verify) fn is_stream(&self) -> bool {
+        let is_file = |file: &File| file.metadata().is_ok_and(|metadata| metadata.is_file());
+        self.is_stdin() || self.file.as_ref().is_some_and(|file| !is_file(file))
+    }
+
+    pub(super) fn is_stdin(&self) -> bool {
         self.path == Path::new("-")
     }
 
     /// The path of the log that it belongs to.
-    fn log(&self) -> PathBuf {
+    pub(super) fn log(&self) -> PathBuf {
         let old = self.old.as_ref().map(|old| old.log().to_owned());
         old.unwrap_or_else(|| absolute(&self.path))
     }
 
-    pub(super) fn name(&self) -> String {
+    pub(in crate::verify) fn name(&self) -> String {
         if self.is_stdin() {
             return "standard input".to_owned();
         }
         self.path.display().to_string()
     }
 
-    pub(super) fn open(&self) -> io::Result<Lines> {
+    /// # Errors
+    ///
+    /// `NotFound` if it is an old file that has gone away.
+    pub(in crate::verify) fn open(&self) -> io::Result<Lines> {
         if self.is_stdin() {
             return Ok(Lines(Box::new(io::stdin().lock())));
         }
-        let file = File::open(&self.path)?;
-        if file.metadata()?.is_dir() {
-            return Err(io::Error::other("is a directory; name the files in it"));
-        }
+        let (path, file) = match (&self.file, &self.old) {
+            (Some(file), _) => (self.path.clone(), self.rewound(file)?),
+            (None, Some(old)) => open_old(old, &self.path)?,
+            (None, None) => (self.path.clone(), File::open(&self.path)?),
+        };
         let file = BufReader::with_capacity(1 << 16, file);
-        let extension = self
-            .path
-            .extension()
-            .and_then(|extension| extension.to_str());
+        let extension = path.extension().and_then(|extension| extension.to_str());
         Ok(Lines(match extension {
             Some("gz") => Box::new(BufReader::new(flate2::bufread::MultiGzDecoder::new(file))),
             Some("zst") => Box::new(BufReader::new(zstd::Decoder::with_buffer(file)?)),
             _ => Box::new(file),
         }))
     }
+
+    fn rewound(&self, file: &File) -> io::Result<File> {
+        let mut file = file.try_clone()?;
+        if !self.is_stream() {
+            file.rewind()?;
+        }
+        Ok(file)
+    }
 }
 
-/// The same file may be named in several ways.
-fn absolute(path: &Path) -> PathBuf {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+/// Opens an old file in the form in which it is there. Between the look and the opening, it may be
+/// compressed: that happens once.
+fn open_old(old: &OldLogFile, path: &Path) -> io::Result<(PathBuf, File)> {
+    let open = || {
+        let path = listing::form_of(old, path)?;
+        let file = File::open(&path)?;
+        Ok((path, file))
+    };
+    open().or_else(|_: io::Error| open())
 }
 
 /// The lines of a source.
-pub(super) struct Lines(Box<dyn BufRead>);
+pub(in crate::verify) struct Lines(Box<dyn BufRead>);
 
 impl Lines {
     /// Passes on line after line.
-    pub(super) fn for_each(mut self, mut use_line: impl FnMut(Line<'_>)) -> io::Result<()> {
+    pub(in crate::verify) fn for_each(
+        mut self,
+        layouts: &Layouts,
+        mut use_line: impl FnMut(Line<'_>),
+    ) -> io::Result<()> {
         let mut bytes = Vec::new();
         while self.read(&mut bytes)? {
-            use_line(line::parse(&bytes));
+            use_line(line::parse(&bytes, layouts));
         }
         Ok(())
     }
@@ -157,13 +150,11 @@ impl Lines {
         Ok(!bytes.is_empty())
     }
 
-    fn first_timestamp(mut self) -> io::Result<Option<String>> {
+    fn first_timestamp(mut self, layouts: &Layouts) -> io::Result<Option<String>> {
         let mut bytes = Vec::new();
         while self.read(&mut bytes)? {
-            if let Line::Record(record) = line::parse(&bytes)
-                && let Some(timestamp) = record.timestamp()
-            {
-                return Ok(Some(timestamp));
+            if let Line::Record(record) = line::parse(&bytes, layouts) {
+                return Ok(Some(record.timestamp.to_owned()));
             }
         }
         Ok(None)

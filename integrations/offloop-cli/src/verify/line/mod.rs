@@ -1,14 +1,19 @@
 //! What a line is: a record, or damage.
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
+mod layout;
+mod object;
+mod otlp;
+mod record;
 
-use super::copies::Bound;
+pub(super) use self::layout::Layouts;
+pub(super) use self::record::{Notice, Record};
 
 /// A line of a log.
 #[derive(Debug)]
 pub(super) enum Line<'a> {
     Record(Record<'a>),
+    /// A JSON object in no known format.
+    Unknown,
     Empty,
     Damaged(Damage),
 }
@@ -22,83 +27,14 @@ pub(super) enum Damage {
     Torn,
     /// NUL bytes, as they stand where a file was cut by another program while it was written to.
     NulBytes,
-    /// Something else than a JSON object.
+    /// Something else than a JSON object from its beginning.
+    NoObject,
+    /// What begins like one.
     NoRecord(String),
 }
 
-/// The keys of a record that are looked at. Values may have any type: other programs write logs,
-/// too.
-#[derive(Debug, Deserialize)]
-pub(super) struct Record<'a> {
-    #[serde(borrow)]
-    timestamp: Option<&'a RawValue>,
-    #[serde(borrow)]
-    target: Option<&'a RawValue>,
-    #[serde(borrow)]
-    message: Option<&'a RawValue>,
-    #[serde(borrow)]
-    seq: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pid: Option<&'a RawValue>,
-    #[serde(borrow)]
-    lost: Option<&'a RawValue>,
-    #[serde(borrow)]
-    recovered: Option<&'a RawValue>,
-    #[serde(borrow)]
-    lines: Option<&'a RawValue>,
-}
-
-impl Record<'_> {
-    pub(super) fn timestamp(&self) -> Option<String> {
-        serde_json::from_str(self.timestamp?.get()).ok()
-    }
-
-    /// The sequence number, and the process that counts.
-    pub(super) fn sequence(&self) -> Option<(u64, u64)> {
-        Some((number(self.pid).unwrap_or_default(), number(self.seq)?))
-    }
-
-    /// How many records this one says were lost.
-    pub(super) fn lost(&self) -> Option<u64> {
-        self.is_notice("records lost")
-            .then(|| number(self.lost))
-            .flatten()
-    }
-
-    /// Whether lines that are written again begin or end here.
-    pub(super) fn bound_of_copies(&self) -> Option<Bound> {
-        if self.is_notice("sync failed") {
-            let lines = number(self.lines).unwrap_or_default();
-            return (lines != 0).then_some(Bound::Begin);
-        }
-        self.is_notice("end of lines written again")
-            .then_some(Bound::End)
-    }
-
-    fn is_notice(&self, message: &str) -> bool {
-        text_is(self.target, "offloop") && text_is(self.message, message)
-    }
-
-    pub(super) fn is_recovered(&self) -> bool {
-        self.recovered.is_some_and(|value| value.get() == "true")
-    }
-}
-
-fn number(value: Option<&RawValue>) -> Option<u64> {
-    value?.get().parse().ok()
-}
-
-/// Whether it is that text, in which nothing needs to be escaped.
-fn text_is(value: Option<&RawValue>, text: &str) -> bool {
-    let quoted = value.map(RawValue::get).unwrap_or_default();
-    quoted
-        .strip_prefix('"')
-        .and_then(|rest| rest.strip_suffix('"'))
-        == Some(text)
-}
-
 /// Looks at a line, its end included.
-pub(super) fn parse(bytes: &[u8]) -> Line<'_> {
+pub(super) fn parse<'a>(bytes: &'a [u8], layouts: &Layouts) -> Line<'a> {
     let Some(line) = bytes.strip_suffix(b"\n") else {
         return Line::Damaged(Damage::NoEnd);
     };
@@ -108,16 +44,15 @@ pub(super) fn parse(bytes: &[u8]) -> Line<'_> {
     if line.contains(&0) {
         return Line::Damaged(Damage::NulBytes);
     }
-    // A list is a record to serde, too.
     if line[0] != b'{' {
-        return Line::Damaged(Damage::NoRecord("does not begin with {".to_owned()));
+        return Line::Damaged(Damage::NoObject);
     }
     // Values that nobody looks at would not be checked.
     let Ok(text) = std::str::from_utf8(line) else {
         return Line::Damaged(Damage::NoRecord("not UTF-8".to_owned()));
     };
     match serde_json::from_str(text) {
-        Ok(record) => Line::Record(record),
+        Ok(object) => layouts.read(&object).map_or(Line::Unknown, Line::Record),
         Err(error) if error.is_eof() => Line::Damaged(Damage::Torn),
         Err(error) => {
             let (column, reason) = (error.column(), reason(&error));
@@ -140,9 +75,9 @@ mod tests {
     use super::*;
 
     fn damage(bytes: &[u8]) -> Option<Damage> {
-        match parse(bytes) {
+        match parse(bytes, &Layouts::of(&[])) {
             Line::Damaged(damage) => Some(damage),
-            Line::Record(_) | Line::Empty => None,
+            Line::Record(_) | Line::Unknown | Line::Empty => None,
         }
     }
 
@@ -163,7 +98,10 @@ mod tests {
             "{\"a\":\u{1}}\n",
         ] {
             assert!(
-                matches!(damage(other.as_bytes()), Some(Damage::NoRecord(_))),
+                matches!(
+                    damage(other.as_bytes()),
+                    Some(Damage::NoRecord(_) | Damage::NoObject)
+                ),
                 "{other}"
             );
         }
@@ -171,16 +109,5 @@ mod tests {
             damage(b"{\"a\":\"\xff\"}\n"),
             Some(Damage::NoRecord(_))
         ));
-    }
-
-    #[test]
-    fn keys_of_other_types_are_no_damage() {
-        let line = b"{\"seq\":\"7\",\"target\":1,\"recovered\":\"true\",\"lost\":[2]}\n";
-        let Line::Record(record) = parse(line) else {
-            panic!("no record");
-        };
-        assert_eq!(record.sequence(), None);
-        assert_eq!(record.lost(), None);
-        assert!(!record.is_recovered());
     }
 }
