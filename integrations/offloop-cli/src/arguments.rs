@@ -112,7 +112,8 @@ pub(crate) struct Recover {
 /// carry them, and for losses that the log itself reports.
 ///
 /// Without sequence numbers only what is torn or reported can be seen: switch them on for the sink
-/// to know that nothing is missing, and say --strict where nothing less will do.
+/// to know that nothing is missing, and say --strict where nothing less will do. What a process had not
+/// written when it ended leaves no gap: it said so on standard error, or left it for `recover`.
 #[derive(Args, Debug)]
 #[command(
     after_help = "Exit codes: 0 all is there, as far as it can be known; 1 something is missing, \

@@ -1,5 +1,7 @@
 //! What was found in a log, so far.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::copies::{Bound, Copies};
@@ -71,7 +73,7 @@ pub(super) struct Audit {
     /// Files that could not be read, or not be understood, and why.
     pub(super) troubles: Vec<String>,
     /// Files that were passed over, and why nothing is missing without them.
-    pub(super) skipped: Vec<String>,
+    pub(super) skipped: BTreeSet<String>,
     /// Whether an old file went away before it could be read.
     pub(super) is_stale: bool,
     /// Whether nothing less than all numbers will do.

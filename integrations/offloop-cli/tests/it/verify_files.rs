@@ -79,7 +79,7 @@ fn what_is_being_compressed_is_passed_over_with_a_word() {
         log.assert_is_whole(&paths);
         let answer = verify(&paths);
         let expected = "app.2026-01-01T0000Z.1.jsonl.gz.partial: not compressed to its end yet";
-        assert!(answer.stdout.contains(expected), "{answer:?}");
+        assert_eq!(answer.stdout.matches(expected).count(), 1, "{answer:?}");
         assert!(answer.stderr.is_empty(), "{answer:?}");
     }
 }

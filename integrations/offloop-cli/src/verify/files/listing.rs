@@ -81,7 +81,6 @@ impl Log {
                 keep_plain(&mut self.old_files, old, path);
             }
         }
-        self.skipped.sort();
         Ok(())
     }
 }

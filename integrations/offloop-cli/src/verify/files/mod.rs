@@ -27,7 +27,7 @@ use super::line::Layouts;
 pub(super) struct Files {
     pub(super) sources: Vec<Source>,
     /// Files that are passed over, and why nothing is missing without them.
-    pub(super) skipped: Vec<String>,
+    pub(super) skipped: BTreeSet<String>,
     /// What could not be read, and why.
     pub(super) troubles: Vec<String>,
     /// Whether an old file went away meanwhile.
@@ -66,7 +66,7 @@ impl Found {
         }
         let whole = absolute(path);
         if OldLogFile::parse_partial(&whole).is_some() {
-            self.files.skipped.push(listing::said_of_partial(path));
+            self.files.skipped.insert(listing::said_of_partial(path));
         } else if let Some(old) = OldLogFile::parse(&whole) {
             keep_plain(&mut self.named, old, path.to_owned());
         } else if path.is_dir() {
@@ -127,7 +127,7 @@ impl Found {
             Ok(path) => return Some(path),
             Err(error) if is_log_named && error.kind() == io::ErrorKind::NotFound => {
                 let said = format!("{shown}: has been removed since it was named");
-                self.files.skipped.push(said);
+                self.files.skipped.insert(said);
             }
             Err(error) => self.files.troubles.push(format!("read {shown}: {error}")),
         }
