@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tracing::Event;
 
 use super::buffer::Buffer;
-use super::known;
+use super::known::Noted;
 use super::record::{Encoder, Name};
 use super::span::Span;
 use super::thread::{self, Local, Pushed};
@@ -63,14 +63,21 @@ impl Context for Explicit {
     }
 }
 
+/// An event that is wanted, and what was found out about it at the door.
+pub(crate) struct Arrived<'e> {
+    pub(crate) event: &'e Event<'e>,
+    pub(crate) callsite: Noted,
+    pub(crate) wish: Wish,
+}
+
 /// Encodes an event and hands it over; or to the request within which it is logged, where only
 /// that wants it: the way of nearly all events.
 #[inline]
-pub(crate) fn capture(pipeline: &Arc<Pipeline>, event: &Event<'_>, wish: Wish) {
+pub(crate) fn capture(pipeline: &Arc<Pipeline>, arrived: &Arrived<'_>) {
     if audit::is_under_way() {
-        return capture_elsewhere(pipeline, event, &Current, wish);
+        return capture_elsewhere(pipeline, arrived, &Current);
     }
-    hand_over(pipeline, event, &Current, wish);
+    hand_over(pipeline, arrived, &Current);
 }
 
 /// The same for an event that may be an audit record, or that names the spans around it.
@@ -80,33 +87,28 @@ pub(crate) fn capture(pipeline: &Arc<Pipeline>, event: &Event<'_>, wish: Wish) {
 #[inline(never)]
 pub(crate) fn capture_elsewhere(
     pipeline: &Arc<Pipeline>,
-    event: &Event<'_>,
+    arrived: &Arrived<'_>,
     context: &dyn Context,
-    wish: Wish,
 ) {
     // One that is kept as detail of a request, or for sinks of which nobody can say beforehand whether
     // they want it, may end up nowhere.
-    let is_taken = matches!(wish, Wish::Now | Wish::Sampled);
-    if is_taken && audit::is_under_way() && audit::is_audit(event.metadata()) {
-        return audit::take(pipeline, || capture_slowly(pipeline, event, context, wish));
+    let is_taken = matches!(arrived.wish, Wish::Now | Wish::Sampled);
+    if is_taken && audit::is_under_way() && audit::is_audit(arrived.event.metadata()) {
+        return audit::take(pipeline, || capture_slowly(pipeline, arrived, context));
     }
     // Another record may be logged where a value of the audit record is formatted.
-    capture_slowly(pipeline, event, context, wish);
+    capture_slowly(pipeline, arrived, context);
 }
 
 #[inline(never)]
-fn capture_slowly(pipeline: &Arc<Pipeline>, event: &Event<'_>, context: &dyn Context, wish: Wish) {
-    hand_over(pipeline, event, context, wish);
+fn capture_slowly(pipeline: &Arc<Pipeline>, arrived: &Arrived<'_>, context: &dyn Context) {
+    hand_over(pipeline, arrived, context);
 }
 
 // Inlined by force, as is what it calls: each call costs as much as two fields.
 #[inline(always)]
-fn hand_over<C: Context + ?Sized>(
-    pipeline: &Arc<Pipeline>,
-    event: &Event<'_>,
-    context: &C,
-    wish: Wish,
-) {
+fn hand_over<C: Context + ?Sized>(pipeline: &Arc<Pipeline>, arrived: &Arrived<'_>, context: &C) {
+    let (event, wish) = (arrived.event, arrived.wish);
     let level = level_index(*event.metadata().level());
     let is_detail = wish == Wish::Detail;
     let pushed = thread::with_local(|local| {
@@ -129,11 +131,11 @@ fn hand_over<C: Context + ?Sized>(
                 }
             };
             let writes = (write_spans, write_own);
-            encode(bytes, pipeline, event, writes, write_more);
+            encode(bytes, pipeline, arrived, writes, write_more);
             if is_detail || local.is_at_work() {
                 let held = Held {
                     pipeline,
-                    metadata: event.metadata(),
+                    target: event.metadata().target(),
                     level,
                     is_detail,
                 };
@@ -146,7 +148,7 @@ fn hand_over<C: Context + ?Sized>(
     });
     if pushed != Some(Pushed::InTime) && !is_detail {
         let write_spans = |bytes: &mut Buffer| context.write_alone(bytes);
-        capture_late(pipeline, event, wish, write_spans, pushed);
+        capture_late(pipeline, arrived, write_spans, pushed);
     }
 }
 
@@ -166,17 +168,16 @@ pub(super) fn note(wish: Wish, pipeline: &Pipeline, level: u8, encoder: &mut Enc
 #[cold]
 fn capture_late(
     pipeline: &Pipeline,
-    event: &Event<'_>,
-    wish: Wish,
+    arrived: &Arrived<'_>,
     write_spans: impl FnOnce(&mut Buffer) -> bool,
     pushed: Option<Pushed>,
 ) {
     let pushed = pushed.unwrap_or_else(|| {
         let mut bytes = Buffer::new();
-        let level = level_index(*event.metadata().level());
+        let level = level_index(*arrived.event.metadata().level());
         let writes = (write_spans, |_: &mut Encoder<'_>| false);
-        encode(&mut bytes, pipeline, event, writes, |encoder| {
-            note(wish, pipeline, level, encoder);
+        encode(&mut bytes, pipeline, arrived, writes, |encoder| {
+            note(arrived.wish, pipeline, level, encoder);
         });
         thread::push_alone(pipeline, level, bytes.as_slice())
     });
@@ -188,23 +189,26 @@ fn capture_late(
 fn encode(
     bytes: &mut Buffer,
     pipeline: &Pipeline,
-    event: &Event<'_>,
+    arrived: &Arrived<'_>,
     (write_spans, write_own): (
         impl FnOnce(&mut Buffer) -> bool,
         impl FnOnce(&mut Encoder<'_>) -> bool,
     ),
     write_more: impl FnOnce(&mut Encoder<'_>),
 ) {
-    let (metadata, screening) = (event.metadata(), pipeline.screening());
-    let is_plain = known::note(metadata);
-    let encoder = Encoder::record_within(bytes, screening.bounds(), metadata, write_spans);
+    let (event, callsite) = (arrived.event, arrived.callsite.number);
+    let screening = pipeline.screening();
+    let encoder = Encoder::record_within(bytes, screening.bounds(), callsite, write_spans);
     let mut visitor = Visitor(encoder, screening);
-    if is_plain {
+    if arrived.callsite.is_plain {
         if !write_own(&mut visitor.0) {
             event.record(&mut visitor);
         }
     } else {
-        screening.visit(metadata, &mut visitor, |visit| event.record(visit));
+        let metadata = event.metadata();
+        screening.visit(metadata, callsite, &mut visitor, |visit| {
+            event.record(visit);
+        });
     }
     write_more(&mut visitor.0);
     visitor.0.finish();

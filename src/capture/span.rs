@@ -9,7 +9,7 @@ use tracing::field::Visit;
 use tracing::span::{Attributes, Record as Values};
 
 use super::buffer::Buffer;
-use super::known;
+use super::known::{self, Noted, Number};
 use super::record::{Bounds, Encoder, merge_fields, write_span};
 use super::screen::Screening;
 use super::thread;
@@ -22,6 +22,7 @@ const SPAN_BYTES_MAX: usize = 64 * 1024;
 #[derive(Debug)]
 pub(crate) struct Span {
     metadata: &'static Metadata<'static>,
+    callsite: Number,
     parent: Option<Arc<Span>>,
     /// The fields as the span opened with them.
     opened: Box<[u8]>,
@@ -40,8 +41,10 @@ impl Span {
         parent: Option<Arc<Span>>,
         screening: &Screening,
     ) -> Arc<Self> {
+        let metadata = attributes.metadata();
+        let callsite = known::note(metadata);
         let encode = |bytes: &mut Buffer| {
-            let is_cut = encode(bytes, attributes.metadata(), screening, |visit| {
+            let is_cut = encode(bytes, metadata, callsite, screening, |visit| {
                 attributes.record(visit);
             });
             (bytes.as_slice().into(), is_cut)
@@ -49,7 +52,8 @@ impl Span {
         let encoded = thread::with_local(|local| local.with_scratch(encode));
         let (opened, is_cut) = encoded.unwrap_or_else(|| encode(&mut Buffer::new()));
         Arc::new(Span {
-            metadata: attributes.metadata(),
+            metadata,
+            callsite: callsite.number,
             parent,
             opened,
             is_cut: AtomicBool::new(is_cut),
@@ -65,7 +69,8 @@ impl Span {
     /// Adds fields, or replaces their former values.
     pub(crate) fn record(&self, values: &Values<'_>, screening: &Screening) {
         let mut new = Buffer::new();
-        if encode(&mut new, self.metadata, screening, |visit| {
+        let callsite = known::note(self.metadata);
+        if encode(&mut new, self.metadata, callsite, screening, |visit| {
             values.record(visit);
         }) {
             // Relaxed: the mark below publishes it.
@@ -101,9 +106,9 @@ impl Span {
         if self.is_changed.load(Ordering::Acquire)
             && let Some(changed) = &*self.changed.load()
         {
-            return write_span(bytes, self.metadata, changed);
+            return write_span(bytes, self.callsite, changed);
         }
-        write_span(bytes, self.metadata, &self.opened)
+        write_span(bytes, self.callsite, &self.opened)
     }
 }
 
@@ -111,6 +116,7 @@ impl Span {
 fn encode(
     bytes: &mut Buffer,
     metadata: &'static Metadata<'static>,
+    callsite: Noted,
     screening: &Screening,
     record: impl FnOnce(&mut dyn Visit),
 ) -> bool {
@@ -120,10 +126,10 @@ fn encode(
         ..bounds
     };
     let mut visitor = Visitor(Encoder::fields_within(bytes, bounds), screening);
-    if known::note(metadata) {
+    if callsite.is_plain {
         record(&mut visitor);
     } else {
-        screening.visit(metadata, &mut visitor, record);
+        screening.visit(metadata, callsite.number, &mut visitor, record);
     }
     visitor.0.is_cut()
 }

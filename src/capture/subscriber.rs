@@ -11,7 +11,8 @@ use tracing::subscriber::Interest;
 use tracing::{Event, Metadata, Subscriber};
 use tracing_core::span::Current;
 
-use super::event::{self, Explicit};
+use super::event::{self, Arrived, Explicit};
+use super::known;
 use super::span::Span;
 use super::thread::{self, Entered};
 use crate::filter::{Gate, Wish};
@@ -60,9 +61,9 @@ impl OffloopSubscriber {
 
     /// Captures an event that names its parent, or wants to have none.
     #[inline(never)]
-    fn event_elsewhere(&self, event: &Event<'_>, wish: Wish) {
-        let span = event.parent().and_then(|id| self.span(id));
-        event::capture_elsewhere(&self.pipeline, event, &Explicit(span), wish);
+    fn event_elsewhere(&self, arrived: &Arrived<'_>) {
+        let span = arrived.event.parent().and_then(|id| self.span(id));
+        event::capture_elsewhere(&self.pipeline, arrived, &Explicit(span));
     }
 
     fn current(&self) -> Option<Arc<Span>> {
@@ -117,14 +118,20 @@ impl Subscriber for OffloopSubscriber {
 
     #[inline]
     fn event(&self, event: &Event<'_>) {
-        let wish = self.gate().wish_of(event);
+        let callsite = known::note(event.metadata());
+        let wish = self.gate().wish_of(event, callsite.number);
         if wish == Wish::Never {
             return;
         }
+        let arrived = Arrived {
+            event,
+            callsite,
+            wish,
+        };
         if event.is_contextual() {
-            return event::capture(&self.pipeline, event, wish);
+            return event::capture(&self.pipeline, &arrived);
         }
-        self.event_elsewhere(event, wish);
+        self.event_elsewhere(&arrived);
     }
 
     fn enter(&self, id: &Id) {

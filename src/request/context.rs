@@ -9,8 +9,6 @@ use std::sync::atomic::{
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use tracing::Metadata;
-
 use super::client::Client;
 use super::connection::Connection;
 use super::detail::{Detail, Kept};
@@ -25,7 +23,7 @@ use super::upload::UploadState;
 use crate::audit;
 use crate::capture::buffer::Buffer;
 use crate::capture::thread;
-use crate::channel::overflow::is_urgent;
+use crate::channel::overflow::{is_urgent, level_at};
 use crate::channel::ticks;
 use crate::fork;
 use crate::pipeline::Pipeline;
@@ -103,7 +101,7 @@ pub(super) struct Progress {
 /// What is to be known of a record that may be held back.
 pub(crate) struct Held<'p> {
     pub(crate) pipeline: &'p Arc<Pipeline>,
-    pub(crate) metadata: &'p Metadata<'static>,
+    pub(crate) target: &'p str,
     pub(crate) level: u8,
     /// Whether only a request's detail wants it.
     pub(crate) is_detail: bool,
@@ -113,7 +111,7 @@ impl Held<'_> {
     /// Whether it is to be written whatever becomes of the request: it shows that not all is well,
     /// or the program waits for it.
     fn is_weighty(&self) -> bool {
-        is_urgent(self.level) || audit::is_audit(self.metadata)
+        is_urgent(self.level) || audit::is_audit_at(self.target, level_at(self.level))
     }
 }
 

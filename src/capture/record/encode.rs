@@ -12,6 +12,7 @@ use super::{
     TAG_FALSE, TAG_I64, TAG_I128, TAG_JSON, TAG_STR, TAG_TEXT, TAG_TRUE, TAG_U64, TAG_U128,
 };
 use crate::capture::buffer::Buffer;
+use crate::capture::known::{self, Number};
 use crate::capture::screen::Screen;
 use crate::json::{self, Written};
 
@@ -78,7 +79,8 @@ impl<'b> Encoder<'b> {
         metadata: &'static Metadata<'static>,
         write_spans: impl FnOnce(&mut Buffer) -> bool,
     ) -> Self {
-        Encoder::record_within(bytes, Bounds::WIDEST, metadata, write_spans)
+        let callsite = known::note(metadata).number;
+        Encoder::record_within(bytes, Bounds::WIDEST, callsite, write_spans)
     }
 
     /// Starts a record: its header and the spans around it, which `write_spans` appends. That says
@@ -87,13 +89,13 @@ impl<'b> Encoder<'b> {
     pub(crate) fn record_within(
         bytes: &'b mut Buffer,
         bounds: Bounds,
-        metadata: &'static Metadata<'static>,
+        callsite: Number,
         write_spans: impl FnOnce(&mut Buffer) -> bool,
     ) -> Self {
         bytes.begin(bounds.record_bytes);
         bytes.reserve(HEADER_BYTES);
         if let Some(header) = bytes.take(HEADER_BYTES) {
-            header[..8].copy_from_slice(&address_of(metadata).to_le_bytes());
+            header[..8].copy_from_slice(&callsite.to_u64().to_le_bytes());
             header[8..].fill(0);
         }
         let all_fit = write_spans(bytes);
@@ -536,25 +538,17 @@ impl fmt::Write for Text<'_, '_> {
 }
 
 /// Appends a span, as a record carries it. Says no where it does not fit.
-pub(crate) fn write_span(
-    bytes: &mut Buffer,
-    metadata: &'static Metadata<'static>,
-    fields: &[u8],
-) -> bool {
+pub(crate) fn write_span(bytes: &mut Buffer, callsite: Number, fields: &[u8]) -> bool {
     let len = SPAN_HEADER_BYTES + fields.len();
     if !bytes.reserve(len) {
         return false;
     }
     if let Some(room) = bytes.take(len) {
-        room[..8].copy_from_slice(&address_of(metadata).to_le_bytes());
+        room[..8].copy_from_slice(&callsite.to_u64().to_le_bytes());
         room[8..SPAN_HEADER_BYTES].copy_from_slice(&(fields.len() as u32).to_le_bytes());
         room[SPAN_HEADER_BYTES..].copy_from_slice(fields);
     }
     true
-}
-
-fn address_of(metadata: &'static Metadata<'static>) -> u64 {
-    std::ptr::from_ref(metadata).expose_provenance() as u64
 }
 
 /// Copies a record to `dated`, with the time at which it was logged.

@@ -9,9 +9,9 @@
 //! value   := by tag: 8 bytes | 16 bytes | nothing | len:u32 bytes
 //! ```
 //!
-//! All numbers are little endian and unaligned. `callsite` is the address of a
-//! `&'static Metadata`: names, level, target, file and line never travel. `encode.rs` and
-//! `decode.rs` stand side by side, so that they can be compared by eye.
+//! All numbers are little endian and unaligned. `callsite` is the [number](super::known::Number) of one:
+//! names, level, target, file and line never travel. `encode.rs` and `decode.rs` stand side by side, so
+//! that they can be compared by eye.
 
 mod decode;
 mod encode;
