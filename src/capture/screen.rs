@@ -38,6 +38,9 @@ pub(crate) struct Screen {
     verdicts: PerCallsite<OnceBox<Option<Box<Verdict>>>>,
 }
 
+/// The message of an event is none of its fields.
+const MESSAGE: &str = "message";
+
 /// What becomes of each field of a callsite, by its place.
 pub(crate) type Verdict = [Action];
 
@@ -118,15 +121,17 @@ impl Screen {
         self.redactor.screen_part(name, text)
     }
 
-    /// How many fields may be added to those that a callsite declares.
+    /// How many fields may be added to those that an event's callsite declares.
     pub(crate) fn fields_left(&self, metadata: &Metadata<'_>) -> usize {
-        self.fields_max.saturating_sub(metadata.fields().len())
+        let names = metadata.fields().iter().map(|field| field.name());
+        let declared = names.filter(|name| *name != MESSAGE).count();
+        self.fields_max.saturating_sub(declared)
     }
 
     fn judge(&self, metadata: &Metadata<'_>) -> Option<Box<Verdict>> {
         let mut count = 0;
         let action = |name: &str| {
-            if metadata.is_event() && name == "message" {
+            if metadata.is_event() && name == MESSAGE {
                 return Action::Keep;
             }
             count += 1;
@@ -263,4 +268,28 @@ fn is_any(is_it: impl Fn(&Screen) -> bool) -> bool {
     let live = LIVE.load();
     let mut screens = live.iter().flat_map(|live| live.iter());
     screens.any(|screen| screen.upgrade().is_some_and(|screen| is_it(&screen)))
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Callsite;
+
+    use super::*;
+
+    #[test]
+    fn the_message_takes_no_field_s_place() {
+        let metadata = tracing::callsite! {
+            name: "limited", kind: tracing::metadata::Kind::EVENT, fields: message, a, b
+        }
+        .metadata();
+        for (fields, left, kept) in [(3, 1, 3), (2, 0, 3), (1, 0, 2), (0, 0, 1)] {
+            let limits = Limits::default().fields(fields);
+            let screen = Screen::new(Arc::new(Redactor::none()), &limits);
+            assert_eq!(screen.fields_left(metadata), left);
+            let verdict = screen.verdict(metadata, known::note(metadata).number);
+            let is_kept = |action: &&Action| **action == Action::Keep;
+            let kept_by = |verdict: &Verdict| verdict.iter().filter(is_kept).count();
+            assert_eq!(verdict.map_or(3, kept_by), kept);
+        }
+    }
 }
