@@ -10,7 +10,7 @@ use tracing::span::{Attributes, Record as Values};
 
 use super::buffer::Buffer;
 use super::known::{self, Noted, Number};
-use super::record::{Bounds, Encoder, merge_fields, write_span};
+use super::record::{Bounds, Encoder, cut_fields, merge_fields, write_span_within_half};
 use super::screen::Screening;
 use super::thread;
 use super::visit::Visitor;
@@ -76,10 +76,15 @@ impl Span {
             // Relaxed: the mark below publishes it.
             self.is_cut.store(true, Ordering::Relaxed);
         }
+        let limit = bounds(screening).record_bytes;
         self.changed.rcu(|changed| {
             let old = changed.as_ref().map_or(&*self.opened, |changed| changed);
             let mut merged = Vec::with_capacity(old.len() + new.len());
             merge_fields(old, new.as_slice(), &mut merged);
+            if limit < merged.len() {
+                self.is_cut.store(true, Ordering::Relaxed);
+                merged = cut_fields(&merged, limit);
+            }
             Some(Arc::new(merged))
         });
         // Pairs with the Acquire load in `write`: whoever sees the mark sees the change.
@@ -92,7 +97,7 @@ impl Span {
         let mut is_whole = true;
         let mut next = Some(self);
         while let Some(span) = next {
-            if bytes.is_half_full() || !span.write_alone(bytes) {
+            if !span.write_alone(bytes) {
                 return false;
             }
             is_whole &= !span.is_cut.load(Ordering::Relaxed);
@@ -106,9 +111,18 @@ impl Span {
         if self.is_changed.load(Ordering::Acquire)
             && let Some(changed) = &*self.changed.load()
         {
-            return write_span(bytes, self.callsite, changed);
+            return write_span_within_half(bytes, self.callsite, changed);
         }
-        write_span(bytes, self.callsite, &self.opened)
+        write_span_within_half(bytes, self.callsite, &self.opened)
+    }
+}
+
+/// How much of its fields a span keeps.
+fn bounds(screening: &Screening) -> Bounds {
+    let bounds = screening.bounds();
+    Bounds {
+        record_bytes: bounds.record_bytes.min(SPAN_BYTES_MAX),
+        ..bounds
     }
 }
 
@@ -120,12 +134,8 @@ fn encode(
     screening: &Screening,
     record: impl FnOnce(&mut dyn Visit),
 ) -> bool {
-    let bounds = screening.bounds();
-    let bounds = Bounds {
-        record_bytes: bounds.record_bytes.min(SPAN_BYTES_MAX),
-        ..bounds
-    };
-    let mut visitor = Visitor(Encoder::fields_within(bytes, bounds), screening);
+    let encoder = Encoder::fields_within(bytes, bounds(screening));
+    let mut visitor = Visitor(encoder, screening);
     if callsite.is_plain {
         record(&mut visitor);
     } else {
@@ -160,6 +170,29 @@ mod tests {
         tracing::subscriber::with_default(subscriber, program);
         guard.flush(Duration::from_secs(10)).unwrap();
         memory.text()
+    }
+
+    #[test]
+    fn what_is_recorded_later_takes_no_more_than_a_span_may_and_says_where_it_was_cut() {
+        let long = "x".repeat(SPAN_BYTES_MAX / 2);
+        let text = logged(|| {
+            let empty = tracing::field::Empty;
+            let span = tracing::info_span!("span", user = 7, a = empty, b = empty, c = empty);
+            for name in ["a", "b", "c"] {
+                span.record(name, long.as_str());
+            }
+            span.in_scope(|| tracing::info!("inside"));
+        });
+        let line: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!((&line["user"], &line["a"]), (&7.into(), &long.into()));
+        assert!(
+            line["b"]
+                .as_str()
+                .is_some_and(|text| text.ends_with("…[cut]")),
+            "{line}"
+        );
+        assert!(line.get("c").is_none() && line["cut"] == true, "{line}");
+        assert!(text.len() < SPAN_BYTES_MAX + 1024);
     }
 
     #[test]

@@ -24,7 +24,9 @@ pub(crate) use self::decode::{
     Fields, Messages, Origin, PlacedFields, Record, SpanView, is_log_origin, merge_fields,
     own_ticks,
 };
-pub(crate) use self::encode::{Encoder, JsonField, date, write_span};
+pub(crate) use self::encode::{
+    Encoder, JsonField, cut_fields, date, write_span, write_span_within_half,
+};
 pub(crate) use self::rewrite::{Text, rewrite};
 pub(crate) use self::text::RawText;
 
