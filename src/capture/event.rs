@@ -64,6 +64,8 @@ impl Context for Explicit {
 }
 
 /// An event that is wanted, and what was found out about it at the door.
+// Passed along by value: so its parts stay in registers on the way of nearly all events.
+#[derive(Clone, Copy)]
 pub(crate) struct Arrived<'e> {
     pub(crate) event: &'e Event<'e>,
     pub(crate) callsite: Noted,
@@ -73,7 +75,7 @@ pub(crate) struct Arrived<'e> {
 /// Encodes an event and hands it over; or to the request within which it is logged, where only
 /// that wants it: the way of nearly all events.
 #[inline]
-pub(crate) fn capture(pipeline: &Arc<Pipeline>, arrived: &Arrived<'_>) {
+pub(crate) fn capture(pipeline: &Arc<Pipeline>, arrived: Arrived<'_>) {
     if audit::is_under_way() {
         return capture_elsewhere(pipeline, arrived, &Current);
     }
@@ -87,7 +89,7 @@ pub(crate) fn capture(pipeline: &Arc<Pipeline>, arrived: &Arrived<'_>) {
 #[inline(never)]
 pub(crate) fn capture_elsewhere(
     pipeline: &Arc<Pipeline>,
-    arrived: &Arrived<'_>,
+    arrived: Arrived<'_>,
     context: &dyn Context,
 ) {
     // One that is kept as detail of a request, or for sinks of which nobody can say beforehand whether
@@ -101,13 +103,13 @@ pub(crate) fn capture_elsewhere(
 }
 
 #[inline(never)]
-fn capture_slowly(pipeline: &Arc<Pipeline>, arrived: &Arrived<'_>, context: &dyn Context) {
+fn capture_slowly(pipeline: &Arc<Pipeline>, arrived: Arrived<'_>, context: &dyn Context) {
     hand_over(pipeline, arrived, context);
 }
 
 // Inlined by force, as is what it calls: each call costs as much as two fields.
 #[inline(always)]
-fn hand_over<C: Context + ?Sized>(pipeline: &Arc<Pipeline>, arrived: &Arrived<'_>, context: &C) {
+fn hand_over<C: Context + ?Sized>(pipeline: &Arc<Pipeline>, arrived: Arrived<'_>, context: &C) {
     let (event, wish) = (arrived.event, arrived.wish);
     let level = level_index(*event.metadata().level());
     let is_detail = wish == Wish::Detail;
@@ -168,7 +170,7 @@ pub(super) fn note(wish: Wish, pipeline: &Pipeline, level: u8, encoder: &mut Enc
 #[cold]
 fn capture_late(
     pipeline: &Pipeline,
-    arrived: &Arrived<'_>,
+    arrived: Arrived<'_>,
     write_spans: impl FnOnce(&mut Buffer) -> bool,
     pushed: Option<Pushed>,
 ) {
@@ -189,7 +191,7 @@ fn capture_late(
 fn encode(
     bytes: &mut Buffer,
     pipeline: &Pipeline,
-    arrived: &Arrived<'_>,
+    arrived: Arrived<'_>,
     (write_spans, write_own): (
         impl FnOnce(&mut Buffer) -> bool,
         impl FnOnce(&mut Encoder<'_>) -> bool,

@@ -99,10 +99,10 @@ where
             wish,
         };
         if event.is_contextual() {
-            return event::capture(&self.pipeline, &arrived);
+            return event::capture(&self.pipeline, arrived);
         }
         let parent = event.parent().and_then(|id| self.nearest(id, &context));
-        event::capture_elsewhere(&self.pipeline, &arrived, &Explicit(parent));
+        event::capture_elsewhere(&self.pipeline, arrived, &Explicit(parent));
     }
 
     fn on_enter(&self, id: &Id, context: layer::Context<'_, S>) {

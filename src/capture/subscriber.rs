@@ -61,7 +61,7 @@ impl OffloopSubscriber {
 
     /// Captures an event that names its parent, or wants to have none.
     #[inline(never)]
-    fn event_elsewhere(&self, arrived: &Arrived<'_>) {
+    fn event_elsewhere(&self, arrived: Arrived<'_>) {
         let span = arrived.event.parent().and_then(|id| self.span(id));
         event::capture_elsewhere(&self.pipeline, arrived, &Explicit(span));
     }
@@ -129,9 +129,9 @@ impl Subscriber for OffloopSubscriber {
             wish,
         };
         if event.is_contextual() {
-            return event::capture(&self.pipeline, &arrived);
+            return event::capture(&self.pipeline, arrived);
         }
-        self.event_elsewhere(&arrived);
+        self.event_elsewhere(arrived);
     }
 
     fn enter(&self, id: &Id) {
