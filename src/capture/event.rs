@@ -137,6 +137,7 @@ fn hand_over<C: Context + ?Sized>(pipeline: &Arc<Pipeline>, arrived: Arrived<'_>
             if is_detail || local.is_at_work() {
                 let held = Held {
                     pipeline,
+                    metadata: event.metadata(),
                     target: event.metadata().target(),
                     level,
                     is_detail,

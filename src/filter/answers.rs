@@ -25,8 +25,16 @@ const ANSWER_BITS: u32 = 4;
 const LIMITED: u64 = 1 << (ANSWER_BITS - 1);
 
 impl Answers {
-    /// What is known of a callsite, else what `ask` says. Answers of one filter are none of another's,
-    /// which has another `number`; none has 0.
+    /// What is known of a callsite. Answers of one filter are none of another's, which has another
+    /// `number`; none has 0.
+    #[inline]
+    pub(super) fn known(&self, callsite: Number, number: u64) -> Option<Answer> {
+        // Relaxed: one word holds the answer, and who gave it.
+        let known = self.0.of(callsite).load(Ordering::Relaxed);
+        (known >> ANSWER_BITS == number).then(|| Answer::from_bits(known))
+    }
+
+    /// The same, else what `ask` says, which is known from then on.
     #[inline]
     pub(super) fn find(
         &self,
@@ -34,15 +42,13 @@ impl Answers {
         number: u64,
         ask: impl FnOnce() -> Answer,
     ) -> Answer {
-        let answer = self.0.of(callsite);
-        // Relaxed: one word holds the answer, and who gave it.
-        let known = answer.load(Ordering::Relaxed);
-        if known >> ANSWER_BITS == number {
-            return Answer::from_bits(known);
-        }
-        let fresh = ask();
-        answer.store(number << ANSWER_BITS | fresh.to_bits(), Ordering::Relaxed);
-        fresh
+        self.known(callsite, number).unwrap_or_else(|| {
+            let fresh = ask();
+            let word = number << ANSWER_BITS | fresh.to_bits();
+            // Relaxed: see `known`.
+            self.0.of(callsite).store(word, Ordering::Relaxed);
+            fresh
+        })
     }
 }
 

@@ -26,7 +26,8 @@ use super::wanted::Wish;
 use super::{Directives, Filter, Own};
 use crate::capture::callsite::is_log_bridge;
 use crate::capture::frontend::{Place, Spot};
-use crate::capture::known::Number;
+use crate::capture::known::{self, Number};
+use crate::capture::thread;
 use crate::config::Rates;
 use crate::error::Error;
 use crate::fork::PerProcess;
@@ -174,15 +175,16 @@ impl Gate {
         let follows_spans = filter.follows_spans();
         self.filter.store(Arc::new(filter));
         self.asked.store(Arc::new(asked));
-        // Relaxed: the store below publishes it.
+        // Relaxed, both: the store below publishes them. A span that is missed meanwhile is one that was
+        // there before.
         self.lets_in_extra.store(lets_in_extra, Ordering::Relaxed);
-        // Release: who sees the number finds the filter. Pairs with the Acquire load in `look_twice`.
+        self.follows_spans.store(follows_spans, Ordering::Relaxed);
+        // Release: who sees the number finds the filter. Pairs with the Acquire loads in `look_twice` and
+        // `known_wish`.
         self.second_look
             .store(if is_second { number } else { 0 }, Ordering::Release);
         // Release: the same for `wish_at`.
         self.number.store(number, Ordering::Release);
-        // Relaxed: a span that is missed meanwhile is one that was there before.
-        self.follows_spans.store(follows_spans, Ordering::Relaxed);
     }
 
     /// For what an event is wanted that was let through.
@@ -295,9 +297,34 @@ impl Gate {
         self.filter.load().interest(metadata)
     }
 
-    /// Whether an event or a span of a callsite, made now, is wanted.
+    /// Whether an event or a span of a callsite, made now, is wanted. What may be detail of a request
+    /// is asked for each time, so that nobody makes its values where there is none to keep it.
+    #[inline]
     pub(crate) fn is_enabled(&self, metadata: &Metadata<'_>) -> bool {
-        self.filter.load().is_enabled(metadata)
+        self.is_enabled_by(metadata, |filter| filter.is_enabled(metadata))
+    }
+
+    /// The same by way of `ask`, where nothing is known yet.
+    #[inline]
+    fn is_enabled_by(&self, metadata: &Metadata<'_>, ask: impl FnOnce(&Filter) -> bool) -> bool {
+        match self.known_wish(metadata) {
+            Some(Wish::Never) => false,
+            Some(Wish::Detail) => thread::keeps_detail(),
+            Some(_) => true,
+            None => ask(&self.filter.load()),
+        }
+    }
+
+    /// What an earlier event of the callsite has found out, where that goes for all of them.
+    #[inline]
+    fn known_wish(&self, metadata: &Metadata<'_>) -> Option<Wish> {
+        let number = self.second_look.load(Ordering::Acquire);
+        // Relaxed: see `set`. A filter by spans goes by where an event is made.
+        if number == 0 || self.follows_spans.load(Ordering::Relaxed) {
+            return None;
+        }
+        let answer = self.answers.known(known::find(metadata)?, number);
+        answer.map(|answer| answer.wish)
     }
 
     /// The most verbose level that may be on.

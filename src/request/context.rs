@@ -9,6 +9,8 @@ use std::sync::atomic::{
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use tracing::Metadata;
+
 use super::client::Client;
 use super::connection::Connection;
 use super::detail::{Detail, Kept};
@@ -17,6 +19,7 @@ use super::id::RequestId;
 use super::mark::Mark;
 use super::options::Options;
 use super::record::EndingState;
+use super::table;
 use super::text::{Part, Text};
 use super::trace_context::TraceContext;
 use super::upload::UploadState;
@@ -101,6 +104,8 @@ pub(super) struct Progress {
 /// What is to be known of a record that may be held back.
 pub(crate) struct Held<'p> {
     pub(crate) pipeline: &'p Arc<Pipeline>,
+    pub(crate) metadata: &'p Metadata<'static>,
+    /// Another one than the metadata's where one callsite stands for many.
     pub(crate) target: &'p str,
     pub(crate) level: u8,
     /// Whether only a request's detail wants it.
@@ -293,6 +298,10 @@ impl RequestContext {
             // Nobody would come back to it.
             return held.is_detail;
         }
+        if !held.is_detail && table::is_look(held.metadata) {
+            // The request may be left out all the same.
+            return false;
+        }
         if !held.is_detail && held.is_weighty() {
             self.keep();
             return false;
@@ -309,7 +318,7 @@ impl RequestContext {
             if !held.is_detail && self.0.progress.is_kept.load(Ordering::Relaxed) {
                 return false;
             }
-            detail.keep(held.pipeline, kept, bytes_max);
+            detail.keep(held.pipeline, &kept, bytes_max);
         }
         true
     }

@@ -137,6 +137,7 @@ impl Frontend {
         }
         let held = Held {
             pipeline: &self.pipeline,
+            metadata: spot.metadata,
             target: spot.place.target,
             level: level_index(spot.place.level),
             is_detail: wish == Wish::Detail,

@@ -71,7 +71,22 @@ impl Table {
         })
     }
 
-    /// The same for any callsite. One that is new gets a number by `list`, which may be called in vain
+    /// The number of any callsite that has one.
+    #[inline]
+    pub(super) fn find(&self, address: usize) -> Option<Number> {
+        let plain = self.find_plain(address).map(|noted| noted.number);
+        plain.or_else(|| self.find_slowly(address))
+    }
+
+    #[inline(never)]
+    fn find_slowly(&self, address: usize) -> Option<Number> {
+        let mut slots = self.levels().flat_map(|level| window(level, address));
+        // Relaxed: the number has its own pair.
+        let is_it = |slot: &&Slot| slot.address.load(Ordering::Relaxed) & !MARK == address;
+        slots.find(is_it)?.number()
+    }
+
+    /// What is known of any callsite. One that is new gets a number by `list`, which may be called in vain
     /// where several threads meet it at once.
     #[inline(never)]
     pub(super) fn find_or_add(&self, address: usize, list: impl Fn() -> Number) -> Noted {
@@ -155,15 +170,21 @@ impl Slot {
         (known & !MARK == address).then_some(known == address)
     }
 
-    /// The number. One that was not told yet is told here, whoever took the slot: it may be a thread that
+    /// The number, if it was told yet.
+    fn number(&self) -> Option<Number> {
+        // Pairs with the Release exchange below: who sees the number finds the callsite on the list.
+        let known = self.number.load(Ordering::Acquire);
+        (known != 0).then_some(Number(known))
+    }
+
+    /// The same. One that was not told yet is told here, whoever took the slot: it may be a thread that
     /// a forked child does not have.
     fn number_or_tell(&self, list: impl Fn() -> Number) -> Number {
-        // Pairs with the Release below: who sees the number finds the callsite on the list.
-        let known = self.number.load(Ordering::Acquire);
-        if known != 0 {
-            return Number(known);
+        if let Some(known) = self.number() {
+            return known;
         }
         let own = list();
+        // Pairs with the Acquire load in `number`.
         let (set, fetch) = (Ordering::Release, Ordering::Acquire);
         let told = self.number.compare_exchange(0, own.0, set, fetch);
         told.map_or_else(Number, |_| own)
@@ -209,6 +230,12 @@ mod tests {
         let first: Vec<_> = addresses().map(number_of).collect();
         let again: Vec<_> = addresses().map(number_of).collect();
         assert!(first == again);
+        assert!(
+            addresses()
+                .map(|address| table.find(address))
+                .eq(first.iter().copied().map(Some))
+        );
+        assert_eq!(table.find(8), None);
         let different: HashSet<_> = first.iter().map(|number| number.0).collect();
         assert_eq!(different.len(), MANY);
     }

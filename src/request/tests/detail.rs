@@ -134,3 +134,15 @@ fn what_is_logged_for_a_request_that_failed_after_its_end_is_written() {
     });
     assert_eq!(lines, ["before", "request", "after"]);
 }
+
+#[test]
+fn a_look_at_what_is_in_flight_shows_requests_that_the_sampling_leaves_out() {
+    let log = RequestLog::new(Options::new().sample(0.0));
+    let lines = logged_with_detail(|| {
+        let mut request = log.begin(arrival(), &());
+        request.run(|| tracing::info!("left out"));
+        InFlight::new(request.context().clone()).log();
+        request.end(Outcome::Completed);
+    });
+    assert_eq!(lines, ["request in flight"]);
+}
