@@ -63,23 +63,16 @@ impl Context for Explicit {
     }
 }
 
-/// An event that is wanted, and what was found out about it at the door.
-// Passed along by value: so its parts stay in registers on the way of nearly all events.
-#[derive(Clone, Copy)]
-pub(crate) struct Arrived<'e> {
-    pub(crate) event: &'e Event<'e>,
-    pub(crate) callsite: Noted,
-    pub(crate) wish: Wish,
-}
-
 /// Encodes an event and hands it over; or to the request within which it is logged, where only
 /// that wants it: the way of nearly all events.
+// What was found out at the door comes in parts, here and below: as a whole it would be built in memory
+// for each event.
 #[inline]
-pub(crate) fn capture(pipeline: &Arc<Pipeline>, arrived: Arrived<'_>) {
+pub(crate) fn capture(pipeline: &Arc<Pipeline>, event: &Event<'_>, callsite: Noted, wish: Wish) {
     if audit::is_under_way() {
-        return capture_elsewhere(pipeline, arrived, &Current);
+        return capture_elsewhere(pipeline, event, callsite, wish, &Current);
     }
-    hand_over(pipeline, arrived, &Current);
+    hand_over(pipeline, event, callsite, wish, &Current);
 }
 
 /// The same for an event that may be an audit record, or that names the spans around it.
@@ -89,28 +82,42 @@ pub(crate) fn capture(pipeline: &Arc<Pipeline>, arrived: Arrived<'_>) {
 #[inline(never)]
 pub(crate) fn capture_elsewhere(
     pipeline: &Arc<Pipeline>,
-    arrived: Arrived<'_>,
+    event: &Event<'_>,
+    callsite: Noted,
+    wish: Wish,
     context: &dyn Context,
 ) {
     // One that is kept as detail of a request, or for sinks of which nobody can say beforehand whether
     // they want it, may end up nowhere.
-    let is_taken = matches!(arrived.wish, Wish::Now | Wish::Sampled);
-    if is_taken && audit::is_under_way() && audit::is_audit(arrived.event.metadata()) {
-        return audit::take(pipeline, || capture_slowly(pipeline, arrived, context));
+    let is_taken = matches!(wish, Wish::Now | Wish::Sampled);
+    let capture = || capture_slowly(pipeline, event, callsite, wish, context);
+    if is_taken && audit::is_under_way() && audit::is_audit(event.metadata()) {
+        return audit::take(pipeline, capture);
     }
     // Another record may be logged where a value of the audit record is formatted.
-    capture_slowly(pipeline, arrived, context);
+    capture();
 }
 
 #[inline(never)]
-fn capture_slowly(pipeline: &Arc<Pipeline>, arrived: Arrived<'_>, context: &dyn Context) {
-    hand_over(pipeline, arrived, context);
+fn capture_slowly(
+    pipeline: &Arc<Pipeline>,
+    event: &Event<'_>,
+    callsite: Noted,
+    wish: Wish,
+    context: &dyn Context,
+) {
+    hand_over(pipeline, event, callsite, wish, context);
 }
 
 // Inlined by force, as is what it calls: each call costs as much as two fields.
 #[inline(always)]
-fn hand_over<C: Context + ?Sized>(pipeline: &Arc<Pipeline>, arrived: Arrived<'_>, context: &C) {
-    let (event, wish) = (arrived.event, arrived.wish);
+fn hand_over<C: Context + ?Sized>(
+    pipeline: &Arc<Pipeline>,
+    event: &Event<'_>,
+    callsite: Noted,
+    wish: Wish,
+    context: &C,
+) {
     let level = level_index(*event.metadata().level());
     let is_detail = wish == Wish::Detail;
     let pushed = thread::with_local(|local| {
@@ -133,7 +140,7 @@ fn hand_over<C: Context + ?Sized>(pipeline: &Arc<Pipeline>, arrived: Arrived<'_>
                 }
             };
             let writes = (write_spans, write_own);
-            encode(bytes, pipeline, arrived, writes, write_more);
+            encode(bytes, pipeline, (event, callsite), writes, write_more);
             if is_detail || local.is_at_work() {
                 let held = Held {
                     pipeline,
@@ -151,7 +158,7 @@ fn hand_over<C: Context + ?Sized>(pipeline: &Arc<Pipeline>, arrived: Arrived<'_>
     });
     if pushed != Some(Pushed::InTime) && !is_detail {
         let write_spans = |bytes: &mut Buffer| context.write_alone(bytes);
-        capture_late(pipeline, arrived, write_spans, pushed);
+        capture_late(pipeline, (event, callsite, wish), write_spans, pushed);
     }
 }
 
@@ -171,16 +178,16 @@ pub(super) fn note(wish: Wish, pipeline: &Pipeline, level: u8, encoder: &mut Enc
 #[cold]
 fn capture_late(
     pipeline: &Pipeline,
-    arrived: Arrived<'_>,
+    (event, callsite, wish): (&Event<'_>, Noted, Wish),
     write_spans: impl FnOnce(&mut Buffer) -> bool,
     pushed: Option<Pushed>,
 ) {
     let pushed = pushed.unwrap_or_else(|| {
         let mut bytes = Buffer::new();
-        let level = level_index(*arrived.event.metadata().level());
+        let level = level_index(*event.metadata().level());
         let writes = (write_spans, |_: &mut Encoder<'_>| false);
-        encode(&mut bytes, pipeline, arrived, writes, |encoder| {
-            note(arrived.wish, pipeline, level, encoder);
+        encode(&mut bytes, pipeline, (event, callsite), writes, |encoder| {
+            note(wish, pipeline, level, encoder);
         });
         thread::push_alone(pipeline, level, bytes.as_slice())
     });
@@ -192,24 +199,23 @@ fn capture_late(
 fn encode(
     bytes: &mut Buffer,
     pipeline: &Pipeline,
-    arrived: Arrived<'_>,
+    (event, callsite): (&Event<'_>, Noted),
     (write_spans, write_own): (
         impl FnOnce(&mut Buffer) -> bool,
         impl FnOnce(&mut Encoder<'_>) -> bool,
     ),
     write_more: impl FnOnce(&mut Encoder<'_>),
 ) {
-    let (event, callsite) = (arrived.event, arrived.callsite.number);
-    let screening = pipeline.screening();
-    let encoder = Encoder::record_within(bytes, screening.bounds(), callsite, write_spans);
+    let (screening, number) = (pipeline.screening(), callsite.number);
+    let encoder = Encoder::record_within(bytes, screening.bounds(), number, write_spans);
     let mut visitor = Visitor(encoder, screening);
-    if arrived.callsite.is_plain {
+    if callsite.is_plain {
         if !write_own(&mut visitor.0) {
             event.record(&mut visitor);
         }
     } else {
         let metadata = event.metadata();
-        screening.visit(metadata, callsite, &mut visitor, |visit| {
+        screening.visit(metadata, number, &mut visitor, |visit| {
             event.record(visit);
         });
     }

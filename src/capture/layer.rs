@@ -7,7 +7,7 @@ use tracing::{Event, Subscriber};
 use tracing_subscriber::layer::{self, Layer};
 use tracing_subscriber::registry::{LookupSpan, SpanRef};
 
-use super::event::{self, Arrived, Explicit};
+use super::event::{self, Explicit};
 use super::known;
 use super::span::Span;
 use super::thread::{self, Entered};
@@ -93,16 +93,11 @@ where
         if wish == Wish::Never {
             return;
         }
-        let arrived = Arrived {
-            event,
-            callsite,
-            wish,
-        };
         if event.is_contextual() {
-            return event::capture(&self.pipeline, arrived);
+            return event::capture(&self.pipeline, event, callsite, wish);
         }
         let parent = event.parent().and_then(|id| self.nearest(id, &context));
-        event::capture_elsewhere(&self.pipeline, arrived, &Explicit(parent));
+        event::capture_elsewhere(&self.pipeline, event, callsite, wish, &Explicit(parent));
     }
 
     fn on_enter(&self, id: &Id, context: layer::Context<'_, S>) {

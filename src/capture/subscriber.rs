@@ -11,8 +11,8 @@ use tracing::subscriber::Interest;
 use tracing::{Event, Metadata, Subscriber};
 use tracing_core::span::Current;
 
-use super::event::{self, Arrived, Explicit};
-use super::known;
+use super::event::{self, Explicit};
+use super::known::{self, Noted};
 use super::span::Span;
 use super::thread::{self, Entered};
 use crate::filter::{Gate, Wish};
@@ -61,9 +61,9 @@ impl OffloopSubscriber {
 
     /// Captures an event that names its parent, or wants to have none.
     #[inline(never)]
-    fn event_elsewhere(&self, arrived: Arrived<'_>) {
-        let span = arrived.event.parent().and_then(|id| self.span(id));
-        event::capture_elsewhere(&self.pipeline, arrived, &Explicit(span));
+    fn event_elsewhere(&self, event: &Event<'_>, callsite: Noted, wish: Wish) {
+        let span = event.parent().and_then(|id| self.span(id));
+        event::capture_elsewhere(&self.pipeline, event, callsite, wish, &Explicit(span));
     }
 
     fn current(&self) -> Option<Arc<Span>> {
@@ -123,15 +123,10 @@ impl Subscriber for OffloopSubscriber {
         if wish == Wish::Never {
             return;
         }
-        let arrived = Arrived {
-            event,
-            callsite,
-            wish,
-        };
         if event.is_contextual() {
-            return event::capture(&self.pipeline, arrived);
+            return event::capture(&self.pipeline, event, callsite, wish);
         }
-        self.event_elsewhere(arrived);
+        self.event_elsewhere(event, callsite, wish);
     }
 
     fn enter(&self, id: &Id) {
