@@ -60,7 +60,7 @@ pub struct Rotation {
         feature = "schema",
         schemars(schema_with = "crate::config::schema::size")
     )]
-    bytes_max: Option<u64>,
+    pub(super) bytes_max: Option<u64>,
     /// Whether a file that is there already ends when the program starts.
     at_start: bool,
 }

@@ -10,7 +10,7 @@ use std::ptr;
 use pyo3::ffi::{PyDict_Next, PyObject};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::{PyDict, PyInt, PyString};
 
 use crate::fields::Fields;
 
@@ -43,130 +43,121 @@ const ATTRIBUTES: [&str; 24] = [
     "color_message",
 ];
 
-pub(crate) const NAME: usize = 0;
-pub(crate) const MESSAGE: usize = 1;
-pub(crate) const ARGUMENTS: usize = 2;
-pub(crate) const LEVEL: usize = 4;
-pub(crate) const FILE: usize = 5;
-pub(crate) const EXCEPTION: usize = 8;
-pub(crate) const EXCEPTION_TEXT: usize = 9;
-pub(crate) const STACK: usize = 10;
-pub(crate) const LINE: usize = 11;
-pub(crate) const FUNCTION: usize = 12;
-pub(crate) const THREAD_NAME: usize = 17;
-pub(crate) const TASK: usize = 20;
+const NAME: usize = 0;
+const MESSAGE: usize = 1;
+const ARGUMENTS: usize = 2;
+const LEVEL: usize = 4;
+const FILE: usize = 5;
+const EXCEPTION: usize = 8;
+const EXCEPTION_TEXT: usize = 9;
+const STACK: usize = 10;
+const LINE: usize = 11;
+const FUNCTION: usize = 12;
+const THREAD_NAME: usize = 17;
+const TASK: usize = 20;
 
 /// How many attributes each record has, in this order, unless it was made from something else.
 const COMMON: usize = 20;
-
-/// Which attributes are looked at; the others say the same in other words, or what nobody asks for.
-const WANTED: [usize; 12] = [
-    NAME,
-    MESSAGE,
-    ARGUMENTS,
-    LEVEL,
-    FILE,
-    EXCEPTION,
-    EXCEPTION_TEXT,
-    STACK,
-    LINE,
-    FUNCTION,
-    THREAD_NAME,
-    TASK,
-];
-
-/// The same, by place.
-const IS_WANTED: [bool; ATTRIBUTES.len()] = {
-    let mut is_wanted = [false; ATTRIBUTES.len()];
-    let mut at = 0;
-    while at < WANTED.len() {
-        is_wanted[WANTED[at]] = true;
-        at += 1;
-    }
-    is_wanted
-};
 
 /// Whether a field may not have this name, since a `LogRecord` has an attribute of it.
 pub(crate) fn is_attribute(name: &str) -> bool {
     attribute_named(name).is_some_and(|place| place != ATTRIBUTES.len() - 1)
 }
 
-/// A `LogRecord`, taken apart.
+/// What of a `LogRecord` is looked at; its other attributes say the same in other words, or what
+/// nobody asks for. An attribute that is None, or not what it should be, is not there.
 pub(crate) struct Record<'py> {
-    attributes: [Option<Bound<'py, PyAny>>; ATTRIBUTES.len()],
-    pub(crate) extra: Fields<'py>,
+    pub(crate) name: Option<Bound<'py, PyString>>,
+    /// May be anything, None as well.
+    pub(crate) message: Option<Bound<'py, PyAny>>,
+    pub(crate) arguments: Option<Bound<'py, PyAny>>,
+    pub(crate) level: i64,
+    pub(crate) file: Option<Bound<'py, PyString>>,
+    pub(crate) line: Option<i64>,
+    pub(crate) function: Option<Bound<'py, PyString>>,
+    pub(crate) exception: Option<Bound<'py, PyAny>>,
+    pub(crate) exception_text: Option<Bound<'py, PyAny>>,
+    pub(crate) stack: Option<Bound<'py, PyAny>>,
+    pub(crate) thread_name: Option<Bound<'py, PyString>>,
+    pub(crate) task: Option<Bound<'py, PyAny>>,
 }
 
 impl<'py> Record<'py> {
-    /// Takes references to what is wanted.
-    pub(crate) fn read(attributes: &Bound<'py, PyDict>) -> Self {
+    /// Takes references to what is wanted; attributes that are none of a record's own go to `extra`.
+    pub(crate) fn read(attributes: &Bound<'py, PyDict>, extra: &mut Fields<'py>) -> Self {
         let py = attributes.py();
         let names = attribute_names(py);
-        let mut record = Record {
-            attributes: [const { None }; ATTRIBUTES.len()],
-            extra: Fields::default(),
-        };
+        let mut values = [ptr::null_mut(); ATTRIBUTES.len()];
         let (mut at, mut expected) = (0, 0);
         let (mut name, mut value) = (ptr::null_mut(), ptr::null_mut());
-        let none = py.None().as_ptr();
         // SAFETY: it is a dict, the interpreter's lock is held, and nothing changes the dict before
         // the last call: between them only addresses and texts are compared and references counted,
         // which runs no code of Python's.
         while unsafe { PyDict_Next(attributes.as_ptr(), &mut at, &mut name, &mut value) } != 0 {
-            match place_of(py, name, expected, names) {
-                Some(place) => {
-                    expected = place + 1;
-                    // A message may be anything.
-                    if IS_WANTED[place] && (value != none || place == MESSAGE) {
-                        record.attributes[place] = Some(own(py, value));
-                    }
-                }
-                None => {
-                    if let Ok(name) = own(py, name).cast_into::<PyString>() {
-                        record.extra.add(name, own(py, value));
-                    }
-                }
+            if let Some(place) = place_of(py, name, expected, names) {
+                expected = place + 1;
+                values[place] = value;
+            } else if let Ok(name) = own(py, name).cast_into::<PyString>() {
+                extra.add(name, own(py, value));
             }
         }
-        record
+        Self::of(py, &values)
     }
 
-    /// An attribute that is not None; it is no longer here then.
-    pub(crate) fn take(&mut self, place: usize) -> Option<Bound<'py, PyAny>> {
-        self.attributes[place].take()
+    /// Runs no code of Python's, so the dict still holds all of them.
+    fn of(py: Python<'py>, values: &[*mut PyObject; ATTRIBUTES.len()]) -> Self {
+        let none = py.None().as_ptr();
+        let any = |place: usize| Some(values[place]).filter(|value| !value.is_null());
+        let some = |place| any(place).filter(|value| *value != none);
+        let object = |place| some(place).map(|value| own(py, value));
+        let text = |place| object(place)?.cast_into::<PyString>().ok();
+        let number = |place| object(place)?.cast::<PyInt>().ok()?.extract().ok();
+        Record {
+            name: text(NAME),
+            message: any(MESSAGE).map(|value| own(py, value)),
+            arguments: object(ARGUMENTS),
+            level: number(LEVEL).unwrap_or(0),
+            file: text(FILE),
+            line: number(LINE),
+            function: text(FUNCTION),
+            exception: object(EXCEPTION),
+            exception_text: object(EXCEPTION_TEXT),
+            stack: object(STACK),
+            thread_name: text(THREAD_NAME),
+            task: object(TASK),
+        }
     }
 
-    /// An attribute that is not None.
-    pub(crate) fn get(&self, place: usize) -> Option<&Bound<'py, PyAny>> {
-        self.attributes[place].as_ref()
-    }
-
-    pub(crate) fn string(&self, place: usize) -> Option<Bound<'py, PyString>> {
-        self.attributes[place].clone()?.cast_into().ok()
-    }
-
-    pub(crate) fn integer(&self, place: usize) -> Option<i64> {
-        self.get(place)?.extract().ok()
+    /// Where nobody wants to know from which line of the program it came.
+    pub(crate) fn forget_place(&mut self) {
+        (self.file, self.line, self.function) = (None, None, None);
     }
 }
 
 /// A reference of our own to what the dict refers to.
 fn own(py: Python<'_>, object: *mut PyObject) -> Bound<'_, PyAny> {
-    // SAFETY: `PyDict_Next` has just given it, so it is an object that lives as long as the dict is
-    // not changed.
+    // SAFETY: `PyDict_Next` has given it, so it is an object that lives as long as the dict is not
+    // changed; it has not been since.
     unsafe { Bound::from_borrowed_ptr(py, object) }
 }
 
-fn place_of(
-    py: Python<'_>,
-    name: *mut PyObject,
-    expected: usize,
-    names: &[Py<PyString>],
-) -> Option<usize> {
+#[inline]
+fn place_of(py: Python<'_>, name: *mut PyObject, expected: usize, names: &Names) -> Option<usize> {
     let is_name = |known: &Py<PyString>| known.as_ptr() == name;
     if names.get(expected).is_some_and(is_name) {
         return Some(expected);
     }
+    place_elsewhere(py, name, expected, names)
+}
+
+/// Where the name is not the one that comes next.
+fn place_elsewhere(
+    py: Python<'_>,
+    name: *mut PyObject,
+    expected: usize,
+    names: &Names,
+) -> Option<usize> {
+    let is_name = |known: &Py<PyString>| known.as_ptr() == name;
     if COMMON <= expected {
         // It has begun as all do, so its names are the interpreter's own.
         let rest = names.get(COMMON..)?.iter().position(is_name)?;
@@ -204,13 +195,12 @@ fn attribute_named(name: &str) -> Option<usize> {
     ATTRIBUTES.iter().position(|known| *known == name)
 }
 
+type Names = [Py<PyString>; ATTRIBUTES.len()];
+
 /// The names as the interpreter has them: each only once, so that looking at the address will do.
-fn attribute_names(py: Python<'_>) -> &'static [Py<PyString>] {
-    static NAMES: PyOnceLock<Vec<Py<PyString>>> = PyOnceLock::new();
+fn attribute_names(py: Python<'_>) -> &'static Names {
+    static NAMES: PyOnceLock<Names> = PyOnceLock::new();
     NAMES.get_or_init(py, || {
-        let names = ATTRIBUTES.iter();
-        names
-            .map(|name| PyString::intern(py, name).unbind())
-            .collect()
+        ATTRIBUTES.map(|name| PyString::intern(py, name).unbind())
     })
 }

@@ -85,7 +85,8 @@ fn variable(py: Python<'_>) -> PyResult<&Variable> {
 
 /// The request that the current task or thread works for.
 pub(crate) fn current_request(py: Python<'_>) -> Option<Bound<'_, Context>> {
-    let value = variable(py).ok()?.get.bind(py).call0().ok()?;
+    // Not made here: as long as nobody has set it, it need not be asked.
+    let value = CURRENT.get(py)?.get.bind(py).call0().ok()?;
     value.cast_into::<Context>().ok()
 }
 

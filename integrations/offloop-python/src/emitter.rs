@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
 use crate::access;
-use crate::attributes::{self as attribute, Record};
+use crate::attributes::Record;
 use crate::context::current_request;
 use crate::exception::{self, Chain};
 use crate::fields::{Field, Fields};
@@ -65,9 +65,12 @@ impl Emitter {
             .and_then(|all| all.cast_into::<PyDict>().ok())
         {
             Some(attributes) => {
-                // Not moved: it is large.
-                let mut record = Record::read(&attributes);
-                record.hand_over(&attributes, self);
+                let mut extra = Fields::default();
+                let mut record = Record::read(&attributes, &mut extra);
+                if !self.with_location {
+                    record.forget_place();
+                }
+                record.hand_over(&attributes, &mut extra, self);
             }
             None => {
                 let place = Place::of("offloop", tracing::Level::ERROR);
@@ -94,95 +97,86 @@ impl Emitter {
 }
 
 impl<'py> Record<'py> {
-    fn hand_over(&mut self, attributes: &Bound<'py, PyDict>, emitter: &Emitter) {
+    fn hand_over(
+        &self,
+        attributes: &Bound<'py, PyDict>,
+        extra: &mut Fields<'py>,
+        emitter: &Emitter,
+    ) {
         let py = attributes.py();
-        let number = self.integer(attribute::LEVEL).unwrap_or(0);
-        let name = self.string(attribute::NAME);
-        let file = self
-            .string(attribute::FILE)
-            .filter(|_| emitter.with_location);
-        let function = self
-            .string(attribute::FUNCTION)
-            .filter(|_| emitter.with_location);
-        let line = self
-            .integer(attribute::LINE)
-            .filter(|_| emitter.with_location);
-        let target = name.as_ref().and_then(|name| name.to_str().ok());
+        let target = self.name.as_ref().and_then(|name| name.to_str().ok());
         let target = target.unwrap_or("root");
-        let arguments = self.take(attribute::ARGUMENTS);
-        let access = access::of(target, arguments.as_ref(), &mut self.extra);
-        self.add_own(number, attributes);
-        if let Some(Ok(name)) = self.get(attribute::THREAD_NAME).map(|name| name.cast()) {
-            let ident = || {
-                attributes
-                    .get_item(intern!(py, "thread"))
-                    .ok()??
-                    .extract()
-                    .ok()
-            };
-            thread::name_as(name, ident);
+        let arguments = self.arguments.as_ref();
+        let access = access::of(target, arguments, extra);
+        self.add_own(attributes, extra);
+        if let Some(name) = &self.thread_name {
+            thread::name_as(name, || ident(attributes));
         }
         let request = current_request(py);
         let request = request.as_ref().map(|context| &context.get().0);
-        let message = self.get(attribute::MESSAGE);
-        let extra = &self.extra;
+        let extra = &*extra;
         let write = |values: &mut Values<'_, '_>| {
             match &access {
                 Some(message) => values.str(message),
-                None => write_message(message, arguments.as_ref(), values),
+                None => write_message(self.message.as_ref(), arguments, values),
             }
             extra.write(values);
         };
-        let key = name.as_ref().map(|logger| Key {
-            place: file.as_ref().map(Bound::as_any),
-            at: line.unwrap_or(0),
-            function: function.as_ref(),
+        let key = self.name.as_ref().map(|logger| Key {
+            place: self.file.as_ref().map(Bound::as_any),
+            at: self.line.unwrap_or(0),
+            function: self.function.as_ref(),
             logger,
-            level: number,
+            level: self.level,
         });
         if let Some(callsite) = key.and_then(|key| key.find(extra)) {
             return pipeline::record_at(py, &emitter.frontend, callsite, request, write);
         }
         let names = extra.names();
-        let place = Place {
-            target,
-            level: level::of_number(number),
-            file: file.as_ref().and_then(|file| file.to_str().ok()),
-            line: line.and_then(|line| u32::try_from(line).ok()),
-            function: function
-                .as_ref()
-                .and_then(|function| function.to_str().ok()),
-            fields: &names,
-        };
+        let place = self.place(target, &names);
         if let Some((key, callsite)) = key.zip(place.callsite()) {
             key.keep(extra, callsite);
         }
         pipeline::record(py, &emitter.frontend, &place, request, write);
     }
 
-    /// Adds what a record has besides its message and its extra fields.
-    fn add_own(&mut self, number: i64, attributes: &Bound<'py, PyDict>) {
-        if !level::is_plain(number)
-            && let Ok(Some(name)) = attributes.get_item(intern!(attributes.py(), "levelname"))
-        {
-            self.extra.add_own("level_name", Field::Python(name));
-        }
-        if let Some(task) = self.take(attribute::TASK) {
-            self.extra.add_own("task", Field::Python(task));
-        }
-        if let Some(exception) = self
-            .take(attribute::EXCEPTION)
-            .as_ref()
-            .and_then(exception_of)
-        {
-            add_exception(&exception, &mut self.extra);
-        } else if let Some(text) = self.take(attribute::EXCEPTION_TEXT) {
-            self.extra.add_own("exception", Field::Python(text));
-        }
-        if let Some(stack) = self.take(attribute::STACK) {
-            self.extra.add_own("stack", Field::Python(stack));
+    fn place<'a>(&'a self, target: &'a str, fields: &'a [&'a str]) -> Place<'a> {
+        let text = |text: &'a Option<Bound<'py, PyString>>| text.as_ref()?.to_str().ok();
+        Place {
+            target,
+            level: level::of_number(self.level),
+            file: text(&self.file),
+            line: self.line.and_then(|line| u32::try_from(line).ok()),
+            function: text(&self.function),
+            fields,
         }
     }
+
+    /// Adds what a record has besides its message and its extra fields.
+    fn add_own(&self, attributes: &Bound<'py, PyDict>, extra: &mut Fields<'py>) {
+        if !level::is_plain(self.level)
+            && let Ok(Some(name)) = attributes.get_item(intern!(attributes.py(), "levelname"))
+        {
+            extra.add_own("level_name", Field::Python(name));
+        }
+        if let Some(task) = &self.task {
+            extra.add_own("task", Field::Python(task.clone()));
+        }
+        if let Some(exception) = self.exception.as_ref().and_then(exception_of) {
+            add_exception(&exception, extra);
+        } else if let Some(text) = &self.exception_text {
+            extra.add_own("exception", Field::Python(text.clone()));
+        }
+        if let Some(stack) = &self.stack {
+            extra.add_own("stack", Field::Python(stack.clone()));
+        }
+    }
+}
+
+/// Which thread made the record.
+fn ident(attributes: &Bound<'_, PyDict>) -> Option<i64> {
+    let ident = attributes.get_item(intern!(attributes.py(), "thread"));
+    ident.ok()??.extract().ok()
 }
 
 /// Adds an exception: its type, its messages with those of its causes, and where it was raised.

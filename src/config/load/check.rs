@@ -263,8 +263,17 @@ impl Checker<'_> {
 
     fn check_rotation(&mut self, path: &KeyPath, sink: &Sink) {
         let Rotation {
-            every, time, zone, ..
+            every,
+            time,
+            zone,
+            bytes_max,
+            ..
         } = &sink.rotation;
+        if *bytes_max == Some(0) {
+            let message =
+                "would end the file with each record. Allowed: a size above 0, such as \"256 MiB\"";
+            self.complain(path.with("at_bytes"), message);
+        }
         if time.is_some() && !matches!(every, Some(Unit::Day | Unit::Week)) {
             let message = "has no effect without `every = \"day\"` or `every = \"week\"`";
             self.complain_with(path.with("time"), [path.with("every")], message);

@@ -1,21 +1,19 @@
 """The pipelines of the process: one for each set of settings, shared by all who ask for the same.
 
 They live as long as the process. What waits at its end is written by an exit handler of the C
-library, so also after the interpreter has gone; the ends that pass it by are seen to here.
+library, so also after the interpreter has gone; `_ends` sees to the ends that pass it by.
 """
 
 from __future__ import annotations
 
 import atexit
 import json
-import os
-import signal
 import threading
 import time
 from collections.abc import Callable
-from types import FrameType
 from typing import Any
 
+from . import _ends
 from ._offloop import Pipeline
 
 #: How long the end of the process, or a flush without a time-out, waits for what is not written yet.
@@ -47,8 +45,8 @@ def pipeline_for(settings: dict[str, Any] | str) -> Pipeline:
             known = start(key)
             if not _pipelines:
                 known.take_requests()
+                _ends.watch(shutdown)
             _pipelines[key] = known
-            _watch_ends()
     return known
 
 
@@ -137,50 +135,8 @@ def stats() -> dict[str, Any]:
     return total
 
 
-def _watch_ends() -> None:
-    _watch_sigterm()
-    _watch_multiprocessing()
-
-
 # It runs before `logging.shutdown`, which was registered earlier.
 @atexit.register
 def _note_end() -> None:
     global _is_ending
     _is_ending = True
-
-
-def _watch_sigterm() -> None:
-    """SIGTERM without a handler ends a process at once. Servers that put theirs in its place restore
-    what was there and raise the signal again when they are done, so their last lines come first.
-    Where a server was first, see `server_ended`.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        return
-    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, _shut_down_and_die)
-
-
-def _shut_down_and_die(number: int, frame: FrameType | None) -> None:
-    shutdown()
-    signal.signal(number, signal.SIG_DFL)
-    os.kill(os.getpid(), number)
-
-
-def _watch_multiprocessing() -> None:
-    """A process that multiprocessing has forked ends by `os._exit`, after its finalizers."""
-    from multiprocessing import util
-
-    util.register_after_fork(_pipelines_marker, _shut_down_at_exit_of_child)
-
-
-class _Marker:
-    """multiprocessing refers weakly to what it calls back about."""
-
-
-_pipelines_marker = _Marker()
-
-
-def _shut_down_at_exit_of_child(_: _Marker) -> None:
-    from multiprocessing import util
-
-    util.Finalize(None, shutdown, exitpriority=-100)

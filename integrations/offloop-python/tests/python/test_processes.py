@@ -56,23 +56,31 @@ def test_a_fork_s_child_goes_on_and_nothing_comes_twice(tmp_path: Path, log: Pat
     }
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.parametrize(
+    ("method", "is_parent_first"),
+    [("fork", True), ("fork", False), ("forkserver", False), ("spawn", False)],
+)
 def test_workers_of_multiprocessing_lose_nothing_at_their_end(
-    tmp_path: Path, log: Path, method: str
+    tmp_path: Path, log: Path, method: str, is_parent_first: bool
 ) -> None:
     run_program(
         f"""
-        import logging, multiprocessing, offloop
+        import logging, multiprocessing
+
+        def install():
+            import offloop
+            offloop.install({str(log)!r})
 
         def work(worker):
-            if {method!r} == "spawn":
-                offloop.install({str(log)!r})
+            if not {is_parent_first}:
+                install()
             for number in range(2000):
                 logging.info("n", extra={{"who": worker, "number": number}})
 
         if __name__ == "__main__":
-            offloop.install({str(log)!r})
-            logging.info("n", extra={{"who": "parent", "number": 0}})
+            if {is_parent_first}:
+                install()
+                logging.info("n", extra={{"who": "parent", "number": 0}})
             context = multiprocessing.get_context({method!r})
             workers = [context.Process(target=work, args=(number,)) for number in range(2)]
             for worker in workers:
@@ -84,7 +92,21 @@ def test_workers_of_multiprocessing_lose_nothing_at_their_end(
     )
     counts = Counter((line["who"], line["number"]) for line in read_lines(log))
     assert set(counts.values()) == {1}
-    assert Counter(who for who, _ in counts) == {"parent": 1, 0: 2000, 1: 2000}
+    parent = {"parent": 1} if is_parent_first else {}
+    assert Counter(who for who, _ in counts) == {**parent, 0: 2000, 1: 2000}
+
+
+def test_a_program_that_logs_does_not_load_multiprocessing(tmp_path: Path, log: Path) -> None:
+    """Where it is loaded, `logging` asks it for the name of the process with each record."""
+    run_program(
+        f"""
+        import logging, offloop, sys
+        offloop.install({str(log)!r})
+        logging.info("hello")
+        assert "multiprocessing" not in sys.modules
+        """,
+        tmp_path,
+    )
 
 
 def test_lines_of_processes_that_share_a_pipe_are_whole(tmp_path: Path) -> None:
@@ -311,6 +333,21 @@ def test_sigterm_under_load_loses_nothing(serve: Any, log: Path, name: str) -> N
         assert steps[key] == [0, 1, 2, 3, 4], (name, key)
         assert requests[f"/{key}"] == 1, (name, key)
     assert set(requests.values()) == {1}
+    said = messages(log)
+    for words, count in LAST_WORDS[name].items():
+        assert sum(message.startswith(words) for message in said) == count, (name, said[-20:])
+
+
+@pytest.mark.parametrize("name", [name for name in SERVERS if "load_app:app" in SERVERS[name]])
+def test_sigterm_loses_nothing_where_nobody_tells_us_that_the_server_ends(
+    serve: Any, log: Path, name: str
+) -> None:
+    server = serve(*SERVERS[name], OFFLOOP_TEST_UNFOLLOWED="1")
+    for number in range(20):
+        assert httpx.get(server.url(f"/{number}")).status_code == 200
+    server.stop()
+    steps = Counter(line["key"] for line in read_lines(log) if line["target"] == "load")
+    assert steps == {str(number): 5 for number in range(20)}
     said = messages(log)
     for words, count in LAST_WORDS[name].items():
         assert sum(message.startswith(words) for message in said) == count, (name, said[-20:])
