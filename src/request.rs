@@ -32,6 +32,7 @@
 //! | `request_id.client` | the id that the client sent, if it was not taken over: at most 128 bytes of it |
 //! | `sample_rate` | if it is not 1, see [`Options::sample`] |
 //! | `http.request.header.<name>`, `http.response.header.<name>` | the headers that [`Options`] list |
+//! | `dropped_detail` | how many records of its [detail](#detail-in-retrospect) found no room, see [`Options::detail_bytes`] |
 //! | others | what handlers add, by [`add`]; how many were too many says `dropped_fields` |
 //!
 //! By choice there are more records than this one, with other values of `event.name`: of each request

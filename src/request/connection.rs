@@ -204,7 +204,8 @@ impl Connection {
     /// this once the requests have ended, too; the first call counts.
     ///
     /// The record's `event.name` is `http.server.connection`. It is at DEBUG, and at WARN where the
-    /// server answered to something that was no request. `connection.end` is `client_close`, `error`,
+    /// server answered to something that was no request. `connection.error` is what was said where a read or
+    /// a write failed, [be it known](Self::fail_by). `connection.end` is `client_close`, `error`,
     /// `timeout` (see [`time_out`](Self::time_out)), `malformed_request` or `server_close`, and
     /// `connection.idle_ms` how long nothing had come or gone by then: a server that closes what was
     /// idle for as long as its time-out says has done so for that, while one that has just answered had

@@ -100,6 +100,8 @@ pub(super) struct Progress {
     /// leaves out as long as all goes well with it.
     pub(super) is_kept: AtomicBool,
     pub(super) is_detail_wanted: AtomicBool,
+    /// How many records of the detail that was written had found no room.
+    pub(super) detail_dropped: AtomicU64,
     /// How often it was reported to last long.
     pub(super) reports: AtomicU8,
     pub(super) has_ended: AtomicBool,

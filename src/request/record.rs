@@ -45,7 +45,7 @@ const OWN_PREFIXES: [&str; 11] = [
 ];
 
 /// The rest of these names.
-const OWN_NAMES: [&str; 11] = [
+const OWN_NAMES: [&str; 12] = [
     "message",
     "error",
     "outcome",
@@ -56,6 +56,7 @@ const OWN_NAMES: [&str; 11] = [
     "duration_ms",
     "ttfb_ms",
     "sample_rate",
+    "dropped_detail",
     "dropped_fields",
 ];
 

@@ -47,5 +47,6 @@ fields! {
     span.id = facts.shared.trace.span_id().as_str(),
     parent.id = facts.parent_span_id(),
     sample_rate = facts.shared.shown_rate(),
+    dropped_detail = facts.dropped_detail(),
     dropped_fields = facts.dropped_fields(),
 }

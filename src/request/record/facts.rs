@@ -110,6 +110,11 @@ impl<'r> Facts<'r> {
         parent.map(|parent| parent.as_str())
     }
 
+    pub(super) fn dropped_detail(&self) -> Option<u64> {
+        let dropped = self.shared.progress.detail_dropped.load(Ordering::Relaxed);
+        (dropped != 0).then_some(dropped)
+    }
+
     pub(super) fn dropped_fields(&self) -> Option<u64> {
         if !self.request.has_added() {
             return None;

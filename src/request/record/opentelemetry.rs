@@ -42,5 +42,6 @@ fields! {
     span_id = facts.shared.trace.span_id().as_str(),
     parent_span_id = facts.parent_span_id(),
     sample_rate = facts.shared.shown_rate(),
+    dropped_detail = facts.dropped_detail(),
     dropped_fields = facts.dropped_fields(),
 }
