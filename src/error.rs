@@ -116,6 +116,11 @@ pub enum Error {
         /// What was given for it.
         network: String,
     },
+    /// What is to say which paths something is said of does not.
+    PathPattern {
+        /// What was given for it.
+        pattern: String,
+    },
     /// What runs could not be changed. Nothing has changed then.
     Reload(
         /// Why not.
@@ -218,6 +223,11 @@ impl fmt::Display for Error {
                 formatter,
                 "trust proxies in {network:?}: neither a network (10.0.0.0/8) nor an address"
             ),
+            Error::PathPattern { pattern } => write!(
+                formatter,
+                "match paths by {pattern:?}: not like /users/{{id}}, where {{id}} is a whole segment, or \
+                 /internal/*, where * is the last"
+            ),
             Error::Reload(why) => write!(formatter, "reload: {why}"),
             Error::FollowConfiguration(cause) => {
                 write!(formatter, "follow the configuration: {cause}")
@@ -263,6 +273,7 @@ impl std::error::Error for Error {
             | Error::TimeZone { .. }
             | Error::FormatOption { .. }
             | Error::TrustedProxy { .. }
+            | Error::PathPattern { .. }
             | Error::Reload(_)
             | Error::IncompleteSink { .. }
             | Error::NoSink
