@@ -65,6 +65,10 @@ pub(super) struct Shared {
     pub(super) started: Instant,
     pub(super) is_grpc: bool,
     pub(super) is_quiet: bool,
+    /// From which duration on it is slow.
+    pub(super) slow_after: Duration,
+    /// The share of requests of its kind that is logged.
+    pub(super) sample_rate: f64,
     pub(super) declared_upload: Option<u64>,
     pub(super) progress: Progress,
     pub(super) added: Mutex<Added>,
@@ -96,6 +100,8 @@ pub(super) struct Progress {
     /// leaves out as long as all goes well with it.
     pub(super) is_kept: AtomicBool,
     pub(super) is_detail_wanted: AtomicBool,
+    /// How many records of the detail that was written had found no room.
+    pub(super) detail_dropped: AtomicU64,
     /// How often it was reported to last long.
     pub(super) reports: AtomicU8,
     pub(super) has_ended: AtomicBool,
@@ -117,6 +123,13 @@ impl Held<'_> {
     /// or the program waits for it.
     fn is_weighty(&self) -> bool {
         is_urgent(self.level) || audit::is_audit_at(self.target, level_at(self.level))
+    }
+}
+
+impl Shared {
+    /// The share of requests of its kind that is logged, unless all of them are.
+    pub(super) fn shown_rate(&self) -> Option<f64> {
+        (self.sample_rate < 1.0).then_some(self.sample_rate)
     }
 }
 
@@ -171,6 +184,27 @@ impl RequestContext {
             add_header("x-request-id", self.id().as_str());
             add_header("traceresponse", self.trace().traceresponse().as_str());
         }
+    }
+
+    /// Passes the headers that carry the request's trace and id on to another service, as name and value:
+    /// those of [`Options::propagation`], with a span for this one call, and `x-request-id`. A header
+    /// without a value is not to be sent: what may stand there belongs to another request.
+    ///
+    /// ```
+    /// use offloop::request::{Arrival, RequestLog};
+    ///
+    /// let request = RequestLog::default().begin(Arrival::default(), &());
+    /// let mut headers = Vec::new();
+    /// request.context().send_on(|name, value| {
+    ///     headers.extend(value.map(|value| (name, value.to_owned())));
+    /// });
+    /// assert_eq!(headers[0].0, "traceparent");
+    /// assert_eq!(headers[1].1, request.context().id().as_str());
+    /// ```
+    pub fn send_on(&self, mut set_header: impl FnMut(&'static str, Option<&str>)) {
+        let propagation = self.0.options.propagation;
+        propagation.pass_on(&self.0.trace, &mut set_header);
+        set_header("x-request-id", Some(self.id().as_str()));
     }
 
     /// Adds a field to the request's record, or replaces its former value. A name that the record

@@ -85,7 +85,7 @@ impl Fields {
             encoder.str(Name::Index(1), request.trace.trace_id().as_str());
             encoder.str(Name::Index(2), request.trace.span_id().as_str());
             // The share of requests that are logged, unless all of them are.
-            if let Some(rate) = request.options.shown_rate() {
+            if let Some(rate) = request.shown_rate() {
                 encoder.f64(Name::Index(3), rate);
             }
             let mut encoded = spare::take(&spare::TEXTS);

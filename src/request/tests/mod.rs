@@ -4,6 +4,7 @@ mod configured;
 mod detail;
 mod life;
 mod record;
+mod routes;
 
 use std::time::Duration;
 
