@@ -17,13 +17,13 @@ use crate::config::ConfigError;
 /// ```
 ///
 /// As that answer is part of the message, [`source`](std::error::Error::source) goes on beneath it.
+/// `{:?}` says the same, so that a `main` may return it.
 ///
 /// ```
 /// let error = offloop::builder().file("/dev/null/app.jsonl").init().unwrap_err();
 /// assert!(matches!(error, offloop::Error::CreateDirectory { .. }));
 /// assert!(error.to_string().starts_with(r#"create log directory "/dev/null": "#));
 /// ```
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
     /// The directory of a log file does not exist and could not be created.
@@ -234,12 +234,22 @@ impl fmt::Display for Error {
             }
             Error::StartTimer(cause) => write!(formatter, "start timer thread: {cause}"),
             Error::StartWriter(cause) => write!(formatter, "start writer thread: {cause}"),
-            Error::AlreadyInstalled => formatter
-                .write_str("install subscriber: the program has a global subscriber already"),
-            Error::LoggerInstalled => {
-                formatter.write_str("install bridge from log: the program has a logger already")
-            }
+            Error::AlreadyInstalled => formatter.write_str(
+                "install subscriber: the program has a global subscriber already; install one, or \
+                 add the layer that `build` gives to it",
+            ),
+            Error::LoggerInstalled => formatter.write_str(
+                "install bridge from log: the program has a logger already; leave that out, or use \
+                 offloop without its feature `log`",
+            ),
         }
+    }
+}
+
+/// What ends a program by way of `main` is shown like this.
+impl fmt::Debug for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, formatter)
     }
 }
 

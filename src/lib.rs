@@ -46,6 +46,9 @@
     )
 )]
 
+#[cfg(not(unix))]
+compile_error!("offloop runs on Unix systems alone: it needs their descriptors, locks and signals");
+
 mod capture;
 mod channel;
 mod drain;

@@ -26,7 +26,7 @@ use super::upload::UploadState;
 use crate::audit;
 use crate::capture::buffer::Buffer;
 use crate::capture::thread;
-use crate::channel::overflow::is_urgent;
+use crate::channel::overflow::{is_urgent, level_at};
 use crate::channel::ticks;
 use crate::fork;
 use crate::pipeline::Pipeline;
@@ -111,6 +111,8 @@ pub(super) struct Progress {
 pub(crate) struct Held<'p> {
     pub(crate) pipeline: &'p Arc<Pipeline>,
     pub(crate) metadata: &'p Metadata<'static>,
+    /// Another one than the metadata's where one callsite stands for many.
+    pub(crate) target: &'p str,
     pub(crate) level: u8,
     /// Whether only a request's detail wants it.
     pub(crate) is_detail: bool,
@@ -120,7 +122,7 @@ impl Held<'_> {
     /// Whether it is to be written whatever becomes of the request: it shows that not all is well,
     /// or the program waits for it.
     fn is_weighty(&self) -> bool {
-        is_urgent(self.level) || audit::is_audit(self.metadata)
+        is_urgent(self.level) || audit::is_audit_at(self.target, level_at(self.level))
     }
 }
 

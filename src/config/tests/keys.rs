@@ -142,7 +142,7 @@ const KEYS_OF_RATES: Cases<Make<Rates>> = &[
 ];
 
 const KEYS_OF_ROTATION: Cases<Make<Rotation>> = &[
-    ("every", r#"every = "minute""#, Rotation::every_minute),
+    ("every", r#"every = "minute""#, Rotation::minutely),
     ("every", r#"every = "week""#, Rotation::weekly),
     ("time", r#"every = "day", time = "03:30""#, || {
         Rotation::daily_at(3, 30)
@@ -346,19 +346,10 @@ fn the_schema_has_every_key_and_no_other() {
 }
 
 /// What no file can hold, and what is another word for something above.
-const NOT_FOR_FILES: [&str; 9] = [
+const NOT_FOR_FILES: [&str; 8] = [
     // A program's own things.
-    "memory",
-    "on_error",
-    "writer",
-    // Sinks of their kinds.
-    "file",
-    "sink",
-    "stderr",
-    "stdout",
-    // A shorthand.
-    "reopen_on_hangup",
-    // For the program to look at.
+    "memory", "on_error", "writer", // Sinks of their kinds.
+    "file", "sink", "stderr", "stdout", // For the program to look at.
     "config",
 ];
 
