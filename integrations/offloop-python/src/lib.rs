@@ -38,7 +38,7 @@ mod _offloop {
     #[pymodule_export]
     use super::pipeline::Pipeline;
     #[pymodule_export]
-    use super::request::{Request, RequestLog};
+    use super::request::{Request, RequestLog, end_in_flight};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -362,6 +362,8 @@ def test_sigterm_loses_nothing_where_nobody_tells_us_that_the_server_ends(
         ("gunicorn with uvicorn's worker", "/listens", "upgraded"),
         # It cancels tasks without a word to them.
         ("hypercorn", "/listens", "cancelled"),
+        # It says nothing, and leaves them as they are.
+        ("granian", "/listens", "server_shutdown"),
         ("sanic", "/socket/listens", "upgraded"),
     ],
 )
