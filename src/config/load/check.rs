@@ -239,6 +239,18 @@ impl Checker<'_> {
                     let message = format!("does not go with the shape {shape:?}: {remedy}");
                     self.complain_with(path.with(option), [path.with("shape")], message);
                 }
+                Error::FormatKeys {
+                    shape,
+                    parts: [part, other],
+                    key,
+                } => {
+                    let message = format!(
+                        "{key:?} is what {other} is called, too, in the shape {shape:?}: give each a \
+                        name of its own"
+                    );
+                    let keys = path.with("keys");
+                    self.complain_with(keys.with(part), [path.with("shape")], message);
+                }
                 other => self.complain(path.clone(), other.to_string()),
             }
         }
