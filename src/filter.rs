@@ -6,6 +6,7 @@
 
 mod answers;
 mod by_span;
+pub(crate) mod directives;
 mod extra;
 mod gate;
 mod limiter;
@@ -36,6 +37,9 @@ pub(crate) const ENVIRONMENT_VARIABLE: &str = "RUST_LOG";
 
 /// What is wanted where nobody says anything.
 pub(crate) const DEFAULT_DIRECTIVES: &str = "info";
+
+/// As errors call the directives of requests' detail.
+const DETAIL: &str = "request detail";
 
 /// Decides which callsites are on.
 #[derive(Debug)]
@@ -124,13 +128,17 @@ impl Directives {
 
     fn parse_own(&self) -> Result<Own, Error> {
         let (source, words) = (self.source, &*self.words);
+        directives::check_those_of(source, words, true)?;
         let audits = Audits::beside(words);
         if words.contains('[') {
             let filter = BySpan::new(source, words, audits)?;
             return Ok(Own::BySpan(Box::new(filter)));
         }
         let detail = self.detail.as_deref();
-        let detail = detail.map(|detail| parse_targets("request detail", detail));
+        let detail = detail.map(|detail| {
+            directives::check_those_of(DETAIL, detail, false)?;
+            parse_targets(DETAIL, detail)
+        });
         Ok(Own::Static(Wanted {
             targets: parse_targets(source, words)?,
             audits,

@@ -71,6 +71,7 @@ pub mod fuzzing;
 mod guard;
 mod install;
 mod json;
+mod nearest;
 mod non_blocking;
 mod pipeline;
 mod recovery;
