@@ -87,8 +87,15 @@ impl Builder {
     ///
     /// It must be on a tmpfs, belong to this user, and be open to nobody else (mode 0700); it is
     /// created if its parent exists. The next start must be told the same directory. Defaults to
-    /// `$XDG_RUNTIME_DIR/offloop`, or to `/dev/shm/offloop-<user number>` where that is not set or
-    /// not on a tmpfs.
+    /// `/dev/shm/offloop-<user number>`, or where that cannot be used to `$XDG_RUNTIME_DIR/offloop`,
+    /// which goes away with the user's session. A start looks for what was left in both, and in
+    /// `/run/user/<user number>/offloop` whatever the variable says: see
+    /// [`leftover_directories`](crate::leftover_directories).
+    ///
+    /// Where systemd's logind has `RemoveIPC=yes`, which is its default, it empties `/dev/shm` of what
+    /// belongs to a user when his last session ends; root and users of the system's own services are
+    /// spared. A program that is to go on after a login of that kind needs another directory, or a
+    /// user with lingering. One whose pages are removed while it runs [says](Builder::on_error) so.
     ///
     /// ```
     /// let builder = offloop::builder().file("logs/app.jsonl").crash_directory("/run/app/log");
