@@ -1,15 +1,17 @@
 //! What became of the records: accepted, written, waiting, lost.
 
+mod counters;
+mod stock;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use tracing::Level;
 
-use crate::channel::Channel;
-use crate::channel::overflow::{LEVELS, LossCounters, LossReason, LossTable, level_index};
-use crate::channel::sync::{AtomicBool, AtomicU64, Ordering};
-use crate::drain::SinkState;
-use crate::drain::batch::LevelCounts;
+pub(crate) use self::counters::SinkCounters;
+pub(crate) use self::stock::{take, waiting_for};
+
+use crate::channel::overflow::{LEVELS, LossReason, LossTable, level_index};
 
 /// How many records of each level.
 ///
@@ -265,152 +267,5 @@ impl SinkStats {
             syncs_failed: self.syncs_failed + before.syncs_failed,
             ..self
         }
-    }
-}
-
-/// What a writer counts of its sink. Written by that thread, read by anyone. All accesses of counts
-/// are Relaxed but for `written`, which is read first, so that no record is seen as written before
-/// it is seen as accepted.
-#[derive(Debug)]
-pub(crate) struct SinkCounters {
-    written: [AtomicU64; LEVELS],
-    filtered: [AtomicU64; LEVELS],
-    pub(crate) lost: LossCounters,
-    audits_left_out: AtomicU64,
-    recovered: AtomicU64,
-    longest_wait_ns: AtomicU64,
-    syncs_failed: AtomicU64,
-    pub(crate) is_failing: AtomicBool,
-}
-
-impl SinkCounters {
-    /// The counters of one of `sinks` sinks.
-    pub(crate) fn new(sinks: usize) -> Self {
-        SinkCounters {
-            written: Default::default(),
-            filtered: Default::default(),
-            lost: LossCounters::new(sinks),
-            audits_left_out: AtomicU64::new(0),
-            recovered: AtomicU64::new(0),
-            longest_wait_ns: AtomicU64::new(0),
-            syncs_failed: AtomicU64::new(0),
-            is_failing: AtomicBool::new(false),
-        }
-    }
-
-    pub(crate) fn count_written(&self, counts: LevelCounts) {
-        for (written, count) in self.written.iter().zip(counts) {
-            if count != 0 {
-                written.fetch_add(count, Ordering::Release);
-            }
-        }
-    }
-
-    pub(crate) fn count_filtered(&self, level: u8) {
-        self.filtered[level as usize % LEVELS].fetch_add(1, Ordering::Release);
-    }
-
-    /// Notes that the sink's filter kept an audit record away from it.
-    pub(crate) fn count_audit_left_out(&self) {
-        self.audits_left_out.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// How many records may be audit records that are not in the sink, and never will be.
-    pub(crate) fn audits_lost(&self) -> u64 {
-        self.lost.total() + self.audits_left_out.load(Ordering::Relaxed)
-    }
-
-    /// Notes how many records of dead processes the sink has taken by now.
-    pub(crate) fn note_recovered(&self, count: u64) {
-        self.recovered.store(count, Ordering::Relaxed);
-    }
-
-    pub(crate) fn count_wait(&self, wait_ns: u64) {
-        self.longest_wait_ns.fetch_max(wait_ns, Ordering::Relaxed);
-    }
-
-    pub(crate) fn count_failed_sync(&self) {
-        self.syncs_failed.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// A snapshot without `waiting`, which follows from what was accepted.
-    fn snapshot(&self, name: &str) -> SinkStats {
-        let read = |counts: &[AtomicU64; LEVELS]| {
-            // Pairs with the Release additions: the acceptance of these records is visible after.
-            Counts(counts.each_ref().map(|count| count.load(Ordering::Acquire)))
-        };
-        SinkStats {
-            name: name.to_owned(),
-            accepted: Counts::default(),
-            written: read(&self.written),
-            filtered: read(&self.filtered),
-            waiting: 0,
-            lost: Lost(self.lost.snapshot()),
-            recovered: self.recovered.load(Ordering::Relaxed),
-            longest_wait: Duration::from_nanos(self.longest_wait_ns.load(Ordering::Relaxed)),
-            is_failing: self.is_failing.load(Ordering::Relaxed),
-            syncs_failed: self.syncs_failed.load(Ordering::Relaxed),
-            crash_safety: CrashSafety::default(),
-        }
-    }
-}
-
-/// How many records wait for a sink.
-pub(crate) fn waiting_for(channel: &Channel, sink: &SinkState) -> u64 {
-    // As in `take`.
-    let own = sink.counters.snapshot("");
-    let lost = own.lost.total() + lost_in(channel).total();
-    let ended = own.written.total() + own.filtered.total() + lost;
-    channel.handed_over().saturating_sub(ended)
-}
-
-/// What was lost before it came to any sink.
-fn lost_in(channel: &Channel) -> LossTable {
-    channel.lanes().fold(LossTable::default(), |sum, lane| {
-        sum.plus(&lane.lost.snapshot())
-    })
-}
-
-fn crash_safety(channel: &Channel, sink: &SinkState) -> CrashSafety {
-    match sink.crash_unsafe {
-        Some(why) => CrashSafety::Unsafe(why.to_owned()),
-        None => channel.arena().safety(),
-    }
-}
-
-/// Takes stock of a pipeline.
-pub(crate) fn take(channel: &Channel, sinks: &[SinkState]) -> Stats {
-    // What has ended is read before what has begun: no difference can be negative.
-    let mut sinks: Vec<_> = sinks
-        .iter()
-        .map(|sink| SinkStats {
-            crash_safety: crash_safety(channel, sink),
-            ..sink.counters.snapshot(&sink.name)
-        })
-        .collect();
-    let lost_before = lost_in(channel);
-    let mut accepted = Counts::default();
-    let mut lanes = 0;
-    for lane in channel.lanes() {
-        lanes += 1;
-        accepted
-            .0
-            .iter_mut()
-            .zip(lane.accepted())
-            .for_each(|(sum, count)| *sum += count);
-    }
-    for sink in &mut sinks {
-        sink.lost = Lost(sink.lost.0.plus(&lost_before));
-        let ended = sink.written.total() + sink.filtered.total() + sink.lost.total();
-        sink.waiting = accepted.total().saturating_sub(ended);
-        sink.accepted = accepted;
-    }
-    Stats {
-        accepted,
-        suppressed: Counts::default(),
-        sinks,
-        removed: SinkStats::default(),
-        used_bytes: channel.pool.used_bytes(),
-        lanes: lanes - 1,
     }
 }

@@ -61,15 +61,21 @@ fn common_divisor(one: u64, other: u64) -> u64 {
     }
 }
 
+/// Reads the counter, wherever the processor is just then.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+pub fn now() -> u64 {
+    // SAFETY: Every x86-64 processor has the instruction, and no operating system that we run on
+    // forbids it to programs.
+    unsafe { std::arch::x86_64::_rdtsc() }
+}
+
 /// Reads the counter after everything before it is done, and before anything after it begins.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
 pub fn before() -> u64 {
-    use std::arch::x86_64::_rdtsc;
     fence();
-    // SAFETY: Every x86-64 processor has the instruction, and no operating system that we run on
-    // forbids it to programs.
-    let ticks = unsafe { _rdtsc() };
+    let ticks = now();
     fence();
     ticks
 }
@@ -96,13 +102,18 @@ fn fence() {
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-pub fn before() -> u64 {
+pub fn now() -> u64 {
     use std::sync::LazyLock;
     static START: LazyLock<Instant> = LazyLock::new(Instant::now);
     START.elapsed().as_nanos() as u64
 }
 
 #[cfg(not(target_arch = "x86_64"))]
+pub fn before() -> u64 {
+    now()
+}
+
+#[cfg(not(target_arch = "x86_64"))]
 pub fn after() -> u64 {
-    before()
+    now()
 }

@@ -60,7 +60,7 @@ pub struct Rotation {
         feature = "schema",
         schemars(schema_with = "crate::config::schema::size")
     )]
-    bytes_max: Option<u64>,
+    pub(super) bytes_max: Option<u64>,
     /// Whether a file that is there already ends when the program starts.
     at_start: bool,
 }
@@ -124,10 +124,10 @@ impl Rotation {
     /// A file ends with the minute.
     ///
     /// ```
-    /// let rotation = offloop::Rotation::every_minute();
+    /// let rotation = offloop::Rotation::minutely();
     /// # drop(rotation);
     /// ```
-    pub fn every_minute() -> Self {
+    pub fn minutely() -> Self {
         Rotation::every(Unit::Minute)
     }
 

@@ -5,13 +5,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use slab::Slab;
-use tracing::Level;
+use tracing::{Level, Metadata};
 
 use super::TARGET;
 use super::context::{RequestContext, Shared};
 use super::outcome::Outcome;
 use super::text::Part;
 use crate::fork::PerProcess;
+
+/// The name of the callsite that shows a request in flight.
+const NAME: &str = "request in flight";
 
 /// So many parts, so that threads seldom meet at one.
 const PARTS: usize = 32;
@@ -105,7 +108,7 @@ pub struct InFlight {
 }
 
 impl InFlight {
-    fn new(request: RequestContext) -> Self {
+    pub(super) fn new(request: RequestContext) -> Self {
         InFlight {
             age: request.age(),
             request,
@@ -124,7 +127,7 @@ impl InFlight {
         self.request.0.text.get(Part::Method).unwrap_or_default()
     }
 
-    /// Its path, at most 1 KiB of it.
+    /// Its path, at most 1 KiB of it, as far as records show it.
     #[must_use]
     pub fn path(&self) -> &str {
         self.request.0.text.get(Part::Path).unwrap_or_default()
@@ -147,14 +150,14 @@ impl InFlight {
         let sent = &self.request.0.progress.sent;
         self.request.run(|| {
             tracing::event!(
-                name: "request in flight",
+                name: NAME,
                 target: TARGET,
                 parent: None,
                 Level::INFO,
                 event.name = "http.server.request.inflight",
                 http.request.method = self.method(),
                 http.route = self.route(),
-                url.path = self.path(),
+                url.path = self.request.0.text.get(Part::Path),
                 http.response.status_code = self.status(),
                 duration_ms = self.age.as_micros() as f64 / 1000.0,
                 http.response.body.size = sent.load(Ordering::Relaxed),
@@ -180,6 +183,11 @@ impl InFlight {
     pub fn age(&self) -> Duration {
         self.age
     }
+}
+
+/// Whether a callsite shows a request in flight: who asks for these wants to see all.
+pub(super) fn is_look(metadata: &Metadata<'_>) -> bool {
+    metadata.name() == NAME && metadata.target() == TARGET
 }
 
 /// The requests in flight, the oldest first.

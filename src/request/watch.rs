@@ -19,6 +19,9 @@ use crate::fork;
 /// - A SIGUSR1 has one written for every request in flight. The handler of the signal stays until
 ///   the process ends; handlers that others have installed go on being called.
 ///
+/// Both show requests that [sampling](super::Options::sample) leaves out, too: these are none the less
+/// left out in the end, if all goes well with them.
+///
 /// To be called once, after the subscriber was installed. A forked child is not watched unless it
 /// calls this itself.
 ///

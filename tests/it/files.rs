@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::{Arc, Mutex};
 
-use offloop::{Guard, Rotation, Sink};
+use offloop::{Guard, OnHangup, Rotation, Sink};
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
 use serde_json::Value;
 use tempfile::tempdir;
@@ -366,7 +366,7 @@ fn a_hangup_has_the_files_opened_anew_and_does_not_end_the_program() {
         },
         || {
             let builder = offloop::builder().file(path_of_child());
-            let guard = builder.reopen_on_hangup(true).init().unwrap();
+            let guard = builder.on_hangup(OnHangup::Reopen).init().unwrap();
             log_numbers(0..10);
             guard.flush(PATIENCE).unwrap();
             rename_aside();
@@ -383,12 +383,14 @@ fn a_hangup_has_the_files_opened_anew_and_does_not_end_the_program() {
 }
 
 #[test]
-fn a_new_file_has_the_mode_that_the_sink_was_given() {
-    let directory = tempdir().unwrap();
-    let path = directory.path().join("app.jsonl");
-    Program::start(offloop::builder().sink(Sink::file(&path).mode(0o600))).end();
-    let mode = fs::metadata(&path).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, 0o600);
+fn a_new_file_has_the_mode_that_the_sink_was_given_and_its_owner_can_go_on_with_it() {
+    for (given, expected) in [(0o600, 0o600), (0o700, 0o700), (0, 0o600)] {
+        let directory = tempdir().unwrap();
+        let path = directory.path().join("app.jsonl");
+        Program::start(offloop::builder().sink(Sink::file(&path).mode(given))).end();
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, expected, "{given:o}");
+    }
 }
 
 #[test]

@@ -33,7 +33,8 @@ const CALLS: usize = 100_000;
 
 fn includes(contender: &Contender, filter: &str) -> bool {
     // The no-op subscriber takes no filter; it shows what `tracing` itself costs, beside the others.
-    contender.name != "plain-writes" && (contender.tracing || filter == "info")
+    !matches!(contender.name, "plain-writes" | "copy-only")
+        && (contender.tracing || filter == "info")
 }
 
 fn child(job: &Job) -> Result<Metrics, Box<dyn Error>> {

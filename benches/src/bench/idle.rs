@@ -16,7 +16,7 @@ pub const BENCH: Bench = Bench {
     about: "nothing logged after a first record; then lone records at random gaps",
     runs_max: 1,
     variants: &["idle"],
-    includes: |contender, _| !matches!(contender.name, "nothing" | "plain-writes"),
+    includes: |contender, _| !contender.is_floor(),
     child,
     report,
 };

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use offloop::Redaction;
 
-use super::{Bench, Job};
+use super::{Bench, Job, detail};
 use crate::contenders::{self, Calls, Contender};
 use crate::results::{Metrics, Results};
 use crate::table;
@@ -54,28 +54,35 @@ const WARM_UP: usize = 1_000;
 const BUDGET_BYTES: usize = 256 << 20;
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Threads, as callgrind numbers them.
-const CALLER: &str = "01";
-const WRITER: &str = "02";
+/// Threads, as callgrind numbers them, counted from 1.
+const THREADS: usize = 2;
+pub const CALLER: usize = 0;
+const WRITER: usize = 1;
 
 fn child(job: &Job) -> Result<Metrics, Box<dyn Error>> {
-    let few = count(job, FEW)?;
-    let many = count(job, MANY)?;
-    let per_record = |place: usize| (many[place] - few[place]) / (MANY - FEW) as f64;
+    let per_record = counted(job, [FEW, MANY])?;
     Ok(Metrics::from([
-        ("caller".to_owned(), per_record(0)),
-        ("writer".to_owned(), per_record(1)),
+        ("caller".to_owned(), per_record[CALLER]),
+        ("writer".to_owned(), per_record[WRITER]),
     ]))
 }
 
-/// What caller and writer needed for so many records.
-fn count(job: &Job, records: usize) -> Result<[f64; 2], Box<dyn Error>> {
-    let output = job.directory.join(format!("callgrind-{records}"));
+/// What one time more costs caller and writer, by a process that does it a few times and one that
+/// does it many times.
+pub fn counted(job: &Job, [few, many]: [usize; 2]) -> Result<[f64; THREADS], Box<dyn Error>> {
+    let (of_few, of_many) = (count(job, few)?, count(job, many)?);
+    let each = |thread: usize| (of_many[thread] - of_few[thread]) / (many - few) as f64;
+    Ok([each(CALLER), each(WRITER)])
+}
+
+/// What caller and writer needed for so many times.
+fn count(job: &Job, times: usize) -> Result<[f64; THREADS], Box<dyn Error>> {
+    let output = job.directory.join(format!("callgrind-{times}"));
     let status = Command::new("valgrind")
         .args(["--tool=callgrind", "--separate-threads=yes", "-q"])
         .arg(format!("--callgrind-out-file={}", output.display()))
         .arg(std::env::current_exe()?)
-        .args(["counted-child", &job.variant, &records.to_string()])
+        .args(["counted-child", &job.variant, &times.to_string()])
         .stdout(Stdio::null())
         .status()
         .map_err(|error| format!("start valgrind: {error}"))?;
@@ -86,8 +93,8 @@ fn count(job: &Job, records: usize) -> Result<[f64; 2], Box<dyn Error>> {
 }
 
 /// What callgrind has written of a thread.
-fn total(output: &Path, thread: &str) -> Result<f64, Box<dyn Error>> {
-    let path = format!("{}-{thread}", output.display());
+fn total(output: &Path, thread: usize) -> Result<f64, Box<dyn Error>> {
+    let path = format!("{}-{:02}", output.display(), 1 + thread);
     let text = fs::read_to_string(&path).map_err(|error| format!("read {path}: {error}"))?;
     let total = text.lines().find_map(|line| line.strip_prefix("totals: "));
     Ok(total.ok_or("callgrind tells no total")?.trim().parse()?)
@@ -102,12 +109,15 @@ pub fn counted_child(arguments: &[String]) -> Result<(), Box<dyn Error>> {
         true => Redaction::off(),
         false => Redaction::default(),
     };
-    let guard = offloop::builder()
+    let mut builder = offloop::builder()
         .writer(Nothing)
         .budget(BUDGET_BYTES)
         .filter("info")
-        .redaction(redaction)
-        .init()?;
+        .redaction(redaction);
+    if detail::is_variant(variant) {
+        builder = builder.request_detail("debug");
+    }
+    let guard = builder.init()?;
     let (calls, values) = (contenders::TRACING_CALLS, Values::new());
     for records in [WARM_UP, records.parse()?] {
         log(calls, variant, &values, records);
@@ -120,6 +130,9 @@ pub fn counted_child(arguments: &[String]) -> Result<(), Box<dyn Error>> {
 }
 
 fn log(calls: Calls, variant: &str, values: &Values, records: usize) {
+    if detail::is_variant(variant) {
+        return detail::log(calls, variant, values, records);
+    }
     let many = |call: fn(&Values)| (0..records).for_each(|_| call(values));
     match variant.split_once(',') {
         Some(("plain", _)) => many(calls.plain),

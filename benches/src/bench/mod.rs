@@ -2,6 +2,7 @@
 
 mod allocations;
 mod call;
+mod detail;
 mod disabled;
 mod idle;
 pub mod instructions;
@@ -57,6 +58,7 @@ pub const ALL: &[&Bench] = &[
     &pages::BENCH,
     &redaction::BENCH,
     &instructions::BENCH,
+    &detail::BENCH,
 ];
 
 /// The names by which the tables' ratios refer to the two peers that the bars are set by.

@@ -9,9 +9,9 @@
 mod emit;
 mod fast_log;
 mod flexi;
+mod floors;
 mod log_calls;
 mod logforth;
-mod no_op;
 mod offloop;
 mod slog;
 mod spdlog;
@@ -55,12 +55,14 @@ pub struct Contender {
 }
 
 impl Contender {
+    /// Whether it is no logger at all, but what one could at best be compared with.
+    pub fn is_floor(&self) -> bool {
+        matches!(self.name, "nothing" | "copy-only" | "plain-writes")
+    }
+
     /// Whether it is another logger: not a floor, and not offloop itself.
     pub fn is_rival(&self) -> bool {
-        !matches!(
-            self.name,
-            "nothing" | "plain-writes" | "offloop" | "offloop-layer"
-        )
+        !self.is_floor() && !matches!(self.name, "offloop" | "offloop-layer")
     }
 }
 
@@ -116,7 +118,8 @@ pub const NUMBERED: &str = "numbered record ";
 
 /// Everybody, in the order of the tables.
 pub const ALL: &[&Contender] = &[
-    &no_op::NOTHING,
+    &floors::NOTHING,
+    &floors::COPY_ONLY,
     &tracing_appender::AS_IT_COMES,
     &tracing_appender::LOSSLESS,
     &ticklog::TICKLOG,
@@ -128,7 +131,7 @@ pub const ALL: &[&Contender] = &[
     &emit::EMIT_FILE,
     &offloop::OFFLOOP,
     &offloop::LAYER,
-    &no_op::PLAIN_WRITES,
+    &floors::PLAIN_WRITES,
 ];
 
 pub fn find(name: &str) -> Option<&'static Contender> {

@@ -9,7 +9,6 @@ use config_rs::{Map, Value};
 use super::check_limits;
 use super::check_rates;
 use super::check_redaction;
-use super::directives;
 use super::key::KeyPath;
 use super::read::find;
 use super::zone;
@@ -20,6 +19,7 @@ use crate::config::{
     BUDGET_BYTES_MAX, BUDGET_BYTES_MIN, Config, Format, WRITE_DELAY_MAX, WRITE_DELAY_MIN,
 };
 use crate::error::Error;
+use crate::filter::directives;
 
 /// The budget from which on records may outlive the process.
 const CRASH_SAFE_BUDGET_BYTES_MIN: usize = 1 << 20;
@@ -239,6 +239,18 @@ impl Checker<'_> {
                     let message = format!("does not go with the shape {shape:?}: {remedy}");
                     self.complain_with(path.with(option), [path.with("shape")], message);
                 }
+                Error::FormatKeys {
+                    shape,
+                    parts: [part, other],
+                    key,
+                } => {
+                    let message = format!(
+                        "{key:?} is what {other} is called, too, in the shape {shape:?}: give each a \
+                        name of its own"
+                    );
+                    let keys = path.with("keys");
+                    self.complain_with(keys.with(part), [path.with("shape")], message);
+                }
                 other => self.complain(path.clone(), other.to_string()),
             }
         }
@@ -263,8 +275,17 @@ impl Checker<'_> {
 
     fn check_rotation(&mut self, path: &KeyPath, sink: &Sink) {
         let Rotation {
-            every, time, zone, ..
+            every,
+            time,
+            zone,
+            bytes_max,
+            ..
         } = &sink.rotation;
+        if *bytes_max == Some(0) {
+            let message =
+                "would end the file with each record. Allowed: a size above 0, such as \"256 MiB\"";
+            self.complain(path.with("at_bytes"), message);
+        }
         if time.is_some() && !matches!(every, Some(Unit::Day | Unit::Week)) {
             let message = "has no effect without `every = \"day\"` or `every = \"week\"`";
             self.complain_with(path.with("time"), [path.with("every")], message);

@@ -13,11 +13,11 @@ use super::loaded::LoadedConfig;
 use super::problem::{ConfigError, ConfigProblem};
 use super::read::{self, Read};
 use super::text::Text;
-use super::{directives, variables};
+use super::variables;
 use crate::config::origin::Origin;
 use crate::config::{Fallback, environment};
 use crate::error::Error;
-use crate::filter;
+use crate::filter::{self, directives};
 
 /// The variable that names the file, and the file that is read where it does not.
 const FILE_VARIABLE: &str = "OFFLOOP_CONFIG";

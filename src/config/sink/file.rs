@@ -7,6 +7,9 @@ use crate::config::units::Written;
 use crate::drain::sync::SyncPolicy;
 use crate::sink::{Compression, FILE_MODE, Retention};
 
+/// What the next start needs to go on with the file: to read it and to write to it.
+const OWNER_BITS: u32 = 0o600;
+
 /// The permissions of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Mode(pub(super) u32);
@@ -25,7 +28,7 @@ impl Mode {
 
 impl Written for Mode {
     const ALLOWED: &'static str =
-        "the permissions of a file, from 0 to 0o777, such as \"0640\" or 0o640";
+        "the permissions of a file that its owner can read and write, such as \"0640\" or 0o640";
 
     fn from_text(text: &str) -> Option<Self> {
         let digits = text.strip_prefix("0o").unwrap_or(text);
@@ -36,7 +39,7 @@ impl Written for Mode {
 
     fn from_number(number: u64) -> Option<Self> {
         let mode = u32::try_from(number).ok().map(Mode);
-        mode.filter(|mode| mode.0 <= 0o777)
+        mode.filter(|mode| mode.0 <= 0o777 && mode.0 & OWNER_BITS == OWNER_BITS)
     }
 
     fn to_text(&self) -> String {
@@ -46,8 +49,9 @@ impl Written for Mode {
 
 impl Sink {
     /// Sets the mode of files that this sink creates, less what the umask takes away. Defaults to
-    /// 0640: read and write for the owner, read for the group. A file that exists keeps its mode.
-    /// Without effect on sinks that are no files.
+    /// 0640: read and write for the owner, read for the group. The owner may read and write in any
+    /// case, since the next start does both, and bits beyond 0777 are left out (a file that says either
+    /// is refused). A file that exists keeps its mode. Without effect on sinks that are no files.
     ///
     /// ```
     /// let sink = offloop::Sink::file("logs/app.jsonl").mode(0o600);
@@ -55,7 +59,7 @@ impl Sink {
     /// ```
     pub fn mode(mut self, mode: u32) -> Self {
         if self.kind == Kind::File {
-            self.mode = Mode(mode & 0o777);
+            self.mode = Mode(mode & 0o777 | OWNER_BITS);
         }
         self
     }

@@ -8,6 +8,7 @@ use tracing::subscriber::Interest;
 use tracing::{Metadata, Subscriber};
 use tracing_subscriber::layer::{self, Context};
 
+use crate::filter::Filter;
 use crate::filter::by_span::BySpan;
 use crate::pipeline::Pipeline;
 
@@ -24,7 +25,8 @@ impl LayerGate {
 
 impl<S: Subscriber> layer::Filter<S> for LayerGate {
     fn enabled(&self, metadata: &Metadata<'_>, context: &Context<'_, S>) -> bool {
-        self.0.gate().filter.load().is_enabled_in(metadata, context)
+        let ask = |filter: &Filter| filter.is_enabled_in(metadata, context);
+        self.0.gate().is_enabled_by(metadata, ask)
     }
 
     fn callsite_enabled(&self, metadata: &'static Metadata<'static>) -> Interest {
