@@ -25,6 +25,7 @@ pub(crate) mod timestamp;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::object::Clash;
 use crate::capture::callsite::Callsites;
 use crate::capture::record::Record;
 use crate::config::Format;

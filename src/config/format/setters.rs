@@ -9,6 +9,10 @@ impl Format {
     /// `timestamp`, `level`, `target`, `message`, `spans`, `thread`, `file`, `line`, `pid`, `seq`,
     /// `cut`, `recovered`) or that of a field. Without effect on lines for people and access logs.
     ///
+    /// Two parts of a line that are called the same are an
+    /// [`Error::FormatKeys`](crate::Error::FormatKeys) when the pipeline is built. A field makes way for
+    /// a part that is called like it.
+    ///
     /// ```
     /// let format = offloop::Format::json().key("timestamp", "ts").key("user", "user.id");
     /// # drop(format);

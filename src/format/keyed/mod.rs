@@ -214,7 +214,7 @@ impl<S: Syntax> Plan<S> {
     fn write_resolved_fields(&self, record: &Record<'_>, callsites: &Callsites, draft: &mut Draft) {
         draft.spans.clear();
         let spans = record.spans(callsites);
-        draft.spans.extend(spans.map(|span| span.callsite.index));
+        draft.spans.extend(spans.map(|span| span.callsite.index()));
         let (mut resolved, _) = Resolved::of_event(record.fields(), &self.keys.names);
         for span in record.spans(callsites) {
             if self.span_shape.is_flat(span.callsite) {

@@ -208,7 +208,7 @@ impl Time {
 pub(super) struct OwnKeys(BTreeMap<&'static str, String>);
 
 /// They mean the same in every line.
-const OWN_KEYS: [&str; 14] = [
+pub(super) const OWN_KEYS: [&str; 14] = [
     "timestamp",
     "level",
     "target",
@@ -226,7 +226,7 @@ const OWN_KEYS: [&str; 14] = [
 ];
 
 impl OwnKeys {
-    fn new(shape: &[(&'static str, &'static str)], options: &Options) -> Self {
+    pub(super) fn new(shape: &[(&'static str, &'static str)], options: &Options) -> Self {
         let called = |own: &&'static str| {
             let here = shape.iter().find(|(name, _)| name == own);
             let here = here.map_or(*own, |(_, here)| here);
