@@ -161,6 +161,17 @@ pub(crate) fn recovered(record: &mut Buffer, sink: &str, error: &str, failed_ms:
     encoder.finish();
 }
 
+/// Encodes: nobody can read another sink any more, and what was meant for it is lost.
+pub(crate) fn lost_reader(record: &mut Buffer, sink: &str) {
+    let mut encoder = Encoder::record(record, &WARNING, |_| true);
+    encoder.str(
+        Name::Index(0),
+        "sink without a reader, its records are lost",
+    );
+    encoder.str(Name::Inline("sink"), sink);
+    encoder.finish();
+}
+
 /// What is said of the records that another process left behind.
 #[derive(Debug)]
 pub(crate) struct Recovered<'a> {

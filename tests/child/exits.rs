@@ -354,7 +354,8 @@ pub(crate) fn stalled_shutdown(directory: &Path, then: &str) {
     let builder = offloop::builder().file(fifo);
     let builder = match then {
         "recovers" => builder.exit_timeout(PATIENCE),
-        _ => builder.exit_timeout(IMPATIENCE),
+        // Nobody waits for it.
+        _ => builder.exit_timeout(Duration::MAX),
     };
     let guard = builder.init().unwrap();
     log_all(0..5_000);
@@ -363,7 +364,11 @@ pub(crate) fn stalled_shutdown(directory: &Path, then: &str) {
     if then == "recovers" {
         // What was pending is written as the process ends, now that somebody reads.
         let mut file = fs::File::create(directory.join("app.jsonl")).unwrap();
+        let written = guard.stats().written();
         thread::spawn(move || copy_for_ever(&mut reader, &mut file));
+        while guard.stats().written() == written {
+            thread::yield_now();
+        }
     }
 }
 
