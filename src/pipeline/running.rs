@@ -9,6 +9,7 @@ use arc_swap::ArcSwap;
 use super::Plan;
 use super::making::{self, Making, Source};
 use crate::channel::arena::facts::Fact;
+use crate::channel::arena::layout::End;
 use crate::channel::sync::Instant;
 use crate::channel::{self, Channel};
 use crate::complaint::Complaints;
@@ -306,8 +307,12 @@ impl Running {
             self.complaints.clone().say(&complaint);
             // Whoever logs after this has been waited for already.
             self.late_patience_us.store(0, Ordering::Relaxed);
+            self.channel.arena().note_end(End::OutOfTime);
         } else if waiting == 0 {
             self.discard_arena();
+        } else {
+            // Other threads log on, and write what they log while they can.
+            self.channel.arena().note_end(End::InOrder);
         }
     }
 
