@@ -112,6 +112,22 @@ pub(crate) fn signal(directory: &Path) {
     tell_stats(&guard.stats());
 }
 
+/// A server of which a request never ends, and holds up all others.
+pub(crate) fn signal_twice(directory: &Path) {
+    let _guard = builder(directory).init().unwrap();
+    runtime().block_on(async {
+        let mut signal = std::pin::pin!(offloop::shutdown_signal());
+        assert!(!is_ready(signal.as_mut()).await);
+        println!("{}", json!("ready"));
+        signal.await;
+        log_all(0..1_000);
+        println!("{}", json!("asked"));
+        loop {
+            thread::park();
+        }
+    });
+}
+
 async fn is_ready(mut future: std::pin::Pin<&mut impl Future>) -> bool {
     std::future::poll_fn(|context| std::task::Poll::Ready(future.as_mut().poll(context).is_ready()))
         .await

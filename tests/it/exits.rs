@@ -97,6 +97,21 @@ fn a_service_that_a_signal_ends_writes_what_its_tasks_logged() {
 }
 
 #[test]
+fn a_second_signal_ends_a_service_that_hangs_once_what_it_logged_is_written() {
+    for (first, second) in [(Signal::TERM, Signal::INT), (Signal::INT, Signal::TERM)] {
+        let mut child = child::begin(&["signal-twice"]);
+        child.wait_for(&json!("ready"));
+        child.signal(first);
+        child.wait_for(&json!("asked"));
+        child.signal(second);
+        let ended = child.end();
+        ended.assert_signal(second);
+        assert!(ended.numbers().into_iter().eq(0..1_000));
+        assert_eq!(ended.leftovers().len(), 0);
+    }
+}
+
+#[test]
 fn a_guard_dropped_while_threads_log_loses_nothing() {
     let ended = child::run(&["guard-dropped"]);
     ended.assert_success();
