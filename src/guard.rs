@@ -59,6 +59,10 @@ impl Guard {
     /// What the system has survives the end of the process, whatever ends it, but not a power cut:
     /// for that there is [`flush_durable`](Guard::flush_durable).
     ///
+    /// To be called before `exec` ([`CommandExt::exec`](std::os::unix::process::CommandExt::exec)), which
+    /// ends this program without another word, as a kill does: what waits is then left to the next start
+    /// with the same file, or lost where it does not [outlive the process](crate::Builder::crash_safe).
+    ///
     /// It blocks the thread; async code uses [`flush_async`](Guard::flush_async).
     ///
     /// # Errors
