@@ -17,13 +17,13 @@ use crate::config::ConfigError;
 /// ```
 ///
 /// As that answer is part of the message, [`source`](std::error::Error::source) goes on beneath it.
+/// `{:?}` says the same, so that a `main` may return it.
 ///
 /// ```
 /// let error = offloop::builder().file("/dev/null/app.jsonl").init().unwrap_err();
 /// assert!(matches!(error, offloop::Error::CreateDirectory { .. }));
 /// assert!(error.to_string().starts_with(r#"create log directory "/dev/null": "#));
 /// ```
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
     /// The directory of a log file does not exist and could not be created.
@@ -111,10 +111,24 @@ pub enum Error {
         /// What to do.
         remedy: &'static str,
     },
+    /// Two parts of a line are called the same, so that who reads it would find one of them alone.
+    FormatKeys {
+        /// The name of the shape.
+        shape: String,
+        /// The parts, by what [`Format::json`](crate::Format::json) calls them.
+        parts: [&'static str; 2],
+        /// What both are called.
+        key: String,
+    },
     /// A network of trusted proxies is none.
     TrustedProxy {
         /// What was given for it.
         network: String,
+    },
+    /// What is to say which paths something is said of does not.
+    PathPattern {
+        /// What was given for it.
+        pattern: String,
     },
     /// What runs could not be changed. Nothing has changed then.
     Reload(
@@ -214,9 +228,20 @@ impl fmt::Display for Error {
                 option,
                 remedy,
             } => write!(formatter, "set {option} of format {shape:?}: {remedy}"),
+            Error::FormatKeys { shape, parts, key } => write!(
+                formatter,
+                "set keys of format {shape:?}: {} and {} are both called {key:?}; give each a name of \
+                its own",
+                parts[0], parts[1]
+            ),
             Error::TrustedProxy { network } => write!(
                 formatter,
                 "trust proxies in {network:?}: neither a network (10.0.0.0/8) nor an address"
+            ),
+            Error::PathPattern { pattern } => write!(
+                formatter,
+                "match paths by {pattern:?}: not like /users/{{id}}, where {{id}} is a whole segment, or \
+                 /internal/*, where * is the last"
             ),
             Error::Reload(why) => write!(formatter, "reload: {why}"),
             Error::FollowConfiguration(cause) => {
@@ -224,12 +249,22 @@ impl fmt::Display for Error {
             }
             Error::StartTimer(cause) => write!(formatter, "start timer thread: {cause}"),
             Error::StartWriter(cause) => write!(formatter, "start writer thread: {cause}"),
-            Error::AlreadyInstalled => formatter
-                .write_str("install subscriber: the program has a global subscriber already"),
-            Error::LoggerInstalled => {
-                formatter.write_str("install bridge from log: the program has a logger already")
-            }
+            Error::AlreadyInstalled => formatter.write_str(
+                "install subscriber: the program has a global subscriber already; install one, or \
+                 add the layer that `build` gives to it",
+            ),
+            Error::LoggerInstalled => formatter.write_str(
+                "install bridge from log: the program has a logger already; leave that out, or use \
+                 offloop without its feature `log`",
+            ),
         }
+    }
+}
+
+/// What ends a program by way of `main` is shown like this.
+impl fmt::Debug for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, formatter)
     }
 }
 
@@ -252,7 +287,9 @@ impl std::error::Error for Error {
             Error::TimeOfDay { .. }
             | Error::TimeZone { .. }
             | Error::FormatOption { .. }
+            | Error::FormatKeys { .. }
             | Error::TrustedProxy { .. }
+            | Error::PathPattern { .. }
             | Error::Reload(_)
             | Error::IncompleteSink { .. }
             | Error::NoSink

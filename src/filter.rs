@@ -6,6 +6,7 @@
 
 mod answers;
 mod by_span;
+pub(crate) mod directives;
 mod extra;
 mod gate;
 mod limiter;
@@ -14,7 +15,7 @@ mod wanted;
 
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::Interest;
-use tracing::{Event, Metadata, Subscriber};
+use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::Context;
@@ -28,6 +29,7 @@ use self::wanted::Wanted;
 pub(crate) use self::wanted::Wish;
 use crate::audit;
 use crate::capture::callsite::is_log_bridge;
+use crate::capture::frontend::Place;
 use crate::error::Error;
 
 /// The environment variable that overrides the filter that was built in.
@@ -35,6 +37,9 @@ pub(crate) const ENVIRONMENT_VARIABLE: &str = "RUST_LOG";
 
 /// What is wanted where nobody says anything.
 pub(crate) const DEFAULT_DIRECTIVES: &str = "info";
+
+/// As errors call the directives of requests' detail.
+const DETAIL: &str = "request detail";
 
 /// Decides which callsites are on.
 #[derive(Debug)]
@@ -69,16 +74,21 @@ impl Directives {
     /// Those of `RUST_LOG`, or `words` where that is not set or empty.
     pub(crate) fn of_environment(words: &str, detail: Option<&str>) -> Self {
         let of_environment = std::env::var(ENVIRONMENT_VARIABLE).ok();
-        let of_environment = of_environment.filter(|words| !words.trim().is_empty());
-        let (source, words) = match of_environment {
-            Some(words) => (ENVIRONMENT_VARIABLE, words),
-            None => ("filter", words.to_owned()),
-        };
+        match of_environment.filter(|words| !words.trim().is_empty()) {
+            Some(words) => Directives {
+                source: ENVIRONMENT_VARIABLE,
+                words,
+                ..Directives::of_filter("", detail)
+            },
+            None => Directives::of_filter(words, detail),
+        }
+    }
+
+    /// Those that the program has set, whatever its environment says.
+    pub(crate) fn of_filter(words: &str, detail: Option<&str>) -> Self {
         Directives {
-            source,
-            words,
             detail: detail.map(ToOwned::to_owned),
-            of_sinks: Vec::new(),
+            ..Directives::alone("filter", words)
         }
     }
 
@@ -123,13 +133,17 @@ impl Directives {
 
     fn parse_own(&self) -> Result<Own, Error> {
         let (source, words) = (self.source, &*self.words);
+        directives::check_those_of(source, words, true)?;
         let audits = Audits::beside(words);
         if words.contains('[') {
-            let filter = parse_spans(source, words)?;
-            return Ok(Own::BySpan(Box::new(BySpan::new(filter, audits))));
+            let filter = BySpan::new(source, words, audits)?;
+            return Ok(Own::BySpan(Box::new(filter)));
         }
         let detail = self.detail.as_deref();
-        let detail = detail.map(|detail| parse_targets("request detail", detail));
+        let detail = detail.map(|detail| {
+            directives::check_those_of(DETAIL, detail, false)?;
+            parse_targets(DETAIL, detail)
+        });
         Ok(Own::Static(Wanted {
             targets: parse_targets(source, words)?,
             audits,
@@ -176,6 +190,33 @@ impl Filter {
             Own::BySpan(filter) if filter.is_log_enabled(event) => Wish::Now,
             Own::BySpan(_) => Wish::Never,
         }
+    }
+
+    /// For what the records of a front end's place are wanted.
+    fn wish_at(&self, place: &Place<'_>) -> Wish {
+        let own = match &self.own {
+            Own::Static(wanted) => wanted.wish_at(place),
+            Own::BySpan(filter) if filter.wants_at(place) => Wish::Now,
+            Own::BySpan(_) => Wish::Never,
+        };
+        self.with_extra(own, || self.extra.wants_at(place))
+    }
+
+    /// What is not wanted of all may be let in for sinks, which `is_extra` says.
+    fn with_extra(&self, own: Wish, is_extra: impl Fn() -> bool) -> Wish {
+        match own {
+            Wish::Detail | Wish::Never if is_extra() => Wish::Extra { is_sampled: false },
+            _ => own,
+        }
+    }
+
+    /// Whether anything with this target and level may be wanted, by whatever else.
+    fn may_want(&self, target: &str, level: Level) -> bool {
+        let own = match &self.own {
+            Own::Static(wanted) => wanted.wish_of_target(target, level) != Wish::Never,
+            Own::BySpan(filter) => level <= filter.level_max(),
+        };
+        own || self.extra.may_want(level)
     }
 
     /// What `tracing` is to ask about a callsite.
@@ -246,6 +287,11 @@ impl Audits {
 
     fn keep(self, metadata: &Metadata<'_>) -> bool {
         self.are_kept && audit::is_audit(metadata)
+    }
+
+    /// The same for events with this target and level.
+    fn keep_at(self, target: &str, level: Level) -> bool {
+        self.are_kept && audit::is_audit_at(target, level)
     }
 
     /// The most verbose level that may be on beside them, with them.

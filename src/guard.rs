@@ -252,7 +252,7 @@ impl Guard {
     ///
     /// A file that was renamed, removed or replaced is noticed without that, with the next record;
     /// this is for who wants to be sure of it at a certain point, and see the new file appear. See
-    /// also [`Builder::reopen_on_hangup`](crate::Builder::reopen_on_hangup).
+    /// also [`OnHangup::Reopen`](crate::OnHangup::Reopen).
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -46,6 +46,9 @@
     )
 )]
 
+#[cfg(not(unix))]
+compile_error!("offloop runs on Unix systems alone: it needs their descriptors, locks and signals");
+
 mod capture;
 mod channel;
 mod drain;
@@ -68,6 +71,7 @@ pub mod fuzzing;
 mod guard;
 mod install;
 mod json;
+mod nearest;
 mod non_blocking;
 mod pipeline;
 mod recovery;

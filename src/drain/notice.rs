@@ -12,7 +12,6 @@ use tracing::subscriber::Interest;
 use tracing::{Level, Metadata};
 
 use crate::capture::buffer::Buffer;
-use crate::capture::known;
 use crate::capture::record::{Encoder, Name};
 use crate::channel::arena::layout::End;
 use crate::channel::overflow::{LossCounters, LossReason, LossTable, level_index};
@@ -302,7 +301,6 @@ fn say(
     if pipeline.content() == Content::Lines {
         return;
     }
-    known::note(metadata);
     let mut record = Buffer::new();
     let mut encoder = Encoder::record(&mut record, metadata, |_| true);
     write(&mut encoder);

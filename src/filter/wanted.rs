@@ -10,6 +10,7 @@ use tracing_subscriber::filter::Targets;
 
 use super::{Audits, level_max};
 use crate::capture::callsite::is_log_bridge;
+use crate::capture::frontend::Place;
 use crate::capture::thread;
 
 /// For what a record is wanted.
@@ -51,6 +52,14 @@ impl Wanted {
             Some(detail) if metadata.is_event() && wants(detail, metadata) => Wish::Detail,
             _ => Wish::Never,
         }
+    }
+
+    /// For what the records of a front end's place are wanted.
+    pub(super) fn wish_at(&self, place: &Place<'_>) -> Wish {
+        if self.audits.keep_at(place.target, place.level) {
+            return Wish::Now;
+        }
+        self.wish_of_target(place.target, place.level)
     }
 
     /// For what records of a target are wanted that has no callsite.

@@ -130,7 +130,7 @@ impl LeftoverFile {
             match fact {
                 Fact::Callsite(fact) => {
                     callsites
-                        .entry(fact.address)
+                        .entry(fact.number)
                         .or_insert_with(|| callsite(&fact));
                 }
                 Fact::Sink(fact) => match sink(&fact, &self.layout) {
@@ -307,7 +307,7 @@ fn sink(fact: &SinkFact<'_>, layout: &Layout) -> Option<ToldSink> {
 }
 
 fn callsite(fact: &CallsiteFact<'_>) -> Callsite {
-    Callsite::new(CallsiteFacts {
+    Callsite::told(CallsiteFacts {
         is_event: !fact.is_span,
         level: level_at(fact.level),
         target: fact.target.into(),

@@ -35,7 +35,7 @@ impl Builder {
         self
     }
 
-    /// Sets what a SIGHUP does. Defaults to [`OnHangup::Ignore`].
+    /// Sets what a SIGHUP does. Defaults to [`OnHangup::Unhandled`]: it ends the process, unless the program handles it.
     ///
     /// ```no_run
     /// # fn main() -> Result<(), offloop::Error> {
@@ -69,22 +69,5 @@ impl Builder {
     pub fn watch(mut self, is_wanted: bool) -> Self {
         self.config.watch = is_wanted;
         self
-    }
-
-    /// Sets whether a SIGHUP has every log file opened anew: [`OnHangup::Reopen`], or else
-    /// [`OnHangup::Ignore`].
-    ///
-    /// ```no_run
-    /// # fn main() -> Result<(), offloop::Error> {
-    /// offloop::builder().file("logs/app.jsonl").reopen_on_hangup(true).init()?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn reopen_on_hangup(self, is_wanted: bool) -> Self {
-        self.on_hangup(if is_wanted {
-            OnHangup::Reopen
-        } else {
-            OnHangup::Ignore
-        })
     }
 }

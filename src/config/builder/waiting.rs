@@ -27,7 +27,8 @@ impl Builder {
     ///
     /// Memory is taken on demand and reused; a program that keeps up with its log never touches
     /// most of it. The last eighth is kept for `WARN` and `ERROR`. When the budget is used up,
-    /// [`Overflow`] decides. Defaults to 64 MiB; at least 64 KiB, at most 64 GiB. Each thread that
+    /// [`Overflow`] decides. Defaults to 64 MiB; less than 64 KiB counts as that, and so does more than
+    /// 64 GiB (a file that says either is refused). Each thread that
     /// logs holds one page of the budget (1/128 of it, at most 32 KiB while the budget is below 4
     /// GiB), so a budget below a few hundred KiB suits only programs with few threads.
     ///
@@ -45,7 +46,8 @@ impl Builder {
     /// Log calls never wake the writer for a record; it looks by itself, every 5 ms while records
     /// come, and after a while without any at this interval. Shorter means sooner in the file, and
     /// more wake-ups of an idle program. Defaults to 50 ms, which is 20 wake-ups a second at most;
-    /// between 100 µs and 10 s.
+    /// between 100 µs and 10 s, of which the nearer is taken for what lies beyond (a file that says so
+    /// is refused).
     ///
     /// ```
     /// let builder = offloop::builder().write_delay(std::time::Duration::from_millis(1));

@@ -9,6 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use tempfile::TempDir;
 
+use crate::capture::known;
 use crate::capture::sample::{Sample, SampleValue, field, message, str_field};
 use crate::channel::arena::facts::{Fact, SinkFact, write_callsite, write_fact};
 use crate::channel::arena::layout::{
@@ -80,8 +81,8 @@ impl Made {
         made.is_written_as(&Format::json());
         for metadata in sample(0).callsites() {
             let mut room = [0; 4096];
-            let address = std::ptr::from_ref(metadata).expose_provenance() as u64;
-            let len = write_callsite(&mut room, address, metadata).unwrap();
+            let number = known::note(metadata).number.to_u64();
+            let len = write_callsite(&mut room, number, metadata).unwrap();
             made.add_fact(&room[..len]);
         }
         made
