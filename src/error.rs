@@ -111,6 +111,15 @@ pub enum Error {
         /// What to do.
         remedy: &'static str,
     },
+    /// Two parts of a line are called the same, so that who reads it would find one of them alone.
+    FormatKeys {
+        /// The name of the shape.
+        shape: String,
+        /// The parts, by what [`Format::json`](crate::Format::json) calls them.
+        parts: [&'static str; 2],
+        /// What both are called.
+        key: String,
+    },
     /// A network of trusted proxies is none.
     TrustedProxy {
         /// What was given for it.
@@ -219,6 +228,12 @@ impl fmt::Display for Error {
                 option,
                 remedy,
             } => write!(formatter, "set {option} of format {shape:?}: {remedy}"),
+            Error::FormatKeys { shape, parts, key } => write!(
+                formatter,
+                "set keys of format {shape:?}: {} and {} are both called {key:?}; give each a name of \
+                its own",
+                parts[0], parts[1]
+            ),
             Error::TrustedProxy { network } => write!(
                 formatter,
                 "trust proxies in {network:?}: neither a network (10.0.0.0/8) nor an address"
@@ -272,6 +287,7 @@ impl std::error::Error for Error {
             Error::TimeOfDay { .. }
             | Error::TimeZone { .. }
             | Error::FormatOption { .. }
+            | Error::FormatKeys { .. }
             | Error::TrustedProxy { .. }
             | Error::PathPattern { .. }
             | Error::Reload(_)

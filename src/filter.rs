@@ -6,6 +6,7 @@
 
 mod answers;
 mod by_span;
+pub(crate) mod directives;
 mod extra;
 mod gate;
 mod limiter;
@@ -36,6 +37,9 @@ pub(crate) const ENVIRONMENT_VARIABLE: &str = "RUST_LOG";
 
 /// What is wanted where nobody says anything.
 pub(crate) const DEFAULT_DIRECTIVES: &str = "info";
+
+/// As errors call the directives of requests' detail.
+const DETAIL: &str = "request detail";
 
 /// Decides which callsites are on.
 #[derive(Debug)]
@@ -70,16 +74,21 @@ impl Directives {
     /// Those of `RUST_LOG`, or `words` where that is not set or empty.
     pub(crate) fn of_environment(words: &str, detail: Option<&str>) -> Self {
         let of_environment = std::env::var(ENVIRONMENT_VARIABLE).ok();
-        let of_environment = of_environment.filter(|words| !words.trim().is_empty());
-        let (source, words) = match of_environment {
-            Some(words) => (ENVIRONMENT_VARIABLE, words),
-            None => ("filter", words.to_owned()),
-        };
+        match of_environment.filter(|words| !words.trim().is_empty()) {
+            Some(words) => Directives {
+                source: ENVIRONMENT_VARIABLE,
+                words,
+                ..Directives::of_filter("", detail)
+            },
+            None => Directives::of_filter(words, detail),
+        }
+    }
+
+    /// Those that the program has set, whatever its environment says.
+    pub(crate) fn of_filter(words: &str, detail: Option<&str>) -> Self {
         Directives {
-            source,
-            words,
             detail: detail.map(ToOwned::to_owned),
-            of_sinks: Vec::new(),
+            ..Directives::alone("filter", words)
         }
     }
 
@@ -124,13 +133,17 @@ impl Directives {
 
     fn parse_own(&self) -> Result<Own, Error> {
         let (source, words) = (self.source, &*self.words);
+        directives::check_those_of(source, words, true)?;
         let audits = Audits::beside(words);
         if words.contains('[') {
             let filter = BySpan::new(source, words, audits)?;
             return Ok(Own::BySpan(Box::new(filter)));
         }
         let detail = self.detail.as_deref();
-        let detail = detail.map(|detail| parse_targets("request detail", detail));
+        let detail = detail.map(|detail| {
+            directives::check_those_of(DETAIL, detail, false)?;
+            parse_targets(DETAIL, detail)
+        });
         Ok(Own::Static(Wanted {
             targets: parse_targets(source, words)?,
             audits,

@@ -71,6 +71,7 @@ pub mod fuzzing;
 mod guard;
 mod install;
 mod json;
+mod nearest;
 mod non_blocking;
 mod pipeline;
 mod recovery;
@@ -98,7 +99,9 @@ pub use guard::{FlushError, Guard, Raise, Report};
 pub use install::stats;
 pub use json::Json;
 pub use non_blocking::{NonBlocking, non_blocking};
-pub use recovery::{Leftover, LeftoverSink, RecoveryReport, leftovers, recover};
+pub use recovery::{
+    Leftover, LeftoverSink, RecoveryReport, leftover_directories, leftovers, recover,
+};
 #[cfg(feature = "tokio")]
 pub use signal::shutdown_signal;
 pub use sink::{Compression, Memory, OldLogFile, Retention};

@@ -14,6 +14,7 @@ use super::record::{Bounds, Encoder, cut_fields, merge_fields, write_span_within
 use super::screen::Screening;
 use super::thread;
 use super::visit::Visitor;
+use crate::request::RequestContext;
 
 /// A span's fields take at most this, and those of all spans around a record half of a record.
 const SPAN_BYTES_MAX: usize = 64 * 1024;
@@ -24,6 +25,9 @@ pub(crate) struct Span {
     metadata: &'static Metadata<'static>,
     callsite: Number,
     parent: Option<Arc<Span>>,
+    /// The request that it was opened for: whoever is in the span works for that, in whichever task or
+    /// thread.
+    request: Option<RequestContext>,
     /// The fields as the span opened with them.
     opened: Box<[u8]>,
     /// Whether some of the fields did not fit.
@@ -51,15 +55,25 @@ impl Span {
         };
         let encoded = thread::with_local(|local| local.with_scratch(encode));
         let (opened, is_cut) = encoded.unwrap_or_else(|| encode(&mut Buffer::new()));
+        let request = match attributes.is_root() {
+            true => None,
+            false => thread::request().or_else(|| parent.as_ref()?.request.clone()),
+        };
         Arc::new(Span {
             metadata,
             callsite: callsite.number,
             parent,
+            request,
             opened,
             is_cut: AtomicBool::new(is_cut),
             is_changed: AtomicBool::new(false),
             changed: ArcSwapOption::empty(),
         })
+    }
+
+    /// The request that it was opened for.
+    pub(super) fn request(&self) -> Option<&RequestContext> {
+        self.request.as_ref()
     }
 
     pub(crate) fn metadata(&self) -> &'static Metadata<'static> {

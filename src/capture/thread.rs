@@ -16,7 +16,7 @@ pub use self::label::name_thread;
 pub(crate) use self::lanes::push_alone;
 use self::lanes::{Lanes, push_slowly};
 use self::work::Work;
-pub(crate) use self::work::{keeps_detail, lend, lend_at_end, random_share, within};
+pub(crate) use self::work::{keeps_detail, lend, lend_at_end, random_share, request, within};
 
 /// A buffer that has become larger than this is not kept.
 const SCRATCH_BYTES_KEPT: usize = 64 * 1024;
@@ -36,7 +36,8 @@ pub(crate) struct Local {
     lanes: RefCell<Lanes>,
     entered: RefCell<Vec<Entered>>,
     scratch: RefCell<Buffer>,
-    /// Whether there is a request: where there is none, a log call looks at nothing else.
+    /// Whether there is a request, that of the work or that of a span: where there is none, a log call
+    /// looks at nothing else.
     is_at_work: Cell<bool>,
     request: RefCell<Work>,
 }

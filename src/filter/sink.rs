@@ -7,6 +7,7 @@ mod rules;
 use tracing::Level;
 
 pub(super) use self::rules::{Rules, Verdict};
+use super::directives;
 use crate::capture::callsite::Callsites;
 use crate::capture::record::Record;
 use crate::config::Format;
@@ -28,6 +29,13 @@ pub(crate) struct SinkFilter {
 }
 
 impl SinkFilter {
+    /// Reads what somebody has written for a pipeline that is to start.
+    pub(crate) fn of_user(directives: &str) -> Result<Self, Error> {
+        directives::check_those_of(SOURCE, directives, true)?;
+        SinkFilter::parse(directives)
+    }
+
+    /// Reads what a pipeline was started with, whatever was let through then.
     pub(crate) fn parse(directives: &str) -> Result<Self, Error> {
         Ok(SinkFilter {
             rules: Some(Rules::parse(SOURCE, directives)?),

@@ -24,18 +24,21 @@ use crate::config::format::Options;
 struct Logfmt;
 
 pub(super) fn logfmt(options: &Options) -> Box<dyn LineFormat> {
-    let shape = Shape {
-        keys: &[("timestamp", "time"), ("message", "msg")],
-        level: |level| Value::Str(level_name(level).into()),
-        clean,
-        ..Shape::default()
-    };
     let enclose_names = |mut key: Vec<u8>| {
         key.push(b'"');
         [key, b"\"".to_vec()]
     };
-    let layout = shape.layout(Logfmt, options, enclose_names, b"\n");
+    let layout = shape().layout(Logfmt, options, enclose_names, b"\n");
     Box::new(KeyedFormat::new(Logfmt, layout))
+}
+
+pub(super) fn shape() -> Shape {
+    Shape {
+        keys: &[("timestamp", "time"), ("message", "msg")],
+        level: |level| Value::Str(level_name(level).into()),
+        clean,
+        ..Shape::default()
+    }
 }
 
 fn level_name(level: Level) -> &'static str {

@@ -36,7 +36,8 @@ use crate::pipeline::Pipeline;
 ///
 /// While an adapter runs a part of the request's work, it is the current one of the thread, and
 /// every record carries `request_id`, `trace_id` and `span_id`. To take it along into tasks and
-/// threads, see [`carry`](super::carry) and [`InRequest`](super::InRequest).
+/// threads, see [`carry`](super::carry) and [`InRequest`](super::InRequest). A span that was opened
+/// meanwhile takes it along as well: who is in it works for the request, unless for another by itself.
 ///
 /// ```
 /// async fn handler() -> &'static str {
@@ -141,7 +142,7 @@ impl RequestContext {
     /// ```
     #[must_use]
     pub fn current() -> Option<RequestContext> {
-        thread::with_local(|local| local.request()).flatten()
+        thread::request()
     }
 
     /// The request's id.

@@ -92,16 +92,15 @@ impl RequestLog {
     pub fn begin<H: Headers>(&self, arrival: Arrival<'_>, headers: &H) -> Request {
         let options = self.0.clone().unwrap_or_else(configured::options);
         let trace = options.propagation.trace_of(headers);
-        let route = options.route_of(arrival.path);
-        let mut text = options.text_of(&arrival, route, headers);
+        let at = options.at(arrival.path);
+        let mut text = options.text_of(&arrival, at.shown_as, headers);
         let id = options.id_of(headers, &mut text);
         let started = Instant::now();
         let id = id.unwrap_or_else(|| RequestId::make_at(started));
         if let Some(connection) = &arrival.connection {
             connection.count_request();
         }
-        let (slow_after, sample_rate) =
-            (options.slow_after_at(route), options.sample_rate_at(route));
+        let (slow_after, sample_rate) = (at.slow_after, at.sample_rate);
         let is_kept = 1.0 <= sample_rate || trace.random_share() < sample_rate;
         let context = RequestContext(Arc::new(Shared {
             mark: Mark::default(),

@@ -8,7 +8,7 @@ use super::client::{Client, shortened};
 use super::context::RequestContext;
 use super::fields::Value;
 use super::id::RequestId;
-use super::options::{Header, Incoming, Options, PathPolicy, RouteOptions};
+use super::options::{Header, Incoming, Options, PathPolicy};
 use super::privacy::capped;
 use super::text::{Part, Text};
 
@@ -52,12 +52,12 @@ impl Options {
     pub(super) fn text_of(
         &self,
         arrival: &Arrival<'_>,
-        route: Option<&RouteOptions>,
+        shown_as: Option<&str>,
         headers: &impl Headers,
     ) -> Text {
         let mut text = Text::new();
         text.put(Part::Method, arrival.method, METHOD_BYTES_MAX);
-        if let Some(path) = self.shown_path(arrival, route) {
+        if let Some(path) = self.shown_path(arrival.path, shown_as) {
             text.put(Part::Path, path, PATH_BYTES_MAX);
         }
         if let Some(query) = arrival.query
@@ -98,15 +98,10 @@ impl Options {
     }
 
     /// What is to be known of the path from here on: what is not to be shown is not kept, either.
-    fn shown_path<'a>(
-        &self,
-        arrival: &Arrival<'a>,
-        route: Option<&'a RouteOptions>,
-    ) -> Option<&'a str> {
-        match (self.path, route) {
-            (PathPolicy::RouteOnly, _) => None,
-            (PathPolicy::Shown, Some(route)) if route.hides_path => Some(route.path.as_str()),
-            (PathPolicy::Shown, _) => Some(arrival.path),
+    fn shown_path<'a>(&self, path: &'a str, shown_as: Option<&'a str>) -> Option<&'a str> {
+        match self.path {
+            PathPolicy::RouteOnly => None,
+            PathPolicy::Shown => Some(shown_as.unwrap_or(path)),
         }
     }
 

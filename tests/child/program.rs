@@ -88,7 +88,15 @@ fn main() {
 
 /// A pipeline into the scenario's file.
 fn builder(directory: &Path) -> Builder {
-    offloop::builder().file(directory.join("app.jsonl"))
+    with_own_pages().file(directory.join("app.jsonl"))
+}
+
+/// A pipeline into files, whose pages are where the test looks for them and nobody else's are.
+fn with_own_pages() -> Builder {
+    match std::env::var_os("XDG_RUNTIME_DIR") {
+        Some(runtime) => offloop::builder().crash_directory(Path::new(&runtime).join("offloop")),
+        None => offloop::builder(),
+    }
 }
 
 fn log(number: u64) {

@@ -4,12 +4,12 @@
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use offloop::{Builder, Memory, Rates, Sink};
+use offloop::{Builder, Error, Memory, Rates, Sink};
 use serde_json::Value;
 use tracing::field::{Empty, Field, Visit};
 use tracing::{Dispatch, Event, Subscriber, debug, debug_span, info, info_span, trace, warn};
 use tracing_subscriber::layer::{Context, SubscriberExt};
-use tracing_subscriber::{EnvFilter, Layer};
+use tracing_subscriber::{EnvFilter, Layer, Registry};
 
 use crate::support::{PATIENCE, has_played, in_child, json_lines, json_lines_among, own};
 
@@ -241,4 +241,40 @@ fn what_a_sink_lets_in_by_span_is_limited_as_all_else() {
     assert!(guard.shutdown(PATIENCE).is_complete());
     let own_of = |memory: &Memory| own(json_lines(&memory.text())).len();
     assert_eq!(memories.each_ref().map(own_of), [2, 0]);
+}
+
+#[test]
+fn a_typo_in_directives_is_refused_by_whatever_way_they_come() {
+    type Builds = fn(Builder, &str) -> Builder;
+    let ways: [(&str, Builds); 3] = [
+        ("filter", |builder, words| builder.filter(words)),
+        ("request detail", |builder, words| {
+            builder.request_detail(words)
+        }),
+        ("sink filter", |builder, words| {
+            builder.sink(Sink::memory(&Memory::new()).filter(words))
+        }),
+    ];
+    for (expected, way) in ways {
+        for words in ["inof", "info;debug", "app:debug", "app=", "app=WARNING"] {
+            let built = way(offloop::builder(), words).build::<Registry>();
+            let Err(Error::Filter {
+                source, directives, ..
+            }) = built.map(drop)
+            else {
+                panic!("{expected} {words:?}");
+            };
+            assert_eq!((source, &*directives), (expected, words));
+        }
+    }
+    let memory = Memory::new();
+    let (_layer, guard) = offloop::builder()
+        .memory(&memory)
+        .build::<Registry>()
+        .unwrap();
+    let error = guard.level_for(PATIENCE, "inof").unwrap_err().to_string();
+    assert!(error.starts_with("read level_for \"inof\": "), "{error}");
+    assert!(error.contains("did you mean \"info\"?"), "{error}");
+    guard.flush(PATIENCE).unwrap();
+    assert_eq!(memory.text(), "");
 }

@@ -20,9 +20,13 @@ pub(super) enum Work {
 
 impl Local {
     /// The request that the thread works for.
-    pub(crate) fn request(&self) -> Option<RequestContext> {
+    #[inline]
+    fn request(&self) -> Option<RequestContext> {
+        if !self.is_at_work() {
+            return None;
+        }
         match &*self.request.try_borrow().ok()? {
-            Work::OfNone => None,
+            Work::OfNone => self.request_of_spans(),
             Work::Of(request) | Work::AtEndOf(request) => Some(request.clone()),
         }
     }
@@ -33,34 +37,49 @@ impl Local {
         self.is_at_work.get()
     }
 
+    /// Finds out whether it does, now that it may have ended.
+    pub(super) fn look_for_work(&self) {
+        let request = self.request.try_borrow();
+        let is_of_one = request.is_ok_and(|work| !matches!(*work, Work::OfNone));
+        self.is_at_work
+            .set(is_of_one || self.is_in_span_of_request());
+    }
+
+    /// Passes the request that the thread works for to `use_request`, unless its own record is just being
+    /// written.
+    #[inline]
+    fn with_request<T>(&self, use_request: impl FnOnce(&RequestContext) -> T) -> Option<T> {
+        match &*self.request.try_borrow().ok()? {
+            Work::Of(request) => Some(use_request(request)),
+            Work::AtEndOf(_) => None,
+            Work::OfNone => self.request_of_spans().as_ref().map(use_request),
+        }
+    }
+
     /// Appends what each record of the thread's request carries. Says no if it does not fit.
     #[inline]
     pub(crate) fn write_request(&self, bytes: &mut Buffer) -> bool {
         if !self.is_at_work() {
             return true;
         }
-        match self.request.try_borrow().as_deref() {
-            Ok(Work::Of(request)) => request.write(bytes),
-            _ => true,
-        }
+        self.with_request(|request| request.write(bytes))
+            .unwrap_or(true)
     }
 
     /// Takes a record that the thread's request holds back. Says no to one that is to be handed
     /// over, which is any that is no detail where there is no request.
     #[inline]
     pub(crate) fn hold_back(&self, held: &Held<'_>, record: &[u8]) -> bool {
-        match self.request.try_borrow().as_deref() {
-            Ok(Work::Of(request)) => request.hold_back(held, record),
-            _ => held.is_detail,
-        }
+        self.with_request(|request| request.hold_back(held, record))
+            .unwrap_or(held.is_detail)
     }
 
     /// Whether the thread's request keeps records that nobody wants at once.
     fn keeps_detail(&self) -> bool {
-        match self.request.try_borrow().as_deref() {
-            Ok(Work::Of(request)) => request.keeps_detail(),
-            _ => false,
-        }
+        self.is_at_work()
+            && self
+                .with_request(RequestContext::keeps_detail)
+                .unwrap_or(false)
     }
 
     /// Has the request write the fields of its own record, if that is what the thread is just writing.
@@ -92,13 +111,15 @@ pub(crate) fn keeps_detail() -> bool {
     with_local(Local::keeps_detail).unwrap_or(false)
 }
 
+/// The request that the thread works for.
+#[inline]
+pub(crate) fn request() -> Option<RequestContext> {
+    with_local(Local::request).flatten()
+}
+
 /// Where in the unit interval the trace's random part lies of the request that the thread works for.
 pub(crate) fn random_share() -> Option<f64> {
-    with_local(|local| match &*local.request.try_borrow().ok()? {
-        Work::OfNone => None,
-        Work::Of(request) | Work::AtEndOf(request) => Some(request.random_share()),
-    })
-    .flatten()
+    request().map(|request| request.random_share())
 }
 
 /// Undoes [`within`] when it is dropped.
@@ -161,9 +182,12 @@ impl Drop for Lent<'_> {
 
 fn swap_work(now: Work) -> Work {
     let swapped = LOCAL.try_with(|local| {
-        let mut request = local.request.try_borrow_mut().ok()?;
-        local.is_at_work.set(!matches!(now, Work::OfNone));
-        Some(std::mem::replace(&mut *request, now))
+        let is_of_one = !matches!(now, Work::OfNone);
+        let before = std::mem::replace(&mut *local.request.try_borrow_mut().ok()?, now);
+        local
+            .is_at_work
+            .set(is_of_one || local.is_in_span_of_request());
+        Some(before)
     });
     // The thread is ending: it has no storage, and works for nobody.
     swapped.ok().flatten().unwrap_or(Work::OfNone)

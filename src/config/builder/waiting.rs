@@ -27,7 +27,8 @@ impl Builder {
     ///
     /// Memory is taken on demand and reused; a program that keeps up with its log never touches
     /// most of it. The last eighth is kept for `WARN` and `ERROR`. When the budget is used up,
-    /// [`Overflow`] decides. Defaults to 64 MiB; at least 64 KiB, at most 64 GiB. Each thread that
+    /// [`Overflow`] decides. Defaults to 64 MiB; less than 64 KiB counts as that, and so does more than
+    /// 64 GiB (a file that says either is refused). Each thread that
     /// logs holds one page of the budget (1/128 of it, at most 32 KiB while the budget is below 4
     /// GiB), so a budget below a few hundred KiB suits only programs with few threads.
     ///
@@ -45,7 +46,8 @@ impl Builder {
     /// Log calls never wake the writer for a record; it looks by itself, every 5 ms while records
     /// come, and after a while without any at this interval. Shorter means sooner in the file, and
     /// more wake-ups of an idle program. Defaults to 50 ms, which is 20 wake-ups a second at most;
-    /// between 100 µs and 10 s.
+    /// between 100 µs and 10 s, of which the nearer is taken for what lies beyond (a file that says so
+    /// is refused).
     ///
     /// ```
     /// let builder = offloop::builder().write_delay(std::time::Duration::from_millis(1));
@@ -85,8 +87,15 @@ impl Builder {
     ///
     /// It must be on a tmpfs, belong to this user, and be open to nobody else (mode 0700); it is
     /// created if its parent exists. The next start must be told the same directory. Defaults to
-    /// `$XDG_RUNTIME_DIR/offloop`, or to `/dev/shm/offloop-<user number>` where that is not set or
-    /// not on a tmpfs.
+    /// `/dev/shm/offloop-<user number>`, or where that cannot be used to `$XDG_RUNTIME_DIR/offloop`,
+    /// which goes away with the user's session. A start looks for what was left in both, and in
+    /// `/run/user/<user number>/offloop` whatever the variable says: see
+    /// [`leftover_directories`](crate::leftover_directories).
+    ///
+    /// Where systemd's logind has `RemoveIPC=yes`, which is its default, it empties `/dev/shm` of what
+    /// belongs to a user when his last session ends; root and users of the system's own services are
+    /// spared. A program that is to go on after a login of that kind needs another directory, or a
+    /// user with lingering. One whose pages are removed while it runs [says](Builder::on_error) so.
     ///
     /// ```
     /// let builder = offloop::builder().file("logs/app.jsonl").crash_directory("/run/app/log");

@@ -2,6 +2,7 @@
 
 use super::{Format, Shape, SpanStyle};
 use crate::error::Error;
+use crate::format::Clash;
 use crate::format::timestamp::Zone;
 
 impl Format {
@@ -12,7 +13,18 @@ impl Format {
         let zone = zone.map(|zone| Error::TimeZone {
             name: zone.to_owned(),
         });
-        zone.into_iter().chain(self.misfits()).collect()
+        let problems = zone.into_iter().chain(self.misfits());
+        problems.chain(self.clash()).collect()
+    }
+
+    /// Two parts of a line that are called the same, the renamed one first.
+    fn clash(&self) -> Option<Error> {
+        let Clash { mut parts, key } = Clash::find(&self.0)?;
+        if !self.0.keys.contains_key(parts[0]) {
+            parts.reverse();
+        }
+        let shape = self.0.shape.name();
+        Some(Error::FormatKeys { shape, parts, key })
     }
 
     /// Options that do not go with the shape.

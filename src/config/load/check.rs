@@ -9,7 +9,6 @@ use config_rs::{Map, Value};
 use super::check_limits;
 use super::check_rates;
 use super::check_redaction;
-use super::directives;
 use super::key::KeyPath;
 use super::read::find;
 use super::zone;
@@ -20,6 +19,7 @@ use crate::config::{
     BUDGET_BYTES_MAX, BUDGET_BYTES_MIN, Config, Format, WRITE_DELAY_MAX, WRITE_DELAY_MIN,
 };
 use crate::error::Error;
+use crate::filter::directives;
 
 /// The budget from which on records may outlive the process.
 const CRASH_SAFE_BUDGET_BYTES_MIN: usize = 1 << 20;
@@ -238,6 +238,18 @@ impl Checker<'_> {
                 } => {
                     let message = format!("does not go with the shape {shape:?}: {remedy}");
                     self.complain_with(path.with(option), [path.with("shape")], message);
+                }
+                Error::FormatKeys {
+                    shape,
+                    parts: [part, other],
+                    key,
+                } => {
+                    let message = format!(
+                        "{key:?} is what {other} is called, too, in the shape {shape:?}: give each a \
+                        name of its own"
+                    );
+                    let keys = path.with("keys");
+                    self.complain_with(keys.with(part), [path.with("shape")], message);
                 }
                 other => self.complain(path.clone(), other.to_string()),
             }

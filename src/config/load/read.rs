@@ -12,11 +12,11 @@ use serde::Deserialize;
 use super::check::{self, Complaint};
 use super::key::KeyPath;
 use super::layer::{ConfigSource, Layer, Layers};
-use super::nearest::nearest;
 use super::problem::{ConfigProblem, PROBLEMS_MAX};
 use super::refusal::{Reason, Refusal};
 use super::strict::Strict;
 use crate::config::Config;
+use crate::nearest::nearest;
 
 /// What was read.
 #[derive(Clone, Debug)]

@@ -5,8 +5,8 @@ use std::fmt;
 use serde::de::{self, Expected, Unexpected};
 
 use super::key::KeyPath;
-use super::nearest;
 use crate::config::sink::Kind;
+use crate::nearest;
 
 /// Why reading a configuration stopped at a value.
 #[derive(Clone, Debug)]

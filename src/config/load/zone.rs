@@ -6,7 +6,7 @@ pub(super) fn complaint(name: &str) -> Option<String> {
         return None;
     }
     let names = chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name());
-    let question = super::nearest::question(name, names);
+    let question = crate::nearest::question(name, names);
     Some(format!(
         "{name:?} is no zone of the IANA database{question} Allowed: such as \"Europe/Berlin\""
     ))

@@ -50,8 +50,8 @@ impl Written for Mode {
 impl Sink {
     /// Sets the mode of files that this sink creates, less what the umask takes away. Defaults to
     /// 0640: read and write for the owner, read for the group. The owner may read and write in any
-    /// case, since the next start does both. A file that exists keeps its mode. Without effect on
-    /// sinks that are no files.
+    /// case, since the next start does both, and bits beyond 0777 are left out (a file that says either
+    /// is refused). A file that exists keeps its mode. Without effect on sinks that are no files.
     ///
     /// ```
     /// let sink = offloop::Sink::file("logs/app.jsonl").mode(0o600);

@@ -24,7 +24,7 @@ impl Sink {
             return Err(problem);
         }
         let target = self.target(name)?;
-        let filter = self.level.as_deref().map(SinkFilter::parse).transpose()?;
+        let filter = self.level.as_deref().map(SinkFilter::of_user).transpose()?;
         let format = settle_colour(self.format.with_common_fields(fields), target.is_terminal());
         Ok(SinkPlan {
             filter: filter.unwrap_or_default().for_format(&format),

@@ -34,6 +34,17 @@ pub(in crate::format) fn bunyan(options: &Options) -> Box<dyn LineFormat> {
     let json = Json {
         errors: ErrorStyle::Object("name"),
     };
+    json.format(bunyan_shape(options), options)
+}
+
+pub(in crate::format) fn pino(options: &Options) -> Box<dyn LineFormat> {
+    let json = Json {
+        errors: ErrorStyle::Object("type"),
+    };
+    json.format(pino_shape(options), options)
+}
+
+pub(super) fn bunyan_shape(options: &Options) -> Shape {
     let mut shape = shape(options);
     shape.time = Time::Text(Precision::Milliseconds);
     shape.location = Location::Object {
@@ -42,16 +53,14 @@ pub(in crate::format) fn bunyan(options: &Options) -> Box<dyn LineFormat> {
     };
     shape.reserved = &["src"];
     shape.own.push(("v".to_owned(), FieldValue::Integer(0)));
-    json.format(shape, options)
+    shape
 }
 
-pub(in crate::format) fn pino(options: &Options) -> Box<dyn LineFormat> {
-    let json = Json {
-        errors: ErrorStyle::Object("type"),
-    };
-    let mut shape = shape(options);
-    shape.time = Time::Number(Precision::Milliseconds);
-    json.format(shape, options)
+pub(super) fn pino_shape(options: &Options) -> Shape {
+    Shape {
+        time: Time::Number(Precision::Milliseconds),
+        ..shape(options)
+    }
 }
 
 fn shape(options: &Options) -> Shape {

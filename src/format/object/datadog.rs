@@ -12,7 +12,11 @@ pub(in crate::format) fn datadog(options: &Options) -> Box<dyn LineFormat> {
     let json = Json {
         errors: ErrorStyle::Joined,
     };
-    let shape = Shape {
+    json.format(shape(), options)
+}
+
+pub(super) fn shape() -> Shape {
+    Shape {
         keys: &[
             ("level", "status"),
             ("target", "logger.name"),
@@ -33,8 +37,7 @@ pub(in crate::format) fn datadog(options: &Options) -> Box<dyn LineFormat> {
         ids: Ids::Decimal,
         level: |level| Value::Str(status(level).into()),
         ..Shape::default()
-    };
-    json.format(shape, options)
+    }
 }
 
 fn status(level: Level) -> &'static str {

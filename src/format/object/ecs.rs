@@ -81,7 +81,11 @@ pub(in crate::format) fn ecs(options: &Options) -> Box<dyn LineFormat> {
     let json = Json {
         errors: ErrorStyle::Joined,
     };
-    let shape = Shape {
+    json.format(shape(), options)
+}
+
+pub(super) fn shape() -> Shape {
+    Shape {
         keys: &[
             ("timestamp", "@timestamp"),
             ("level", "log.level"),
@@ -111,6 +115,5 @@ pub(in crate::format) fn ecs(options: &Options) -> Box<dyn LineFormat> {
         own: vec![("ecs.version".to_owned(), VERSION.into())],
         order: &ORDER,
         ..Shape::default()
-    };
-    json.format(shape, options)
+    }
 }

@@ -16,7 +16,11 @@ pub(in crate::format) fn google_cloud(options: &Options) -> Box<dyn LineFormat> 
     let json = Json {
         errors: ErrorStyle::List,
     };
-    let shape = Shape {
+    json.format(shape(), options)
+}
+
+pub(super) fn shape() -> Shape {
+    Shape {
         keys: &[("timestamp", "time"), ("level", "severity")],
         fields: &[
             ("trace_id", "logging.googleapis.com/trace"),
@@ -43,8 +47,7 @@ pub(in crate::format) fn google_cloud(options: &Options) -> Box<dyn LineFormat> 
         constants_key: Some("logging.googleapis.com/labels"),
         request: Some(push_request),
         ..Shape::default()
-    };
-    json.format(shape, options)
+    }
 }
 
 fn severity(level: Level) -> &'static str {

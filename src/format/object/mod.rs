@@ -8,6 +8,7 @@
 //! digits, structures JSON. The thread is always a string.
 
 mod bunyan;
+mod clash;
 mod datadog;
 mod ecs;
 mod errors;
@@ -20,6 +21,7 @@ mod shape;
 mod value;
 
 pub(super) use self::bunyan::{bunyan, pino};
+pub(crate) use self::clash::Clash;
 pub(super) use self::datadog::datadog;
 pub(super) use self::ecs::ecs;
 pub(super) use self::flat::flat;

@@ -43,7 +43,30 @@ const ORDER: [Place; 7] = [
 ];
 
 pub(in crate::format) fn open_telemetry(options: &Options) -> Box<dyn LineFormat> {
-    let shape = Shape {
+    let enclose_names = |mut key: Vec<u8>| {
+        key.extend(b"arrayValue\":{\"values\":[");
+        [key, b"]}}}".to_vec()]
+    };
+    let mut layout = shape().layout(Otlp, options, enclose_names, b"]}\n");
+    if let Some(first) = layout.parts.first_mut() {
+        first.begin(b",\"attributes\":[");
+    }
+    let head = [
+        Part::Text(b",\"timeUnixNano\":\"".to_vec()),
+        Part::Time,
+        Part::Made(Box::new(|level, _| severity(level))),
+        Part::Message {
+            key: b",\"body\":{\"".to_vec(),
+            missing: Vec::new(),
+        },
+        Part::Ids,
+    ];
+    layout.parts.splice(..0, head);
+    Box::new(KeyedFormat::new(Otlp, layout))
+}
+
+pub(super) fn shape() -> Shape {
+    Shape {
         keys: &[
             ("thread", "thread.name"),
             ("file", "code.file.path"),
@@ -62,27 +85,7 @@ pub(in crate::format) fn open_telemetry(options: &Options) -> Box<dyn LineFormat
         time: Time::Number(Precision::Nanoseconds),
         order: &ORDER,
         ..Shape::default()
-    };
-    let enclose_names = |mut key: Vec<u8>| {
-        key.extend(b"arrayValue\":{\"values\":[");
-        [key, b"]}}}".to_vec()]
-    };
-    let mut layout = shape.layout(Otlp, options, enclose_names, b"]}\n");
-    if let Some(first) = layout.parts.first_mut() {
-        first.begin(b",\"attributes\":[");
     }
-    let head = [
-        Part::Text(b",\"timeUnixNano\":\"".to_vec()),
-        Part::Time,
-        Part::Made(Box::new(|level, _| severity(level))),
-        Part::Message {
-            key: b",\"body\":{\"".to_vec(),
-            missing: Vec::new(),
-        },
-        Part::Ids,
-    ];
-    layout.parts.splice(..0, head);
-    Box::new(KeyedFormat::new(Otlp, layout))
 }
 
 /// What stands behind the time, whose quote it ends.

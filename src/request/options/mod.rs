@@ -176,7 +176,7 @@ pub struct Options {
         schemars(schema_with = "crate::config::schema::time")
     )]
     pub(in crate::request) stall_after: Option<Duration>,
-    /// What is different for requests of some paths: the first that matches holds.
+    /// What is different for requests of some paths: of those that match and say so, the first holds.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(in crate::request) routes: Vec<RouteOptions>,
 }

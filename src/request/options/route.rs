@@ -139,7 +139,8 @@ impl RouteOptions {
 
 impl Options {
     /// Has something different for requests of some paths. May be called several times: of those that
-    /// match a request's path, the first one holds.
+    /// match a request's path, the first one holds that says how slow is slow, or which share is logged. A
+    /// path is hidden as soon as one of them hides it.
     ///
     /// It goes by the path as it arrives, which every adapter knows at once, and not by the route that
     /// a framework finds for it.
@@ -161,18 +162,26 @@ impl Options {
         self
     }
 
-    /// What is different for this path.
-    pub(in crate::request) fn route_of(&self, path: &str) -> Option<&RouteOptions> {
-        self.routes.iter().find(|route| route.path.matches(path))
+    /// What holds for this path.
+    pub(in crate::request) fn at(&self, path: &str) -> AtPath<'_> {
+        let (mut slow_after, mut sample_rate, mut shown_as) = (None, None, None);
+        for route in self.routes.iter().filter(|route| route.path.matches(path)) {
+            slow_after = slow_after.or(route.slow_after);
+            sample_rate = sample_rate.or(route.sample_rate);
+            shown_as = shown_as.or(route.hides_path.then(|| route.path.as_str()));
+        }
+        AtPath {
+            slow_after: slow_after.unwrap_or(self.slow_after),
+            sample_rate: sample_rate.unwrap_or(self.sample_rate),
+            shown_as,
+        }
     }
+}
 
-    pub(in crate::request) fn slow_after_at(&self, route: Option<&RouteOptions>) -> Duration {
-        let own = route.and_then(|route| route.slow_after);
-        own.unwrap_or(self.slow_after)
-    }
-
-    pub(in crate::request) fn sample_rate_at(&self, route: Option<&RouteOptions>) -> f64 {
-        let own = route.and_then(|route| route.sample_rate);
-        own.unwrap_or(self.sample_rate)
-    }
+/// What holds for one path.
+pub(in crate::request) struct AtPath<'o> {
+    pub(in crate::request) slow_after: Duration,
+    pub(in crate::request) sample_rate: f64,
+    /// What stands in the path's place, if that is hidden.
+    pub(in crate::request) shown_as: Option<&'o str>,
 }

@@ -5,6 +5,7 @@ mod detail;
 mod life;
 mod record;
 mod routes;
+mod spans;
 
 use std::time::Duration;
 

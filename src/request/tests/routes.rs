@@ -61,6 +61,15 @@ fn whole_life(options: Options, arrival: Arrival<'_>) -> Vec<Json> {
 }
 
 #[test]
+fn a_path_is_hidden_although_an_earlier_route_says_something_else_of_it() {
+    let all = RouteOptions::at("/*").unwrap().slow_after(Duration::ZERO);
+    let log = RequestLog::new(Options::new().route(all).route(users().hide_path(true)));
+    let lines = logged(|| get(&log, "/users/42"));
+    assert_eq!(lines[0]["level"], "WARN");
+    assert_eq!(lines[0]["url.path"], "/users/{id}");
+}
+
+#[test]
 fn a_path_that_is_hidden_is_nowhere_and_its_pattern_stands_in_its_place() {
     for naming in [Naming::OpenTelemetry, Naming::ElasticCommonSchema] {
         let resets = RouteOptions::at("/reset/{token}").unwrap().hide_path(true);

@@ -4,12 +4,12 @@
 const LIKENESS_MIN: f64 = 0.6;
 
 /// The word that is most like this one, if there is one that is like it.
-pub(super) fn nearest<'w>(word: &str, words: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
+pub(crate) fn nearest<'w>(word: &str, words: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
     nearest_of(word, words, LIKENESS_MIN)
 }
 
 /// The same where words must be at least so much alike, from 0 to 1.
-pub(super) fn nearest_of<'w>(
+pub(crate) fn nearest_of<'w>(
     word: &str,
     words: impl IntoIterator<Item = &'w str>,
     likeness_min: f64,
@@ -25,7 +25,7 @@ pub(super) fn nearest_of<'w>(
 }
 
 /// Asks whether that one is meant, and ends the sentence either way.
-pub(super) fn question<'w>(word: &str, words: impl IntoIterator<Item = &'w str>) -> String {
+pub(crate) fn question<'w>(word: &str, words: impl IntoIterator<Item = &'w str>) -> String {
     match nearest(word, words) {
         Some(other) => format!("; did you mean {other:?}?"),
         None => ".".to_owned(),
