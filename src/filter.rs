@@ -205,7 +205,7 @@ impl Filter {
     /// What is not wanted of all may be let in for sinks, which `is_extra` says.
     fn with_extra(&self, own: Wish, is_extra: impl Fn() -> bool) -> Wish {
         match own {
-            Wish::Detail | Wish::Never if is_extra() => Wish::Extra { is_sampled: false },
+            Wish::Detail | Wish::Never if is_extra() => Wish::Extra,
             _ => own,
         }
     }
