@@ -296,7 +296,7 @@ impl Reading {
                 Ok(value) => readable.push((name, value)),
                 Err(_) => {
                     let source = ConfigSource::Variable { name };
-                    let message = "its value is no UTF-8".to_owned();
+                    let message = "its value is not UTF-8".to_owned();
                     self.problems
                         .push(ConfigProblem::new(source, None, message));
                 }

@@ -275,7 +275,7 @@ fn what_is_no_text_of_a_reasonable_length_is_refused() {
     let error = error_of(b"level = \"info\"\n# \xFF\n");
     assert_eq!(
         error,
-        format!("read configuration: {}:2:3: no UTF-8", path.display())
+        format!("read configuration: {}:2:3: not UTF-8", path.display())
     );
     let error = error_of(&vec![b'\n'; (1 << 20) + 1]);
     assert!(error.ends_with("it is longer than 1 MiB"), "{error}");
@@ -306,7 +306,7 @@ fn a_variable_that_is_no_text_is_refused() {
     let error = loader.load().unwrap_err().to_string();
     assert_eq!(
         error,
-        "read configuration: OFFLOOP__LEVEL: its value is no UTF-8"
+        "read configuration: OFFLOOP__LEVEL: its value is not UTF-8"
     );
 }
 
