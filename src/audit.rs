@@ -31,7 +31,12 @@ pub(crate) const LEVEL: Level = Level::INFO;
 
 /// Whether events of this callsite are audit records, by whichever macro.
 pub(crate) fn is_audit(metadata: &Metadata<'_>) -> bool {
-    metadata.target() == TARGET && *metadata.level() == LEVEL && metadata.is_event()
+    metadata.is_event() && is_audit_at(metadata.target(), *metadata.level())
+}
+
+/// The same of events with this target and level.
+pub(crate) fn is_audit_at(target: &str, level: Level) -> bool {
+    target == TARGET && level == LEVEL
 }
 
 /// The same of a record on its way to a sink.

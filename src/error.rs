@@ -17,13 +17,13 @@ use crate::config::ConfigError;
 /// ```
 ///
 /// As that answer is part of the message, [`source`](std::error::Error::source) goes on beneath it.
+/// `{:?}` says the same, so that a `main` may return it.
 ///
 /// ```
 /// let error = offloop::builder().file("/dev/null/app.jsonl").init().unwrap_err();
 /// assert!(matches!(error, offloop::Error::CreateDirectory { .. }));
 /// assert!(error.to_string().starts_with(r#"create log directory "/dev/null": "#));
 /// ```
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
     /// The directory of a log file does not exist and could not be created.
@@ -131,6 +131,11 @@ pub enum Error {
     TrustedProxy {
         /// What was given for it.
         network: String,
+    },
+    /// What is to say which paths something is said of does not.
+    PathPattern {
+        /// What was given for it.
+        pattern: String,
     },
     /// What runs could not be changed. Nothing has changed then.
     Reload(
@@ -245,18 +250,33 @@ impl fmt::Display for Error {
                 formatter,
                 "trust proxies in {network:?}: neither a network (10.0.0.0/8) nor an address"
             ),
+            Error::PathPattern { pattern } => write!(
+                formatter,
+                "match paths by {pattern:?}: not like /users/{{id}}, where {{id}} is a whole segment, or \
+                 /internal/*, where * is the last"
+            ),
             Error::Reload(why) => write!(formatter, "reload: {why}"),
             Error::FollowConfiguration(cause) => {
                 write!(formatter, "follow the configuration: {cause}")
             }
             Error::StartTimer(cause) => write!(formatter, "start timer thread: {cause}"),
             Error::StartWriter(cause) => write!(formatter, "start writer thread: {cause}"),
-            Error::AlreadyInstalled => formatter
-                .write_str("install subscriber: the program has a global subscriber already"),
-            Error::LoggerInstalled => {
-                formatter.write_str("install bridge from log: the program has a logger already")
-            }
+            Error::AlreadyInstalled => formatter.write_str(
+                "install subscriber: the program has a global subscriber already; install one, or \
+                 add the layer that `build` gives to it",
+            ),
+            Error::LoggerInstalled => formatter.write_str(
+                "install bridge from log: the program has a logger already; leave that out, or use \
+                 offloop without its feature `log`",
+            ),
         }
+    }
+}
+
+/// What ends a program by way of `main` is shown like this.
+impl fmt::Debug for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, formatter)
     }
 }
 
@@ -281,6 +301,7 @@ impl std::error::Error for Error {
             | Error::FormatOption { .. }
             | Error::FormatKeys { .. }
             | Error::TrustedProxy { .. }
+            | Error::PathPattern { .. }
             | Error::Reload(_)
             | Error::IncompleteSink { .. }
             | Error::NoSink

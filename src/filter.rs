@@ -15,7 +15,7 @@ mod wanted;
 
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::Interest;
-use tracing::{Event, Metadata, Subscriber};
+use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::Context;
@@ -29,6 +29,7 @@ use self::wanted::Wanted;
 pub(crate) use self::wanted::Wish;
 use crate::audit;
 use crate::capture::callsite::is_log_bridge;
+use crate::capture::frontend::Place;
 use crate::error::Error;
 
 /// The environment variable that overrides the filter that was built in.
@@ -135,8 +136,8 @@ impl Directives {
         directives::check_those_of(source, words, true)?;
         let audits = Audits::beside(words);
         if words.contains('[') {
-            let filter = parse_spans(source, words)?;
-            return Ok(Own::BySpan(Box::new(BySpan::new(filter, audits))));
+            let filter = BySpan::new(source, words, audits)?;
+            return Ok(Own::BySpan(Box::new(filter)));
         }
         let detail = self.detail.as_deref();
         let detail = detail.map(|detail| {
@@ -189,6 +190,33 @@ impl Filter {
             Own::BySpan(filter) if filter.is_log_enabled(event) => Wish::Now,
             Own::BySpan(_) => Wish::Never,
         }
+    }
+
+    /// For what the records of a front end's place are wanted.
+    fn wish_at(&self, place: &Place<'_>) -> Wish {
+        let own = match &self.own {
+            Own::Static(wanted) => wanted.wish_at(place),
+            Own::BySpan(filter) if filter.wants_at(place) => Wish::Now,
+            Own::BySpan(_) => Wish::Never,
+        };
+        self.with_extra(own, || self.extra.wants_at(place))
+    }
+
+    /// What is not wanted of all may be let in for sinks, which `is_extra` says.
+    fn with_extra(&self, own: Wish, is_extra: impl Fn() -> bool) -> Wish {
+        match own {
+            Wish::Detail | Wish::Never if is_extra() => Wish::Extra,
+            _ => own,
+        }
+    }
+
+    /// Whether anything with this target and level may be wanted, by whatever else.
+    fn may_want(&self, target: &str, level: Level) -> bool {
+        let own = match &self.own {
+            Own::Static(wanted) => wanted.wish_of_target(target, level) != Wish::Never,
+            Own::BySpan(filter) => level <= filter.level_max(),
+        };
+        own || self.extra.may_want(level)
     }
 
     /// What `tracing` is to ask about a callsite.
@@ -259,6 +287,11 @@ impl Audits {
 
     fn keep(self, metadata: &Metadata<'_>) -> bool {
         self.are_kept && audit::is_audit(metadata)
+    }
+
+    /// The same for events with this target and level.
+    fn keep_at(self, target: &str, level: Level) -> bool {
+        self.are_kept && audit::is_audit_at(target, level)
     }
 
     /// The most verbose level that may be on beside them, with them.

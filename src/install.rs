@@ -147,7 +147,7 @@ fn log_panic(panic: &PanicHookInfo<'_>) {
     tracing::error!(
         target: "panic",
         location,
-        thread = thread.name(),
+        thread.name = thread.name(),
         backtrace,
         "{message}"
     );

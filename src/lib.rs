@@ -46,6 +46,9 @@
     )
 )]
 
+#[cfg(not(unix))]
+compile_error!("offloop runs on Unix systems alone: it needs their descriptors, locks and signals");
+
 mod capture;
 mod channel;
 mod drain;
@@ -96,7 +99,9 @@ pub use guard::{FlushError, Guard, Raise, Report};
 pub use install::stats;
 pub use json::Json;
 pub use non_blocking::{NonBlocking, non_blocking};
-pub use recovery::{Leftover, LeftoverSink, RecoveryReport, leftovers, recover};
+pub use recovery::{
+    Leftover, LeftoverSink, RecoveryReport, leftover_directories, leftovers, recover,
+};
 #[cfg(feature = "tokio")]
 pub use signal::shutdown_signal;
 pub use sink::{Compression, Memory, OldLogFile, Retention};

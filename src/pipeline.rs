@@ -253,7 +253,7 @@ impl Plan {
     /// Sees to it that SIGHUP does what this plan wants of it.
     fn handle_hangup(&self) -> Result<(), Error> {
         let mut files = self.sinks.iter().filter_map(|sink| sink.target.control());
-        if self.on_hangup == OnHangup::Ignore {
+        if self.on_hangup == OnHangup::Unhandled {
             files.for_each(Control::ignore_hangup);
             return Ok(());
         }

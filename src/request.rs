@@ -15,7 +15,7 @@
 //! | `event.name` | `http.server.request` |
 //! | `http.request.method` | the method; `_OTHER` if it is none of the known ones, which `http.request.method_original` then tells |
 //! | `http.route` | the matched route, such as `/users/{id}`; absent where none matched |
-//! | `url.path`, `url.query`, `url.scheme` | the path as it came, still percent-encoded, at most 1 KiB; the query as far as [`Options::query`] shows it |
+//! | `url.path`, `url.query`, `url.scheme` | the path as it came, still percent-encoded, at most 1 KiB, as far as [`Options::path`] and [`RouteOptions::hide_path`] show it; the query as far as [`Options::query`] shows it |
 //! | `http.response.status_code` | the status; absent if none was sent |
 //! | `outcome`, `outcome.phase` | an [`Outcome`]; and how far a request had come that did not come to its end, a [`Phase`] |
 //! | `error.type` | the status if it is 5xx, the outcome if that is a failure or the request was cut short, the name of a gRPC status that is not OK |
@@ -29,8 +29,10 @@
 //! | `user_agent.original` | the client's program, at most 256 bytes |
 //! | `rpc.system.name`, `rpc.method`, `rpc.response.status_code` | of a gRPC call: `grpc`, its full name, the name of its status |
 //! | `request_id`, `trace_id`, `span_id`, `parent_span_id` | see below |
+//! | `request_id.client` | the id that the client sent, if it was not taken over: at most 128 bytes of it |
 //! | `sample_rate` | if it is not 1, see [`Options::sample`] |
 //! | `http.request.header.<name>`, `http.response.header.<name>` | the headers that [`Options`] list |
+//! | `dropped_detail` | how many records of its [detail](#detail-in-retrospect) found no room, see [`Options::detail_bytes`] |
 //! | others | what handlers add, by [`add`]; how many were too many says `dropped_fields` |
 //!
 //! By choice there are more records than this one, with other values of `event.name`: of each request
@@ -50,7 +52,8 @@
 //! [`carry`]. Other subscribers and layers do not see these ids, nor what handlers add.
 //!
 //! A client's `x-request-id` is taken over if it is harmless, see [`RequestId`]; a trace is continued
-//! as the W3C's [Trace Context](https://www.w3.org/TR/trace-context-2/) has it, or begun.
+//! as the W3C's [Trace Context](https://www.w3.org/TR/trace-context-2/) has it, or begun. [`Propagation`] adds
+//! B3 to that.
 //!
 //! # Detail, in retrospect
 //!
@@ -86,6 +89,7 @@ mod life;
 mod mark;
 mod options;
 mod outcome;
+mod pattern;
 mod privacy;
 mod random;
 mod record;
@@ -111,12 +115,12 @@ pub use self::id::RequestId;
 #[cfg(feature = "tokio")]
 pub use self::io::{ConnectionsByEnds, LoggedConnection, LoggedIo};
 pub use self::life::{Request, RequestLog, ResponseHead};
-pub use self::options::{Incoming, Naming, Options};
+pub use self::options::{Incoming, Naming, Options, PathPolicy, RouteOptions};
 pub use self::outcome::{Ended, Outcome, Phase};
 pub use self::privacy::{Capped, QueryPolicy, RedactedQuery, capped};
 pub(crate) use self::table::log_available;
 pub use self::table::{InFlight, begin_shutdown, end_in_flight, in_flight, log_in_flight};
-pub use self::trace_context::{Outgoing, SpanId, TraceContext, TraceId};
+pub use self::trace_context::{Outgoing, Propagation, SpanId, TraceContext, TraceId};
 pub use self::watch::watch;
 pub use self::work::Handling;
 

@@ -83,10 +83,22 @@ impl Buffer {
         self.len = self.len.min(len as u32);
     }
 
-    /// Whether half of what the limit allows is used up.
+    /// How many bytes more there may be until half of what the limit allows is used up.
     #[inline]
-    pub(crate) fn is_half_full(&self) -> bool {
-        self.limit / 2 < self.len()
+    pub(crate) fn left_to_half(&self) -> usize {
+        (self.limit / 2).saturating_sub(self.len())
+    }
+
+    pub(crate) fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// Sets another limit for what comes next. What is there stays.
+    #[cold]
+    pub(crate) fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+        let room = limit.saturating_sub(MARK_ROOM);
+        self.storage.truncate(room.max(self.len()));
     }
 
     /// Appends a mark, for which there is room beyond the allowance.

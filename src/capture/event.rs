@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tracing::Event;
 
 use super::buffer::Buffer;
-use super::known;
+use super::known::Noted;
 use super::record::{Encoder, Name};
 use super::span::Span;
 use super::thread::{self, Local, Pushed};
@@ -65,12 +65,14 @@ impl Context for Explicit {
 
 /// Encodes an event and hands it over; or to the request within which it is logged, where only
 /// that wants it: the way of nearly all events.
+// What was found out at the door comes in parts, here and below: as a whole it would be built in memory
+// for each event.
 #[inline]
-pub(crate) fn capture(pipeline: &Arc<Pipeline>, event: &Event<'_>, wish: Wish) {
+pub(crate) fn capture(pipeline: &Arc<Pipeline>, event: &Event<'_>, callsite: Noted, wish: Wish) {
     if audit::is_under_way() {
-        return capture_elsewhere(pipeline, event, &Current, wish);
+        return capture_elsewhere(pipeline, event, callsite, wish, &Current);
     }
-    hand_over(pipeline, event, &Current, wish);
+    hand_over(pipeline, event, callsite, wish, &Current);
 }
 
 /// The same for an event that may be an audit record, or that names the spans around it.
@@ -81,22 +83,30 @@ pub(crate) fn capture(pipeline: &Arc<Pipeline>, event: &Event<'_>, wish: Wish) {
 pub(crate) fn capture_elsewhere(
     pipeline: &Arc<Pipeline>,
     event: &Event<'_>,
-    context: &dyn Context,
+    callsite: Noted,
     wish: Wish,
+    context: &dyn Context,
 ) {
     // One that is kept as detail of a request, or for sinks of which nobody can say beforehand whether
     // they want it, may end up nowhere.
     let is_taken = matches!(wish, Wish::Now | Wish::Sampled);
+    let capture = || capture_slowly(pipeline, event, callsite, wish, context);
     if is_taken && audit::is_under_way() && audit::is_audit(event.metadata()) {
-        return audit::take(pipeline, || capture_slowly(pipeline, event, context, wish));
+        return audit::take(pipeline, capture);
     }
     // Another record may be logged where a value of the audit record is formatted.
-    capture_slowly(pipeline, event, context, wish);
+    capture();
 }
 
 #[inline(never)]
-fn capture_slowly(pipeline: &Arc<Pipeline>, event: &Event<'_>, context: &dyn Context, wish: Wish) {
-    hand_over(pipeline, event, context, wish);
+fn capture_slowly(
+    pipeline: &Arc<Pipeline>,
+    event: &Event<'_>,
+    callsite: Noted,
+    wish: Wish,
+    context: &dyn Context,
+) {
+    hand_over(pipeline, event, callsite, wish, context);
 }
 
 // Inlined by force, as is what it calls: each call costs as much as two fields.
@@ -104,8 +114,9 @@ fn capture_slowly(pipeline: &Arc<Pipeline>, event: &Event<'_>, context: &dyn Con
 fn hand_over<C: Context + ?Sized>(
     pipeline: &Arc<Pipeline>,
     event: &Event<'_>,
-    context: &C,
+    callsite: Noted,
     wish: Wish,
+    context: &C,
 ) {
     let level = level_index(*event.metadata().level());
     let is_detail = wish == Wish::Detail;
@@ -129,11 +140,12 @@ fn hand_over<C: Context + ?Sized>(
                 }
             };
             let writes = (write_spans, write_own);
-            encode(bytes, pipeline, event, writes, write_more);
+            encode(bytes, pipeline, (event, callsite), writes, write_more);
             if is_detail || local.is_at_work() {
                 let held = Held {
                     pipeline,
                     metadata: event.metadata(),
+                    target: event.metadata().target(),
                     level,
                     is_detail,
                 };
@@ -146,17 +158,17 @@ fn hand_over<C: Context + ?Sized>(
     });
     if pushed != Some(Pushed::InTime) && !is_detail {
         let write_spans = |bytes: &mut Buffer| context.write_alone(bytes);
-        capture_late(pipeline, event, wish, write_spans, pushed);
+        capture_late(pipeline, (event, callsite, wish), write_spans, pushed);
     }
 }
 
 /// Tells of a record for whom it is, and for how many others it stands.
 #[cold]
 pub(super) fn note(wish: Wish, pipeline: &Pipeline, level: u8, encoder: &mut Encoder<'_>) {
-    if matches!(wish, Wish::Extra { .. }) {
+    if matches!(wish, Wish::Extra | Wish::SampledExtra) {
         encoder.mark_extra();
     }
-    if matches!(wish, Wish::Sampled | Wish::Extra { is_sampled: true }) {
+    if matches!(wish, Wish::Sampled | Wish::SampledExtra) {
         let share = pipeline.gate().limiter().share(level);
         encoder.f64(Name::Inline(request::SAMPLE_RATE), share);
     }
@@ -166,8 +178,7 @@ pub(super) fn note(wish: Wish, pipeline: &Pipeline, level: u8, encoder: &mut Enc
 #[cold]
 fn capture_late(
     pipeline: &Pipeline,
-    event: &Event<'_>,
-    wish: Wish,
+    (event, callsite, wish): (&Event<'_>, Noted, Wish),
     write_spans: impl FnOnce(&mut Buffer) -> bool,
     pushed: Option<Pushed>,
 ) {
@@ -175,7 +186,7 @@ fn capture_late(
         let mut bytes = Buffer::new();
         let level = level_index(*event.metadata().level());
         let writes = (write_spans, |_: &mut Encoder<'_>| false);
-        encode(&mut bytes, pipeline, event, writes, |encoder| {
+        encode(&mut bytes, pipeline, (event, callsite), writes, |encoder| {
             note(wish, pipeline, level, encoder);
         });
         thread::push_alone(pipeline, level, bytes.as_slice())
@@ -188,23 +199,25 @@ fn capture_late(
 fn encode(
     bytes: &mut Buffer,
     pipeline: &Pipeline,
-    event: &Event<'_>,
+    (event, callsite): (&Event<'_>, Noted),
     (write_spans, write_own): (
         impl FnOnce(&mut Buffer) -> bool,
         impl FnOnce(&mut Encoder<'_>) -> bool,
     ),
     write_more: impl FnOnce(&mut Encoder<'_>),
 ) {
-    let (metadata, screening) = (event.metadata(), pipeline.screening());
-    let is_plain = known::note(metadata);
-    let encoder = Encoder::record_within(bytes, screening.bounds(), metadata, write_spans);
+    let (screening, number) = (pipeline.screening(), callsite.number);
+    let encoder = Encoder::record_within(bytes, screening.bounds(), number, write_spans);
     let mut visitor = Visitor(encoder, screening);
-    if is_plain {
+    if callsite.is_plain {
         if !write_own(&mut visitor.0) {
             event.record(&mut visitor);
         }
     } else {
-        screening.visit(metadata, &mut visitor, |visit| event.record(visit));
+        let metadata = event.metadata();
+        screening.visit(metadata, number, &mut visitor, |visit| {
+            event.record(visit);
+        });
     }
     write_more(&mut visitor.0);
     visitor.0.finish();

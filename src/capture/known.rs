@@ -1,17 +1,52 @@
 //! The callsites of this process that records refer to.
 //!
-//! A record carries the address of its callsite, which says nothing to another process. Whoever
-//! keeps records for another process (see [`crate::channel::arena`]) tells it of the callsites on
-//! this list; a callsite is on it before any record refers to it.
+//! Each has a number, which it gets when it is met for the first time and keeps for ever. A record
+//! carries the numbers of its callsites, and what anybody knows of a callsite lies at its number in a
+//! list ([`PerCallsite`]). So a log call looks its callsite up [once](note), and all else hangs on that.
+//!
+//! A number says nothing to another process. Whoever keeps records for another process (see
+//! [`crate::channel::arena`]) tells it of the callsites on this list; a callsite is on it before any
+//! record refers to it.
 //!
 //! No locks: an allocator may log, and a forked child goes on with what its parent's threads left.
 
+mod per_callsite;
+mod table;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use once_cell::race::OnceBox;
 use tracing::Metadata;
 
-/// Grows only. A callsite may be on it twice.
-static LIST: boxcar::Vec<&'static Metadata<'static>> = boxcar::Vec::new();
+pub(crate) use self::per_callsite::PerCallsite;
+use self::table::Table;
+use super::callsite::Callsite;
+
+/// Which callsite it is: counted from 1 in the order in which the process met them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Number(usize);
+
+/// What a log call finds out about its callsite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Noted {
+    pub(crate) number: Number,
+    /// Whether no screen has anything against it: see [`super::screen`].
+    pub(crate) is_plain: bool,
+}
+
+/// An item of the list.
+#[derive(Debug)]
+struct Known {
+    /// `None` where a number was [reserved](reserve).
+    metadata: Option<&'static Metadata<'static>>,
+    /// As writers see it, made for the first of them.
+    callsite: OnceBox<Callsite>,
+}
+
+static TABLE: Table = Table::new();
+
+/// Grows only. A callsite may be on it twice; records refer to one of the two.
+static LIST: boxcar::Vec<Known> = boxcar::Vec::new();
 
 /// How many callsites were put on the list.
 static COUNT: AtomicUsize = AtomicUsize::new(0);
@@ -19,52 +54,56 @@ static COUNT: AtomicUsize = AtomicUsize::new(0);
 /// Behind the last of them.
 static END: AtomicUsize = AtomicUsize::new(0);
 
-/// Addresses of callsites on the list, each at the place that its hash says or at one of the next.
-/// The lowest bit of an address, which is zero, is set where the callsite is not known to be plain:
-/// see [`super::screen`].
-static ADDRESSES: [AtomicUsize; PLACES] = [const { AtomicUsize::new(0) }; PLACES];
+impl Number {
+    /// The place of a callsite in any list that has one for each.
+    #[inline]
+    pub(crate) fn index(self) -> usize {
+        self.0 - 1
+    }
 
-const PLACES: usize = 8192;
+    /// As it stands in a record.
+    #[inline]
+    pub(crate) fn to_u64(self) -> u64 {
+        self.0 as u64
+    }
+}
 
-/// How many places are looked at before a callsite is looked for in the list itself.
-const PROBES: usize = 32;
-
-/// Says that a callsite is not known to be plain.
-const MARK: usize = 1;
-
-/// Sees to it that a callsite is on the list. Says whether it is plain.
+/// Sees to it that a callsite is on the list.
 #[inline]
-pub(crate) fn note(metadata: &'static Metadata<'static>) -> bool {
-    let address = address_of(metadata);
-    // Pairs with the Release stores in `note_slowly` and `unmark`: who sees the address sees the
-    // count as well, and every screen that was there when the mark was taken off.
-    ADDRESSES[place_of(address)].load(Ordering::Acquire) == address || note_slowly(metadata)
+pub(crate) fn note(metadata: &'static Metadata<'static>) -> Noted {
+    match TABLE.find_plain(address_of(metadata)) {
+        Some(noted) => noted,
+        None => note_slowly(metadata),
+    }
+}
+
+/// The number of a callsite that was noted before. What does not last was not: no callsite that does
+/// lies where it lies.
+#[inline]
+pub(crate) fn find(metadata: &Metadata<'_>) -> Option<Number> {
+    TABLE.find(std::ptr::from_ref(metadata).addr())
+}
+
+/// The way of callsites that are new, marked, or not where they are looked for first.
+#[inline(never)]
+fn note_slowly(metadata: &'static Metadata<'static>) -> Noted {
+    TABLE.find_or_add(address_of(metadata), || put_on_list(Some(metadata)))
 }
 
 /// Marks all callsites that are not marked.
 pub(crate) fn mark_all() {
-    for place in &ADDRESSES {
-        if place.load(Ordering::Relaxed) != 0 {
-            // Release: who marks has done what it marks for. See `unmark`.
-            place.fetch_or(MARK, Ordering::Release);
-        }
-    }
+    TABLE.mark_all();
 }
 
-/// Takes the mark off a callsite. Not while others call this or [`mark_all`]: these two share a
-/// lock.
+/// Takes the mark off a callsite that was noted. Not while others call this or [`mark_all`]: these two
+/// share a lock.
 pub(crate) fn unmark(metadata: &'static Metadata<'static>) {
-    let address = address_of(metadata);
-    let mut places = places_from(place_of(address));
-    if let Some(place) = places.find(|place| place.load(Ordering::Relaxed) == address | MARK) {
-        // Pairs with the Acquire load in `note`.
-        place.store(address, Ordering::Release);
-    }
+    TABLE.unmark(address_of(metadata));
 }
 
-/// The places at which a callsite may be.
-fn places_from(first: usize) -> impl Iterator<Item = &'static AtomicUsize> {
-    (first..first + PROBES).map(|place| &ADDRESSES[place % PLACES])
+/// A number for a callsite that is none of this process.
+pub(crate) fn reserve() -> Number {
+    put_on_list(None)
 }
 
 /// How many callsites are on the list: who sees more than before should look at it again.
@@ -74,58 +113,41 @@ pub(crate) fn count() -> usize {
     COUNT.load(Ordering::Acquire)
 }
 
-/// The callsites at the place `start` of the list and behind it, each with its place. One that is
-/// just being put on the list is left out, and counted later.
-pub(crate) fn list_from(start: usize) -> impl Iterator<Item = (usize, &'static Metadata<'static>)> {
+/// What is at the place `start` of the list and behind it, each with its number; there may be no
+/// callsite. What is just being put on the list is left out, and counted later.
+pub(crate) fn list_from(
+    start: usize,
+) -> impl Iterator<Item = (Number, Option<&'static Metadata<'static>>)> {
     (start..END.load(Ordering::Acquire))
-        .filter_map(|place| LIST.get(place).map(|metadata| (place, *metadata)))
+        .filter_map(|place| Some((Number(place + 1), LIST.get(place)?.metadata)))
 }
 
-/// By what records refer to a callsite.
-pub(crate) fn address_of(metadata: &'static Metadata<'static>) -> usize {
+/// The callsite that a record of this process refers to by `number`, for those who read records.
+/// `None` if there is none.
+pub(crate) fn callsite(number: u64) -> Option<&'static Callsite> {
+    let number = Number(usize::try_from(number).ok().filter(|number| *number != 0)?);
+    let known = LIST.get(number.index())?;
+    let metadata = known.metadata?;
+    let make = || Box::new(Callsite::new(number, metadata.into()));
+    Some(known.callsite.get_or_init(make))
+}
+
+fn address_of(metadata: &'static Metadata<'static>) -> usize {
     std::ptr::from_ref(metadata).addr()
 }
 
-#[cold]
-fn note_slowly(metadata: &'static Metadata<'static>) -> bool {
-    let address = address_of(metadata);
-    // A place that was taken is never given up: behind a free one there is nothing.
-    let found = places_from(place_of(address)).find_map(|place| {
-        let known = place.load(Ordering::Acquire);
-        let is_there = known & !MARK == address;
-        (known == 0 || is_there).then_some((place, known))
+fn put_on_list(metadata: Option<&'static Metadata<'static>>) -> Number {
+    let place = LIST.push(Known {
+        metadata,
+        callsite: OnceBox::new(),
     });
-    match found {
-        Some((place, 0)) => {
-            put_on_list(metadata);
-            // Where another thread takes the place first, the callsite is put on the list once
-            // more the next time, and finds the next place. Release: see `note`.
-            let marked = address | MARK;
-            let _ = place.compare_exchange(0, marked, Ordering::Release, Ordering::Relaxed);
-            false
-        }
-        Some((_, known)) => known == address,
-        None if LIST.iter().any(|(_, known)| address_of(known) == address) => false,
-        None => {
-            put_on_list(metadata);
-            false
-        }
-    }
-}
-
-fn put_on_list(metadata: &'static Metadata<'static>) {
-    let place = LIST.push(metadata);
     // Pairs with the Acquire load in `list_from`, which comes after one of the count.
     END.fetch_max(place + 1, Ordering::Release);
-    // Pairs with the Acquire load in `count`: who sees the count finds the callsite on the list.
-    COUNT.fetch_add(1, Ordering::Release);
-}
-
-/// Fibonacci hashing: the product's highest bits depend on all bits of the address.
-#[inline]
-fn place_of(address: usize) -> usize {
-    let hash = (address as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    (hash >> (u64::BITS - PLACES.ilog2())) as usize
+    if metadata.is_some() {
+        // Pairs with the Acquire load in `count`: who sees the count finds the callsite on the list.
+        COUNT.fetch_add(1, Ordering::Release);
+    }
+    Number(place + 1)
 }
 
 #[cfg(test)]
@@ -141,12 +163,20 @@ mod tests {
         }
         .metadata();
         let before = count();
-        note(metadata);
-        let noted = count();
-        note(metadata);
-        let is_it = |(_, known): (_, &'static Metadata<'static>)| std::ptr::eq(known, metadata);
-        assert!(list_from(0).any(is_it));
-        assert!(before < noted);
+        let number = note(metadata).number;
+        assert!(before < count());
+        assert_eq!(note(metadata).number, number);
+        let listed = list_from(number.index()).next();
+        assert!(listed.is_some_and(|(listed, known)| listed == number && known == Some(metadata)));
+        let callsite = callsite(number.to_u64()).unwrap();
+        assert_eq!((callsite.number, &*callsite.facts.name), (number, "noted"));
+    }
+
+    #[test]
+    fn numbers_of_no_callsite_of_this_process_find_none() {
+        assert!(callsite(0).is_none());
+        assert!(callsite(u64::MAX).is_none());
+        assert!(callsite(reserve().to_u64()).is_none());
     }
 
     #[test]
@@ -155,12 +185,12 @@ mod tests {
             name: "marked", kind: tracing::metadata::Kind::EVENT, fields: a
         }
         .metadata();
-        assert!(!note(metadata));
-        assert!(!note(metadata));
+        assert!(!note(metadata).is_plain);
+        assert!(!note(metadata).is_plain);
         unmark(metadata);
         // A pipeline that starts in another test may mark it at any moment, but nobody else unmarks.
         mark_all();
-        assert!(!note(metadata));
+        assert!(!note(metadata).is_plain);
     }
 
     #[test]
@@ -172,8 +202,9 @@ mod tests {
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {
-                    note(metadata);
-                    assert!(list_from(0).any(|(_, known)| std::ptr::eq(known, metadata)));
+                    let number = note(metadata).number;
+                    let is_it = |(listed, known)| listed == number && known == Some(metadata);
+                    assert!(list_from(0).any(is_it));
                 });
             }
         });

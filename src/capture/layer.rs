@@ -8,6 +8,7 @@ use tracing_subscriber::layer::{self, Layer};
 use tracing_subscriber::registry::{LookupSpan, SpanRef};
 
 use super::event::{self, Explicit};
+use super::known;
 use super::span::Span;
 use super::thread::{self, Entered};
 use crate::filter::Wish;
@@ -87,15 +88,16 @@ where
     }
 
     fn on_event(&self, event: &Event<'_>, context: layer::Context<'_, S>) {
-        let wish = self.pipeline.gate().wish_of(event);
+        let callsite = known::note(event.metadata());
+        let wish = self.pipeline.gate().wish_of(event, callsite.number);
         if wish == Wish::Never {
             return;
         }
         if event.is_contextual() {
-            return event::capture(&self.pipeline, event, wish);
+            return event::capture(&self.pipeline, event, callsite, wish);
         }
         let parent = event.parent().and_then(|id| self.nearest(id, &context));
-        event::capture_elsewhere(&self.pipeline, event, &Explicit(parent), wish);
+        event::capture_elsewhere(&self.pipeline, event, callsite, wish, &Explicit(parent));
     }
 
     fn on_enter(&self, id: &Id, context: layer::Context<'_, S>) {

@@ -1,21 +1,18 @@
 //! Records made by hand, for tests: any name, target, value and span that a program could log.
 
-use std::collections::BTreeMap;
+mod any;
+mod callsite;
+
 use std::error::Error;
 use std::fmt;
-use std::sync::{Mutex, OnceLock, PoisonError};
 
-use proptest::prelude::*;
-use proptest::test_runner::RngAlgorithm;
-use serde_json::Value as Json;
-use tracing::callsite::Identifier;
-use tracing::field::FieldSet;
-use tracing::metadata::Kind;
-use tracing::subscriber::Interest;
-use tracing::{Callsite, Level, Metadata};
+use tracing::{Level, Metadata};
 
+pub(crate) use self::any::{any_damaged_record, any_sample, any_value, at_most, cases};
+use self::callsite::metadata;
 use super::buffer::Buffer;
 use super::callsite::Callsites;
+use super::known;
 use super::record::{Encoder, Name, RawText, Record, ThreadLabel, Value, write_span};
 use crate::{json, request};
 
@@ -151,7 +148,8 @@ impl SampleSpan {
     }
 
     fn encode(&self, spans: &mut Buffer) -> bool {
-        write_span(spans, self.callsite(), &encoded_fields(&self.fields))
+        let callsite = known::note(self.callsite()).number;
+        write_span(spans, callsite, &encoded_fields(&self.fields))
     }
 }
 
@@ -242,47 +240,6 @@ fn encode_fields(fields: &[SampleField], encoder: &mut Encoder<'_>) {
     }
 }
 
-/// Metadata as a macro makes it at compile time. Equal samples share it, as the records of one
-/// macro do. Leaked, since records refer to it for ever.
-#[expect(clippy::disallowed_methods, reason = "tests may wait for each other")]
-fn metadata(
-    target: &str,
-    name: &str,
-    level: Level,
-    is_span: bool,
-    fields: &[SampleField],
-) -> &'static Metadata<'static> {
-    static KNOWN: Mutex<BTreeMap<String, &'static Metadata<'static>>> = Mutex::new(BTreeMap::new());
-    let declared = fields.iter().filter(|field| !field.is_inline);
-    let names: Vec<&str> = declared.map(|field| field.name.as_str()).collect();
-    let identity = format!("{target:?} {name:?} {level} {is_span} {names:?}");
-    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    known.entry(identity).or_insert_with(|| {
-        let callsite: &'static SampleCallsite = Box::leak(Box::default());
-        let names = names.into_iter().map(leak).collect();
-        let fields = FieldSet::new(Vec::leak(names), Identifier(callsite));
-        let kind = if is_span { Kind::SPAN } else { Kind::EVENT };
-        let (name, target, file) = (leak(name), leak(target), Some("src/app.rs"));
-        let made = || Metadata::new(name, target, level, file, Some(12), None, fields, kind);
-        callsite.0.get_or_init(made)
-    })
-}
-
-fn leak(text: &str) -> &'static str {
-    Box::leak(text.into())
-}
-
-#[derive(Default)]
-struct SampleCallsite(OnceLock<Metadata<'static>>);
-
-impl Callsite for SampleCallsite {
-    fn set_interest(&self, _: Interest) {}
-
-    fn metadata(&self) -> &Metadata<'_> {
-        self.0.get().expect("set where it was made")
-    }
-}
-
 /// Text that passes itself off as JSON.
 struct Claimed<'a>(&'a str);
 
@@ -322,172 +279,4 @@ impl Error for Chain {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.source.as_deref().map(|source| source as _)
     }
-}
-
-/// How a property is tried. Under Miri, which takes its time for each step, with a few cases of
-/// cheap chance: there are many runs of it.
-pub(crate) fn cases() -> ProptestConfig {
-    let usual = ProptestConfig::default();
-    ProptestConfig {
-        cases: at_most(usual.cases as usize) as u32,
-        rng_algorithm: if cfg!(miri) {
-            RngAlgorithm::XorShift
-        } else {
-            usual.rng_algorithm
-        },
-        ..usual
-    }
-}
-
-/// So many, or a few under Miri.
-pub(crate) fn at_most(count: usize) -> usize {
-    if cfg!(miri) { count.min(3) } else { count }
-}
-
-/// Records without end, with names that meet each other and the reserved ones.
-pub(crate) fn any_sample() -> impl Strategy<Value = Sample> {
-    let span = (any_text(), any_fields()).prop_map(|(name, fields)| SampleSpan {
-        name,
-        is_mark: false,
-        fields,
-    });
-    let thread =
-        (proptest::option::of(any_text()), any::<u64>()).prop_map(|(name, id)| ThreadLabel {
-            name: name.map(String::into_boxed_str),
-            id,
-        });
-    let levels = [
-        Level::ERROR,
-        Level::WARN,
-        Level::INFO,
-        Level::DEBUG,
-        Level::TRACE,
-    ];
-    (
-        any::<i64>(),
-        proptest::sample::select(levels.to_vec()),
-        any_text(),
-        thread,
-        any_fields(),
-        proptest::collection::vec(span, 0..at_most(4)),
-    )
-        .prop_map(|(time_ns, level, target, thread, fields, spans)| Sample {
-            name: "event",
-            time_ns,
-            level,
-            target,
-            thread,
-            is_recovered: false,
-            is_cut: false,
-            fields,
-            spans,
-        })
-}
-
-fn any_fields() -> impl Strategy<Value = Vec<SampleField>> {
-    let field = (any_name(), proptest::bool::weighted(0.2), any_value()).prop_map(
-        |(name, is_inline, value)| SampleField {
-            name,
-            is_inline,
-            value,
-        },
-    );
-    proptest::collection::vec(field, 0..at_most(6))
-}
-
-fn any_name() -> impl Strategy<Value = String> {
-    const NAMES: [&str; 19] = [
-        "message",
-        "level",
-        "target",
-        "timestamp",
-        "spans",
-        "thread",
-        "file",
-        "line",
-        "pid",
-        "seq",
-        "cut",
-        "recovered",
-        "a",
-        "b",
-        "",
-        "fields.level",
-        "fields.fields.level",
-        "fields.a",
-        "user.name",
-    ];
-    prop_oneof![
-        4 => proptest::sample::select(&NAMES[..]).prop_map(str::to_owned),
-        1 => any_text(),
-    ]
-}
-
-/// Random characters, with those that need care far more often than chance would have them.
-pub(crate) fn any_text() -> impl Strategy<Value = String> {
-    const CAREFUL: &str = "\0\n\r\t\u{1b}\u{7f}\u{80}\u{9f}\u{a0}\"\\{}:, \u{61c}\u{200d}\u{200e}\
-        \u{2028}\u{202e}\u{2066}\u{feff}가🧑‍💻";
-    let careful: Vec<char> = CAREFUL.chars().collect();
-    let character = prop_oneof![
-        any::<char>(),
-        proptest::sample::select(careful),
-        proptest::char::range(' ', '~'),
-    ];
-    proptest::collection::vec(character, 0..at_most(40)).prop_map(String::from_iter)
-}
-
-pub(crate) fn any_value() -> impl Strategy<Value = SampleValue> {
-    prop_oneof![
-        any::<i64>().prop_map(SampleValue::I64),
-        any::<u64>().prop_map(SampleValue::U64),
-        any::<i128>().prop_map(SampleValue::I128),
-        any::<i64>().prop_map(|value| SampleValue::I128(value.into())),
-        any::<u128>().prop_map(SampleValue::U128),
-        any::<u64>().prop_map(|value| SampleValue::U128(value.into())),
-        any::<u64>().prop_map(|bits| SampleValue::F64(f64::from_bits(bits))),
-        any::<bool>().prop_map(SampleValue::Bool),
-        any_text().prop_map(SampleValue::Str),
-        any_text().prop_map(SampleValue::Text),
-        any_text().prop_map(SampleValue::Json),
-        any_json().prop_map(SampleValue::Json),
-        proptest::collection::vec(any::<u8>(), 0..at_most(100)).prop_map(SampleValue::Bytes),
-        proptest::collection::vec(any_text(), 1..at_most(4)).prop_map(SampleValue::Error),
-    ]
-}
-
-/// JSON, compact.
-fn any_json() -> impl Strategy<Value = String> {
-    let leaf = prop_oneof![
-        any::<i64>().prop_map(Json::from),
-        any_text().prop_map(Json::from),
-        any::<bool>().prop_map(Json::from),
-    ];
-    let value = leaf.prop_recursive(3, 8, 4, |inner| {
-        let list = proptest::collection::vec(inner.clone(), 0..at_most(4)).prop_map(Json::from);
-        let object = proptest::collection::btree_map(any_text(), inner, 0..at_most(4));
-        prop_oneof![
-            list,
-            object.prop_map(|object| Json::Object(object.into_iter().collect()))
-        ]
-    });
-    value.prop_map(|value| value.to_string())
-}
-
-/// The bytes of records after an accident.
-pub(crate) fn any_damaged_record() -> impl Strategy<Value = Vec<u8>> {
-    let damage = proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8);
-    (any_sample(), damage, any::<prop::sample::Index>()).prop_map(|(mut sample, damage, kept)| {
-        // The addresses of callsites stay whole: only `Encoder` writes them.
-        sample.spans.clear();
-        let mut bytes = sample.encode();
-        let (_, body) = bytes.split_at_mut(16);
-        for (at, byte) in damage {
-            if !body.is_empty() {
-                *at.get_mut(body) = byte;
-            }
-        }
-        let kept = 16 + kept.index(body.len() + 1);
-        bytes.truncate(kept);
-        bytes
-    })
 }

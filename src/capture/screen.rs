@@ -14,11 +14,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use arc_swap::{ArcSwap, ArcSwapOption, Guard};
+use once_cell::race::OnceBox;
 use tracing::Metadata;
 use tracing::field::Visit;
 
 use super::callsite::is_log_bridge;
-use super::known;
+use super::known::{self, Number, PerCallsite};
 use super::record::Bounds;
 use super::screened::Screened;
 use super::visit::Visitor;
@@ -33,8 +34,12 @@ pub(crate) struct Screen {
     bounds: Bounds,
     fields_max: usize,
     depth_max: usize,
-    verdicts: Verdicts,
+    /// What was decided so far. No locks: who logs comes here.
+    verdicts: PerCallsite<OnceBox<Option<Box<Verdict>>>>,
 }
+
+/// The message of an event is none of its fields.
+const MESSAGE: &str = "message";
 
 /// What becomes of each field of a callsite, by its place.
 pub(crate) type Verdict = [Action];
@@ -55,14 +60,19 @@ impl Screen {
             bounds: limits.bounds(),
             fields_max: limits.fields_max(),
             depth_max: limits.depth_max(),
-            verdicts: Verdicts::default(),
+            verdicts: PerCallsite::default(),
         }
     }
 
     /// What becomes of a callsite's fields. `None` where all are kept.
-    pub(crate) fn verdict(&self, metadata: &'static Metadata<'static>) -> Option<&Verdict> {
-        let address = known::address_of(metadata);
-        self.verdicts.find(address, || self.judge(metadata))
+    pub(crate) fn verdict(
+        &self,
+        metadata: &'static Metadata<'static>,
+        callsite: Number,
+    ) -> Option<&Verdict> {
+        let verdict = self.verdicts.of(callsite);
+        let judge = || Box::new(self.judge(metadata));
+        verdict.get_or_init(judge).as_deref()
     }
 
     /// The same; a callsite whose fields are all kept is taken for plain from now on, if no other
@@ -70,12 +80,21 @@ impl Screen {
     pub(crate) fn verdict_or_settle(
         &self,
         metadata: &'static Metadata<'static>,
+        callsite: Number,
     ) -> Option<&Verdict> {
-        let verdict = self.verdict(metadata);
+        let verdict = self.verdict(metadata, callsite);
         if verdict.is_none() {
-            settle(metadata);
+            settle(metadata, callsite);
         }
         verdict
+    }
+
+    /// What becomes of the value of a field, which has so many others before it.
+    pub(crate) fn action(&self, name: &str, before: usize) -> Action {
+        if self.fields_max <= before {
+            return Action::Drop;
+        }
+        self.style_of(name).map_or(Action::Keep, Action::Mask)
     }
 
     /// What becomes of a field of this name, which no callsite declares.
@@ -102,22 +121,21 @@ impl Screen {
         self.redactor.screen_part(name, text)
     }
 
-    /// How many fields may be added to those that a callsite declares.
+    /// How many fields may be added to those that an event's callsite declares.
     pub(crate) fn fields_left(&self, metadata: &Metadata<'_>) -> usize {
-        self.fields_max.saturating_sub(metadata.fields().len())
+        let names = metadata.fields().iter().map(|field| field.name());
+        let declared = names.filter(|name| *name != MESSAGE).count();
+        self.fields_max.saturating_sub(declared)
     }
 
     fn judge(&self, metadata: &Metadata<'_>) -> Option<Box<Verdict>> {
         let mut count = 0;
         let action = |name: &str| {
-            if metadata.is_event() && name == "message" {
+            if metadata.is_event() && name == MESSAGE {
                 return Action::Keep;
             }
             count += 1;
-            if self.fields_max < count {
-                return Action::Drop;
-            }
-            self.style_of(name).map_or(Action::Keep, Action::Mask)
+            self.action(name, count - 1)
         };
         if is_log_bridge(metadata) {
             return None;
@@ -126,50 +144,6 @@ impl Screen {
         let verdict: Box<Verdict> = fields.map(action).collect();
         let is_plain = verdict.iter().all(|action| *action == Action::Keep);
         (!is_plain).then_some(verdict)
-    }
-}
-
-/// What was decided so far. No locks: who logs comes here.
-#[derive(Debug)]
-struct Verdicts {
-    /// Grows only. A callsite may be there twice.
-    all: boxcar::Vec<(usize, Option<Box<Verdict>>)>,
-    /// The place of a callsite's verdict, plus one, where the hash of its address says.
-    places: [AtomicUsize; PLACES],
-}
-
-const PLACES: usize = 256;
-
-impl Default for Verdicts {
-    fn default() -> Self {
-        Verdicts {
-            all: boxcar::Vec::new(),
-            places: [const { AtomicUsize::new(0) }; PLACES],
-        }
-    }
-}
-
-impl Verdicts {
-    fn find(
-        &self,
-        address: usize,
-        judge: impl FnOnce() -> Option<Box<Verdict>>,
-    ) -> Option<&Verdict> {
-        // Fibonacci hashing, as with `known`.
-        let hash = (address as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56;
-        let place = &self.places[hash as usize % PLACES];
-        // Relaxed: what is at the place says whose it is, and the list publishes what it holds.
-        let known = place.load(Ordering::Relaxed).checked_sub(1);
-        let known = known.and_then(|known| self.all.get(known));
-        if let Some((_, verdict)) = known.filter(|(known, _)| *known == address) {
-            return verdict.as_deref();
-        }
-        let mut all = self.all.iter();
-        let found = all.find(|(_, (known, _))| *known == address);
-        let found = found.map(|(index, _)| index);
-        let index = found.unwrap_or_else(|| self.all.push((address, judge())));
-        place.store(index + 1, Ordering::Relaxed);
-        self.all.get(index)?.1.as_deref()
     }
 }
 
@@ -213,11 +187,12 @@ impl Screening {
     pub(crate) fn visit(
         &self,
         metadata: &'static Metadata<'static>,
+        callsite: Number,
         visitor: &mut Visitor<'_>,
         record: impl FnOnce(&mut dyn Visit),
     ) {
         let screen = self.current.load();
-        let Some(verdict) = screen.verdict_or_settle(metadata) else {
+        let Some(verdict) = screen.verdict_or_settle(metadata, callsite) else {
             return record(visitor);
         };
         record(&mut Screened {
@@ -260,11 +235,11 @@ fn register(screen: &Arc<Screen>) {
 
 /// Takes a callsite for plain from now on, unless a screen has something against it.
 #[cold]
-fn settle(metadata: &'static Metadata<'static>) {
+fn settle(metadata: &'static Metadata<'static>, callsite: Number) {
     let Ok(_held) = LOCK.get().try_lock() else {
         return;
     };
-    if !is_any(|screen| screen.verdict(metadata).is_some()) {
+    if !is_any(|screen| screen.verdict(metadata, callsite).is_some()) {
         known::unmark(metadata);
     }
 }
@@ -293,4 +268,28 @@ fn is_any(is_it: impl Fn(&Screen) -> bool) -> bool {
     let live = LIVE.load();
     let mut screens = live.iter().flat_map(|live| live.iter());
     screens.any(|screen| screen.upgrade().is_some_and(|screen| is_it(&screen)))
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Callsite;
+
+    use super::*;
+
+    #[test]
+    fn the_message_takes_no_field_s_place() {
+        let metadata = tracing::callsite! {
+            name: "limited", kind: tracing::metadata::Kind::EVENT, fields: message, a, b
+        }
+        .metadata();
+        for (fields, left, kept) in [(3, 1, 3), (2, 0, 3), (1, 0, 2), (0, 0, 1)] {
+            let limits = Limits::default().fields(fields);
+            let screen = Screen::new(Arc::new(Redactor::none()), &limits);
+            assert_eq!(screen.fields_left(metadata), left);
+            let verdict = screen.verdict(metadata, known::note(metadata).number);
+            let is_kept = |action: &&Action| **action == Action::Keep;
+            let kept_by = |verdict: &Verdict| verdict.iter().filter(is_kept).count();
+            assert_eq!(verdict.map_or(3, kept_by), kept);
+        }
+    }
 }

@@ -9,11 +9,12 @@ use tracing::field::Visit;
 use tracing::span::{Attributes, Record as Values};
 
 use super::buffer::Buffer;
-use super::known;
-use super::record::{Bounds, Encoder, merge_fields, write_span};
+use super::known::{self, Noted, Number};
+use super::record::{Bounds, Encoder, cut_fields, merge_fields, write_span_within_half};
 use super::screen::Screening;
 use super::thread;
 use super::visit::Visitor;
+use crate::request::RequestContext;
 
 /// A span's fields take at most this, and those of all spans around a record half of a record.
 const SPAN_BYTES_MAX: usize = 64 * 1024;
@@ -22,7 +23,11 @@ const SPAN_BYTES_MAX: usize = 64 * 1024;
 #[derive(Debug)]
 pub(crate) struct Span {
     metadata: &'static Metadata<'static>,
+    callsite: Number,
     parent: Option<Arc<Span>>,
+    /// The request that it was opened for: whoever is in the span works for that, in whichever task or
+    /// thread.
+    request: Option<RequestContext>,
     /// The fields as the span opened with them.
     opened: Box<[u8]>,
     /// Whether some of the fields did not fit.
@@ -40,22 +45,35 @@ impl Span {
         parent: Option<Arc<Span>>,
         screening: &Screening,
     ) -> Arc<Self> {
+        let metadata = attributes.metadata();
+        let callsite = known::note(metadata);
         let encode = |bytes: &mut Buffer| {
-            let is_cut = encode(bytes, attributes.metadata(), screening, |visit| {
+            let is_cut = encode(bytes, metadata, callsite, screening, |visit| {
                 attributes.record(visit);
             });
             (bytes.as_slice().into(), is_cut)
         };
         let encoded = thread::with_local(|local| local.with_scratch(encode));
         let (opened, is_cut) = encoded.unwrap_or_else(|| encode(&mut Buffer::new()));
+        let request = match attributes.is_root() {
+            true => None,
+            false => thread::request().or_else(|| parent.as_ref()?.request.clone()),
+        };
         Arc::new(Span {
-            metadata: attributes.metadata(),
+            metadata,
+            callsite: callsite.number,
             parent,
+            request,
             opened,
             is_cut: AtomicBool::new(is_cut),
             is_changed: AtomicBool::new(false),
             changed: ArcSwapOption::empty(),
         })
+    }
+
+    /// The request that it was opened for.
+    pub(super) fn request(&self) -> Option<&RequestContext> {
+        self.request.as_ref()
     }
 
     pub(crate) fn metadata(&self) -> &'static Metadata<'static> {
@@ -65,16 +83,22 @@ impl Span {
     /// Adds fields, or replaces their former values.
     pub(crate) fn record(&self, values: &Values<'_>, screening: &Screening) {
         let mut new = Buffer::new();
-        if encode(&mut new, self.metadata, screening, |visit| {
+        let callsite = known::note(self.metadata);
+        if encode(&mut new, self.metadata, callsite, screening, |visit| {
             values.record(visit);
         }) {
             // Relaxed: the mark below publishes it.
             self.is_cut.store(true, Ordering::Relaxed);
         }
+        let limit = bounds(screening).record_bytes;
         self.changed.rcu(|changed| {
             let old = changed.as_ref().map_or(&*self.opened, |changed| changed);
             let mut merged = Vec::with_capacity(old.len() + new.len());
             merge_fields(old, new.as_slice(), &mut merged);
+            if limit < merged.len() {
+                self.is_cut.store(true, Ordering::Relaxed);
+                merged = cut_fields(&merged, limit);
+            }
             Some(Arc::new(merged))
         });
         // Pairs with the Acquire load in `write`: whoever sees the mark sees the change.
@@ -87,7 +111,7 @@ impl Span {
         let mut is_whole = true;
         let mut next = Some(self);
         while let Some(span) = next {
-            if bytes.is_half_full() || !span.write_alone(bytes) {
+            if !span.write_alone(bytes) {
                 return false;
             }
             is_whole &= !span.is_cut.load(Ordering::Relaxed);
@@ -101,9 +125,18 @@ impl Span {
         if self.is_changed.load(Ordering::Acquire)
             && let Some(changed) = &*self.changed.load()
         {
-            return write_span(bytes, self.metadata, changed);
+            return write_span_within_half(bytes, self.callsite, changed);
         }
-        write_span(bytes, self.metadata, &self.opened)
+        write_span_within_half(bytes, self.callsite, &self.opened)
+    }
+}
+
+/// How much of its fields a span keeps.
+fn bounds(screening: &Screening) -> Bounds {
+    let bounds = screening.bounds();
+    Bounds {
+        record_bytes: bounds.record_bytes.min(SPAN_BYTES_MAX),
+        ..bounds
     }
 }
 
@@ -111,19 +144,16 @@ impl Span {
 fn encode(
     bytes: &mut Buffer,
     metadata: &'static Metadata<'static>,
+    callsite: Noted,
     screening: &Screening,
     record: impl FnOnce(&mut dyn Visit),
 ) -> bool {
-    let bounds = screening.bounds();
-    let bounds = Bounds {
-        record_bytes: bounds.record_bytes.min(SPAN_BYTES_MAX),
-        ..bounds
-    };
-    let mut visitor = Visitor(Encoder::fields_within(bytes, bounds), screening);
-    if known::note(metadata) {
+    let encoder = Encoder::fields_within(bytes, bounds(screening));
+    let mut visitor = Visitor(encoder, screening);
+    if callsite.is_plain {
         record(&mut visitor);
     } else {
-        screening.visit(metadata, &mut visitor, record);
+        screening.visit(metadata, callsite.number, &mut visitor, record);
     }
     visitor.0.is_cut()
 }
@@ -154,6 +184,29 @@ mod tests {
         tracing::subscriber::with_default(subscriber, program);
         guard.flush(Duration::from_secs(10)).unwrap();
         memory.text()
+    }
+
+    #[test]
+    fn what_is_recorded_later_takes_no_more_than_a_span_may_and_says_where_it_was_cut() {
+        let long = "x".repeat(SPAN_BYTES_MAX / 2);
+        let text = logged(|| {
+            let empty = tracing::field::Empty;
+            let span = tracing::info_span!("span", user = 7, a = empty, b = empty, c = empty);
+            for name in ["a", "b", "c"] {
+                span.record(name, long.as_str());
+            }
+            span.in_scope(|| tracing::info!("inside"));
+        });
+        let line: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!((&line["user"], &line["a"]), (&7.into(), &long.into()));
+        assert!(
+            line["b"]
+                .as_str()
+                .is_some_and(|text| text.ends_with("…[cut]")),
+            "{line}"
+        );
+        assert!(line.get("c").is_none() && line["cut"] == true, "{line}");
+        assert!(text.len() < SPAN_BYTES_MAX + 1024);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use tracing::{Event, Metadata, Subscriber};
 use tracing_core::span::Current;
 
 use super::event::{self, Explicit};
+use super::known::{self, Noted};
 use super::span::Span;
 use super::thread::{self, Entered};
 use crate::filter::{Gate, Wish};
@@ -60,9 +61,9 @@ impl OffloopSubscriber {
 
     /// Captures an event that names its parent, or wants to have none.
     #[inline(never)]
-    fn event_elsewhere(&self, event: &Event<'_>, wish: Wish) {
+    fn event_elsewhere(&self, event: &Event<'_>, callsite: Noted, wish: Wish) {
         let span = event.parent().and_then(|id| self.span(id));
-        event::capture_elsewhere(&self.pipeline, event, &Explicit(span), wish);
+        event::capture_elsewhere(&self.pipeline, event, callsite, wish, &Explicit(span));
     }
 
     fn current(&self) -> Option<Arc<Span>> {
@@ -117,14 +118,15 @@ impl Subscriber for OffloopSubscriber {
 
     #[inline]
     fn event(&self, event: &Event<'_>) {
-        let wish = self.gate().wish_of(event);
+        let callsite = known::note(event.metadata());
+        let wish = self.gate().wish_of(event, callsite.number);
         if wish == Wish::Never {
             return;
         }
         if event.is_contextual() {
-            return event::capture(&self.pipeline, event, wish);
+            return event::capture(&self.pipeline, event, callsite, wish);
         }
-        self.event_elsewhere(event, wish);
+        self.event_elsewhere(event, callsite, wish);
     }
 
     fn enter(&self, id: &Id) {

@@ -4,11 +4,11 @@ use serde::{Deserialize, Serialize};
 
 /// What a SIGHUP does. Set by [`Builder::on_hangup`](crate::Builder::on_hangup).
 ///
-/// With anything but `Ignore` a handler is installed, which stays until the process ends, and so
+/// With anything but `Unhandled` a handler is installed, which stays until the process ends, and so
 /// SIGHUP does not end it any more; handlers that the program has installed by then are called, too.
 ///
 /// ```
-/// let builder = offloop::builder().stdout().on_hangup(offloop::OnHangup::Ignore);
+/// let builder = offloop::builder().stdout().on_hangup(offloop::OnHangup::Reload);
 /// # drop(builder);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,9 +16,10 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum OnHangup {
-    /// Nothing, as far as the log is concerned. This is the default.
+    /// What it does without offloop: where nobody else handles it, it ends the process. This is the
+    /// default.
     #[default]
-    Ignore,
+    Unhandled,
     /// Every log file is closed, and opened anew before the next record is written to it, as
     /// [`Guard::reopen`](crate::Guard::reopen) does. For the `postrotate` script of logrotate; a file
     /// that was renamed is noticed without it.

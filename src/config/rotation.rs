@@ -124,10 +124,10 @@ impl Rotation {
     /// A file ends with the minute.
     ///
     /// ```
-    /// let rotation = offloop::Rotation::every_minute();
+    /// let rotation = offloop::Rotation::minutely();
     /// # drop(rotation);
     /// ```
-    pub fn every_minute() -> Self {
+    pub fn minutely() -> Self {
         Rotation::every(Unit::Minute)
     }
 

@@ -163,7 +163,7 @@ fn plan(settings: Settings, memory: &Memory) -> Plan {
         exit_timeout: ENDLESS,
         complaints: Complaints::to(Arc::new(|_| ())),
         arena: ArenaPlan::new(Some(false), None),
-        on_hangup: OnHangup::Ignore,
+        on_hangup: OnHangup::Unhandled,
         redactor: Arc::new(Redactor::new(&Redaction::off()).unwrap()),
         limits: Limits::default(),
         limiter: Arc::default(),

@@ -17,26 +17,36 @@ use tracing::{Event, Metadata, Subscriber};
 use tracing_subscriber::layer::{self, Context, Layered};
 use tracing_subscriber::{EnvFilter, Layer};
 
-use super::Audits;
+use super::sink::{Rules, Verdict};
 use super::wanted::log_target;
+use super::{Audits, parse_spans};
+use crate::capture::frontend::Place;
+use crate::error::Error;
 
 /// Directives of which some are by span.
 #[derive(Debug)]
 pub(crate) struct BySpan {
     pub(super) filter: Arc<EnvFilter>,
     alone: Layered<Laid, Numbers>,
+    /// The same directives for who has no spans.
+    rules: Rules,
     audits: Audits,
 }
 
 impl BySpan {
-    pub(super) fn new(filter: EnvFilter, audits: Audits) -> Self {
-        let filter = Arc::new(filter);
+    pub(super) fn new(
+        source: &'static str,
+        directives: &str,
+        audits: Audits,
+    ) -> Result<Self, Error> {
+        let filter = Arc::new(parse_spans(source, directives)?);
         let alone = Laid(Arc::clone(&filter)).with_subscriber(Numbers);
-        BySpan {
+        Ok(BySpan {
             filter,
             alone,
+            rules: Rules::parse(source, directives)?,
             audits,
-        }
+        })
     }
 
     pub(super) fn interest(&self, metadata: &'static Metadata<'static>) -> Interest {
@@ -66,6 +76,13 @@ impl BySpan {
             FieldSet::new(&[], bridge.callsite()),
             Kind::EVENT,
         ))
+    }
+
+    /// Whether records of a front end's place are wanted: another language has no spans, so all else
+    /// that the directives say decides.
+    pub(super) fn wants_at(&self, place: &Place<'_>) -> bool {
+        self.audits.keep_at(place.target, place.level)
+            || self.rules.verdict_at(place) != Verdict::Unwanted
     }
 
     pub(super) fn is_enabled_in<S>(&self, metadata: &Metadata<'_>, context: &Context<'_, S>) -> bool

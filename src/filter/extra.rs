@@ -8,13 +8,14 @@
 //! Of spans, those are let in that a directive names, at whatever level they are: records lie in them,
 //! and their values decide. These any sink may show around the records that it takes.
 
-use tracing::Metadata;
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::Interest;
+use tracing::{Level, Metadata};
 
+use super::Audits;
 use super::by_span::BySpan;
-use super::sink::{Rules, SOURCE};
-use super::{Audits, parse_spans};
+use super::sink::{Rules, SOURCE, Verdict};
+use crate::capture::frontend::Place;
 use crate::error::Error;
 
 /// The directives by span of all sinks.
@@ -64,6 +65,18 @@ impl Extra {
         self.0.iter().any(|sink| sink.wants(metadata))
     }
 
+    /// The same for a place, in no span.
+    pub(super) fn wants_at(&self, place: &Place<'_>) -> bool {
+        let mut sinks = self.0.iter();
+        sinks.any(|sink| sink.rules.verdict_at(place) == Verdict::WantedByField)
+    }
+
+    /// Whether they may let in an event of this level.
+    pub(super) fn may_want(&self, level: Level) -> bool {
+        let mut sinks = self.0.iter();
+        sinks.any(|sink| level <= sink.rules.extra_level_max())
+    }
+
     /// The most verbose level that may be on: spans may be at any.
     pub(super) fn level_max(&self) -> LevelFilter {
         if self.is_empty() {
@@ -79,8 +92,8 @@ impl OfSink {
         let by_span = words.split(',').filter(|directive| directive.contains('['));
         let by_span = by_span.collect::<Vec<_>>().join(",");
         Ok(OfSink {
-            filter: BySpan::new(parse_spans(SOURCE, &by_span)?, Audits::default()),
-            rules: Rules::parse(words)?,
+            filter: BySpan::new(SOURCE, &by_span, Audits::default())?,
+            rules: Rules::parse(SOURCE, words)?,
         })
     }
 

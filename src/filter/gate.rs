@@ -13,19 +13,20 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
-use tracing::field::Field;
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record as Values};
 use tracing::subscriber::Interest;
-use tracing::{Event, Level, Metadata, Value};
+use tracing::{Event, Level, Metadata};
 
 pub(crate) use self::layer::LayerGate;
 use super::answers::{Answer, Answers};
 use super::by_span::BySpan;
-use super::limiter::Limiter;
+use super::limiter::{Limiter, Source};
 use super::wanted::Wish;
 use super::{Directives, Filter, Own};
 use crate::capture::callsite::is_log_bridge;
+use crate::capture::frontend::{Place, Spot};
+use crate::capture::known::{self, Number};
 use crate::capture::thread;
 use crate::config::Rates;
 use crate::error::Error;
@@ -179,7 +180,7 @@ impl Gate {
         self.lets_in_extra.store(lets_in_extra, Ordering::Relaxed);
         self.follows_spans.store(follows_spans, Ordering::Relaxed);
         // Release: who sees the number finds the filter. Pairs with the Acquire loads in `look_twice` and
-        // `known_answer`.
+        // `known_wish`.
         self.second_look
             .store(if is_second { number } else { 0 }, Ordering::Release);
         // Release: the same for `wish_at`.
@@ -188,120 +189,100 @@ impl Gate {
 
     /// For what an event is wanted that was let through.
     #[inline]
-    pub(crate) fn wish_of(&self, event: &Event<'_>) -> Wish {
+    pub(crate) fn wish_of(&self, event: &Event<'_>, callsite: Number) -> Wish {
         // Relaxed: it only says whether there is more to look at.
         if self.second_look.load(Ordering::Relaxed) == 0 {
             return Wish::Now;
         }
-        self.look_twice(event)
+        self.look_twice(event, callsite)
     }
 
-    /// For what the records of a front end's callsite are wanted: nobody has asked before. Another
+    /// For what the records of a front end's place are wanted: nobody has asked before. Another
     /// language has no spans, so a filter by these goes by all else that it says.
     #[inline]
-    pub(crate) fn wish_at(&self, metadata: &'static Metadata<'static>) -> Wish {
-        // Relaxed: see `set`.
-        if self.follows_spans.load(Ordering::Relaxed) {
-            return self.wish_without_span(metadata);
-        }
+    pub(crate) fn wish_at(&self, spot: &Spot<'_>, callsite: Number) -> Wish {
         let number = self.number.load(Ordering::Acquire);
-        let ask = || self.answer(metadata);
-        match self.answers.find(metadata, number, ask) {
-            Answer::Now => Wish::Now,
-            Answer::Detail => Wish::Detail,
-            Answer::Never => Wish::Never,
-            Answer::Limited => self.limited_wish(metadata),
-        }
+        let ask = || self.answer_at(spot.place);
+        let answer = match spot.is_shared {
+            true => ask(),
+            false => self.answers.find(callsite, number, ask),
+        };
+        self.within_limits(answer, spot, callsite)
     }
 
     #[cold]
-    fn wish_without_span(&self, metadata: &'static Metadata<'static>) -> Wish {
-        let wish = self.filter.load().wish_now(metadata);
-        match self.limited(wish, metadata) {
-            Answer::Limited => self.limited_wish(metadata),
-            _ => wish,
-        }
+    fn answer_at(&self, place: &Place<'_>) -> Answer {
+        let wish = self.filter.load().wish_at(place);
+        self.limited(wish, place.target, place.level)
     }
 
-    #[cold]
-    fn limited_wish(&self, metadata: &'static Metadata<'static>) -> Wish {
-        let none: [(&Field, Option<&dyn Value>); 0] = [];
-        let values = metadata.fields().value_set(&none);
-        self.limiter.wish(&Event::new(metadata, &values))
+    /// Whether a front end's records of this target and level may be wanted.
+    pub(crate) fn may_want(&self, target: &str, level: Level) -> bool {
+        self.filter.load().may_want(target, level)
     }
 
-    /// The same for a target without a callsite of its own.
-    pub(crate) fn wish_of_target(&self, target: &str, level: Level) -> Wish {
-        match &self.filter.load().own {
-            Own::Static(wanted) => wanted.wish_of_target(target, level),
-            Own::BySpan(_) => Wish::Now,
-        }
-    }
-
-    fn look_twice(&self, event: &Event<'_>) -> Wish {
+    fn look_twice(&self, event: &Event<'_>, callsite: Number) -> Wish {
         let number = self.second_look.load(Ordering::Acquire);
         if number == 0 {
             // Another filter has come meanwhile.
             return Wish::Now;
         }
-        // Relaxed: see `set`.
-        if self.lets_in_extra.load(Ordering::Relaxed) {
-            return self.look_for_extra(event);
-        }
         let metadata = event.metadata();
-        let answer = if is_log_bridge(metadata) {
+        // Relaxed: see `set`.
+        let answer = if self.lets_in_extra.load(Ordering::Relaxed) {
+            self.answer_with_extra(event)
+        } else if is_log_bridge(metadata) {
             self.answer_to_log(event)
         } else {
             let ask = || self.answer(metadata);
-            self.answers.find(metadata, number, ask)
+            self.answers.find(callsite, number, ask)
         };
-        match answer {
-            Answer::Now => Wish::Now,
-            Answer::Detail => Wish::Detail,
-            Answer::Never => Wish::Never,
-            Answer::Limited => self.limiter.wish(event),
-        }
+        self.within_limits(answer, event, callsite)
     }
 
     /// Where sinks let in more, each event is asked for anew: it may lie in a span of theirs.
     #[cold]
-    fn look_for_extra(&self, event: &Event<'_>) -> Wish {
+    fn answer_with_extra(&self, event: &Event<'_>) -> Answer {
         let (filter, metadata) = (self.filter.load(), event.metadata());
         let own = filter.wish_of(event);
-        let is_extra = matches!(own, Wish::Detail | Wish::Never) && filter.extra.wants(metadata);
-        let wish = if is_extra { Wish::Now } else { own };
-        let wish = match self.limited(wish, metadata) {
-            Answer::Limited => self.limiter.wish(event),
-            _ => wish,
-        };
-        match wish {
-            Wish::Now | Wish::Sampled if is_extra => Wish::Extra {
-                is_sampled: wish == Wish::Sampled,
-            },
-            _ => wish,
-        }
+        let wish = filter.with_extra(own, || filter.extra.wants(metadata));
+        self.limited(wish, metadata.target(), *metadata.level())
     }
 
     fn answer(&self, metadata: &Metadata<'_>) -> Answer {
         let wish = self.filter.load().wish(metadata);
-        self.limited(wish, metadata)
+        self.limited(wish, metadata.target(), *metadata.level())
     }
 
     #[cold]
     fn answer_to_log(&self, event: &Event<'_>) -> Answer {
+        let metadata = event.metadata();
         let wish = match &self.filter.load().own {
             Own::Static(wanted) if wanted.has_detail() => wanted.wish_of_log(event),
             _ => Wish::Now,
         };
-        self.limited(wish, event.metadata())
+        self.limited(wish, metadata.target(), *metadata.level())
     }
 
-    fn limited(&self, wish: Wish, metadata: &Metadata<'_>) -> Answer {
-        match wish {
-            Wish::Detail => Answer::Detail,
-            Wish::Never => Answer::Never,
-            _ if self.limiter.is_concerned(metadata) => Answer::Limited,
-            _ => Answer::Now,
+    fn limited(&self, wish: Wish, target: &str, level: Level) -> Answer {
+        let is_kept = !matches!(wish, Wish::Detail | Wish::Never);
+        Answer {
+            wish,
+            is_limited: is_kept && self.limiter.is_concerned(target, level),
+        }
+    }
+
+    /// What is left of a wish once limits and samples have left out their part.
+    #[inline]
+    fn within_limits<S: Source>(&self, answer: Answer, source: &S, callsite: Number) -> Wish {
+        if !answer.is_limited {
+            return answer.wish;
+        }
+        match (self.limiter.wish(source, callsite), answer.wish) {
+            (Wish::Never, _) => Wish::Never,
+            (Wish::Sampled, Wish::Extra) => Wish::SampledExtra,
+            (_, Wish::Extra) => Wish::Extra,
+            (limited, _) => limited,
         }
     }
 
@@ -325,23 +306,24 @@ impl Gate {
     /// The same by way of `ask`, where nothing is known yet.
     #[inline]
     fn is_enabled_by(&self, metadata: &Metadata<'_>, ask: impl FnOnce(&Filter) -> bool) -> bool {
-        match self.known_answer(metadata) {
-            Some(Answer::Now | Answer::Limited) => true,
-            Some(Answer::Detail) => thread::keeps_detail(),
-            Some(Answer::Never) => false,
+        match self.known_wish(metadata) {
+            Some(Wish::Never) => false,
+            Some(Wish::Detail) => thread::keeps_detail(),
+            Some(_) => true,
             None => ask(&self.filter.load()),
         }
     }
 
     /// What an earlier event of the callsite has found out, where that goes for all of them.
     #[inline]
-    fn known_answer(&self, metadata: &Metadata<'_>) -> Option<Answer> {
+    fn known_wish(&self, metadata: &Metadata<'_>) -> Option<Wish> {
         let number = self.second_look.load(Ordering::Acquire);
         // Relaxed: see `set`. A filter by spans goes by where an event is made.
         if number == 0 || self.follows_spans.load(Ordering::Relaxed) {
             return None;
         }
-        self.answers.known(metadata, number)
+        let answer = self.answers.known(known::find(metadata)?, number);
+        answer.map(|answer| answer.wish)
     }
 
     /// The most verbose level that may be on.

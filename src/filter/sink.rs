@@ -6,8 +6,7 @@ mod rules;
 
 use tracing::Level;
 
-pub(super) use self::rules::Rules;
-use self::rules::Verdict;
+pub(super) use self::rules::{Rules, Verdict};
 use super::directives;
 use crate::capture::callsite::Callsites;
 use crate::capture::record::Record;
@@ -39,7 +38,7 @@ impl SinkFilter {
     /// Reads what a pipeline was started with, whatever was let through then.
     pub(crate) fn parse(directives: &str) -> Result<Self, Error> {
         Ok(SinkFilter {
-            rules: Some(Rules::parse(directives)?),
+            rules: Some(Rules::parse(SOURCE, directives)?),
             ..SinkFilter::default()
         })
     }
@@ -59,7 +58,8 @@ impl SinkFilter {
     pub(crate) fn would_want(&self, target: &str, level: Level) -> bool {
         let rules = self.rules.as_ref();
         !self.requests_alone
-            && rules.is_none_or(|rules| rules.verdict(target, level, &[]) != Verdict::Unwanted)
+            && rules
+                .is_none_or(|rules| rules.verdict(target, level, |_| false) != Verdict::Unwanted)
     }
 
     #[inline]
@@ -81,19 +81,18 @@ impl SinkFilter {
         let Some(rules) = &self.rules else {
             return Verdict::Wanted;
         };
-        let callsite = record.callsite;
-        let ask = || {
-            let facts = &callsite.facts;
-            rules.verdict(record.origin.target, facts.level, &facts.fields)
-        };
+        let (callsite, facts) = (record.callsite, &record.callsite.facts);
         if callsite.is_log {
-            // One callsite stands for all targets.
-            return ask();
+            // One callsite stands for all targets, and its records bring fields along.
+            let has = |name: &str| record.fields().any(|(field, _)| field == name);
+            return rules.verdict(record.origin.target, facts.level, has);
         }
-        if self.verdicts.len() <= callsite.index {
-            self.verdicts.resize(callsite.index + 1, None);
+        let has = |name: &str| facts.fields.iter().any(|field| **field == *name);
+        let ask = || rules.verdict(&facts.target, facts.level, has);
+        if self.verdicts.len() <= callsite.index() {
+            self.verdicts.resize(callsite.index() + 1, None);
         }
-        *self.verdicts[callsite.index].get_or_insert_with(ask)
+        *self.verdicts[callsite.index()].get_or_insert_with(ask)
     }
 
     fn is_wanted_by_span(&mut self, record: &Record<'_>, callsites: &Callsites) -> bool {

@@ -10,6 +10,7 @@ use tracing_subscriber::filter::Targets;
 
 use super::{Audits, level_max};
 use crate::capture::callsite::is_log_bridge;
+use crate::capture::frontend::Place;
 use crate::capture::thread;
 
 /// For what a record is wanted.
@@ -19,9 +20,10 @@ pub(crate) enum Wish {
     Now,
     /// The same, as one of those that were drawn for a sample.
     Sampled,
-    /// The same for sinks whose own directives by span want it, and for no other; as one of those that
-    /// were drawn, or not.
-    Extra { is_sampled: bool },
+    /// To be handed over for sinks whose own directives by span want it, and for no other.
+    Extra,
+    /// The same, as one of those that were drawn for a sample.
+    SampledExtra,
     /// Should the request go wrong within which it is logged.
     Detail,
     /// For nothing.
@@ -53,6 +55,14 @@ impl Wanted {
         }
     }
 
+    /// For what the records of a front end's place are wanted.
+    pub(super) fn wish_at(&self, place: &Place<'_>) -> Wish {
+        if self.audits.keep_at(place.target, place.level) {
+            return Wish::Now;
+        }
+        self.wish_of_target(place.target, place.level)
+    }
+
     /// For what records of a target are wanted that has no callsite.
     pub(super) fn wish_of_target(&self, target: &str, level: Level) -> Wish {
         match &self.detail {
@@ -75,7 +85,7 @@ impl Wanted {
     pub(super) fn interest(&self, metadata: &'static Metadata<'static>) -> Interest {
         match self.wish(metadata) {
             Wish::Now if self.has_detail() && is_log_bridge(metadata) => Interest::sometimes(),
-            Wish::Now | Wish::Sampled | Wish::Extra { .. } => Interest::always(),
+            Wish::Now | Wish::Sampled | Wish::Extra | Wish::SampledExtra => Interest::always(),
             Wish::Detail => Interest::sometimes(),
             Wish::Never => Interest::never(),
         }
@@ -84,7 +94,7 @@ impl Wanted {
     /// Whether an event of a callsite, logged now, is wanted.
     pub(super) fn is_enabled(&self, metadata: &Metadata<'_>) -> bool {
         match self.wish(metadata) {
-            Wish::Now | Wish::Sampled | Wish::Extra { .. } => true,
+            Wish::Now | Wish::Sampled | Wish::Extra | Wish::SampledExtra => true,
             Wish::Detail => thread::keeps_detail(),
             Wish::Never => false,
         }

@@ -7,7 +7,9 @@ use crate::capture::record::{RawText, Record, Value};
 pub(super) struct Request<'a> {
     pub(super) client: Option<RawText<'a>>,
     pub(super) method: Option<RawText<'a>>,
+    /// The route, where there is no path.
     pub(super) path: Option<RawText<'a>>,
+    route: Option<RawText<'a>>,
     pub(super) query: Option<RawText<'a>>,
     pub(super) protocol: Option<RawText<'a>>,
     pub(super) outcome: Option<RawText<'a>>,
@@ -25,6 +27,8 @@ impl<'a> Request<'a> {
         for (name, value) in record.fields() {
             request.take(name, value);
         }
+        // Paths may not be to be shown.
+        request.path = request.path.or(request.route.take());
         request
     }
 
@@ -36,6 +40,7 @@ impl<'a> Request<'a> {
             }
             ("http.request.method_original", Value::Str(text)) => self.method = Some(text),
             ("url.path", Value::Str(text)) => self.path = Some(text),
+            ("http.route", Value::Str(text)) => self.route = Some(text),
             ("url.query", Value::Str(text)) => self.query = Some(text),
             ("network.protocol.version" | "http.version", Value::Str(text)) => {
                 self.protocol = Some(text);

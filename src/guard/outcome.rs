@@ -18,7 +18,6 @@ use crate::pipeline::Running;
 /// # }
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use = "it says whether everything was written"]
 #[non_exhaustive]
 pub struct Report {
     /// Records that sinks took.

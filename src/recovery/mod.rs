@@ -38,6 +38,6 @@ mod tests;
 mod torn;
 
 pub(crate) use self::clock::own_rate as ns_per_tick;
-pub use self::recover::{leftovers, recover};
+pub use self::recover::{leftover_directories, leftovers, recover};
 pub use self::report::{Leftover, LeftoverSink, RecoveryReport};
 pub(crate) use self::torn::watch_torn_tails;

@@ -52,6 +52,21 @@ pub fn leftovers() -> Result<Vec<Leftover>, Error> {
     Ok(found)
 }
 
+/// Where [`leftovers`], [`recover`] and each start look for what processes of this user left, whether
+/// or not there is such a directory. Those that were chosen by
+/// [`Builder::crash_directory`](crate::Builder::crash_directory) are looked into by a start that has
+/// chosen the same one.
+///
+/// ```
+/// for directory in offloop::leftover_directories() {
+///     println!("{}", directory.display());
+/// }
+/// ```
+#[must_use]
+pub fn leftover_directories() -> Vec<PathBuf> {
+    arena::candidates()
+}
+
 /// Writes what dead processes left behind to the log files that it was meant for.
 ///
 /// That happens by itself when a program starts that writes to the same file. This is for all other

@@ -7,21 +7,12 @@ use tracing::Level;
 
 use super::options::Options;
 use super::outcome::{Ended, Outcome};
-use super::trace_context::TraceContext;
 
 impl Options {
-    pub(super) fn is_sampled(&self, trace: &TraceContext) -> bool {
-        1.0 <= self.sample_rate || trace.random_share() < self.sample_rate
-    }
-
     /// Counts a request that has ended. A session that lasts is not slow.
     pub(super) fn is_among_slowest(&self, outcome: Outcome, duration: Duration) -> bool {
         let latencies = self.latencies.as_ref();
         outcome != Outcome::Upgraded && latencies.is_some_and(|latencies| latencies.note(duration))
-    }
-
-    pub(super) fn shown_rate(&self) -> Option<f64> {
-        (self.sample_rate < 1.0).then_some(self.sample_rate)
     }
 
     pub(super) fn wants_detail_of(&self, ended: &Ended<'_>) -> bool {

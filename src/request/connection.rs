@@ -1,5 +1,6 @@
 //! What an adapter knows of the connection that a request came by.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU64, Ordering};
@@ -8,10 +9,14 @@ use std::time::Instant;
 use tracing::{Level, field};
 
 use super::TARGET;
+use super::privacy::capped;
 
 const OPEN: u8 = 0;
 const CLOSED_BY_CLIENT: u8 = 1;
 const FAILED: u8 = 2;
+
+/// A longer text of an error is cut.
+const ERROR_BYTES_MAX: usize = 512;
 
 /// A connection, as its requests see it. An adapter that can see into the connection's reads and
 /// writes keeps it up to date; with it, a request whose client went away is told from one that the
@@ -43,6 +48,8 @@ pub struct Connection {
     /// When bytes came or went last, in microseconds after it was opened.
     active_us: AtomicU64,
     tls: OnceLock<Tls>,
+    /// What was said of the first read or write that failed.
+    error: OnceLock<Box<str>>,
 }
 
 /// What the two ends of a connection agreed on when they began to encrypt it.
@@ -83,6 +90,7 @@ impl Connection {
             has_timed_out: AtomicBool::new(false),
             active_us: AtomicU64::new(0),
             tls: OnceLock::new(),
+            error: OnceLock::new(),
         }
     }
 
@@ -103,6 +111,22 @@ impl Connection {
     /// Notes that a read or a write failed.
     pub fn fail(&self) {
         self.state.store(FAILED, Ordering::Relaxed);
+    }
+
+    /// The same, with what the system said of it, or TLS below: the record has it as
+    /// `connection.error`. The first one counts.
+    ///
+    /// ```
+    /// use std::io;
+    ///
+    /// let connection = offloop::request::Connection::new(None);
+    /// connection.fail_by(&io::Error::from(io::ErrorKind::ConnectionReset));
+    /// assert!(connection.has_failed());
+    /// ```
+    pub fn fail_by(&self, error: &io::Error) {
+        let text = || capped(error.to_string().as_bytes(), ERROR_BYTES_MAX).to_string();
+        self.error.get_or_init(|| text().into());
+        self.fail();
     }
 
     /// Notes that the server itself answered with this status to something that never became a
@@ -180,7 +204,8 @@ impl Connection {
     /// this once the requests have ended, too; the first call counts.
     ///
     /// The record's `event.name` is `http.server.connection`. It is at DEBUG, and at WARN where the
-    /// server answered to something that was no request. `connection.end` is `client_close`, `error`,
+    /// server answered to something that was no request. `connection.error` is what was said where a read or
+    /// a write failed, [be it known](Self::fail_by). `connection.end` is `client_close`, `error`,
     /// `timeout` (see [`time_out`](Self::time_out)), `malformed_request` or `server_close`, and
     /// `connection.idle_ms` how long nothing had come or gone by then: a server that closes what was
     /// idle for as long as its time-out says has done so for that, while one that has just answered had
@@ -214,6 +239,7 @@ impl Connection {
             tls.next_protocol = self.tls(|tls| &tls.next_protocol),
             tls.client.server_name = self.tls(|tls| &tls.server_name),
             connection.end = self.reason(),
+            connection.error = self.error.get().map(|text| &**text),
             connection.idle_ms = self.idle_ms(),
             connection.requests = self.requests(),
             connection.received.size = self.received(),

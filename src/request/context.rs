@@ -26,7 +26,7 @@ use super::upload::UploadState;
 use crate::audit;
 use crate::capture::buffer::Buffer;
 use crate::capture::thread;
-use crate::channel::overflow::is_urgent;
+use crate::channel::overflow::{is_urgent, level_at};
 use crate::channel::ticks;
 use crate::fork;
 use crate::pipeline::Pipeline;
@@ -36,7 +36,8 @@ use crate::pipeline::Pipeline;
 ///
 /// While an adapter runs a part of the request's work, it is the current one of the thread, and
 /// every record carries `request_id`, `trace_id` and `span_id`. To take it along into tasks and
-/// threads, see [`carry`](super::carry) and [`InRequest`](super::InRequest).
+/// threads, see [`carry`](super::carry) and [`InRequest`](super::InRequest). A span that was opened
+/// meanwhile takes it along as well: who is in it works for the request, unless for another by itself.
 ///
 /// ```
 /// async fn handler() -> &'static str {
@@ -65,6 +66,10 @@ pub(super) struct Shared {
     pub(super) started: Instant,
     pub(super) is_grpc: bool,
     pub(super) is_quiet: bool,
+    /// From which duration on it is slow.
+    pub(super) slow_after: Duration,
+    /// The share of requests of its kind that is logged.
+    pub(super) sample_rate: f64,
     pub(super) declared_upload: Option<u64>,
     pub(super) progress: Progress,
     pub(super) added: Mutex<Added>,
@@ -96,6 +101,8 @@ pub(super) struct Progress {
     /// leaves out as long as all goes well with it.
     pub(super) is_kept: AtomicBool,
     pub(super) is_detail_wanted: AtomicBool,
+    /// How many records of the detail that was written had found no room.
+    pub(super) detail_dropped: AtomicU64,
     /// How often it was reported to last long.
     pub(super) reports: AtomicU8,
     pub(super) has_ended: AtomicBool,
@@ -105,6 +112,8 @@ pub(super) struct Progress {
 pub(crate) struct Held<'p> {
     pub(crate) pipeline: &'p Arc<Pipeline>,
     pub(crate) metadata: &'p Metadata<'static>,
+    /// Another one than the metadata's where one callsite stands for many.
+    pub(crate) target: &'p str,
     pub(crate) level: u8,
     /// Whether only a request's detail wants it.
     pub(crate) is_detail: bool,
@@ -114,7 +123,14 @@ impl Held<'_> {
     /// Whether it is to be written whatever becomes of the request: it shows that not all is well,
     /// or the program waits for it.
     fn is_weighty(&self) -> bool {
-        is_urgent(self.level) || audit::is_audit(self.metadata)
+        is_urgent(self.level) || audit::is_audit_at(self.target, level_at(self.level))
+    }
+}
+
+impl Shared {
+    /// The share of requests of its kind that is logged, unless all of them are.
+    pub(super) fn shown_rate(&self) -> Option<f64> {
+        (self.sample_rate < 1.0).then_some(self.sample_rate)
     }
 }
 
@@ -126,7 +142,7 @@ impl RequestContext {
     /// ```
     #[must_use]
     pub fn current() -> Option<RequestContext> {
-        thread::with_local(|local| local.request()).flatten()
+        thread::request()
     }
 
     /// The request's id.
@@ -169,6 +185,27 @@ impl RequestContext {
             add_header("x-request-id", self.id().as_str());
             add_header("traceresponse", self.trace().traceresponse().as_str());
         }
+    }
+
+    /// Passes the headers that carry the request's trace and id on to another service, as name and value:
+    /// those of [`Options::propagation`], with a span for this one call, and `x-request-id`. A header
+    /// without a value is not to be sent: what may stand there belongs to another request.
+    ///
+    /// ```
+    /// use offloop::request::{Arrival, RequestLog};
+    ///
+    /// let request = RequestLog::default().begin(Arrival::default(), &());
+    /// let mut headers = Vec::new();
+    /// request.context().send_on(|name, value| {
+    ///     headers.extend(value.map(|value| (name, value.to_owned())));
+    /// });
+    /// assert_eq!(headers[0].0, "traceparent");
+    /// assert_eq!(headers[1].1, request.context().id().as_str());
+    /// ```
+    pub fn send_on(&self, mut set_header: impl FnMut(&'static str, Option<&str>)) {
+        let propagation = self.0.options.propagation;
+        propagation.pass_on(&self.0.trace, &mut set_header);
+        set_header("x-request-id", Some(self.id().as_str()));
     }
 
     /// Adds a field to the request's record, or replaces its former value. A name that the record

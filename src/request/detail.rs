@@ -165,5 +165,9 @@ impl RequestContext {
             record::date(kept.record, kept.ticks, &mut dated);
             pipeline.push(kept.level, &dated);
         });
+        if detail.dropped != 0 {
+            let dropped = &self.0.progress.detail_dropped;
+            dropped.fetch_add(detail.dropped, Ordering::Relaxed);
+        }
     }
 }

@@ -147,11 +147,6 @@ impl Added {
     pub(super) fn set(&mut self, field: &Field) {
         self.has_error |= field.is_error;
         let (new, is_cut) = (&field.bytes, field.is_cut);
-        if self.bytes.is_empty() {
-            self.bytes = new.as_slice().to_vec();
-            self.count = 1;
-            return;
-        }
         let mut merged = Vec::with_capacity(self.bytes.len() + new.len());
         merge_fields(&self.bytes, new.as_slice(), &mut merged);
         let is_new = merged.len() == self.bytes.len() + new.len();
@@ -196,5 +191,25 @@ fn encode(encoder: &mut Encoder<'_>, key: &str, value: Value<'_>) {
 fn encode_text(encoder: &mut Encoder<'_>, key: &str, value: &dyn fmt::Debug) {
     if let Some(json) = encoder.text_of(Name::Inline(key), value) {
         screen::for_each(|screen| encoder.screen_json(key, &json, screen));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_of_which_not_all_fits_is_dropped_and_counted_whichever_it_is() {
+        let long = "x".repeat(FIELDS_BYTES_MAX);
+        let (long, short) = (
+            Field::new("long", (&long).into()),
+            Field::new("short", 1.into()),
+        );
+        let mut added = Added::default();
+        for (field, count, dropped) in [(&long, 0, 1), (&short, 1, 1), (&long, 1, 2)] {
+            added.set(field);
+            assert_eq!((added.count, added.dropped()), (count, dropped));
+            assert_eq!(added.as_bytes().is_empty(), count == 0);
+        }
     }
 }

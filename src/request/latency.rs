@@ -57,9 +57,7 @@ impl Latencies {
         let slowest = total as f64 * (1.0 - self.quantile);
         self.threshold_us
             .store(self.behind(slowest), Ordering::Relaxed);
-        for count in &self.counts {
-            count.fetch_sub(count.load(Ordering::Relaxed) / 2, Ordering::Relaxed);
-        }
+        self.counts.iter().for_each(halve);
     }
 
     /// The duration that so many are longer than. Within a class they count as evenly spread.
@@ -75,6 +73,12 @@ impl Latencies {
         }
         0
     }
+}
+
+/// Several threads may do that at once, so what is left is made of what is there by then.
+fn halve(count: &AtomicU32) {
+    let half = |count| Some(count - count / 2);
+    let _ = count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, half);
 }
 
 fn class_of(us: u64) -> usize {
@@ -161,5 +165,26 @@ mod tests {
         let then = among_slowest(1_000);
         assert!((expected / 3..2 * expected).contains(&then), "{then}");
         assert!(!latencies.note(Duration::from_micros(99_000)));
+    }
+
+    #[test]
+    fn threads_that_halve_a_count_at_once_leave_no_more_than_there_was() {
+        let (count, rounds) = (AtomicU32::new(0), if cfg!(miri) { 100 } else { 300_000 });
+        let halve_often = || {
+            (0..rounds).all(|_| {
+                count.fetch_add(1000, Ordering::Relaxed);
+                (0..3).for_each(|_| halve(&count));
+                count.load(Ordering::Relaxed) < 1 << 30
+            })
+        };
+        std::thread::scope(|scope| {
+            let threads = [(); 4].map(|()| scope.spawn(halve_often));
+            assert!(
+                threads
+                    .map(|thread| thread.join().unwrap())
+                    .iter()
+                    .all(|held| *held)
+            );
+        });
     }
 }

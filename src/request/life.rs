@@ -1,7 +1,6 @@
 //! A request from its arrival to its end: the moments that an adapter reports.
 
 use std::fmt;
-use std::iter;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -12,12 +11,11 @@ use super::context::{Progress, RequestContext, Shared};
 use super::fields::Value;
 use super::id::RequestId;
 use super::mark::Mark;
-use super::options::{Incoming, Options};
+use super::options::Options;
 use super::outcome::Outcome;
 use super::record;
 use super::table;
 use super::text::Part;
-use super::trace_context::TraceContext;
 use crate::capture::thread;
 use crate::fork;
 
@@ -93,22 +91,20 @@ impl RequestLog {
     #[must_use]
     pub fn begin<H: Headers>(&self, arrival: Arrival<'_>, headers: &H) -> Request {
         let options = self.0.clone().unwrap_or_else(configured::options);
-        // Looked up only beside a traceparent.
-        let tracestate = iter::once_with(|| headers.values("tracestate")).flatten();
-        let trace = TraceContext::continue_or_start(headers.values("traceparent"), tracestate);
-        let id = match options.incoming {
-            Incoming::Accept => RequestId::accept(headers.values("x-request-id")),
-            Incoming::Ignore => None,
-        };
+        let trace = options.propagation.trace_of(headers);
+        let at = options.at(arrival.path);
+        let mut text = options.text_of(&arrival, at.shown_as, headers);
+        let id = options.id_of(headers, &mut text);
         let started = Instant::now();
         let id = id.unwrap_or_else(|| RequestId::make_at(started));
         if let Some(connection) = &arrival.connection {
             connection.count_request();
         }
-        let is_kept = options.is_sampled(&trace);
+        let (slow_after, sample_rate) = (at.slow_after, at.sample_rate);
+        let is_kept = 1.0 <= sample_rate || trace.random_share() < sample_rate;
         let context = RequestContext(Arc::new(Shared {
             mark: Mark::default(),
-            text: options.text_of(&arrival, headers),
+            text,
             id,
             trace,
             protocol: arrival.protocol,
@@ -119,6 +115,8 @@ impl RequestLog {
             started,
             is_grpc: arrival.method == "POST" && is_grpc(headers),
             is_quiet: options.is_quiet(arrival.path),
+            slow_after,
+            sample_rate,
             declared_upload: content_length(headers),
             options,
             generation: fork::generation(),

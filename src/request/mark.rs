@@ -12,7 +12,7 @@ use tracing_core::callsite::{Callsite, Identifier};
 use super::context::Shared;
 use super::spare;
 use crate::capture::buffer::Buffer;
-use crate::capture::known;
+use crate::capture::known::{self, Number};
 use crate::capture::record::{Encoder, Name, write_span};
 
 struct MarkCallsite;
@@ -58,7 +58,10 @@ thread_local! {
 pub(super) struct Mark(OnceLock<Fields>);
 
 #[derive(Debug)]
-struct Fields(Vec<u8>);
+struct Fields {
+    callsite: Number,
+    bytes: Vec<u8>,
+}
 
 impl Mark {
     /// Appends it to the spans of a record. Says no if it does not fit.
@@ -68,26 +71,29 @@ impl Mark {
             Some(fields) => fields,
             None => self.0.get_or_init(|| Fields::of(request)),
         };
-        write_span(bytes, &METADATA, &fields.0)
+        write_span(bytes, fields.callsite, &fields.bytes)
     }
 }
 
 impl Fields {
     #[cold]
     fn of(request: &Shared) -> Self {
-        known::note(&METADATA);
+        let callsite = known::note(&METADATA).number;
         let encode = |bytes: &mut Buffer| {
             let mut encoder = Encoder::fields(bytes, FIELDS_BYTES_MAX);
             encoder.str(Name::Index(0), request.id.as_str());
             encoder.str(Name::Index(1), request.trace.trace_id().as_str());
             encoder.str(Name::Index(2), request.trace.span_id().as_str());
             // The share of requests that are logged, unless all of them are.
-            if let Some(rate) = request.options.shown_rate() {
+            if let Some(rate) = request.shown_rate() {
                 encoder.f64(Name::Index(3), rate);
             }
-            let mut fields = spare::take(&spare::TEXTS);
-            fields.extend_from_slice(bytes.as_slice());
-            Fields(fields)
+            let mut encoded = spare::take(&spare::TEXTS);
+            encoded.extend_from_slice(bytes.as_slice());
+            Fields {
+                callsite,
+                bytes: encoded,
+            }
         };
         let encoded =
             SCRATCH.try_with(|scratch| Some(encode(&mut *scratch.try_borrow_mut().ok()?)));
@@ -98,6 +104,6 @@ impl Fields {
 
 impl Drop for Fields {
     fn drop(&mut self) {
-        spare::give_back(&spare::TEXTS, std::mem::take(&mut self.0));
+        spare::give_back(&spare::TEXTS, std::mem::take(&mut self.bytes));
     }
 }

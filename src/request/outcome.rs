@@ -161,11 +161,12 @@ pub struct Ended<'a> {
     pub method: &'a str,
     /// The matched route, where it is known.
     pub route: Option<&'a str>,
-    /// The path.
+    /// The path, as far as records show it: see [`Options::path`](super::Options::path).
     pub path: &'a str,
     /// From the arrival to the end.
     pub duration: Duration,
-    /// Whether that is longer than [`Options::slow_after`](super::Options::slow_after).
+    /// Whether that is longer than [`Options::slow_after`](super::Options::slow_after), or what holds
+    /// for the path.
     pub is_slow: bool,
     /// Whether it is among the slowest, by
     /// [`Options::slowest`](super::Options::slowest).

@@ -30,7 +30,7 @@ mod opentelemetry;
 pub(super) const NAME: &str = "request";
 
 /// Prefixes of the names that the record has itself.
-const OWN_PREFIXES: [&str; 10] = [
+const OWN_PREFIXES: [&str; 11] = [
     "http.",
     "url.",
     "network.",
@@ -41,10 +41,11 @@ const OWN_PREFIXES: [&str; 10] = [
     "error.",
     "outcome.",
     "event.",
+    "request_id.",
 ];
 
 /// The rest of these names.
-const OWN_NAMES: [&str; 11] = [
+const OWN_NAMES: [&str; 12] = [
     "message",
     "error",
     "outcome",
@@ -55,6 +56,7 @@ const OWN_NAMES: [&str; 11] = [
     "duration_ms",
     "ttfb_ms",
     "sample_rate",
+    "dropped_detail",
     "dropped_fields",
 ];
 
@@ -199,7 +201,7 @@ fn ended(request: &RequestContext, ending: Ending) -> Ended<'_> {
         path: shared.text.get(Part::Path).unwrap_or_default(),
         duration: ending.duration,
         is_among_slowest: false,
-        is_slow: shared.options.slow_after <= ending.duration,
+        is_slow: shared.slow_after <= ending.duration,
         is_quiet: shared.is_quiet,
     }
 }

@@ -127,7 +127,7 @@ impl InFlight {
         self.request.0.text.get(Part::Method).unwrap_or_default()
     }
 
-    /// Its path, at most 1 KiB of it.
+    /// Its path, at most 1 KiB of it, as far as records show it.
     #[must_use]
     pub fn path(&self) -> &str {
         self.request.0.text.get(Part::Path).unwrap_or_default()
@@ -157,7 +157,7 @@ impl InFlight {
                 event.name = "http.server.request.inflight",
                 http.request.method = self.method(),
                 http.route = self.route(),
-                url.path = self.path(),
+                url.path = self.request.0.text.get(Part::Path),
                 http.response.status_code = self.status(),
                 duration_ms = self.age.as_micros() as f64 / 1000.0,
                 http.response.body.size = sent.load(Ordering::Relaxed),

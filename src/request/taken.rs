@@ -7,7 +7,8 @@ use super::arrival::{Arrival, Headers};
 use super::client::{Client, shortened};
 use super::context::RequestContext;
 use super::fields::Value;
-use super::options::{Header, Options};
+use super::id::RequestId;
+use super::options::{Header, Incoming, Options, PathPolicy};
 use super::privacy::capped;
 use super::text::{Part, Text};
 
@@ -17,6 +18,7 @@ const QUERY_BYTES_MAX: usize = 1024;
 const HEADER_BYTES_MAX: usize = 512;
 const USER_AGENT_BYTES_MAX: usize = 256;
 const METHOD_BYTES_MAX: usize = 32;
+const REFUSED_ID_BYTES_MAX: usize = 128;
 
 impl Options {
     /// Who sent a request: the other end of its connection, or whoever that end names, if it is
@@ -47,10 +49,17 @@ impl Options {
     }
 
     /// The texts that the record needs at the end.
-    pub(super) fn text_of(&self, arrival: &Arrival<'_>, headers: &impl Headers) -> Text {
+    pub(super) fn text_of(
+        &self,
+        arrival: &Arrival<'_>,
+        shown_as: Option<&str>,
+        headers: &impl Headers,
+    ) -> Text {
         let mut text = Text::new();
         text.put(Part::Method, arrival.method, METHOD_BYTES_MAX);
-        text.put(Part::Path, arrival.path, PATH_BYTES_MAX);
+        if let Some(path) = self.shown_path(arrival.path, shown_as) {
+            text.put(Part::Path, path, PATH_BYTES_MAX);
+        }
         if let Some(query) = arrival.query
             && let Some(shown) = self.query.redact(query.as_bytes(), QUERY_BYTES_MAX)
         {
@@ -69,6 +78,31 @@ impl Options {
             text.put(Part::Route, route, usize::MAX);
         }
         text
+    }
+
+    /// The client's id, if it is taken over. One that is not goes into the record all the same, as
+    /// what it is.
+    pub(super) fn id_of(&self, headers: &impl Headers, text: &mut Text) -> Option<RequestId> {
+        let mut lines = headers.values("x-request-id").peekable();
+        lines.peek()?;
+        let id = match self.incoming {
+            Incoming::Accept => RequestId::accept(lines),
+            Incoming::Ignore => None,
+        };
+        if id.is_none() {
+            let lines: Vec<_> = headers.values("x-request-id").collect();
+            let refused = lines.join(b", ".as_slice());
+            text.put_capped(Part::RefusedId, capped(&refused, REFUSED_ID_BYTES_MAX));
+        }
+        id
+    }
+
+    /// What is to be known of the path from here on: what is not to be shown is not kept, either.
+    fn shown_path<'a>(&self, path: &'a str, shown_as: Option<&'a str>) -> Option<&'a str> {
+        match self.path {
+            PathPolicy::RouteOnly => None,
+            PathPolicy::Shown => Some(shown_as.unwrap_or(path)),
+        }
     }
 
     pub(super) fn add_request_headers(&self, request: &RequestContext, headers: &impl Headers) {

@@ -15,9 +15,10 @@ pub(super) enum Part {
     Host,
     UserAgent,
     Route,
+    RefusedId,
 }
 
-const PARTS: usize = 7;
+const PARTS: usize = 8;
 
 /// Texts one behind the other.
 #[derive(Debug)]

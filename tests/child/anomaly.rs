@@ -15,7 +15,7 @@ use rustix::process::{Resource, Rlimit, Signal, getpid, getrlimit, kill_process,
 use serde_json::json;
 
 use crate::system::{self, Side};
-use crate::{IMPATIENCE, PATIENCE};
+use crate::{IMPATIENCE, PATIENCE, with_own_pages};
 
 const RECORDS: u64 = 200;
 
@@ -34,7 +34,7 @@ fn builder(directory: &Path, kind: &str) -> Builder {
         "compressed" => sink.compression(Compression::Gzip),
         _ => panic!("no such kind: {kind}"),
     };
-    let builder = offloop::builder().sink(sink).budget(1 << 20);
+    let builder = with_own_pages().sink(sink).budget(1 << 20);
     builder.crash_safe(true).exit_timeout(IMPATIENCE)
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use offloop::{Builder, Compression, Overflow, Retention, Rotation, Sink};
 use serde_json::json;
 
-use crate::{PATIENCE, recovery, shut_down};
+use crate::{PATIENCE, recovery, shut_down, with_own_pages};
 
 /// At this length a file ends.
 const FILE_BYTES: u64 = 256 << 10;
@@ -24,7 +24,7 @@ fn builder(directory: &Path, retention: Retention) -> Builder {
         .compression(Compression::Gzip)
         .retention(retention);
     let overflow = Overflow::Block { at_most: PATIENCE };
-    offloop::builder().sink(sink).overflow(overflow)
+    with_own_pages().sink(sink).overflow(overflow)
 }
 
 /// Logs on eight threads, which call themselves `first` and so on, and waits to be killed.

@@ -12,7 +12,7 @@ use serde_json::json;
 use tracing_subscriber::layer::SubscriberExt;
 
 use crate::system::{self, Side};
-use crate::{IMPATIENCE, PATIENCE, builder, log, log_all, shut_down, tell_stats};
+use crate::{IMPATIENCE, PATIENCE, builder, log, log_all, shut_down, tell_stats, with_own_pages};
 
 const THREADS: u64 = 8;
 const CHILD_RECORDS: u64 = 100;
@@ -135,7 +135,7 @@ fn leave_after_flush(guard: &Guard) -> ! {
 pub(crate) fn prefork(directory: &Path) {
     let sink = Sink::file(directory.join("app.jsonl"));
     let sink = sink.with_process().with_sequence();
-    let _guard = offloop::builder().sink(sink).init().unwrap();
+    let _guard = with_own_pages().sink(sink).init().unwrap();
     let mut workers = Vec::new();
     for _ in 0..4 {
         match system::fork() {

@@ -55,6 +55,7 @@ fn main() {
         ("double-panic", []) => exits::double_panic(directory),
         ("abort", []) => exits::abort(directory),
         ("signal", []) => exits::signal(directory),
+        ("signal-twice", []) => exits::signal_twice(directory),
         ("guard-dropped", []) => exits::guard_dropped_while_threads_log(directory),
         ("after-shutdown", []) => exits::log_after_shutdown(directory),
         ("late-stalled", []) => exits::log_after_shutdown_with_stalled_reader(directory),
@@ -88,7 +89,15 @@ fn main() {
 
 /// A pipeline into the scenario's file.
 fn builder(directory: &Path) -> Builder {
-    offloop::builder().file(directory.join("app.jsonl"))
+    with_own_pages().file(directory.join("app.jsonl"))
+}
+
+/// A pipeline into files, whose pages are where the test looks for them and nobody else's are.
+fn with_own_pages() -> Builder {
+    match std::env::var_os("XDG_RUNTIME_DIR") {
+        Some(runtime) => offloop::builder().crash_directory(Path::new(&runtime).join("offloop")),
+        None => offloop::builder(),
+    }
 }
 
 fn log(number: u64) {

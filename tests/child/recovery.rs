@@ -7,7 +7,7 @@ use std::thread;
 use offloop::{Builder, Overflow, Rotation, Sink};
 use serde_json::json;
 
-use crate::{PATIENCE, shut_down};
+use crate::{PATIENCE, shut_down, with_own_pages};
 
 /// So many records are acknowledged at once.
 const ACKNOWLEDGED: u64 = 50;
@@ -16,7 +16,7 @@ const ACKNOWLEDGED: u64 = 50;
 fn builder(directory: &Path) -> Builder {
     let path = |name| directory.join(name);
     let overflow = Overflow::Block { at_most: PATIENCE };
-    offloop::builder()
+    with_own_pages()
         .overflow(overflow)
         .sink(Sink::file(path("app.jsonl")).rotation(Rotation::on_demand().at_bytes(128 << 10)))
         .sink(Sink::file(path("text.log")).text())

@@ -607,8 +607,11 @@ fn installing_twice_is_an_error() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("app.jsonl");
         let error = offloop::builder().file(&path).init().unwrap_err();
-        let expected = "install subscriber: the program has a global subscriber already";
+        let expected = "install subscriber: the program has a global subscriber already; install one, \
+                        or add the layer that `build` gives to it";
         assert_eq!(error.to_string(), expected);
+        // As a `main` shows it that returns the error.
+        assert_eq!(format!("{error:?}"), expected);
         assert!(!path.exists());
     });
 }

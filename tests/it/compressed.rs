@@ -77,7 +77,8 @@ fn is_compressing(directory: &Path) -> bool {
 /// Waits until a file is being compressed, or all are. Not for ever: the thread that does it has
 /// the lowest priority, and comes to nothing on a busy machine.
 fn wait_for_compression(directory: &Path) {
-    let end = Instant::now() + Duration::from_secs(5);
+    let patience = if is_long() { 60 } else { 5 };
+    let end = Instant::now() + Duration::from_secs(patience);
     while !is_compressing(directory) && !is_compressed(directory) && Instant::now() < end {
         thread::yield_now();
     }

@@ -6,6 +6,7 @@ use std::os::unix::fs::{FileExt, PermissionsExt, symlink};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::mpsc;
 
 use offloop::{Builder, Guard};
 use rustix::fs::{FlockOperation, SeekFrom, flock, seek};
@@ -218,6 +219,67 @@ fn a_log_file_is_recovered_by_whatever_path_it_is_named() {
 }
 
 #[test]
+fn what_was_left_is_found_by_a_start_that_is_told_of_no_session() {
+    let Some((log_directory, session)) = directories() else {
+        return;
+    };
+    let play = |session: Option<&Path>| {
+        let prepare = |command: &mut Command| {
+            command.stdout(Stdio::null()).stderr(Stdio::null());
+            command.env(LOG, log_directory.path().join("app.jsonl"));
+            match session {
+                Some(session) => command.env("XDG_RUNTIME_DIR", session),
+                None => command.env_remove("XDG_RUNTIME_DIR"),
+            };
+        };
+        let child = spawn_child(prepare, || {
+            let is_next = told(LOG).exists();
+            let guard = offloop::builder().file(told(LOG)).init().unwrap();
+            if is_next {
+                guard.flush(PATIENCE).unwrap();
+                assert_eq!(guard.stats().recovered(), RECORDS);
+                return;
+            }
+            let _stalled = stall();
+            log(RECORDS);
+            kill_process(getpid(), Signal::KILL).unwrap();
+        });
+        child.wait_with_output().unwrap().status
+    };
+    let first = play(Some(session.path()));
+    assert_eq!(first.signal(), Some(Signal::KILL.as_raw()));
+    // Sessions end.
+    drop(session);
+    assert!(has_played(play(None)));
+}
+
+#[test]
+fn that_the_pages_were_removed_is_said_once_and_shows_in_the_stats() {
+    let Some((log_directory, pages)) = directories() else {
+        return;
+    };
+    let (told, said) = mpsc::channel();
+    let builder = offloop::builder().file(log_directory.path().join("app.jsonl"));
+    let (_layer, guard) = builder
+        .crash_directory(pages.path())
+        .on_error(move |why| told.send(why.to_owned()).unwrap_or_default())
+        .build::<tracing_subscriber::Registry>()
+        .unwrap();
+    assert!(is_safe(&guard));
+    let file = &files_in(pages.path())[0];
+    fs::remove_file(file).unwrap();
+    for _ in 0..3 {
+        guard.flush(PATIENCE).unwrap();
+    }
+    assert!(!is_safe(&guard));
+    assert!(guard.shutdown(PATIENCE).is_complete());
+    let said: Vec<String> = said.try_iter().collect();
+    let expected = format!("{} was removed: records", file.display());
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].starts_with(&expected), "{said:?}");
+}
+
+#[test]
 fn nothing_is_left_of_a_process_that_ends_in_order() {
     let Some((log_directory, pages)) = directories() else {
         return;
@@ -269,6 +331,11 @@ fn what_an_exit_has_no_time_for_stays_in_the_file() {
     let files = files_in(pages.path());
     assert_eq!(files.len(), 1, "{files:?}");
     assert_eq!(records_in(&files[0]), RECORDS);
+
+    offloop::recover(pages.path()).unwrap();
+    let lines = fs::read_to_string(log_directory.path().join("app.jsonl")).unwrap();
+    let notice = &json_lines(&lines)[RECORDS as usize];
+    assert_eq!(notice["ended"], "in order, before all was written");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::{Arc, Mutex};
 
-use offloop::{Guard, Rotation, Sink};
+use offloop::{Guard, OnHangup, Rotation, Sink};
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
 use serde_json::Value;
 use tempfile::tempdir;
@@ -366,7 +366,7 @@ fn a_hangup_has_the_files_opened_anew_and_does_not_end_the_program() {
         },
         || {
             let builder = offloop::builder().file(path_of_child());
-            let guard = builder.reopen_on_hangup(true).init().unwrap();
+            let guard = builder.on_hangup(OnHangup::Reopen).init().unwrap();
             log_numbers(0..10);
             guard.flush(PATIENCE).unwrap();
             rename_aside();

@@ -108,6 +108,29 @@ fn a_record_is_cut_at_its_limit_and_the_next_is_whole() {
     assert_eq!(lines[2]["number"], 3);
 }
 
+#[test]
+fn spans_take_half_of_a_record_and_of_a_text_in_them_the_beginning_is_kept() {
+    let limits = Limits::default().record_bytes(2 << 10);
+    let lines = logged_within(limits, || {
+        let text = "y".repeat(4000);
+        let _outer = tracing::info_span!("outer", lost = 1).entered();
+        let _span = tracing::info_span!("span", user = 42, text, unseen = 1).entered();
+        let message = "z".repeat(900);
+        tracing::info!(number = 1, "{message}");
+    });
+    let (line, text) = (&lines[0], lines[0]["text"].as_str().unwrap());
+    assert!(
+        text.ends_with(MARK) && (800..1024).contains(&text.len()),
+        "{line}"
+    );
+    assert!(
+        line["user"] == 42 && line["number"] == 1 && is_cut(line),
+        "{line}"
+    );
+    assert_eq!(line["message"].as_str().map(str::len), Some(900));
+    assert!(line.get("unseen").is_none() && line.get("lost").is_none());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

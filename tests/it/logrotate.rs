@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use offloop::{Builder, Overflow, Sink};
+use offloop::{Builder, OnHangup, Overflow, Sink};
 use tempfile::{TempDir, tempdir};
 
 use crate::log_files::LogFiles;
@@ -149,7 +149,7 @@ fn a_file_that_nobody_creates_anew_is_created_by_the_program() {
 
 #[test]
 fn a_file_that_is_renamed_and_a_hangup_lose_no_line_either() {
-    let Some(scene) = Scene::start(|| log_until_told(builder().reopen_on_hangup(true))) else {
+    let Some(scene) = Scene::start(|| log_until_told(builder().on_hangup(OnHangup::Reopen))) else {
         return;
     };
     let process = scene.program.id();

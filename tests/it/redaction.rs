@@ -395,7 +395,11 @@ fn a_value_that_is_json_in_part_shows_nothing_if_it_may_have_a_secret() {
         );
         tracing::info!(harmless = ?Json(&harmless));
         let mut request = RequestLog::new(Options::new()).begin(Arrival::default(), &());
-        request.run(|| offloop::request::add("user", offloop::request::Value::Debug(&Json(&long))));
+        request.run(|| {
+            let within = Some(Json(&json!({"token": "canary-hidden"})));
+            offloop::request::add("user", offloop::request::Value::Debug(&within));
+            offloop::request::add("long", offloop::request::Value::Debug(&Json(&long)));
+        });
     });
     assert_eq!(pipeline.end().lost(), 0);
     Canary::new("canary-hidden").assert_absent_in_memory(&memory);
@@ -407,6 +411,8 @@ fn a_value_that_is_json_in_part_shows_nothing_if_it_may_have_a_secret() {
     let cut = lines[1]["harmless"].as_str().unwrap();
     assert!(cut.starts_with(r#"{"name":"ada","text":"xxx"#) && lines[1]["cut"] == true);
     assert_eq!(lines[2]["user"], "[redacted]");
+    // It does not fit into what handlers may add.
+    assert!(lines[2].get("long").is_none() && lines[2]["dropped_fields"] == 1);
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn list(arguments: &Recover) -> Result<Outcome, Error> {
     if arguments.json {
         tell::answer(Value::from_iter(leftovers.iter().map(leftover_as_json)));
     } else if leftovers.is_empty() {
-        tell::answer("nothing left behind, and no process that could leave something");
+        tell::answer(nothing_found(&offloop::leftover_directories()));
     } else {
         leftovers
             .iter()
@@ -41,6 +41,15 @@ fn list(arguments: &Recover) -> Result<Outcome, Error> {
     } else {
         Outcome::Whole
     })
+}
+
+fn nothing_found(directories: &[PathBuf]) -> String {
+    let mut text = "nothing left behind, and no process that could leave something".to_owned();
+    if !directories.is_empty() {
+        let places = directories.iter().map(|path| path.display().to_string());
+        text += &format!("; looked into {}", places.collect::<Vec<_>>().join(", "));
+    }
+    text
 }
 
 fn waiting(leftover: &Leftover) -> u64 {

@@ -59,7 +59,11 @@
 //!   theirs. An RST ends both at once.
 //! - **The route of a request that is dropped before its head:** poem leaves it on the response.
 //!   Put the middleware on the endpoints instead, and it is known from the beginning.
-//! - **Requests that poem itself refuses**, such as malformed ones: they reach no endpoint.
+//! - **Requests that poem itself refuses**, such as malformed ones: they reach no endpoint. The record of
+//!   their connection is a warning, with [`RequestMiddleware::listener`].
+//! - **A handshake of TLS that fails** is no request, either. It shows as a connection that ended by an
+//!   error, with what TLS said of it as `connection.error`; at DEBUG, since scanners cause many. This holds
+//!   where the listener lies around that of TLS.
 //!
 //! poem's bridge for layers of tower would not do: it hands them poem's own request instead of that
 //! of the `http` crate, and puts a queue in front of the endpoint, whose one worker calls it outside of

@@ -59,6 +59,12 @@ const TASK: usize = 20;
 /// How many attributes each record has, in this order, unless it was made from something else.
 const COMMON: usize = 20;
 
+/// Whether it is the same message once more, in colours: uvicorn adds that to its own.
+pub(crate) fn is_for_terminals(name: &Bound<'_, PyString>) -> bool {
+    let names = attribute_names(name.py());
+    names.last().is_some_and(|known| name.is(known))
+}
+
 /// Whether a field may not have this name, since a `LogRecord` has an attribute of it.
 pub(crate) fn is_attribute(name: &str) -> bool {
     attribute_named(name).is_some_and(|place| place != ATTRIBUTES.len() - 1)

@@ -10,7 +10,7 @@ use std::cell::RefCell;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyString;
+use pyo3::types::{PyDict, PyString};
 
 /// The innermost frame outside of the `logging` package.
 pub(crate) struct Caller<'py> {
@@ -144,20 +144,26 @@ struct Tasks {
 
 /// Nothing before the program imports asyncio.
 fn tasks(py: Python<'_>) -> Option<&Tasks> {
-    static TELLS_TASKS: PyOnceLock<bool> = PyOnceLock::new();
+    static MODULES: PyOnceLock<Option<Py<PyDict>>> = PyOnceLock::new();
     static TASKS: PyOnceLock<Tasks> = PyOnceLock::new();
-    let tells_tasks = TELLS_TASKS.get_or_init(py, || py.version_info() >= (3, 12));
-    if !tells_tasks {
-        return None;
-    }
     if let Some(tasks) = TASKS.get(py) {
         return Some(tasks);
     }
-    let modules = py.import("sys").ok()?.getattr("modules").ok()?;
-    let asyncio = modules.get_item("asyncio").ok()?;
+    let modules = MODULES.get_or_init(py, || modules_with_tasks(py));
+    let asyncio = modules.as_ref()?.bind(py).get_item(intern!(py, "asyncio"));
+    let asyncio = asyncio.ok()??;
     let tasks = Tasks {
         running_loop: asyncio.getattr("_get_running_loop").ok()?.unbind(),
         current_task: asyncio.getattr("current_task").ok()?.unbind(),
     };
     Some(TASKS.get_or_init(py, || tasks))
+}
+
+/// `sys.modules`, where `logging` would look for asyncio there.
+fn modules_with_tasks(py: Python<'_>) -> Option<Py<PyDict>> {
+    if py.version_info() < (3, 12) {
+        return None;
+    }
+    let modules = py.import("sys").ok()?.getattr("modules").ok()?;
+    Some(modules.cast_into::<PyDict>().ok()?.unbind())
 }

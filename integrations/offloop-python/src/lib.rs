@@ -5,6 +5,9 @@
 //! often. Two rules hold here. Whoever logs holds the interpreter's lock, so nothing waits while it
 //! is held; and the threads that write never take it, so no object of Python's gets past the log
 //! call: all values are copied there.
+//!
+//! That lock also keeps what is read without counting references as it is (`attributes`), and orders
+//! what quick loggers have noticed (`logger::path`): so a free-threaded interpreter has to turn it on.
 
 mod access;
 mod attributes;
@@ -38,7 +41,7 @@ mod _offloop {
     #[pymodule_export]
     use super::pipeline::Pipeline;
     #[pymodule_export]
-    use super::request::{Request, RequestLog};
+    use super::request::{Request, RequestLog, end_in_flight};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

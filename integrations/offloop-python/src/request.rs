@@ -75,6 +75,13 @@ impl RequestLog {
     }
 }
 
+/// Writes the records of all requests that have not ended: the server has, and will not come back to
+/// them.
+#[pyfunction]
+pub(crate) fn end_in_flight() {
+    pipeline::with_requests(request::end_in_flight);
+}
+
 /// One request, and the duty to write one record of it.
 #[pyclass(frozen, module = "offloop")]
 pub(crate) struct Request {

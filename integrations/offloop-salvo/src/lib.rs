@@ -57,7 +57,11 @@
 //!   connection. A request that is dropped then is `cancelled`, and an upgrade ends with its head.
 //!   The same holds for Unix sockets, whose clients have no address to find the connection by, and for
 //!   QUIC, whose connections are no streams of bytes.
-//! - **Requests that salvo itself refuses**, such as malformed ones: they reach no hoop.
+//! - **Requests that salvo itself refuses**, such as malformed ones: they reach no hoop. The record of
+//!   their connection is a warning, with [`RequestHoop::listener`].
+//! - **A handshake of TLS that fails** is no request, either. It shows as a connection that ended by an
+//!   error, with what TLS said of it as `connection.error`; at DEBUG, since scanners cause many. This holds
+//!   where the listener lies around that of TLS.
 //! - **A hoop that converts the request's body into hyper's `Incoming`** finds another body there, in
 //!   requests that have one.
 //!

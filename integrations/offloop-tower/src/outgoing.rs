@@ -8,13 +8,11 @@ use offloop::request::RequestContext;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::headers::{REQUEST_ID, value_of};
-
-const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+use crate::headers::value_of;
 
 /// The headers that carry the current request's trace and id to another service: `traceparent`, with
-/// a new span; `tracestate`, if there is one; `x-request-id`. Empty outside of a request.
+/// a new span; `tracestate`, if there is one; those of B3, by
+/// [choice](offloop::request::Options::propagation); `x-request-id`. Empty outside of a request.
 ///
 /// Ask anew for each request that is sent. For reqwest:
 ///
@@ -36,19 +34,13 @@ pub fn outgoing_headers() -> HeaderMap {
 }
 
 fn add_to(headers: &mut HeaderMap, request: &RequestContext) {
-    let outgoing = request.trace().outgoing();
-    let values = [
-        (TRACEPARENT, Some(outgoing.traceparent())),
-        (TRACESTATE, outgoing.tracestate()),
-        (REQUEST_ID, Some(request.id().as_str())),
-    ];
-    for (name, text) in values {
+    request.send_on(|name, text| {
         // What is not sent on must not stay, either: it would belong to another trace.
         match text.and_then(value_of) {
-            Some(value) => headers.insert(name, value),
+            Some(value) => headers.insert(HeaderName::from_static(name), value),
             None => headers.remove(name),
         };
-    }
+    });
 }
 
 /// Adds the headers of [`outgoing_headers`] to the requests of a client: one of hyper-util, of

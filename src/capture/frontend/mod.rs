@@ -13,14 +13,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tracing::Level;
 use tracing::dispatcher::{self, Dispatch};
-use tracing::{Level, Metadata};
 
+pub(crate) use self::place::Spot;
 pub use self::place::{Callsite, Place};
 use self::values::Screened;
 pub use self::values::Values;
 
-use self::place::Spot;
 use super::buffer::Buffer;
 use super::record::Encoder;
 use super::subscriber::OffloopSubscriber;
@@ -82,7 +82,8 @@ impl Frontend {
         }
     }
 
-    /// Whether records of this target and level are wanted, at once or as a request's detail.
+    /// Whether records of this target and level may be wanted, at once or as a request's detail; whether
+    /// one is may hang on its fields, too.
     ///
     /// ```
     /// # fn main() -> Result<(), offloop::Error> {
@@ -94,7 +95,7 @@ impl Frontend {
     /// ```
     #[must_use]
     pub fn wants(&self, target: &str, level: Level) -> bool {
-        self.pipeline.gate().wish_of_target(target, level) != Wish::Never
+        self.pipeline.gate().may_want(target, level)
     }
 
     /// Takes a record: `write` writes the message, then the value of each field of `place`, in their
@@ -118,7 +119,7 @@ impl Frontend {
         request: Option<&RequestContext>,
         write: impl FnOnce(&mut Values<'_, '_>),
     ) -> Taken {
-        self.take(&Spot::Own(callsite), request, write)
+        self.take(&Spot::of(callsite), request, write)
     }
 
     #[inline]
@@ -128,26 +129,27 @@ impl Frontend {
         request: Option<&RequestContext>,
         write: impl FnOnce(&mut Values<'_, '_>),
     ) -> Taken {
-        let wish = self.wish(spot);
+        let callsite = known::note(spot.metadata);
+        let wish = self.pipeline.gate().wish_at(spot, callsite.number);
         let keeps_detail = || request.is_some_and(RequestContext::keeps_detail);
         if wish == Wish::Never || (wish == Wish::Detail && !keeps_detail()) {
             return Taken::Unwanted;
         }
-        let metadata = spot.metadata();
         let held = Held {
             pipeline: &self.pipeline,
-            metadata,
-            level: level_index(*metadata.level()),
+            metadata: spot.metadata,
+            target: spot.place.target,
+            level: level_index(spot.place.level),
             is_detail: wish == Wish::Detail,
         };
         let encode = |bytes: &mut Buffer| {
-            let is_plain = known::note(metadata);
             let screening = self.pipeline.screening();
-            let screen = (!is_plain).then(|| screening.current());
-            let screened = Screened::by(screening, screen.as_deref().map(Arc::as_ref), spot);
+            let screen = (!callsite.is_plain).then(|| screening.current());
+            let screen = screen.as_deref().map(Arc::as_ref);
+            let screened = Screened::by(screening, screen, spot, callsite.number);
             let write_request = |bytes: &mut Buffer| request.is_none_or(|own| own.write(bytes));
-            let mut encoder =
-                Encoder::record_within(bytes, screening.bounds(), metadata, write_request);
+            let bounds = screening.bounds();
+            let mut encoder = Encoder::record_within(bytes, bounds, callsite.number, write_request);
             write(&mut Values::new(&mut encoder, spot, &screened));
             if wish != Wish::Now {
                 event::note(wish, &self.pipeline, held.level, &mut encoder);
@@ -223,16 +225,6 @@ impl Frontend {
         channel::without_waiting(|| dispatcher::with_default(&self.dispatch, part))
     }
 
-    fn wish(&self, spot: &Spot<'_>) -> Wish {
-        match spot {
-            Spot::Own(callsite) => self.pipeline.gate().wish_at(callsite.metadata()),
-            Spot::Shared(_, place) => self
-                .pipeline
-                .gate()
-                .wish_of_target(place.target, place.level),
-        }
-    }
-
     fn hand_over(
         &self,
         held: &Held<'_>,
@@ -273,15 +265,6 @@ impl fmt::Debug for Frontend {
             .debug_struct("Frontend")
             .field("pipeline", &self.pipeline)
             .finish_non_exhaustive()
-    }
-}
-
-impl Spot<'_> {
-    pub(super) fn metadata(&self) -> &'static Metadata<'static> {
-        match self {
-            Spot::Own(callsite) => callsite.metadata(),
-            Spot::Shared(metadata, _) => metadata,
-        }
     }
 }
 

@@ -64,6 +64,22 @@ impl<'a> Place<'a> {
         }
     }
 
+    /// The name of a field, by its place. The message comes first and has none.
+    #[inline]
+    pub(super) fn field_name(&self, place: usize) -> &'a str {
+        let names = self.function.map(|_| FUNCTION).into_iter();
+        let mut names = names.chain(self.fields.iter().copied());
+        let place = place.checked_sub(1);
+        place.and_then(|place| names.nth(place)).unwrap_or_default()
+    }
+
+    /// Whether its records have a field of this name.
+    pub(crate) fn has_field(&self, name: &str) -> bool {
+        name == MESSAGE_NAME
+            || (name == FUNCTION && self.function.is_some())
+            || self.fields.contains(&name)
+    }
+
     fn hash(&self) -> u64 {
         let mut hash = mix(self.target.len() as u64, self.target.as_bytes());
         hash = mix(hash, self.file.unwrap_or_default().as_bytes());
@@ -124,22 +140,32 @@ impl fmt::Debug for Callsite {
     }
 }
 
-impl Callsite {
-    pub(super) fn metadata(self) -> &'static Metadata<'static> {
-        self.0.metadata
-    }
+/// A place, and the callsite by which its records come.
+pub(crate) struct Spot<'p> {
+    pub(crate) place: &'p Place<'p>,
+    pub(super) metadata: &'static Metadata<'static>,
+    /// Whether the callsite stands for all places of the level: records tell target, place and names.
+    pub(crate) is_shared: bool,
+}
 
-    pub(super) fn place(self) -> &'static Place<'static> {
-        &self.0.place
+impl Spot<'static> {
+    pub(super) fn of(callsite: Callsite) -> Self {
+        Spot {
+            place: &callsite.0.place,
+            metadata: callsite.0.metadata,
+            is_shared: false,
+        }
     }
 }
 
-/// What stands for a place.
-pub(super) enum Spot<'p> {
-    /// A callsite for it alone.
-    Own(Callsite),
-    /// One for all places of the level: records tell target, place and names.
-    Shared(&'static Metadata<'static>, &'p Place<'p>),
+impl<'p> Spot<'p> {
+    pub(crate) fn shared(place: &'p Place<'p>) -> Self {
+        Spot {
+            place,
+            metadata: shared(place.level),
+            is_shared: true,
+        }
+    }
 }
 
 struct Known {
@@ -203,8 +229,8 @@ impl Place<'_> {
 
     pub(super) fn spot(&self) -> Spot<'_> {
         match self.callsite() {
-            Some(callsite) => Spot::Own(callsite),
-            None => Spot::Shared(shared(self.level), self),
+            Some(callsite) => Spot::of(callsite),
+            None => Spot::shared(self),
         }
     }
 }
@@ -214,8 +240,8 @@ impl Known {
     fn new(place: &Place<'_>, hash: u64) -> Self {
         let own = |text: &str| &*Box::leak(Box::<str>::from(text));
         let fields: Vec<_> = place.fields.iter().map(|name| own(name)).collect();
-        let function = place.function.map(|_| "function");
-        let names = ["message"].into_iter().chain(function);
+        let function = place.function.map(|_| FUNCTION);
+        let names = [MESSAGE_NAME].into_iter().chain(function);
         let names: Vec<_> = names.chain(fields.iter().copied()).collect();
         let place = Place {
             target: own(place.target),
@@ -258,7 +284,10 @@ impl callsite::Callsite for FrontendCallsite {
 
 /// The names of fields in which records of shared callsites tell where they come from, as those of
 /// the `log` crate do.
-const SHARED_NAMES: &[&str] = &["message", "log.target", "log.file", "log.line"];
+const SHARED_NAMES: &[&str] = &[MESSAGE_NAME, "log.target", "log.file", "log.line"];
+
+const MESSAGE_NAME: &str = "message";
+const FUNCTION: &str = "function";
 
 pub(super) const MESSAGE: usize = 0;
 pub(super) const TARGET: usize = 1;

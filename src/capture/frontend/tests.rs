@@ -1,3 +1,5 @@
+mod shared;
+
 use std::fs::Permissions;
 use std::io;
 use std::os::unix::fs::PermissionsExt;

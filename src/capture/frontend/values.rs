@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt::{self, Write};
 
+use super::super::known::Number;
 use super::super::record::{Encoder, Name};
 use super::super::screen::{Action, Screen, Screening, Verdict};
 use super::place::{self, Place, Spot};
@@ -18,6 +19,7 @@ pub struct Values<'v, 'b> {
     place: &'v Place<'v>,
     /// Whether records tell the names themselves: no callsite declares them.
     has_inline_names: bool,
+    /// What is to be kept out of the record.
     screened: &'v Screened<'v>,
     next: usize,
 }
@@ -37,8 +39,9 @@ impl<'s> Screened<'s> {
         screening: &'s Screening,
         screen: Option<&'s Screen>,
         spot: &Spot<'_>,
+        callsite: Number,
     ) -> Self {
-        let verdict = screen.and_then(|screen| screen.verdict_or_settle(spot.metadata()));
+        let verdict = screen.and_then(|screen| screen.verdict_or_settle(spot.metadata, callsite));
         Screened {
             screening,
             screen,
@@ -61,17 +64,13 @@ impl<'v, 'b> Values<'v, 'b> {
         spot: &'v Spot<'_>,
         screened: &'v Screened<'v>,
     ) -> Self {
-        let place = match spot {
-            Spot::Own(callsite) => callsite.place(),
-            Spot::Shared(_, place) => {
-                write_origin(encoder, place);
-                place
-            }
-        };
+        if spot.is_shared {
+            write_origin(encoder, spot.place);
+        }
         Values {
             encoder,
-            place,
-            has_inline_names: matches!(spot, Spot::Shared(..)),
+            place: spot.place,
+            has_inline_names: spot.is_shared,
             screened,
             next: 0,
         }
@@ -197,10 +196,13 @@ impl<'v, 'b> Values<'v, 'b> {
 
     #[inline]
     fn action(&self) -> Action {
-        if self.has_inline_names && self.next != 0 {
+        let Some(before) = self.next.checked_sub(1) else {
+            // The message is always kept.
+            return Action::Keep;
+        };
+        if self.has_inline_names {
             let name = self.field_name();
-            let style = self.screened.ask(|screen| screen.style_of(name));
-            return style.map_or(Action::Keep, Action::Mask);
+            return self.screened.ask(|screen| screen.action(name, before));
         }
         let verdict = self.screened.verdict;
         let action = verdict.and_then(|verdict| verdict.get(self.next));
@@ -209,36 +211,30 @@ impl<'v, 'b> Values<'v, 'b> {
 
     #[inline]
     fn name(&self) -> Name<'v> {
-        if !self.has_inline_names {
-            return Name::Index(self.next);
-        }
         match self.next {
-            0 => Name::Index(place::MESSAGE),
-            _ => Name::Inline(self.field_name()),
+            place::MESSAGE => Name::Index(place::MESSAGE),
+            _ if self.has_inline_names => Name::Inline(self.field_name()),
+            declared => Name::Index(declared),
         }
     }
 
     /// The name of the next field. The message has none.
     fn field_name(&self) -> &'v str {
-        // A callsite has the function among its fields.
-        let has_function = !self.has_inline_names && self.place.function.is_some();
-        let index = self.next.checked_sub(1 + usize::from(has_function));
-        let name = index.and_then(|index| self.place.fields.get(index));
-        name.copied().unwrap_or_default()
+        self.place.field_name(self.next)
     }
 
     #[inline]
     fn written(&mut self) {
-        let is_message = self.next == 0;
+        let is_message = self.next == place::MESSAGE;
         self.next += 1;
         if is_message && let Some(function) = self.place.function {
-            if self.has_inline_names {
-                self.encoder.str(Name::Inline("function"), function);
-            } else {
-                self.encoder.str(Name::Index(1), function);
-                self.next += 1;
-            }
+            self.function(function);
         }
+    }
+
+    #[inline(never)]
+    fn function(&mut self, function: &str) {
+        self.str(function);
     }
 }
 

@@ -9,9 +9,9 @@
 //! value   := by tag: 8 bytes | 16 bytes | nothing | len:u32 bytes
 //! ```
 //!
-//! All numbers are little endian and unaligned. `callsite` is the address of a
-//! `&'static Metadata`: names, level, target, file and line never travel. `encode.rs` and
-//! `decode.rs` stand side by side, so that they can be compared by eye.
+//! All numbers are little endian and unaligned. `callsite` is the [number](super::known::Number) of one:
+//! names, level, target, file and line never travel. `encode.rs` and `decode.rs` stand side by side, so
+//! that they can be compared by eye.
 
 mod decode;
 mod encode;
@@ -24,7 +24,9 @@ pub(crate) use self::decode::{
     Fields, Messages, Origin, PlacedFields, Record, SpanView, is_log_origin, merge_fields,
     own_ticks,
 };
-pub(crate) use self::encode::{Encoder, JsonField, date, write_span};
+pub(crate) use self::encode::{
+    Encoder, JsonField, cut_fields, date, write_span, write_span_within_half,
+};
 pub(crate) use self::rewrite::{Text, rewrite};
 pub(crate) use self::text::RawText;
 

@@ -57,13 +57,13 @@ fn rewrite_spans(
     to: &mut Vec<u8>,
 ) -> Option<()> {
     while !spans.is_empty() {
-        let address = take_u64(&mut spans)?;
+        let number = take_u64(&mut spans)?;
         let fields_len = take_u32(&mut spans)? as usize;
         let fields = take(&mut spans, fields_len)?;
-        to.extend_from_slice(&address.to_le_bytes());
+        to.extend_from_slice(&number.to_le_bytes());
         to.extend_from_slice(&[0; 4]);
         let start = to.len();
-        rewrite_fields(fields, callsites.at(address)?, change, to);
+        rewrite_fields(fields, callsites.at(number)?, change, to);
         end_block(to, start);
     }
     Some(())

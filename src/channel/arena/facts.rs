@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! fact     := len:u32 kind:u8 zero:[u8;3] body:[u8;len] padding to 8
-//! callsite := address:u64 line:u32 level:u8 is_span:u8 fields:u16
+//! callsite := number:u64 line:u32 level:u8 is_span:u8 fields:u16
 //!             name target module? file? field*          (each a text; `fields` of the last)
 //! sink     := place:u32 path format filter?             (the path is bytes, the rest texts)
 //! process  := program                                   (as it was called)
@@ -58,7 +58,7 @@ pub(crate) enum Fact<'a> {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct CallsiteFact<'a> {
     /// By what records refer to it.
-    pub(crate) address: u64,
+    pub(crate) number: u64,
     /// From 0 for `TRACE` to 4 for `ERROR`.
     pub(crate) level: u8,
     pub(crate) is_span: bool,
@@ -172,12 +172,12 @@ fn parse(kind: u8, mut body: &[u8]) -> Option<Fact<'_>> {
 }
 
 fn parse_callsite<'a>(body: &mut &'a [u8]) -> Option<CallsiteFact<'a>> {
-    let address = take_u64(body)?;
+    let number = take_u64(body)?;
     let line = take_u32(body)?;
     let [level, is_span, low, high] = *take(body, 4)?.first_chunk()?;
     let count = u16::from_ne_bytes([low, high]);
     let callsite = CallsiteFact {
-        address,
+        number,
         level: (level < 5).then_some(level)?,
         is_span: is_span != 0,
         name: take_text(body)??,
@@ -224,13 +224,13 @@ fn take_text<'a>(rest: &mut &'a [u8]) -> Option<Option<&'a str>> {
 /// Returns how many bytes it took; `None`, and nothing useful in `room`, where it does not fit.
 pub(crate) fn write_callsite(
     room: &mut [u8],
-    address: u64,
+    number: u64,
     metadata: &Metadata<'_>,
 ) -> Option<usize> {
     let fields = metadata.fields();
     let count = u16::try_from(fields.len()).unwrap_or(u16::MAX);
     write(room, CALLSITE, |body| {
-        body.put(&address.to_ne_bytes())?;
+        body.put(&number.to_ne_bytes())?;
         body.put(&metadata.line().unwrap_or(NONE).to_ne_bytes())?;
         body.put(&[level_index(*metadata.level()), metadata.is_span().into()])?;
         body.put(&count.to_ne_bytes())?;
@@ -380,7 +380,7 @@ mod tests {
         let Some(Fact::Callsite(callsite)) = facts.next() else {
             panic!("the callsite came first");
         };
-        assert_eq!((callsite.address, callsite.level), (77, 3));
+        assert_eq!((callsite.number, callsite.level), (77, 3));
         assert!(callsite.is_span);
         assert_eq!((callsite.name, callsite.target), ("span of ours", "target"));
         assert_eq!(callsite.module, Some("module"));

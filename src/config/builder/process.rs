@@ -9,7 +9,8 @@ impl Builder {
     /// Sets how long the end of the process may wait for records to be written, after `main` has
     /// returned, `std::process::exit` was called, or a panic that aborts was logged.
     ///
-    /// That time is only used if a sink stalls or fails. Defaults to 5 s.
+    /// That time is only used if a sink stalls or fails, and not for one that a
+    /// [shutdown](crate::Guard::shutdown) has waited for in vain already. Defaults to 5 s.
     ///
     /// ```
     /// let builder = offloop::builder().exit_timeout(std::time::Duration::from_secs(1));
@@ -34,7 +35,7 @@ impl Builder {
         self
     }
 
-    /// Sets what a SIGHUP does. Defaults to [`OnHangup::Ignore`].
+    /// Sets what a SIGHUP does. Defaults to [`OnHangup::Unhandled`]: it ends the process, unless the program handles it.
     ///
     /// ```no_run
     /// # fn main() -> Result<(), offloop::Error> {
@@ -68,22 +69,5 @@ impl Builder {
     pub fn watch(mut self, is_wanted: bool) -> Self {
         self.config.watch = is_wanted;
         self
-    }
-
-    /// Sets whether a SIGHUP has every log file opened anew: [`OnHangup::Reopen`], or else
-    /// [`OnHangup::Ignore`].
-    ///
-    /// ```no_run
-    /// # fn main() -> Result<(), offloop::Error> {
-    /// offloop::builder().file("logs/app.jsonl").reopen_on_hangup(true).init()?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn reopen_on_hangup(self, is_wanted: bool) -> Self {
-        self.on_hangup(if is_wanted {
-            OnHangup::Reopen
-        } else {
-            OnHangup::Ignore
-        })
     }
 }

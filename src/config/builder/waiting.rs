@@ -59,12 +59,14 @@ impl Builder {
     }
 
     /// Sets whether records that wait for a file outlive the process, should that be killed: by
-    /// SIGKILL, by the system for want of memory, by `abort`, by a fault.
+    /// SIGKILL, by the system for want of memory, by `abort`, by a fault; or should another program take
+    /// its place by `exec`, unless [`flush`](crate::Guard::flush) was called before.
     ///
     /// They wait in memory either way. If this is on, it is that of a file on a tmpfs, which costs a
     /// log call nothing and takes no more than the [budget](Builder::budget). The next start with
     /// the same sink writes what is found there. It does not outlive the machine, and nothing is left
-    /// of it after an orderly end. What other programs left, and have not taken up for an hour, is
+    /// of it after an orderly end, unless threads were still logging at that moment: a start tells their
+    /// last records from those of a process that was killed. What other programs left, and have not taken up for an hour, is
     /// [said](Builder::on_error) once by each start: it keeps its memory until they start again, or
     /// [`recover`](crate::recover) is called.
     ///
@@ -87,8 +89,15 @@ impl Builder {
     ///
     /// It must be on a tmpfs, belong to this user, and be open to nobody else (mode 0700); it is
     /// created if its parent exists. The next start must be told the same directory. Defaults to
-    /// `$XDG_RUNTIME_DIR/offloop`, or to `/dev/shm/offloop-<user number>` where that is not set or
-    /// not on a tmpfs.
+    /// `/dev/shm/offloop-<user number>`, or where that cannot be used to `$XDG_RUNTIME_DIR/offloop`,
+    /// which goes away with the user's session. A start looks for what was left in both, and in
+    /// `/run/user/<user number>/offloop` whatever the variable says: see
+    /// [`leftover_directories`](crate::leftover_directories).
+    ///
+    /// Where systemd's logind has `RemoveIPC=yes`, which is its default, it empties `/dev/shm` of what
+    /// belongs to a user when his last session ends; root and users of the system's own services are
+    /// spared. A program that is to go on after a login of that kind needs another directory, or a
+    /// user with lingering. One whose pages are removed while it runs [says](Builder::on_error) so.
     ///
     /// ```
     /// let builder = offloop::builder().file("logs/app.jsonl").crash_directory("/run/app/log");

@@ -17,7 +17,9 @@ pub(super) const PROBLEMS_MAX: usize = 100;
 ///   offloop.toml:1:1: levle: there is no such key; did you mean "level"? Allowed: …
 ///   offloop.toml:2:10: budget: …
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// `{:?}` says the same, so that a `main` may return it.
+#[derive(Clone, PartialEq, Eq)]
 pub struct ConfigError {
     problems: Vec<ConfigProblem>,
     /// Whether there are more.
@@ -49,6 +51,13 @@ impl fmt::Display for ConfigError {
         write!(formatter, "read configuration: {more_than}{count} problems")?;
         let mut problems = self.problems.iter();
         problems.try_for_each(|problem| write!(formatter, "\n  {problem}"))
+    }
+}
+
+/// What ends a program by way of `main` is shown like this.
+impl fmt::Debug for ConfigError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, formatter)
     }
 }
 

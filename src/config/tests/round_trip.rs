@@ -18,7 +18,7 @@ fn durations() -> impl Strategy<Value = Duration> {
 fn rotations() -> impl Strategy<Value = Rotation> {
     let periods = prop_oneof![
         Just(Rotation::on_demand()),
-        Just(Rotation::every_minute()),
+        Just(Rotation::minutely()),
         Just(Rotation::hourly()),
         Just(Rotation::weekly()),
         (0_u32..24, 0_u32..60).prop_map(|(hour, minute)| Rotation::daily_at(hour, minute)),
@@ -96,7 +96,11 @@ fn builders() -> impl Strategy<Value = Builder> {
         durations(),
         option::of(durations()),
     );
-    let reactions = select(vec![OnHangup::Ignore, OnHangup::Reopen, OnHangup::Reload]);
+    let reactions = select(vec![
+        OnHangup::Unhandled,
+        OnHangup::Reopen,
+        OnHangup::Reload,
+    ]);
     let switches = any::<[bool; 3]>();
     let process = (durations(), reactions, switches);
     let sinks = proptest::collection::vec(sinks(), 0..4);

@@ -7,14 +7,14 @@ use tracing::level_filters::LevelFilter;
 use tracing::{Level, Metadata};
 use tracing_subscriber::filter::Targets;
 
-use super::SOURCE;
 use super::by_span::{Directive, SpanRules};
+use crate::capture::frontend::Place;
 use crate::error::Error;
 use crate::filter::{parse_spans, parse_targets};
 
 /// What directives say of a record, its spans left aside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(in crate::filter) enum Verdict {
     Unwanted,
     Wanted,
     /// By a directive in brackets, which lets in what is not captured for all.
@@ -39,21 +39,22 @@ struct Plain {
 }
 
 impl Rules {
-    pub(in crate::filter) fn parse(directives: &str) -> Result<Self, Error> {
+    /// Reads directives, of which an error says that they are those of `source`.
+    pub(in crate::filter) fn parse(source: &'static str, directives: &str) -> Result<Self, Error> {
         let is_in_brackets = |directive: &&str| directive.contains('[');
         let (in_brackets, others): (Vec<_>, Vec<_>) =
             directives.split(',').partition(is_in_brackets);
         if in_brackets.is_empty() {
-            let targets = parse_targets(SOURCE, directives)?;
+            let targets = parse_targets(source, directives)?;
             return Ok(Rules::new(of_targets(&targets), Vec::new()));
         }
-        parse_spans(SOURCE, directives)?;
+        parse_spans(source, directives)?;
         let mut plain = Vec::new();
         let others = others.iter().filter(|directive| !directive.is_empty());
         for directive in others {
-            plain.extend(of_targets(&parse_targets(SOURCE, directive)?));
+            plain.extend(of_targets(&parse_targets(source, directive)?));
         }
-        let failed = |error| Error::filter(SOURCE, directives, error);
+        let failed = |error| Error::filter(source, directives, error);
         let by_span: Vec<_> = { in_brackets.into_iter() }
             .map(|directive| Directive::parse(directive).map_err(failed))
             .collect::<Result<_, _>>()?;
@@ -71,15 +72,25 @@ impl Rules {
         }
     }
 
-    /// What they say of an event with these fields, in no span.
-    pub(super) fn verdict(&self, target: &str, level: Level, fields: &[Box<str>]) -> Verdict {
-        let decides = |plain: &&Plain| plain.is_about(target, fields);
+    /// What they say of an event that has the fields which `has` says, in no span.
+    pub(in crate::filter) fn verdict(
+        &self,
+        target: &str,
+        level: Level,
+        has: impl Fn(&str) -> bool,
+    ) -> Verdict {
+        let decides = |plain: &&Plain| plain.is_about(target, &has);
         match self.plain.iter().find(decides) {
             Some(plain) if plain.level < level => Verdict::Unwanted,
             Some(plain) if plain.field.is_some() => Verdict::WantedByField,
             Some(_) => Verdict::Wanted,
             None => Verdict::Unwanted,
         }
+    }
+
+    /// What they say of the records of a front end's place.
+    pub(in crate::filter) fn verdict_at(&self, place: &Place<'_>) -> Verdict {
+        self.verdict(place.target, place.level, |name| place.has_field(name))
     }
 
     /// The most verbose level of an event that directives in brackets may let in.
@@ -109,10 +120,10 @@ impl Plain {
         (target_len, self.field.is_some())
     }
 
-    fn is_about(&self, target: &str, fields: &[Box<str>]) -> bool {
-        let has = |name: &String| fields.iter().any(|field| **field == **name);
+    fn is_about(&self, target: &str, has: impl Fn(&str) -> bool) -> bool {
         let own = self.target.as_ref();
-        own.is_none_or(|own| target.starts_with(&**own)) && self.field.as_ref().is_none_or(has)
+        own.is_none_or(|own| target.starts_with(&**own))
+            && self.field.as_ref().is_none_or(|name| has(name))
     }
 }
 

@@ -55,7 +55,7 @@ impl<S: Syntax> Keys<S> {
     /// A callsite, if it was prepared.
     #[inline]
     pub(super) fn of(&self, callsite: &Callsite) -> Option<&Prepared> {
-        self.at(callsite.index)
+        self.at(callsite.index())
     }
 
     /// The same by its index.
@@ -71,10 +71,10 @@ impl<S: Syntax> Keys<S> {
             return;
         }
         let prepared = self.prepared_of(callsite);
-        if self.prepared.len() <= callsite.index {
-            self.prepared.resize_with(callsite.index + 1, || None);
+        if self.prepared.len() <= callsite.index() {
+            self.prepared.resize_with(callsite.index() + 1, || None);
         }
-        self.prepared[callsite.index] = Some(Box::new(prepared));
+        self.prepared[callsite.index()] = Some(Box::new(prepared));
     }
 
     fn prepared_of(&mut self, callsite: &Callsite) -> Prepared {

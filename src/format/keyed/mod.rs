@@ -99,6 +99,10 @@ impl<S: Syntax> LineFormat for KeyedFormat<S> {
         let (mark, end) = (self.plan.recovered.to_vec(), self.plan.end.to_vec());
         push_with_mark(line, &mark, &end, lines);
     }
+
+    fn key_of(&self, name: &str) -> Option<String> {
+        self.plan.keys.names.key_of(name)
+    }
 }
 
 impl<S: Syntax> KeyedFormat<S> {
@@ -210,7 +214,7 @@ impl<S: Syntax> Plan<S> {
     fn write_resolved_fields(&self, record: &Record<'_>, callsites: &Callsites, draft: &mut Draft) {
         draft.spans.clear();
         let spans = record.spans(callsites);
-        draft.spans.extend(spans.map(|span| span.callsite.index));
+        draft.spans.extend(spans.map(|span| span.callsite.index()));
         let (mut resolved, _) = Resolved::of_event(record.fields(), &self.keys.names);
         for span in record.spans(callsites) {
             if self.span_shape.is_flat(span.callsite) {

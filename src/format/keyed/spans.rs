@@ -98,7 +98,7 @@ impl<S: Syntax> Plan<S> {
             if !self.span_shape.is_flat(span.callsite) {
                 continue;
             }
-            draft.spans.push(span.callsite.index);
+            draft.spans.push(span.callsite.index());
             draft.seen.begin_scope();
             let prepared = self.keys.of(span.callsite).ok_or(Again::Unprepared)?;
             hidden += write_fields(self, prepared, span.placed_fields(), draft)?;

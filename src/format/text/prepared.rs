@@ -45,11 +45,11 @@ impl Names {
 
     #[inline]
     pub(super) fn of(&mut self, callsite: &Callsite) -> &Prepared {
-        if self.prepared.len() <= callsite.index {
-            self.prepared.resize_with(callsite.index + 1, || None);
+        if self.prepared.len() <= callsite.index() {
+            self.prepared.resize_with(callsite.index() + 1, || None);
         }
         let (separator, is_coloured) = (self.separator, self.is_coloured);
-        self.prepared[callsite.index]
+        self.prepared[callsite.index()]
             .get_or_insert_with(|| Box::new(prepare(callsite, separator, is_coloured)))
     }
 }

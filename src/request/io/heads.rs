@@ -30,7 +30,7 @@ impl Heads {
     ) {
         match written {
             Ok(written) => connection.add_sent(*written as u64),
-            Err(_) => connection.fail(),
+            Err(error) => connection.fail_by(error),
         }
         let Some(status) = status_of_head(bytes).filter(|_| self.has_read) else {
             return;

@@ -95,7 +95,7 @@ impl<T: AsyncRead> AsyncRead for LoggedIo<T> {
             match &read {
                 Ok(()) if bytes == 0 && has_room => connection.close_by_client(),
                 Ok(()) => {}
-                Err(_) => connection.fail(),
+                Err(error) => connection.fail_by(error),
             }
         }
         Poll::Ready(read)
@@ -138,8 +138,8 @@ impl<T: AsyncWrite> AsyncWrite for LoggedIo<T> {
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.project();
         let flushed = ready!(this.inner.poll_flush(context));
-        if let (Err(_), Some(connection)) = (&flushed, this.connection) {
-            connection.seen().fail();
+        if let (Err(error), Some(connection)) = (&flushed, this.connection) {
+            connection.seen().fail_by(error);
         }
         Poll::Ready(flushed)
     }

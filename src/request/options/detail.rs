@@ -29,7 +29,7 @@ impl Options {
     }
 
     /// How many bytes of detail a request keeps in memory at most; older records make room for
-    /// newer ones. By default 64 KiB; 0 keeps none. All requests of a process together keep at most
+    /// newer ones, and the request's record says how many, as `dropped_detail`. By default 64 KiB; 0 keeps none. All requests of a process together keep at most
     /// 64 MiB. Which records these are says
     /// [`Builder::request_detail`](crate::Builder::request_detail).
     ///

@@ -5,6 +5,7 @@ mod detail;
 mod header;
 mod noise;
 mod record;
+mod route;
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,10 +16,12 @@ use serde::{Deserialize, Serialize};
 use tracing::Level;
 
 pub(super) use self::header::Header;
+pub use self::route::RouteOptions;
 use super::client::TrustedProxies;
 use super::latency::{self, Latencies};
 use super::outcome::Ended;
 use super::privacy::QueryPolicy;
+use super::trace_context::Propagation;
 use crate::config::units;
 
 /// How the fields of a request's record are named.
@@ -48,6 +51,19 @@ pub enum Incoming {
     Accept,
     /// Nobody's: each request gets a new one.
     Ignore,
+}
+
+/// What records show of paths.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum PathPolicy {
+    /// The path as it came.
+    #[default]
+    Shown,
+    /// Nothing: what they have is the matched route, `/users/{id}`.
+    RouteOnly,
 }
 
 type WantsDetail = dyn Fn(&Ended<'_>) -> bool + Send + Sync;
@@ -108,6 +124,8 @@ pub struct Options {
     /// Whether the response tells the request's id and its place in the trace.
     #[serde(rename = "send_back")]
     pub(in crate::request) sends_back: bool,
+    /// In which headers traces come in, and are passed on.
+    pub(in crate::request) propagation: Propagation,
     /// Headers of the request to take into its record.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(
@@ -128,6 +146,8 @@ pub struct Options {
     /// Whether addresses are shortened to their networks.
     #[serde(rename = "shorten_addresses")]
     pub(in crate::request) shortens_addresses: bool,
+    /// What is shown of the path.
+    pub(in crate::request) path: PathPolicy,
     /// What is shown of the query.
     pub(in crate::request) query: QueryPolicy,
     /// Which share of the requests is logged, from 0 to 1. Those that go wrong are, whatever it is.
@@ -156,6 +176,9 @@ pub struct Options {
         schemars(schema_with = "crate::config::schema::time")
     )]
     pub(in crate::request) stall_after: Option<Duration>,
+    /// What is different for requests of some paths: of those that match and say so, the first holds.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(in crate::request) routes: Vec<RouteOptions>,
 }
 
 /// From 0 to 1.
@@ -194,16 +217,19 @@ impl Default for Options {
             quiet: Vec::new(),
             incoming: Incoming::default(),
             sends_back: true,
+            propagation: Propagation::default(),
             request_headers: Vec::new(),
             response_headers: Vec::new(),
             proxies: None,
             shortens_addresses: false,
+            path: PathPolicy::default(),
             query: QueryPolicy::off(),
             sample_rate: 1.0,
             detail_bytes: 64 * 1024,
             wants_detail: None,
             announces: false,
             stall_after: None,
+            routes: Vec::new(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What the record of a request says, and how.
 
 use crate::request::options::header::Header;
-use crate::request::{Incoming, Naming, Options, QueryPolicy};
+use crate::request::{Incoming, Naming, Options, PathPolicy, Propagation, QueryPolicy};
 
 impl Options {
     /// How the fields of the record are named. By default as OpenTelemetry does.
@@ -50,6 +50,26 @@ impl Options {
         self
     }
 
+    /// What records show of paths, as `url.path`. By default a path is shown as it came.
+    ///
+    /// [`PathPolicy::RouteOnly`] is for services whose paths carry what nobody is to read: no record of
+    /// this library has one then, nor does [`Ended::path`](crate::request::Ended::path); a gRPC call's
+    /// `rpc.method`, which is its path, is left out, too. For single routes see
+    /// [`RouteOptions::hide_path`](crate::request::RouteOptions::hide_path). What clients say
+    /// elsewhere, as in the header `referer`, is a matter of its own.
+    ///
+    /// ```
+    /// use offloop::request::{Options, PathPolicy};
+    ///
+    /// let options = Options::new().path(PathPolicy::RouteOnly);
+    /// # drop(options);
+    /// ```
+    #[must_use]
+    pub fn path(mut self, policy: PathPolicy) -> Self {
+        self.path = policy;
+        self
+    }
+
     /// What the record shows of the query string, as `url.query`. By default nothing.
     ///
     /// ```
@@ -76,6 +96,22 @@ impl Options {
     #[must_use]
     pub fn send_back(mut self, is_wanted: bool) -> Self {
         self.sends_back = is_wanted;
+        self
+    }
+
+    /// In which headers traces come in, and are passed on by
+    /// [`RequestContext::send_on`](crate::request::RequestContext::send_on). By default in those of the
+    /// W3C alone.
+    ///
+    /// ```
+    /// use offloop::request::{Options, Propagation};
+    ///
+    /// let options = Options::new().propagation(Propagation::B3Multi);
+    /// # drop(options);
+    /// ```
+    #[must_use]
+    pub fn propagation(mut self, propagation: Propagation) -> Self {
+        self.propagation = propagation;
         self
     }
 

@@ -97,8 +97,8 @@ impl<'r> Facts<'r> {
 
     /// The path of a gRPC call is its method's full name.
     pub(super) fn rpc_method(&self) -> Option<&'r str> {
-        let is_grpc = self.ended.is_grpc;
-        is_grpc.then(|| self.ended.path.trim_start_matches('/'))
+        let path = self.text(Part::Path).filter(|_| self.ended.is_grpc);
+        path.map(|path| path.trim_start_matches('/'))
     }
 
     pub(super) fn rpc_status(&self) -> Option<&'static str> {
@@ -108,6 +108,11 @@ impl<'r> Facts<'r> {
     pub(super) fn parent_span_id(&self) -> Option<&'r str> {
         let parent = self.shared.trace.parent_span_id();
         parent.map(|parent| parent.as_str())
+    }
+
+    pub(super) fn dropped_detail(&self) -> Option<u64> {
+        let dropped = self.shared.progress.detail_dropped.load(Ordering::Relaxed);
+        (dropped != 0).then_some(dropped)
     }
 
     pub(super) fn dropped_fields(&self) -> Option<u64> {

@@ -59,8 +59,15 @@ fn options() -> impl Strategy<Value = Options> {
         if ecs {
             options = options.naming(Naming::ElasticCommonSchema);
         }
+        if announces {
+            let route = RouteOptions::at("/reset/{token}").unwrap().hide_path(ecs);
+            options = options.path(PathPolicy::RouteOnly).route(route);
+        }
         if ignores {
-            options = options.incoming_ids(Incoming::Ignore);
+            let propagation = Propagation::B3Multi;
+            options = options
+                .incoming_ids(Incoming::Ignore)
+                .propagation(propagation);
         }
         options
     })
@@ -87,6 +94,19 @@ fn what_a_file_says_of_requests_is_checked() {
             r#"trust proxies in "10.0.0.0/33""#,
         ),
         (r#"{"slow": "1s"}"#, "unknown field `slow`"),
+        (
+            r#"{"routes": [{"path": "/users/:id"}]}"#,
+            r#"match paths by "/users/:id""#,
+        ),
+        (
+            r#"{"routes": [{"slow_after": "1s"}]}"#,
+            "missing field `path`",
+        ),
+        (
+            r#"{"routes": [{"path": "/", "sample": 2.0}]}"#,
+            "a share from 0 to 1",
+        ),
+        (r#"{"path": "hidden"}"#, "unknown variant `hidden`"),
     ];
     for (text, expected) in cases {
         let error = serde_json::from_str::<Options>(text).unwrap_err();

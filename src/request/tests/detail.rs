@@ -3,22 +3,23 @@
 use super::*;
 
 /// What is logged with the filter `info`, and `debug` as the detail of requests.
-fn logged_with_detail(program: impl FnOnce()) -> Vec<String> {
+fn lines_with_detail(program: impl FnOnce()) -> Vec<Json> {
     let memory = Memory::new();
     let builder = crate::builder().memory(&memory).filter("info");
     let (layer, guard) = builder.request_detail("debug").build().unwrap();
     let subscriber = tracing_subscriber::registry().with(layer);
     tracing::subscriber::with_default(subscriber, program);
     guard.flush(Duration::from_secs(10)).unwrap();
-    messages(&memory)
+    let lines = memory.lines();
+    let lines = lines.iter().map(|line| serde_json::from_str(line));
+    lines.collect::<Result<_, _>>().unwrap()
 }
 
-fn messages(memory: &Memory) -> Vec<String> {
-    let message = |line: &String| {
-        let line: Json = serde_json::from_str(line).unwrap();
-        line["message"].as_str().unwrap().to_owned()
-    };
-    memory.lines().iter().map(message).collect()
+/// The messages of these lines.
+fn logged_with_detail(program: impl FnOnce()) -> Vec<String> {
+    let lines = lines_with_detail(program);
+    let message = |line: &Json| line["message"].as_str().unwrap().to_owned();
+    lines.iter().map(message).collect()
 }
 
 fn log_with_detail(request: &mut Request) {
@@ -81,8 +82,8 @@ fn detail_has_the_time_at_which_it_was_logged_and_the_ids_of_its_request() {
 
 #[test]
 fn detail_takes_no_more_than_it_may_and_the_newest_is_kept() {
-    let lines = logged_with_detail(|| {
-        let log = RequestLog::new(Options::new().detail_bytes(2_000));
+    let log = RequestLog::new(Options::new().detail_bytes(2_000));
+    let lines = lines_with_detail(|| {
         let mut request = log.begin(arrival(), &());
         request.run(|| {
             for number in 0..100 {
@@ -93,7 +94,8 @@ fn detail_takes_no_more_than_it_may_and_the_newest_is_kept() {
     });
     let kept = lines.len() - 1;
     assert!((5..20).contains(&kept), "{kept}");
-    assert_eq!(lines[kept - 1], "detail 99");
+    assert_eq!(lines[kept - 1]["message"], "detail 99");
+    assert_eq!(lines[kept]["dropped_detail"], 100 - kept);
 }
 
 #[test]

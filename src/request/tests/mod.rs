@@ -4,6 +4,8 @@ mod configured;
 mod detail;
 mod life;
 mod record;
+mod routes;
+mod spans;
 
 use std::time::Duration;
 

@@ -4,9 +4,13 @@
 //! a new trace is started. The span of the server has an identifier of its own in either case, and
 //! so has each request that the server sends on its behalf.
 //!
+//! By choice, [B3](Propagation) is spoken beside it.
+//!
 //! No spans are sent anywhere: the identifiers join the records of this process with those of others.
 
+mod b3;
 mod identifier;
+mod propagation;
 mod traceparent;
 mod tracestate;
 
@@ -14,6 +18,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use self::identifier::{SpanId, TraceId};
+pub use self::propagation::Propagation;
 pub(super) use self::traceparent::TraceparentText;
 use self::traceparent::{FLAG_RANDOM, FLAG_SAMPLED, Traceparent};
 
@@ -40,6 +45,8 @@ pub struct TraceContext {
     span_id: SpanId,
     parent_span_id: Option<SpanId>,
     flags: u8,
+    /// Whether somebody has decided not to record the trace, which only B3 can say.
+    is_denied: bool,
     tracestate: Option<Arc<str>>,
 }
 
@@ -63,6 +70,7 @@ impl TraceContext {
             span_id,
             parent_span_id: None,
             flags: FLAG_RANDOM,
+            is_denied: false,
             tracestate: None,
         }
     }
@@ -95,6 +103,7 @@ impl TraceContext {
             span_id: SpanId::make(),
             parent_span_id: Some(parent.span_id),
             flags: parent.flags,
+            is_denied: false,
             tracestate: tracestate::combine(tracestate),
         }
     }

@@ -17,13 +17,13 @@
 //!
 //! What fails, for want of space for instance, leaves the old file as it is.
 
-use std::fs::{File, FileTimes, Metadata};
+use std::fs::{File, FileTimes, Metadata, Permissions};
 use std::io::{self, BufRead, BufReader, Read, Seek};
-use std::os::unix::fs::{MetadataExt, fchown};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
-use rustix::fs::{Mode, fchmod};
+use rustix::fs::Mode;
 use serde::{Deserialize, Serialize};
 
 use super::caretaker::Round;
@@ -241,7 +241,7 @@ fn give_to_the_readers_of(old: &Metadata, file: &File) -> io::Result<()> {
         mode = mode & !GROUP | (mode & GROUP & others << 3);
     }
     if new.mode() & 0o777 != mode {
-        fchmod(file, Mode::from_raw_mode(mode))?;
+        file.set_permissions(Permissions::from_mode(mode))?;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use actix_web::test::{TestRequest, call_service, init_service};
 use actix_web::{App, web};
-use offloop::request::{Incoming, Options};
+use offloop::request::{Incoming, Options, Propagation};
 use offloop_actix_web::{CurrentRequest, RequestLog};
 
 use crate::client::Client;
@@ -79,6 +79,41 @@ fn nothing_is_taken_over_and_nothing_sent_back_where_the_options_say_so() {
     let answer = client.answer();
     assert!(answer.header("x-request-id").is_none() && answer.header("traceresponse").is_none());
     assert_ne!(log::record_of("/fixed/silent")["request_id"], "mine-2");
+    server.stop();
+}
+
+#[test]
+fn by_choice_a_trace_goes_on_in_the_headers_of_b3() {
+    let (trace, span) = ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331");
+    let server = Server::start(Setup {
+        log: RequestLog::with_options(Options::new().propagation(Propagation::B3Multi)),
+        ..Setup::default()
+    });
+    let mut client = Client::connect(server.address);
+    for (path, headers) in [
+        ("/calls/1?single", format!("b3: {trace}-{span}-1\r\n")),
+        (
+            "/calls/1?several",
+            format!("x-b3-traceid: {trace}\r\nx-b3-spanid: {span}\r\nx-b3-sampled: 1\r\n"),
+        ),
+    ] {
+        client.ask("GET", path, &headers);
+        let answer = client.answer();
+        let calls: Vec<Vec<(String, String)>> = serde_json::from_slice(&answer.body).unwrap();
+        let sent = |name| {
+            let mut headers = calls[0].iter();
+            let header = headers.find(|(other, _)| other == name);
+            header.map(|(_, value)| value.as_str())
+        };
+        assert_eq!(sent("x-b3-traceid"), Some(trace));
+        assert_eq!(sent("x-b3-sampled"), Some("1"));
+        assert_eq!(sent("b3"), None);
+        let span_id = sent("x-b3-spanid").unwrap();
+        let traceparent = format!("00-{trace}-{span_id}-01");
+        assert_eq!(sent("traceparent"), Some(&*traceparent));
+        let response = answer.header("traceresponse").unwrap();
+        assert!(response.starts_with(&format!("00-{trace}-")), "{response}");
+    }
     server.stop();
 }
 

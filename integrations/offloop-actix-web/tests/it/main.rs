@@ -23,5 +23,6 @@ mod hostile;
 mod http2;
 mod outcomes;
 mod panics;
+mod routes;
 mod upgrades;
 mod uploads;

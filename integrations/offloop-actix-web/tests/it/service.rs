@@ -281,11 +281,11 @@ async fn calls(
     request: CurrentRequest,
 ) -> web::Json<Vec<Vec<(String, String)>>> {
     let calls = (0..*count).map(|_| {
-        let outgoing = request.trace().outgoing();
-        let traceparent = ("traceparent", Some(outgoing.traceparent()));
-        let headers = [traceparent, ("tracestate", outgoing.tracestate())].into_iter();
-        let sent = headers.filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())));
-        sent.collect()
+        let mut sent = Vec::new();
+        request.send_on(|name, value| {
+            sent.extend(value.map(|value| (name.to_owned(), value.to_owned())));
+        });
+        sent
     });
     web::Json(calls.collect())
 }

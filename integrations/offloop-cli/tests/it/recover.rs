@@ -79,7 +79,9 @@ fn a_process_dies_only_where_it_is_told_to() {
     let Some(log) = std::env::var_os(DIES) else {
         return;
     };
-    let (layer, _guard) = offloop::builder().file(log).build().unwrap();
+    let runtime = std::env::var_os("XDG_RUNTIME_DIR").unwrap();
+    let builder = offloop::builder().crash_directory(Path::new(&runtime).join("offloop"));
+    let (layer, _guard) = builder.file(log).build().unwrap();
     let subscriber = tracing_subscriber::registry().with(layer);
     tracing::subscriber::with_default(subscriber, || {
         (0..100).for_each(|number| tracing::info!(number, "record"));
@@ -116,6 +118,26 @@ fn what_a_dead_process_left_is_listed_recovered_once_and_gone() {
         (Some(0), "nothing to recover\n")
     );
     assert_eq!(dead.listed(), None);
+}
+
+#[test]
+fn who_finds_nothing_hears_where_it_was_looked_for() {
+    let runtime = tempfile::tempdir_in("/dev/shm").unwrap();
+    let looked_into = runtime.path().join("offloop");
+    let answer = offloop_with(&["recover", "--list"], |command| {
+        command.env("XDG_RUNTIME_DIR", runtime.path())
+    });
+    // Other programs may have left something.
+    let is_empty = answer.stdout.starts_with("nothing left behind");
+    let looked_into = looked_into.to_str().unwrap();
+    assert!(
+        !is_empty || answer.stdout.contains(looked_into),
+        "{answer:?}"
+    );
+    assert!(
+        !is_empty || answer.stdout.contains("/dev/shm/offloop-"),
+        "{answer:?}"
+    );
 }
 
 #[test]

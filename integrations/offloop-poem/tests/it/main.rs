@@ -10,6 +10,8 @@ mod server;
 
 mod service;
 
+#[path = "../../../../tests/server/tests_of_connections.rs"]
+mod connections;
 #[path = "../../../../tests/server/tests_of_context.rs"]
 mod context;
 mod example;

@@ -13,7 +13,10 @@ from ._offloop import Emitter, FastLogger
 from ._pipelines import flush_one, pipeline_for
 
 #: Attributes on which it depends whether a log call may take the quick way.
-_WATCHED = frozenset({"emit", "filters", "handle", "level"})
+_WATCHED = frozenset({"emit", "filter", "filters", "handle", "level"})
+
+#: Methods in whose place there may be a native one, as long as none is a program's own.
+_PLAIN = ("emit", "filter", "handle")
 
 
 class Handler(logging.Handler):
@@ -59,20 +62,30 @@ class Handler(logging.Handler):
     def _connect(self) -> None:
         refers = _filtered(weakref.ref(self))
         self._emitter = Emitter(self._pipeline, self.filters, refers, self._location)
-        if type(self).handle is Handler.handle and type(self).emit is Handler.emit:
+        own = type(self)
+        is_plain = all(getattr(own, name) is getattr(Handler, name) for name in _PLAIN)
+        if is_plain and not self.__dict__.keys() & set(_PLAIN):
             # Native, and without a lock: it comes before the class's own.
-            self.handle = self._emitter.handle  # type: ignore[method-assign]
+            self.__dict__["handle"] = self._emitter.handle
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if name in _WATCHED and name != "level":
+            self._disconnect()
         super().__setattr__(name, value)
         if name in _WATCHED:
             FastLogger.changed()
-            if name == "filters" and "_emitter" in self.__dict__:
-                self._connect()
+        if name == "filters" and "_pipeline" in self.__dict__:
+            self._connect()
+
+    def _disconnect(self) -> None:
+        if self._quick_emitter() is not None:
+            del self.__dict__["handle"]
 
     def _quick_emitter(self) -> Emitter | None:
         """Where a log call may go at once, if nothing of this handler's has been replaced."""
-        return self._emitter if "handle" in self.__dict__ and "emit" not in self.__dict__ else None
+        emitter: Emitter | None = self.__dict__.get("_emitter")
+        is_native = emitter is not None and self.__dict__.get("handle") == emitter.handle
+        return emitter if is_native else None
 
     def handle(self, record: logging.LogRecord) -> Any:
         passed = self.filter(record)

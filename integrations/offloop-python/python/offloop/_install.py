@@ -50,7 +50,7 @@ def install(
     """Makes one `offloop.Handler` the only one of the root logger, and of the servers' own.
 
     - `level`: the level of the root logger.
-    - `logger_class`: whether loggers become `offloop.Logger`, whose calls cost a fifth.
+    - `logger_class`: whether loggers become `offloop.Logger`, whose calls cost an eighth.
     - `capture_warnings`: whether `warnings.warn` comes along.
     - All else is passed to `offloop.Handler`.
 

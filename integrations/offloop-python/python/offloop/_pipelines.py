@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import _ends
-from ._offloop import Pipeline
+from ._offloop import Pipeline, end_in_flight
 
 #: How long the end of the process, or a flush without a time-out, waits for what is not written yet.
 PATIENCE_S = 5.0
@@ -102,10 +102,13 @@ def server_began() -> None:
 
 
 def server_ended() -> None:
-    """A server has answered its last request. It may say a last word, and end by a signal."""
+    """A server has answered its last request, or has given up on it. It may say a last word, and end
+    by a signal.
+    """
     global _servers
     _servers = max(0, _servers - 1)
     if _servers == 0:
+        end_in_flight()
         shutdown(_SERVER_PATIENCE_S)
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
-from types import CoroutineType
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
+from inspect import iscoroutinefunction
+from typing import Any, cast
 
-from . import _settings
+from . import _offloop, _settings
 from ._install import take_over_again
 from ._pipelines import server_began, server_ended
 
@@ -59,19 +59,16 @@ class RequestLog:
         request = self._log.begin_asgi(scope)
         scope[KEY] = request.context
 
-        async def receive_noted() -> Message:
-            message = await receive()
-            request.received(message)
-            return message
+        events = _Events(receive, request)
 
         async def send_noted(message: Message) -> None:
-            if not message.get("more_body") and request.is_upload_over and _is_gone(receive):
-                request.disconnected()
+            if message["type"].startswith("http.response.") and not message.get("more_body"):
+                events.look_for_end()
             await send(request.sending(scope, message))
             request.sent()
 
         try:
-            await self.app(scope, receive_noted, send_noted)
+            await self.app(scope, events.receive, send_noted)
         except BaseException as error:
             request.failed(error)
             raise
@@ -79,23 +76,52 @@ class RequestLog:
             request.returned()
 
 
-def _is_gone(receive: Receive) -> bool:
-    """Whether the client has gone away already, which servers tell only whoever asks.
+class _Events:
+    """What the server tells the application."""
 
-    To ask must not wait: the coroutine is run up to where it would, and no further. Other event loops
-    than asyncio's would not stand that.
-    """
-    if asyncio._get_running_loop() is None:
-        return False
-    question = receive()
-    if not isinstance(question, CoroutineType):
-        return False
-    try:
-        question.send(None)
-    except StopIteration as answer:
-        return answer.value["type"] == "http.disconnect"
-    question.close()
-    return False
+    def __init__(self, receive: Receive, request: _offloop.Request) -> None:
+        self._receive = receive
+        self._request = request
+        self._is_waited_for = False
+        #: What was told before the application has asked.
+        self._ahead: list[Message] = []
+
+    async def receive(self) -> Message:
+        if self._ahead:
+            message = self._ahead.pop(0)
+        else:
+            self._is_waited_for = True
+            try:
+                message = await self._receive()
+            finally:
+                self._is_waited_for = False
+        self._request.received(message)
+        return message
+
+    def look_for_end(self) -> None:
+        """Finds out whether the client has gone away already, which servers tell only whoever asks."""
+        if self._is_waited_for or not self._request.is_upload_over:
+            return
+        # Other event loops than asyncio's would not stand it.
+        if not iscoroutinefunction(self._receive) or asyncio._get_running_loop() is None:
+            return
+        told = self._ahead[-1]["type"] if self._ahead else self._ask()
+        if told == "http.request":
+            # The application has not read that there is no body.
+            told = self._ask()
+        if told == "http.disconnect":
+            self._request.disconnected()
+
+    def _ask(self) -> str | None:
+        """To ask must not wait: the coroutine is run up to where it would, and no further."""
+        question = cast(Coroutine[Any, Any, Message], self._receive())
+        try:
+            question.send(None)
+        except StopIteration as answer:
+            self._ahead.append(answer.value)
+            return str(answer.value["type"])
+        question.close()
+        return None
 
 
 def _following(send: Send) -> Send:

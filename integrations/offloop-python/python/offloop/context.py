@@ -6,12 +6,13 @@ themselves. Executors and plain threads do not.
 
 from __future__ import annotations
 
-import asyncio
 import contextvars
 import functools
 from collections.abc import Callable
-from concurrent.futures import Executor
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -33,8 +34,10 @@ def carry(function: Callable[P, T]) -> Callable[P, T]:
     return within
 
 
-
 async def run_in_executor(executor: Executor | None, function: Callable[P, T], /, *args: Any) -> T:
     """`loop.run_in_executor` that takes the context along."""
+    # Only here: where it is loaded, `logging` asks it for the task's name with each record.
+    import asyncio
+
     loop = asyncio.get_running_loop()
     return await loop.run_in_executor(executor, functools.partial(carry(function), *args))

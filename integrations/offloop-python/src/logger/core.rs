@@ -7,10 +7,11 @@ use pyo3::exceptions::PyBaseException;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString, PyTuple};
+use pyo3::types::{PyDict, PyInt, PyMapping, PyString, PyTuple};
 
 use super::path::{Path, Quick, Verdict};
 use crate::access;
+use crate::attributes::is_for_terminals;
 use crate::context::current_request;
 use crate::emitter;
 use crate::fields::{Field, Fields};
@@ -50,7 +51,10 @@ impl<'py> Call<'_, 'py> {
             return Some(fields);
         };
         for (name, value) in extra.cast::<PyDict>().ok()?.iter() {
-            fields.add(name.cast_into::<PyString>().ok()?, value);
+            let name = name.cast_into::<PyString>().ok()?;
+            if !is_for_terminals(&name) {
+                fields.add(name, value);
+            }
         }
         Some(fields)
     }
@@ -247,14 +251,22 @@ fn exception_of<'py>(exc_info: &Bound<'py, PyAny>) -> Option<Bound<'py, PyBaseEx
     emitter::exception_of(&present.call_method0(intern!(py, "exc_info")).ok()?)
 }
 
-/// A dict as the only argument is what the names in a message refer to.
+/// A mapping as the only argument is what the names in a message refer to.
 fn unwrapped<'py>(arguments: &Bound<'py, PyTuple>) -> Bound<'py, PyAny> {
     if arguments.len() == 1
         && let Ok(only) = arguments.get_item(0)
-        && only.is_instance_of::<PyDict>()
+        && is_mapping(&only)
         && only.is_truthy().unwrap_or(false)
     {
         return only;
     }
     arguments.clone().into_any()
+}
+
+fn is_mapping(value: &Bound<'_, PyAny>) -> bool {
+    if value.is_instance_of::<PyString>() || value.is_instance_of::<PyInt>() {
+        // Most are, and to ask what is none of the interpreter's own types costs more.
+        return false;
+    }
+    value.cast::<PyMapping>().is_ok()
 }

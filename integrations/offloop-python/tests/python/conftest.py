@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import textwrap
 import time
 from collections.abc import Iterator
@@ -105,20 +104,20 @@ class Server:
         self.process.wait(DEADLINE_S)
 
 
+def is_dead(pages: Path) -> bool:
+    return not Path("/proc", pages.name.split("-")[0]).exists()
+
+
 @pytest.fixture(autouse=True)
-def pages(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Where the programs of a test keep records that wait: in a directory of its own, in which
-    nothing is left unless the test is about a kill.
+def pages(request: pytest.FixtureRequest) -> Iterator[Path]:
+    """Where programs keep records that wait. Nothing is left there by those of a test unless it is
+    about a kill.
     """
-    shared = "/dev/shm" if os.path.isdir("/dev/shm") else None
-    with tempfile.TemporaryDirectory(dir=shared) as directory:
-        monkeypatch.setenv("XDG_RUNTIME_DIR", directory)
-        yield Path(directory)
-        own = f"{os.getpid()}-"
-        left = [path.name for path in Path(directory).rglob("*.pages")]
-        # What this process itself logs goes on.
-        left = [name for name in left if not name.startswith(own)]
-        assert not left or request.node.get_closest_marker("kills"), left
+    directory = Path(f"/dev/shm/offloop-{os.geteuid()}")
+    before = set(directory.glob("*.pages"))
+    yield directory
+    left = [path.name for path in set(directory.glob("*.pages")) - before if is_dead(path)]
+    assert not left or request.node.get_closest_marker("kills"), left
 
 
 @pytest.fixture

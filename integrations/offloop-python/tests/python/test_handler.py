@@ -218,6 +218,39 @@ def test_a_subclass_is_asked_for_each_record(log: Path) -> None:
     assert [line["message"] for line in written(handler, log)] == ["LOUD"]
 
 
+def test_a_subclass_may_filter_by_itself(log: Path) -> None:
+    class Picky(offloop.Handler):
+        def filter(self, record: logging.LogRecord) -> bool:
+            return record.msg == "wanted"
+
+    handler = Picky(log)
+    logger = logging.Logger("alone")
+    logger.addHandler(handler)
+    logger.info("unwanted")
+    logger.info("wanted")
+    assert [line["message"] for line in written(handler, log)] == ["wanted"]
+
+
+@pytest.mark.parametrize("is_quick", [False, True])
+@pytest.mark.parametrize("method", ["emit", "filter", "handle"])
+def test_a_method_that_a_program_replaces_is_called(
+    handler: offloop.Handler, log: Path, method: str, is_quick: bool
+) -> None:
+    logger = logging.getLogger("t")
+    if is_quick:
+        logger = offloop.Logger("t")
+        logger.addHandler(handler)
+    seen: list[str] = []
+    logger.info("before")
+    setattr(handler, method, lambda record: seen.append(record.msg))
+    logger.info("during")
+    # Whoever sets these thinks of no method.
+    handler.filters = []
+    logger.info("after")
+    assert seen == ["during", "after"]
+    assert [line["message"] for line in written(handler, log)] == ["before"]
+
+
 def test_a_record_from_another_process_is_as_good(handler: offloop.Handler, log: Path) -> None:
     record = logging.LogRecord("t", 20, "f.py", 7, "%s", ("hello",), None)
     record.user = 42

@@ -8,6 +8,7 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import offloop
@@ -42,6 +43,8 @@ def test_a_quick_record_is_as_one_that_went_the_other_way(
         installed.debug("plain")
         installed.info("%s is %d", "one", 1)
         installed.warning("%(a)s", {"a": "b"})
+        installed.warning("%(a)s", MappingProxyType({"a": "b"}))
+        installed.info("started", extra={"color_message": "\x1b[36mstarted"})
         installed.error("extra", extra={"user": 42, "message_": "m", "list": [1]})
         installed.critical("critical")
         installed.log(25, "custom")
@@ -57,10 +60,10 @@ def test_a_quick_record_is_as_one_that_went_the_other_way(
     installed.handlers[0].addFilter(lambda record: True)
     log_all()
     both = lines(installed, log)
-    assert len(both) == 20
+    assert len(both) == 24
     for line in both:
         del line["timestamp"]
-    assert both[:10] == both[10:]
+    assert both[:12] == both[12:]
 
 
 def test_the_quick_way_makes_no_record(

@@ -69,19 +69,20 @@ def test_starlette_s_tests_pass_with_requests_followed(tmp_path: Path) -> None:
         "from offloop.asgi import RequestLog\n"
         "original = testclient.TestClient.__init__\n"
         "def init(self, app, *arguments, **options):\n"
-        "    original(self, RequestLog(app), *arguments, **options)\n"
+        "    if testclient._is_asgi3(app):\n"
+        # Some compare all headers that come back.
+        "        app = RequestLog(app, send_back=False)\n"
+        "    original(self, app, *arguments, **options)\n"
         "testclient.TestClient.__init__ = init\n"
     )
     # Theirs, not the installed one, and without what only their own repository has installed.
-    tests = ["tests/middleware", "tests/test_background.py", "tests/test_concurrency.py"]
-    plain = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", "addopts=", *tests]
+    plain = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", "addopts=", "tests"]
     options = ["-o", "filterwarnings="]
     paths = os.pathsep.join([".", str(tmp_path / "needed")])
     without = outcome(run([*plain, *options], source, PYTHONPATH=paths))
     options += ["-p", "follow_requests"]
     within = outcome(run([*plain, *options], source, PYTHONPATH=paths))
-    assert "passed" in within, within
-    assert within == without
+    assert "passed" in within[-1] and within == without
 
 
 CORRELATION_ID = os.environ.get("OFFLOOP_ASGI_CORRELATION_ID", "")
@@ -125,12 +126,13 @@ def test_asgi_correlation_id_s_tests_pass_with_its_filter_on_our_handler(tmp_pat
     plain += ["-c", os.path.join(CORRELATION_ID, "setup.cfg"), os.path.join(CORRELATION_ID, "tests")]
     without = outcome(run(plain, tmp_path, PYTHONPATH=paths))
     output = run([*plain, "-p", "with_ours"], tmp_path, PYTHONPATH=paths)
-    assert "passed" in without and outcome(output) == without, output
-    print(without, "/", outcome(output))
+    assert "passed" in without[-1] and outcome(output) == without, output
     lines = (tmp_path / "with_ours.jsonl").read_text().splitlines()
     assert any("correlation_id" in line for line in lines)
 
 
-def outcome(output: str) -> str:
-    last = output.strip().splitlines()[-1]
-    return re.sub(r" in [\d.]+s.*", "", last)
+def outcome(output: str) -> list[str]:
+    """What failed, and how many tests there were."""
+    lines = output.strip().splitlines()
+    failed = sorted(line.split(" - ")[0] for line in lines if line.startswith(("FAILED", "ERROR ")))
+    return [*failed, re.sub(r" in [\d.]+s.*", "", lines[-1])]

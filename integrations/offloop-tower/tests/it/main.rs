@@ -18,6 +18,7 @@ mod context;
 mod failures;
 mod hostile;
 mod outcomes;
+mod routes;
 
 mod connections;
 mod grpc;

@@ -7,6 +7,7 @@ use http::{HeaderMap, Request};
 use http_body_util::BodyExt;
 use hyper_util::client::legacy::Client as HyperClient;
 use hyper_util::rt::TokioExecutor;
+use offloop::request::{Options, Propagation};
 use offloop_tower::{CurrentRequest, PropagateLayer, RequestLayer, outgoing_headers};
 use serde_json::json;
 use tower::{Layer, ServiceExt};
@@ -73,6 +74,34 @@ async fn the_record_of_a_called_service_joins_that_of_its_caller() -> Test {
         assert_ne!(called["parent_span_id"], caller["span_id"]);
         assert_ne!(called["parent_span_id"], caller["parent_span_id"]);
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn by_choice_the_trace_goes_on_in_the_header_of_b3() -> Test {
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let sent = async || {
+        let headers = outgoing_headers();
+        let value = |name| headers.get(name)?.to_str().ok();
+        format!("{:?} {:?}", value("b3"), value("traceparent"))
+    };
+    let layer = RequestLayer::with(Options::new().propagation(Propagation::B3));
+    let app = Router::new()
+        .route("/out/b3", routing::get(sent))
+        .layer(layer);
+    let mut client = Client::connect(serve(app).await?).await?;
+    let headers = format!("b3: {trace}-00f067aa0ba902b7-0\r\n");
+    client.send("GET", "/out/b3", headers).await?;
+    let answer = client.receive().await?;
+    assert!(
+        answer.body.starts_with(&format!("Some(\"{trace}-")),
+        "{}",
+        answer.body
+    );
+    assert!(answer.body.contains("-0\") Some(\"00-"), "{}", answer.body);
+    let record = log::record_of("/out/b3").await;
+    let expected = json!({"trace_id": trace, "parent_span_id": "00f067aa0ba902b7"});
+    log::assert_contains(&record, &expected);
     Ok(())
 }
 

@@ -100,6 +100,7 @@ impl Mapped {
             was_full: AtomicBool::new(false),
             is_untold: AtomicBool::new(false),
             is_discarded: AtomicBool::new(false),
+            is_removed: AtomicBool::new(false),
             clock_notes: AtomicU32::new(0),
         })
     }

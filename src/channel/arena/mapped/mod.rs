@@ -27,7 +27,7 @@ pub(crate) use self::journal::Journal;
 use self::live::LivePath;
 pub(crate) use self::live::is_own;
 use self::told::Told;
-use super::layout::{ClockCopy, Layout, header};
+use super::layout::{ClockCopy, End, Layout, header};
 use crate::channel::sync::Queue;
 use crate::fork;
 use crate::stats::CrashSafety;
@@ -60,6 +60,8 @@ pub(crate) struct Mapped {
     /// Whether there was no room for a fact.
     is_untold: AtomicBool,
     is_discarded: AtomicBool,
+    /// Whether somebody else has removed the file's name.
+    is_removed: AtomicBool,
     clock_notes: AtomicU32,
 }
 
@@ -90,6 +92,12 @@ impl Mapped {
         self.overwrite(header::CLOCK as u64 + copy, stamp.into(), &clock.words());
     }
 
+    pub(crate) fn note_end(&self, end: End) {
+        // Relaxed: who reads it does so once this process is gone.
+        self.word(header::END as u64)
+            .store(end.word(), Ordering::Relaxed);
+    }
+
     /// Overwrites one of two copies, so that it is invalid while it is half done.
     pub(crate) fn overwrite(&self, at: u64, stamp: u64, words: &[u64]) {
         self.word(at).store(0, Ordering::Release);
@@ -103,6 +111,27 @@ impl Mapped {
     }
 
     pub(crate) fn news(&self) -> Option<String> {
+        self.news_of_removal().or_else(|| self.news_of_room())
+    }
+
+    /// That nobody will find the pages, once: what a user has in memory may be cleaned away when his
+    /// last session ends.
+    fn news_of_removal(&self) -> Option<String> {
+        if self.is_removed.load(Ordering::Relaxed) || self.is_discarded.load(Ordering::Relaxed) {
+            return None;
+        }
+        let found = rustix::fs::fstat(&self.file).ok()?;
+        // Relaxed: it publishes nothing.
+        let is_news = found.st_nlink == 0 && !self.is_removed.swap(true, Ordering::Relaxed);
+        let path = self.live.path().display();
+        is_news.then(|| {
+            format!(
+                "{path} was removed: records that wait for their sinks do not outlive the process"
+            )
+        })
+    }
+
+    fn news_of_room(&self) -> Option<String> {
         let is_full = self.is_full();
         if self.was_full.swap(is_full, Ordering::Relaxed) == is_full {
             return None;
@@ -120,6 +149,10 @@ impl Mapped {
     pub(crate) fn safety(&self) -> CrashSafety {
         let stopgaps = self.stopgaps.load(Ordering::Relaxed);
         let directory = self.directory().display();
+        if self.is_removed.load(Ordering::Relaxed) {
+            let why = format!("{} was removed", self.live.path().display());
+            return CrashSafety::Unsafe(why);
+        }
         if stopgaps != 0 {
             let why = format!("{directory} had no room for {stopgaps} of the pages");
             return CrashSafety::Unsafe(why);

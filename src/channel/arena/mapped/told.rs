@@ -28,12 +28,13 @@ impl Mapped {
     pub(crate) fn tell_callsites(&self) {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         let mut next = told.callsites;
-        for (place, metadata) in known::list_from(told.callsites) {
-            let address = known::address_of(metadata) as u64;
-            self.append(&mut told, |room| {
-                facts::write_callsite(room, address, metadata)
-            });
-            if place == next {
+        for (number, metadata) in known::list_from(told.callsites) {
+            if let Some(metadata) = metadata {
+                self.append(&mut told, |room| {
+                    facts::write_callsite(room, number.to_u64(), metadata)
+                });
+            }
+            if number.index() == next {
                 next += 1;
             }
         }

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::{Cases, Change};
-use crate::request::{ForwardingHeader, Incoming, Naming, Options, QueryPolicy, TrustedProxies};
+use crate::request::{
+    ForwardingHeader, Incoming, Naming, Options, PathPolicy, Propagation, QueryPolicy,
+    RouteOptions, TrustedProxies,
+};
 
 pub(super) const KEYS_OF_REQUESTS: Cases<Change<Options>> = &[
     ("naming", r#"naming = "ecs""#, |options| {
@@ -23,6 +26,9 @@ pub(super) const KEYS_OF_REQUESTS: Cases<Change<Options>> = &[
     }),
     ("send_back", "send_back = false", |options| {
         options.send_back(false)
+    }),
+    ("propagation", r#"propagation = "b3_multi""#, |options| {
+        options.propagation(Propagation::B3Multi)
     }),
     (
         "request_headers",
@@ -45,6 +51,9 @@ pub(super) const KEYS_OF_REQUESTS: Cases<Change<Options>> = &[
     ("shorten_addresses", "shorten_addresses = true", |options| {
         options.shorten_addresses(true)
     }),
+    ("path", r#"path = "route_only""#, |options| {
+        options.path(PathPolicy::RouteOnly)
+    }),
     (
         "query",
         r#"query = { values_of = ["page", "sort"] }"#,
@@ -65,4 +74,18 @@ pub(super) const KEYS_OF_REQUESTS: Cases<Change<Options>> = &[
     ("stall_after", r#"stall_after = "20ms""#, |options| {
         options.stall_after(Duration::from_millis(20))
     }),
+    (
+        "routes",
+        r#"routes = [{ path = "/reset/{token}", hide_path = true }, { path = "/reports/*", slow_after = "20s", sample = 0.5 }]"#,
+        |options| {
+            let resets = RouteOptions::at("/reset/{token}").unwrap();
+            let reports = RouteOptions::at("/reports/*").unwrap().sample(0.5);
+            options
+                .route(resets.hide_path(true))
+                .route(reports.slow_after(Duration::from_secs(20)))
+        },
+    ),
 ];
+
+/// Keys of what is different for some paths. What each of them does is tested above.
+pub(super) const KEYS_OF_ROUTES: [&str; 4] = ["path", "slow_after", "sample", "hide_path"];

@@ -1,0 +1,112 @@
+"""What applications and servers see of each other past `RequestLog`: all that they say."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from conftest import DEADLINE_S
+from offloop.asgi import RequestLog
+from websockets.sync.client import connect
+
+SCOPE = {
+    "type": "http",
+    "asgi": {"version": "3.0"},
+    "http_version": "1.1",
+    "method": "GET",
+    "path": "/",
+    "query_string": b"",
+    "headers": [],
+}
+START = {"type": "http.response.start", "status": 200, "headers": []}
+END = {"type": "http.response.body", "body": b""}
+EMPTY = {"type": "http.request", "body": b"", "more_body": False}
+GONE = {"type": "http.disconnect"}
+
+COMMANDS = {
+    "uvicorn": ("uvicorn", "load_app:app", "--port", "{port}"),
+    "uvicorn with wsproto": ("uvicorn", "load_app:app", "--port", "{port}", "--ws", "wsproto"),
+    "hypercorn": ("hypercorn", "load_app:app", "-b", "127.0.0.1:{port}"),
+    "granian": ("granian", "load_app:app", "--interface", "asgi", "--port", "{port}"),
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_websocket_s_messages_arrive_however_many_wait(serve: Any, name: str) -> None:
+    server = serve(*COMMANDS[name])
+    with connect(server.url("/").replace("http", "ws")) as client:
+        for _ in range(50):
+            client.send("hello")
+        assert [client.recv(timeout=DEADLINE_S) for _ in range(50)] == ["heard"] * 50
+
+
+def run(app: Any, *events: dict[str, Any]) -> list[dict[str, Any]]:
+    """What an application sends where a server has these events for it, one after another."""
+    sent: list[dict[str, Any]] = []
+
+    async def main() -> None:
+        queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        for event in events:
+            queue.put_nowait(event)
+
+        async def send(message: dict[str, Any]) -> None:
+            sent.append(message)
+
+        await asyncio.wait_for(RequestLog(app)(dict(SCOPE), queue.get, send), DEADLINE_S)
+
+    asyncio.run(main())
+    return sent
+
+
+def test_an_application_that_answers_first_may_read_later() -> None:
+    received = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send(START)
+        await send(END)
+        received.append(await receive())
+        received.append(await receive())
+
+    run(app, EMPTY, GONE)
+    assert received == [EMPTY, GONE]
+
+
+def test_an_application_that_waits_for_the_client_to_go_away_hears_of_it() -> None:
+    received = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        received.append(await receive())
+        waiting = asyncio.ensure_future(receive())
+        await asyncio.sleep(0)
+        await send(START)
+        await send(END)
+        received.append(await waiting)
+
+    run(app, EMPTY, GONE)
+    assert received == [EMPTY, GONE]
+
+
+def test_an_event_is_not_asked_for_by_anything_but_a_coroutine() -> None:
+    """Who makes futures begins to wait for the event when asked, and gives it to that future."""
+    received = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send(START)
+        await send(END)
+        received.append(await receive())
+
+    async def main() -> None:
+        queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        queue.put_nowait(EMPTY)
+
+        def receive() -> Any:
+            return asyncio.ensure_future(queue.get())
+
+        async def send(_: Any) -> None:
+            await asyncio.sleep(0)
+
+        await asyncio.wait_for(RequestLog(app)(dict(SCOPE), receive, send), DEADLINE_S)
+
+    asyncio.run(main())
+    assert received == [EMPTY]
