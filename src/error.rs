@@ -68,6 +68,13 @@ pub enum Error {
     },
     /// All sinks are switched off.
     NoSink,
+    /// Two sinks would write to one file, and each record would be in it twice.
+    SharedFile {
+        /// The file, without links and detours.
+        path: PathBuf,
+        /// The names of the sinks.
+        sinks: [String; 2],
+    },
     /// A writer serves one pipeline, and this one has been given to another.
     WriterTaken,
     /// The directives of a filter could not be read.
@@ -200,6 +207,11 @@ impl fmt::Display for Error {
             Error::NoSink => formatter.write_str(
                 "open sinks: all of them are switched off; enable one, or capture nothing by the filter \"off\"",
             ),
+            Error::SharedFile { path, sinks } => write!(
+                formatter,
+                "open sinks {:?} and {:?}: both write to {path:?}; each file has one sink",
+                sinks[0], sinks[1]
+            ),
             Error::WriterTaken => formatter.write_str("open writer: another pipeline has it"),
             Error::Filter {
                 source,
@@ -293,6 +305,7 @@ impl std::error::Error for Error {
             | Error::Reload(_)
             | Error::IncompleteSink { .. }
             | Error::NoSink
+            | Error::SharedFile { .. }
             | Error::WriterTaken
             | Error::AlreadyInstalled
             | Error::LoggerInstalled => None,

@@ -11,9 +11,12 @@
 mod builder;
 mod changes;
 mod environment;
+mod file_place;
 pub(crate) mod format;
 mod frontend;
 mod hangup;
+#[cfg(feature = "config")]
+mod in_full;
 mod limits;
 #[cfg(feature = "config")]
 mod load;
@@ -71,6 +74,9 @@ const BUDGET_BYTES_MAX: usize = {
         bytes_max as usize
     }
 };
+/// The budget from which on records may outlive the process.
+#[cfg(feature = "config")]
+const CRASH_SAFE_BUDGET_BYTES_MIN: usize = 1 << 20;
 const WRITE_DELAY: Duration = Duration::from_millis(50);
 const WRITE_DELAY_MIN: Duration = Duration::from_micros(100);
 const WRITE_DELAY_MAX: Duration = Duration::from_secs(10);
@@ -316,6 +322,17 @@ impl Config {
     /// The sinks that are written to, which a pipeline knows by their places among themselves.
     fn enabled_sinks(&self) -> impl Iterator<Item = (&String, &Sink)> {
         self.sinks.iter().filter(|(_, sink)| sink.is_enabled())
+    }
+
+    /// Whether records that wait are to outlive a process that is killed, if the system has a place
+    /// for them.
+    #[cfg(feature = "config")]
+    fn is_crash_safe(&self) -> bool {
+        self.crash_safe.unwrap_or_else(|| {
+            let mut sinks = self.enabled_sinks();
+            CRASH_SAFE_BUDGET_BYTES_MIN <= self.budget
+                && sinks.any(|(_, sink)| sink.kind() == sink::Kind::File)
+        })
     }
 
     /// Whether the sinks at two places have the same writer or memory, or both none.

@@ -22,6 +22,8 @@ struct Read {
     loader: ConfigLoader,
     /// Absolute: the program may go elsewhere.
     path: Option<PathBuf>,
+    /// What may be meant otherwise.
+    doubt: Option<String>,
 }
 
 impl PartialEq for Origin {
@@ -32,7 +34,7 @@ impl PartialEq for Origin {
 
 #[cfg(feature = "config")]
 impl Origin {
-    pub(super) fn new(loader: ConfigLoader, path: Option<&Path>) -> Self {
+    pub(super) fn new(loader: ConfigLoader, path: Option<&Path>, doubt: Option<String>) -> Self {
         let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let path = path.map(absolute);
         let loader = match &path {
@@ -41,13 +43,22 @@ impl Origin {
             None => loader,
         };
         Origin {
-            read: Some(Arc::new(Read { loader, path })),
+            read: Some(Arc::new(Read {
+                loader,
+                path,
+                doubt,
+            })),
         }
     }
 
     /// The file, if there was one.
     pub(crate) fn path(&self) -> Option<&Path> {
         self.read.as_ref()?.path.as_deref()
+    }
+
+    /// What is to be said of it when a pipeline starts.
+    pub(crate) fn doubt(&self) -> Option<&str> {
+        self.read.as_ref()?.doubt.as_deref()
     }
 
     /// Reads it anew. `None` if it was not read anywhere.
@@ -60,6 +71,10 @@ impl Origin {
 #[cfg(not(feature = "config"))]
 impl Origin {
     pub(crate) fn path(&self) -> Option<&Path> {
+        None
+    }
+
+    pub(crate) fn doubt(&self) -> Option<&str> {
         None
     }
 

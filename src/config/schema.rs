@@ -1,5 +1,7 @@
 //! What may stand in a configuration file, as JSON Schema: for editors.
 
+mod description;
+
 use std::borrow::Cow;
 
 use schemars::generate::SchemaSettings;
@@ -27,6 +29,7 @@ impl Config {
         let settings = SchemaSettings::draft07();
         let schema = settings.into_generator().into_root_schema_for::<Config>();
         let mut schema = schema.to_value();
+        description::make_plain(&mut schema);
         let overlay = overlay(&schema);
         schema["title"] = json!("Configuration of offloop");
         schema["properties"]["env"] = json!({
@@ -134,14 +137,18 @@ mod tests {
         let definitions = schema["definitions"].as_object().unwrap();
         let tables = definitions.values().chain([&schema]);
         let tables = tables.filter_map(|table| table["properties"].as_object());
-        let is_silent = |value: &Value| {
-            let description = value["description"].as_str().unwrap_or_default();
-            description.is_empty() || description.contains("[`")
-        };
+        let is_silent = |value: &Value| value["description"].as_str().is_none_or(str::is_empty);
         let silent: Vec<_> = tables
             .flatten()
             .filter(|(_, value)| is_silent(value))
             .collect();
         assert!(silent.is_empty(), "{silent:#?}");
+    }
+    #[test]
+    fn nothing_that_is_said_is_written_for_rustdoc() {
+        let schema = Config::schema().to_string();
+        for mark in ["```", "](", "[`", "# drop"] {
+            assert!(!schema.contains(mark), "{mark}");
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! A sink as the builder is given it: where records go, in which format, and which of them.
 
+#[cfg(feature = "config")]
+mod defaults;
 mod file;
 mod lines;
 mod live;

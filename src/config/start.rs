@@ -7,6 +7,7 @@ use tracing::Subscriber;
 use tracing_subscriber::Layer;
 use tracing_subscriber::registry::LookupSpan;
 
+use super::file_place::SharedFile;
 use super::{
     BUDGET_BYTES_MAX, BUDGET_BYTES_MIN, Builder, Config, WRITE_DELAY_MAX, WRITE_DELAY_MIN,
 };
@@ -38,7 +39,8 @@ impl Builder {
     /// - [`Error::AlreadyInstalled`] if the program has a global subscriber, and
     ///   [`Error::LoggerInstalled`] if it has a logger of the `log` crate;
     /// - [`Error::Filter`] if `RUST_LOG` or a filter cannot be read;
-    /// - [`Error::NoSink`] if all sinks are switched off;
+    /// - [`Error::NoSink`] if all sinks are switched off, [`Error::SharedFile`] if two would write to one
+    ///   file;
     /// - [`Error::CreateDirectory`], [`Error::OpenFile`] if a file cannot be opened;
     /// - [`Error::HandleHangup`] if SIGHUP is to be handled, and the system does not allow it;
     /// - [`Error::FollowConfiguration`] if the configuration is to be read anew, and there is no thread for
@@ -98,6 +100,9 @@ impl Builder {
     }
 
     pub(crate) fn start(self, content: Content) -> Result<Arc<Pipeline>, Error> {
+        if let Some(doubt) = self.config.origin.doubt() {
+            self.complaints.clone().say(doubt);
+        }
         let (plan, directives) = self.plan(content)?;
         let (rates, limiter) = (plan.settings.rates.clone(), Arc::clone(&plan.limiter));
         let gate = Gate::new(directives, rates, limiter)?;
@@ -124,6 +129,9 @@ impl Builder {
         }
         if self.config.enabled_sinks().next().is_none() {
             return Err(Error::NoSink);
+        }
+        if let Some(SharedFile { path, sinks }) = self.config.shared_files().into_iter().next() {
+            return Err(Error::SharedFile { path, sinks });
         }
         let delays = self.config.delays();
         let settings = self.config.clone();

@@ -38,12 +38,14 @@ pub(super) fn check_those_of(
 
 /// Says what keeps directives from being read, or from meaning what their writer means.
 pub(crate) fn check(directives: &str, may_have_spans: bool) -> Result<(), String> {
-    if directives.contains('[') {
+    let has_spans = directives.contains('[');
+    if has_spans {
         check_spans(directives, may_have_spans)?;
     }
+    let is_by_span = |directive: &str| has_spans && directive.contains(['[', ']', '{', '}']);
     { directives.split(',') }
         .map(str::trim)
-        .filter(|directive| !directive.is_empty() && !directive.contains(['[', ']', '{', '}']))
+        .filter(|directive| !directive.is_empty() && !is_by_span(directive))
         .try_for_each(check_directive)
 }
 
@@ -176,6 +178,7 @@ mod tests {
             ("info;debug", "with commas between them"),
             ("app=info;hyper=warn", "with commas between them"),
             ("nonsense lvl", "with commas between them"),
+            ("{ app }", "with commas between them"),
             ("app:debug", "with \"=\" between them"),
             ("app::module:debug", "with \"=\" between them"),
             ("inof,[request]=debug", "did you mean \"info\"?"),

@@ -693,6 +693,25 @@ fn rust_log_is_respected_and_the_filter_of_the_builder_where_it_is_not_set() {
     }
 }
 
+#[test]
+fn a_program_that_refuses_the_filter_of_the_environment_logs_what_it_has_set() {
+    let output = in_child_with(
+        |command| {
+            command.env("RUST_LOG", "off");
+        },
+        || {
+            let builder = offloop::builder().filter("info").rust_log(false);
+            let guard = builder.init().unwrap();
+            tracing::info!("wanted");
+            tracing::debug!("unwanted");
+            assert!(guard.shutdown(PATIENCE).is_complete());
+        },
+    );
+    let lines = json_lines_among(&output.stdout);
+    let messages = lines.iter().filter_map(|line| line["message"].as_str());
+    assert_eq!(messages.collect::<Vec<_>>(), ["wanted"]);
+}
+
 /// Some of everything.
 fn log_some_of_everything() {
     tracing::trace!("outside");

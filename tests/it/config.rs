@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use offloop::{ConfigLoader, Error};
+use tracing_subscriber::Registry;
 
 use crate::support::{PATIENCE, in_child_with};
 
@@ -192,4 +193,53 @@ fn what_the_readme_shows_is_a_configuration() {
         development["sinks.main.kind"],
         production["sinks.main.kind"]
     );
+}
+
+#[test]
+fn an_environment_that_has_no_table_is_told_of_where_a_variable_names_it_for_this_library() {
+    let file = "[env.staging]\nlevel = \"debug\"\n";
+    let said = |variable: &str, name: &str| {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("offloop.toml"), file).unwrap();
+        let prepare = |command: &mut Command| {
+            for name in ["OFFLOOP_ENV", "OFFLOOP_CONFIG", "APP_ENV"] {
+                command.env_remove(name);
+            }
+            command.current_dir(&directory).env(variable, name);
+        };
+        let output = in_child_with(prepare, log_after_init);
+        let told = String::from_utf8(output.stderr).unwrap();
+        told.contains(&format!("no table is for the environment {name:?}"))
+    };
+    assert!(said("OFFLOOP_ENV", "Staging"));
+    assert!(!said("OFFLOOP_ENV", "staging"));
+    assert!(!said("OFFLOOP_ENV", "production"));
+    assert!(!said("APP_ENV", "canary"));
+}
+
+#[test]
+fn two_sinks_of_one_file_are_refused_however_they_spell_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("logs/app.jsonl");
+    let other = directory.path().join("./logs/../logs/app.jsonl");
+    let built = offloop::builder().file(&path).file(&other);
+    let error = built.build::<Registry>().map(drop).unwrap_err();
+    let Error::SharedFile { sinks, .. } = &error else {
+        panic!("{error}");
+    };
+    assert_eq!(sinks, &["file", "file-2"]);
+    assert!(
+        error.to_string().ends_with("; each file has one sink"),
+        "{error}"
+    );
+    let sink = |path: &Path| format!("{{ kind = \"file\", path = {path:?} }}");
+    let text = format!("sinks.a = {}\nsinks.b = {}", sink(&path), sink(&other));
+    let error = ConfigLoader::new().text(text).load().map(drop).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("sinks.b.path: is that of sinks.a, too"),
+        "{error}"
+    );
+    assert!(!path.exists());
 }

@@ -63,6 +63,19 @@ fn values_of_fields_with_the_names_of_secrets_are_not_in_the_log() {
 }
 
 #[test]
+fn of_a_url_with_a_password_nothing_but_that_is_kept_out() {
+    let lines = logged(|| {
+        let url = "postgres://ann:hunter2@db:5432/orders";
+        tracing::info!(url, ?url, dsn = %url, harmless = "http://host:80/@x", "connect {url}");
+    });
+    let expected = "postgres://ann:[redacted]@db:5432/orders";
+    assert_eq!(lines[0]["dsn"], expected);
+    assert_eq!(lines[0]["message"], format!("connect {expected}"));
+    assert_eq!(lines[0]["harmless"], "http://host:80/@x");
+    assert!(!lines[0].to_string().contains("hunter2"), "{}", lines[0]);
+}
+
+#[test]
 fn values_of_spans_are_redacted_also_those_that_come_later() {
     let lines = logged(|| {
         let span =

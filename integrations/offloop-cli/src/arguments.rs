@@ -31,7 +31,9 @@ pub(crate) enum Command {
 /// environment, and the variables that begin with OFFLOOP__ and RUST_LOG. Everything that is wrong is
 /// told, with its place and what is right, in the tables of all environments.
 ///
-/// What is written is TOML again: each key with its value, and as a comment who says so.
+/// What is written is TOML again: each key with its value, and as a comment who says so, and where a
+/// relative path leads from here. An environment that no table is for, where others have one, is a
+/// warning on standard error.
 #[derive(Args, Debug)]
 #[command(
     after_help = "Exit codes: 0 the configuration is right; 1 something is wrong with it; \

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use offloop::{ConfigError, ConfigLoader, ConfigProblem, Error, LoadedConfig};
+use offloop::{
+    ConfigError, ConfigLoader, ConfigProblem, ConfigSetting, ConfigSource, Error, LoadedConfig,
+};
 use serde_json::{Value, json};
 
 use crate::Outcome;
@@ -19,6 +21,9 @@ pub(crate) fn run(arguments: &Check) -> Outcome {
                 tell::answer(as_json(&loaded));
             } else {
                 tell::answer(as_toml(&loaded));
+            }
+            for warning in loaded.warnings() {
+                tell::trouble(format!("warning: {}", harmless(&warning)));
             }
             Outcome::Whole
         }
@@ -59,16 +64,29 @@ fn is_named() -> bool {
 fn as_toml(loaded: &LoadedConfig) -> String {
     let settings = loaded.settings();
     let lines: Vec<_> = { settings.iter() }
-        .map(|setting| format!("{} = {}", setting.key, setting.value))
+        .map(|setting| format!("{}{} = {}", mark(setting), setting.key, setting.value))
         .collect();
     let width = lines.iter().map(|line| line.chars().count()).max();
     let width = width.unwrap_or_default();
     let mut text = introduction(loaded);
     for (line, setting) in lines.iter().zip(&settings) {
-        let source = harmless(&setting.source.to_string());
-        text += &format!("\n{line:width$}  # {source}");
+        text += &format!("\n{line:width$}  # {}", harmless(&remark(setting)));
     }
     text
+}
+
+/// What stands before a setting that would mean something else if it was set: who sets `crash_safe` asks
+/// for it.
+fn mark(setting: &ConfigSetting) -> &'static str {
+    let is_tried = setting.key == "crash_safe" && setting.source == ConfigSource::Default;
+    if is_tried { "#" } else { "" }
+}
+
+fn remark(setting: &ConfigSetting) -> String {
+    match &setting.leads_to {
+        Some(path) => format!("{}, that is {}", setting.source, path.display()),
+        None => setting.source.to_string(),
+    }
 }
 
 /// What was read, as comments.
@@ -102,10 +120,12 @@ fn as_json(loaded: &LoadedConfig) -> Value {
             "key": setting.key,
             "value": setting.value,
             "source": setting.source.to_string(),
+            "leads_to": setting.leads_to.as_ref().map(|path| path.to_string_lossy()),
         })
     });
     json!({
         "right": true,
+        "warnings": loaded.warnings(),
         "file": loaded.path().map(|path| path.to_string_lossy()),
         "environment": loaded.environment(),
         "settings": Vec::from_iter(settings),

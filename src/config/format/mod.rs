@@ -1,10 +1,14 @@
 //! How lines look, as the user says it.
 
 mod check;
+#[cfg(feature = "config")]
+mod defaults;
 mod forms;
 mod options;
 mod setters;
 
+#[cfg(feature = "config")]
+pub(super) use self::defaults::Defaults;
 pub use self::options::{Colour, FieldValue, Part, Precision, SpanStyle};
 pub(crate) use self::options::{Options, Shape};
 

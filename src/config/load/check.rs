@@ -1,8 +1,6 @@
 //! What only makes sense together, or in a range.
 
-use std::collections::HashMap;
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
 
 use config_rs::{Map, Value};
 
@@ -12,17 +10,16 @@ use super::check_redaction;
 use super::key::KeyPath;
 use super::read::find;
 use super::zone;
+use crate::config::file_place::SharedFile;
 use crate::config::rotation::{Rotation, Unit};
 use crate::config::sink::{Kind, Sink};
 use crate::config::units::Written;
 use crate::config::{
-    BUDGET_BYTES_MAX, BUDGET_BYTES_MIN, Config, Format, WRITE_DELAY_MAX, WRITE_DELAY_MIN,
+    BUDGET_BYTES_MAX, BUDGET_BYTES_MIN, CRASH_SAFE_BUDGET_BYTES_MIN, Config, Format,
+    WRITE_DELAY_MAX, WRITE_DELAY_MIN,
 };
 use crate::error::Error;
 use crate::filter::directives;
-
-/// The budget from which on records may outlive the process.
-const CRASH_SAFE_BUDGET_BYTES_MIN: usize = 1 << 20;
 
 /// The keys of a sink that mean nothing unless it is a file.
 const KEYS_OF_FILES: [&str; 6] = [
@@ -183,12 +180,10 @@ impl Checker<'_> {
             self.complain(sinks.clone(), message);
         }
         self.check_one_is_enabled(&sinks);
-        let mut paths = HashMap::new();
         for (name, sink) in &self.config.sinks {
-            let path = sinks.with(name);
-            self.check_sink(&path, sink);
-            self.check_file_is_alone(&path, sink, &mut paths);
+            self.check_sink(&sinks.with(name), sink);
         }
+        self.check_files_are_alone(&sinks);
     }
 
     fn check_one_is_enabled(&mut self, sinks: &KeyPath) {
@@ -299,22 +294,15 @@ impl Checker<'_> {
         }
     }
 
-    fn check_file_is_alone(
-        &mut self,
-        path: &KeyPath,
-        sink: &Sink,
-        paths: &mut HashMap<PathBuf, KeyPath>,
-    ) {
-        let is_written = sink.kind() == Kind::File && sink.is_enabled();
-        let Some(file) = sink.path.as_ref().filter(|_| is_written) else {
-            return;
-        };
-        let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
-        if let Some(other) = paths.get(&file) {
+    fn check_files_are_alone(&mut self, sinks: &KeyPath) {
+        for SharedFile {
+            sinks: [first, second],
+            ..
+        } in self.config.shared_files()
+        {
+            let other = sinks.with(&first);
             let message = format!("is that of {other}, too. Each file has one sink");
-            self.complain(path.with("path"), message);
-        } else {
-            paths.insert(file, path.clone());
+            self.complain(sinks.with(&second).with("path"), message);
         }
     }
 }

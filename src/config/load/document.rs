@@ -40,7 +40,7 @@ pub(super) fn parse_bytes(path: &Path, bytes: Vec<u8>) -> Document {
     let content = String::from_utf8_lossy(&error.as_bytes()[..valid]).into_owned();
     let source = Text::new(path, content).source(valid);
     Document {
-        problems: vec![ConfigProblem::new(source, None, "no UTF-8".to_owned())],
+        problems: vec![ConfigProblem::new(source, None, "not UTF-8".to_owned())],
         ..Document::default()
     }
 }
@@ -60,7 +60,7 @@ pub(super) fn parse(text: Text) -> Document {
     let problems = errors.iter().map(|error| {
         let at = error.span().unwrap_or_default().start;
         let message = error.message();
-        let message = format!("no TOML: {message}{}", remedy(message, &text, at));
+        let message = format!("not TOML: {message}{}", remedy(message, &text, at));
         ConfigProblem::new(text.source(at), None, message)
     });
     Document {

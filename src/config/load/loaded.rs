@@ -8,7 +8,8 @@ use config_rs::{Map, Value};
 use super::key::KeyPath;
 use super::layer::{ConfigSource, Layers};
 use super::read::find;
-use crate::config::Config;
+use crate::config::file_place::place_of;
+use crate::config::{Config, environment, in_full};
 use crate::filter;
 
 /// A configuration, and where each of its values comes from.
@@ -34,6 +35,8 @@ pub struct ConfigSetting {
     pub value: String,
     /// Who says so.
     pub source: ConfigSource,
+    /// Of a path that is relative, or a detour: where it leads from the working directory.
+    pub leads_to: Option<PathBuf>,
 }
 
 impl LoadedConfig {
@@ -61,14 +64,31 @@ impl LoadedConfig {
         &self.environments
     }
 
+    /// What is right, but may be meant otherwise: an environment that the file has no table for, though
+    /// it has some for others.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), offloop::Error> {
+    /// let loader = offloop::ConfigLoader::new().text("[env.staging]\nlevel = \"debug\"");
+    /// let loaded = loader.environment("stagin").load()?;
+    /// assert!(loaded.warnings()[0].contains(r#"did you mean "staging"?"#));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let doubt = environment::doubt(&self.environment, &self.environments);
+        doubt.into_iter().collect()
+    }
+
     /// The file that was read, if there was one.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
         self.path.as_deref()
     }
 
-    /// Every value that holds, with its source. Those that are not set and have no default are left
-    /// out.
+    /// Every value that holds, with its source. What is not set is left out where it has no default, or
+    /// one that depends on the machine, such as `crash_directory`. `crash_safe` is what is tried.
     ///
     /// ```
     /// # fn main() -> Result<(), offloop::Error> {
@@ -89,11 +109,15 @@ impl LoadedConfig {
     /// ```
     #[must_use]
     pub fn settings(&self) -> Vec<ConfigSetting> {
+        let said = in_full::said(&self.config);
         let mut settings = Vec::new();
-        // A value that TOML has no words for cannot have been read from it.
-        if let Ok(table) = toml::Table::try_from(&self.config) {
-            self.collect(&KeyPath::default(), &table, &mut settings);
-        }
+        collect(
+            &KeyPath::default(),
+            in_full::all(&self.config),
+            &mut |path, value| {
+                settings.push(self.setting(&path, &value, &said));
+            },
+        );
         let level = settings.iter_mut().find(|setting| setting.key == "level");
         if let Some((level, directives)) = level.zip(self.rust_log.as_deref()) {
             level.value = toml::Value::from(directives).to_string();
@@ -104,19 +128,14 @@ impl LoadedConfig {
         settings
     }
 
-    fn collect(&self, path: &KeyPath, table: &toml::Table, settings: &mut Vec<ConfigSetting>) {
-        for (key, value) in table {
-            let path = path.with(key);
-            match value {
-                toml::Value::Table(table) if !table.is_empty() => {
-                    self.collect(&path, table, settings);
-                }
-                _ => settings.push(ConfigSetting {
-                    key: path.to_string(),
-                    value: value.to_string(),
-                    source: self.source(&path),
-                }),
-            }
+    fn setting(&self, path: &KeyPath, value: &toml::Value, said: &toml::Table) -> ConfigSetting {
+        let is_said = is_in(said, path) || find(&self.values, path).is_some();
+        let source = is_said.then(|| self.source(path));
+        ConfigSetting {
+            key: path.to_string(),
+            value: value.to_string(),
+            source: source.unwrap_or(ConfigSource::Default),
+            leads_to: file_of(path, value),
         }
     }
 
@@ -133,6 +152,36 @@ impl LoadedConfig {
         });
         source.unwrap_or(ConfigSource::Default)
     }
+}
+
+/// Calls `note` with each value that is not a table of others.
+fn collect(path: &KeyPath, table: toml::Table, note: &mut impl FnMut(KeyPath, toml::Value)) {
+    for (key, value) in table {
+        let path = path.with(&key);
+        match value {
+            toml::Value::Table(table) if !table.is_empty() => collect(&path, table, note),
+            value => note(path, value),
+        }
+    }
+}
+
+/// Whether a table has something at a path.
+fn is_in(table: &toml::Table, path: &KeyPath) -> bool {
+    let mut keys = path.keys();
+    let first = keys.next().and_then(|key| table.get(key));
+    keys.try_fold(first, |value, key| Some(value?.get(key)))
+        .flatten()
+        .is_some()
+}
+
+/// Where a path leads that does not say so by itself.
+fn file_of(path: &KeyPath, value: &toml::Value) -> Option<PathBuf> {
+    let keys: Vec<_> = path.keys().collect();
+    let (["sinks", _, "path"] | ["crash_directory"]) = keys[..] else {
+        return None;
+    };
+    let written = Path::new(value.as_str()?);
+    Some(place_of(written)).filter(|place| place != written)
 }
 
 /// Without what was read word for word, which may have keys in it.

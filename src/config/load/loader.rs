@@ -36,7 +36,9 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 ///    `offloop.toml` in the working directory, if it is there;
 /// 3. in the file, the table of the environment, such as `[env.production]`. The environment is the
 ///    one set here, else the one that `OFFLOOP_ENV` names, else `APP_ENV`, else `development` where
-///    the library was built with debug assertions and `production` where not;
+///    the library was built with debug assertions and `production` where not. One that `OFFLOOP_ENV`
+///    names, and that has no table where others have one, is [said](crate::Builder::on_error) when a
+///    pipeline starts, unless it is one of these two;
 /// 4. variables: `OFFLOOP__SINKS__MAIN__LEVEL=debug` sets `level` in `[sinks.main]`. Keys are in
 ///    any case, and stand without hyphens. Lists are separated by commas; tables are written as in
 ///    the file: `{ block = "1s" }`. An empty variable counts as not set.
@@ -161,6 +163,9 @@ impl ConfigLoader {
         let environment = self.environment.clone().unwrap_or_else(|| {
             environment::name(|name| value_of(&variables, name).map(str::to_owned))
         });
+        // One that others have chosen for all that they run is nothing to complain of in each program.
+        let own = value_of(&variables, environment::OWN_VARIABLE);
+        let is_named = self.environment.is_none() && own.is_some();
         let path = self.path(value_of(&variables, FILE_VARIABLE));
         let rust_log = value_of(&variables, filter::ENVIRONMENT_VARIABLE).map(str::to_owned);
         let document = match (&self.source, &path) {
@@ -179,11 +184,15 @@ impl ConfigLoader {
         }
         let mut config = read.config;
         config.fallback = Fallback::of(&environment);
-        config.origin = Origin::new(self.clone(), path.as_deref());
+        let environments: Vec<_> = reading.document.overlays.into_keys().collect();
+        let doubt = { is_named && !environment::is_known(&environment) }
+            .then(|| environment::doubt(&environment, &environments))
+            .flatten();
+        config.origin = Origin::new(self.clone(), path.as_deref(), doubt);
         Ok(LoadedConfig {
             config,
             environment,
-            environments: reading.document.overlays.into_keys().collect(),
+            environments,
             path,
             layers,
             values: read.values,
@@ -287,7 +296,7 @@ impl Reading {
                 Ok(value) => readable.push((name, value)),
                 Err(_) => {
                     let source = ConfigSource::Variable { name };
-                    let message = "its value is no UTF-8".to_owned();
+                    let message = "its value is not UTF-8".to_owned();
                     self.problems
                         .push(ConfigProblem::new(source, None, message));
                 }

@@ -151,7 +151,11 @@ impl de::Error for Refusal {
     }
 
     fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Refusal::wrong(found, allowed_in_words(expected))
+        let mut allowed = allowed_in_words(expected);
+        if let (Unexpected::Str(text), "a list") = (found, &*allowed) {
+            allowed += &format!(", such as [{text:?}]");
+        }
+        Refusal::wrong(found, allowed)
     }
 
     fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {

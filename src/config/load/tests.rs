@@ -1,8 +1,8 @@
 //! Layers on top of each other, where values come from, and what nobody should write.
 
 use crate::{
-    Config, ConfigLoader, ConfigSource, Error, Format, Overflow, Redaction, RedactionStyle,
-    Retention, Rotation, Sink, SyncPolicy,
+    Config, ConfigLoader, ConfigSetting, ConfigSource, Error, Format, Overflow, Redaction,
+    RedactionStyle, Retention, Rotation, Sink, SyncPolicy,
 };
 
 use std::fs;
@@ -193,6 +193,40 @@ fn every_value_tells_where_it_comes_from() {
 }
 
 #[test]
+fn what_is_said_as_by_default_comes_from_who_says_it_and_the_rest_from_nobody() {
+    let text = "[sinks.main]\nkind = \"file\"\npath = \"logs/../a.jsonl\"\nenabled = true\n\
+        format = { shape = \"ecs\", thread = false }\n";
+    let loader = ConfigLoader::new().text(text).environment("test");
+    let loaded = loader.variables(NO_VARIABLES).load().unwrap();
+    let settings = loaded.settings();
+    let of = |key: &str| settings.iter().find(|setting| setting.key == key).unwrap();
+    for (key, value, source) in [
+        ("sinks.main.enabled", "true", "text:4:11"),
+        ("sinks.main.format.shape", "\"ecs\"", "text:5:20"),
+        ("sinks.main.format.thread", "false", "text:5:36"),
+        ("sinks.main.format.location", "false", "default"),
+        ("sinks.main.mode", "\"0640\"", "default"),
+        ("sinks.main.sync", "\"never\"", "default"),
+        ("sinks.main.rotation.at_start", "false", "default"),
+        ("crash_safe", "true", "default"),
+        ("redaction.enabled", "true", "default"),
+        ("limits.depth", "16", "default"),
+        ("requests.slow_after", "\"1s\"", "default"),
+    ] {
+        let setting = of(key);
+        assert_eq!(
+            (&*setting.value, &*setting.source.to_string()),
+            (value, source),
+            "{key}"
+        );
+    }
+    let here = std::env::current_dir().unwrap().canonicalize().unwrap();
+    let leads_to = of("sinks.main.path").leads_to.as_deref();
+    assert_eq!(leads_to, Some(&*here.join("a.jsonl")));
+    assert_eq!(of("sinks.main.kind").leads_to, None);
+}
+
+#[test]
 fn without_sinks_development_reads_text_and_production_json() {
     for (environment, text) in [("development", true), ("production", false), ("x", false)] {
         let loader = ConfigLoader::new().text("").environment(environment);
@@ -241,7 +275,7 @@ fn what_is_no_text_of_a_reasonable_length_is_refused() {
     let error = error_of(b"level = \"info\"\n# \xFF\n");
     assert_eq!(
         error,
-        format!("read configuration: {}:2:3: no UTF-8", path.display())
+        format!("read configuration: {}:2:3: not UTF-8", path.display())
     );
     let error = error_of(&vec![b'\n'; (1 << 20) + 1]);
     assert!(error.ends_with("it is longer than 1 MiB"), "{error}");
@@ -272,7 +306,7 @@ fn a_variable_that_is_no_text_is_refused() {
     let error = loader.load().unwrap_err().to_string();
     assert_eq!(
         error,
-        "read configuration: OFFLOOP__LEVEL: its value is no UTF-8"
+        "read configuration: OFFLOOP__LEVEL: its value is not UTF-8"
     );
 }
 
@@ -354,8 +388,13 @@ fn check_any(loader: &ConfigLoader, lines: usize) {
     match loader.load() {
         Ok(loaded) => {
             let settings = loaded.settings();
+            // What is tried by default would be asked for.
+            let is_tried = |setting: &&ConfigSetting| {
+                setting.key == "crash_safe" && setting.source == ConfigSource::Default
+            };
             let shown = settings
                 .iter()
+                .filter(|setting| !is_tried(setting))
                 .map(|setting| format!("{} = {}\n", setting.key, setting.value));
             let again = ConfigLoader::new().text(shown.collect::<String>());
             let again = again

@@ -319,6 +319,45 @@ fn no_key_was_forgotten_above() {
 }
 
 /// What editors are told is what is read.
+/// Keys without a default, or with one that depends on the machine; and tables of these alone.
+const UNSHOWN: [&str; 12] = [
+    "request_detail",
+    "crash_directory",
+    "fields",
+    "rates",
+    "sinks.main.level",
+    "sinks.main.retention",
+    "sinks.main.compression",
+    "sinks.main.format.keys",
+    "sinks.main.format.order",
+    "sinks.main.format.precision",
+    "sinks.main.format.zone",
+    "sinks.main.format.fields",
+];
+
+#[test]
+fn what_holds_without_being_said_is_shown() {
+    let loader = ConfigLoader::new().text("sinks.main = { kind = \"file\", path = \"a\" }");
+    let none: [(&str, &str); 0] = [];
+    let loaded = loader.variables(none).load().unwrap();
+    let settings = loaded.settings();
+    let is_shown = |key: &String| {
+        let table = format!("{key}.");
+        let mut keys = settings.iter().map(|setting| &setting.key);
+        keys.any(|shown| shown == key || shown.starts_with(&table))
+    };
+    let at_top = KEYS.iter().map(|case| case.0.to_owned());
+    let of_sinks = KEYS_OF_SINKS
+        .iter()
+        .map(|case| format!("sinks.main.{}", case.0));
+    let of_formats = KEYS_OF_FORMAT
+        .iter()
+        .map(|case| format!("sinks.main.format.{}", case.0));
+    let keys = at_top.chain(of_sinks).chain(of_formats);
+    let (shown, unshown): (BTreeSet<_>, BTreeSet<_>) = keys.partition(is_shown);
+    assert_eq!(unshown, UNSHOWN.map(str::to_owned).into(), "{shown:?}");
+}
+
 #[cfg(feature = "schema")]
 #[test]
 fn the_schema_has_every_key_and_no_other() {

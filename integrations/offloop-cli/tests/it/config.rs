@@ -214,3 +214,38 @@ fn the_schema_knows_what_the_example_has() {
     }
     assert_eq!(schema["properties"]["panic_hook"]["default"], true);
 }
+
+#[test]
+fn check_shows_where_relative_paths_lead_and_what_may_be_meant_otherwise() {
+    let directory = tempfile::tempdir().unwrap();
+    let text =
+        "[sinks.main]\nkind = \"file\"\npath = \"logs/app.jsonl\"\n[env.staging]\nwatch = true\n";
+    fs::write(directory.path().join("offloop.toml"), text).unwrap();
+    let answer = offloop_in(directory.path(), &["check", "--env", "Staging"], &[]);
+    assert_eq!(answer.code, Some(0), "{answer:?}");
+    let expected = "offloop: warning: no table is for the environment \"Staging\"; did you mean \
+        \"staging\"? There are some for: staging\n";
+    assert_eq!(answer.stderr, expected);
+    let place = directory.path().canonicalize().unwrap();
+    let place = place.join("logs/app.jsonl");
+    let remark = format!("# offloop.toml:3:8, that is {}", place.display());
+    assert!(answer.stdout.contains(&remark), "{answer:?}");
+    assert!(
+        answer.stdout.contains("\n#crash_safe = true "),
+        "{answer:?}"
+    );
+    assert!(
+        answer.stdout.contains("\nredaction.default_values = true "),
+        "{answer:?}"
+    );
+    assert_eq!(read(&answer.stdout, "production"), read(text, "production"));
+    let json = offloop_in(
+        directory.path(),
+        &["check", "--env", "Staging", "--json"],
+        &[],
+    )
+    .json();
+    assert_eq!(json["warnings"].as_array().unwrap().len(), 1);
+    let answer = offloop_in(directory.path(), &["check", "--env", "staging"], &[]);
+    assert_eq!((answer.code, &*answer.stderr), (Some(0), ""));
+}
