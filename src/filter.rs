@@ -74,16 +74,21 @@ impl Directives {
     /// Those of `RUST_LOG`, or `words` where that is not set or empty.
     pub(crate) fn of_environment(words: &str, detail: Option<&str>) -> Self {
         let of_environment = std::env::var(ENVIRONMENT_VARIABLE).ok();
-        let of_environment = of_environment.filter(|words| !words.trim().is_empty());
-        let (source, words) = match of_environment {
-            Some(words) => (ENVIRONMENT_VARIABLE, words),
-            None => ("filter", words.to_owned()),
-        };
+        match of_environment.filter(|words| !words.trim().is_empty()) {
+            Some(words) => Directives {
+                source: ENVIRONMENT_VARIABLE,
+                words,
+                ..Directives::of_filter("", detail)
+            },
+            None => Directives::of_filter(words, detail),
+        }
+    }
+
+    /// Those that the program has set, whatever its environment says.
+    pub(crate) fn of_filter(words: &str, detail: Option<&str>) -> Self {
         Directives {
-            source,
-            words,
             detail: detail.map(ToOwned::to_owned),
-            of_sinks: Vec::new(),
+            ..Directives::alone("filter", words)
         }
     }
 
@@ -200,7 +205,7 @@ impl Filter {
     /// What is not wanted of all may be let in for sinks, which `is_extra` says.
     fn with_extra(&self, own: Wish, is_extra: impl Fn() -> bool) -> Wish {
         match own {
-            Wish::Detail | Wish::Never if is_extra() => Wish::Extra { is_sampled: false },
+            Wish::Detail | Wish::Never if is_extra() => Wish::Extra,
             _ => own,
         }
     }

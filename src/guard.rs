@@ -59,6 +59,10 @@ impl Guard {
     /// What the system has survives the end of the process, whatever ends it, but not a power cut:
     /// for that there is [`flush_durable`](Guard::flush_durable).
     ///
+    /// To be called before `exec` ([`CommandExt::exec`](std::os::unix::process::CommandExt::exec)), which
+    /// ends this program without another word, as a kill does: what waits is then left to the next start
+    /// with the same file, or lost where it does not [outlive the process](crate::Builder::crash_safe).
+    ///
     /// It blocks the thread; async code uses [`flush_async`](Guard::flush_async).
     ///
     /// # Errors
@@ -175,6 +179,11 @@ impl Guard {
     /// that for no longer than the exit time-out all together; what finds that time used up is
     /// counted as lost.
     ///
+    /// The end of the process does not wait a second time for a sink that has not got everything by
+    /// `timeout`, unless it has begun to take records again by then:
+    /// [`Builder::exit_timeout`](crate::Builder::exit_timeout) does not come on top. Where pages
+    /// [outlive the process](crate::Builder::crash_safe), the next start writes the rest.
+    ///
     /// Requests that are still in flight get their records now, see
     /// [`request::end_in_flight`](crate::request::end_in_flight).
     ///
@@ -200,9 +209,14 @@ impl Guard {
         let (running, stopped) = self.pipeline.stop();
         let drain = running.drain();
         if let Some(retiring) = running.retiring() {
-            retiring.drain().flush_until(deadline);
+            let is_written = retiring.drain().flush_until(deadline);
+            if !is_written {
+                retiring.drain().give_up();
+            }
         }
-        drain.finish(stopped, deadline);
+        if drain.finish(stopped, deadline).is_none() {
+            drain.give_up();
+        }
         while !drain.has_stopped() && Instant::now() < deadline {
             thread::sleep(END_POLL);
         }

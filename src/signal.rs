@@ -1,10 +1,10 @@
 //! The end of a service by a signal, in order.
 
-use std::future::{pending, poll_fn};
-use std::io;
-use std::task::Poll;
+mod watch;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use std::future::pending;
+
+use watch::Signals;
 
 /// Waits for the first SIGTERM or SIGINT.
 ///
@@ -22,49 +22,20 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 /// # }
 /// ```
 ///
-/// Must be polled inside a tokio runtime with I/O enabled. The handler of the signals stays: once
-/// the future was polled, they do not end the process by themselves any more. One whose handler cannot
-/// be installed still does.
+/// All who wait at the same time hear of the same signal. One that comes after it, a second Ctrl-C
+/// while a request does not come to its end, ends the process: what waits in the log is written, for
+/// no longer than the [exit time-out](crate::Builder::exit_timeout), and then the signal does what it
+/// does without a handler, so that whoever started the process sees that status. Whoever wants to do
+/// something else about the second one waits for it, by calling this again. A first signal that
+/// comes while nobody waits, because the future was dropped, is kept for the next call.
+///
+/// The handlers are installed when the first such future is polled, on any executor, and stay. A thread
+/// of its own watches for the signals, so that the second one ends a process whose runtime hangs, too.
+/// A signal whose handler cannot be installed ends the process as ever. A forked child inherits the
+/// handlers and not the thread: there, these signals do nothing.
 pub async fn shutdown_signal() {
-    let terminate = signal(SignalKind::terminate());
-    first_of([terminate, signal(SignalKind::interrupt())]).await;
-}
-
-/// Waits for the first of those that there is a handler for.
-async fn first_of(signals: [io::Result<Signal>; 2]) {
-    for cause in signals.iter().filter_map(|signal| signal.as_ref().err()) {
-        tracing::warn!(target: "offloop", %cause, "a signal handler could not be installed");
-    }
-    let mut signals = signals.into_iter().flatten().collect::<Vec<_>>();
-    if signals.is_empty() {
-        return pending().await;
-    }
-    poll_fn(|context| {
-        let mut received = signals.iter_mut().map(|signal| signal.poll_recv(context));
-        if received.any(|received| received.is_ready()) {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
-        }
-    })
-    .await;
-}
-
-#[cfg(test)]
-mod tests {
-    use rustix::process::{Signal, getpid, kill_process};
-
-    use super::*;
-
-    #[test]
-    fn a_signal_without_a_handler_does_not_keep_the_other_from_being_noticed() {
-        let mut runtime = tokio::runtime::Builder::new_current_thread();
-        let runtime = runtime.enable_io().build().unwrap();
-        runtime.block_on(async {
-            let handled = signal(SignalKind::user_defined2());
-            let refused = Err(io::Error::other("no handler"));
-            kill_process(getpid(), Signal::USR2).unwrap();
-            first_of([refused, handled]).await;
-        });
+    match Signals::watched() {
+        Some(signals) => signals.next().await,
+        None => pending().await,
     }
 }

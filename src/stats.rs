@@ -3,6 +3,7 @@
 mod counters;
 mod stock;
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use tracing::Level;
 pub(crate) use self::counters::SinkCounters;
 pub(crate) use self::stock::{take, waiting_for};
 
-use crate::channel::overflow::{LEVELS, LossReason, LossTable, level_index};
+use crate::channel::overflow::{LEVELS, LossReason, LossTable, level_at, level_index};
 
 /// How many records of each level.
 ///
@@ -21,7 +22,8 @@ use crate::channel::overflow::{LEVELS, LossReason, LossTable, level_index};
 /// let accepted = offloop::stats().accepted;
 /// assert!(accepted.at(Level::ERROR) <= accepted.total());
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// `{:?}` names the levels that there are records of.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts([u64; LEVELS]);
 
 impl Counts {
@@ -54,7 +56,8 @@ impl Counts {
 ///     assert!(errors <= sink.lost.total());
 /// }
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// `{:?}` names the reasons and levels that there are records of.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Lost(LossTable);
 
 impl Lost {
@@ -74,6 +77,23 @@ impl Lost {
     #[must_use]
     pub fn total(&self) -> u64 {
         self.0.total()
+    }
+}
+
+impl fmt::Debug for Counts {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counts = (0..).zip(self.0).filter(|(_, count)| *count != 0);
+        let counts = counts.map(|(level, count)| (level_at(level).as_str(), count));
+        formatter.debug_map().entries(counts).finish()
+    }
+}
+
+impl fmt::Debug for Lost {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let reasons = LossReason::ALL.into_iter().zip(self.0.counts);
+        let lost = reasons.map(|(reason, counts)| (reason.as_str(), Counts(counts)));
+        let lost = lost.filter(|(_, counts)| counts.total() != 0);
+        formatter.debug_map().entries(lost).finish()
     }
 }
 
@@ -267,5 +287,19 @@ impl SinkStats {
             syncs_failed: self.syncs_failed + before.syncs_failed,
             ..self
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_name_what_they_count() {
+        let counts = Counts([0, 0, 7, 0, 1]);
+        assert_eq!(format!("{counts:?}"), r#"{"INFO": 7, "ERROR": 1}"#);
+        let mut lost = Lost::default();
+        lost.0.counts[LossReason::Io as usize] = counts.0;
+        assert_eq!(format!("{lost:?}"), r#"{"i/o": {"INFO": 7, "ERROR": 1}}"#);
     }
 }

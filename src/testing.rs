@@ -14,7 +14,8 @@
 //! # let logs = directory.path().join("logs");
 //! let memory = offloop::Memory::new();
 //! let builder = offloop::builder().file(logs.join("app.jsonl")).memory(&memory);
-//! let (layer, guard) = builder.build()?;
+//! // All that the program may ever log, whatever the shell that the test runs in asks for.
+//! let (layer, guard) = builder.filter("trace").rust_log(false).build()?;
 //! tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
 //!     tracing::info!(password = "canary-7f3a9c", user = "ada", "signed in");
 //! });

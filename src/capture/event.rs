@@ -165,10 +165,10 @@ fn hand_over<C: Context + ?Sized>(
 /// Tells of a record for whom it is, and for how many others it stands.
 #[cold]
 pub(super) fn note(wish: Wish, pipeline: &Pipeline, level: u8, encoder: &mut Encoder<'_>) {
-    if matches!(wish, Wish::Extra { .. }) {
+    if matches!(wish, Wish::Extra | Wish::SampledExtra) {
         encoder.mark_extra();
     }
-    if matches!(wish, Wish::Sampled | Wish::Extra { is_sampled: true }) {
+    if matches!(wish, Wish::Sampled | Wish::SampledExtra) {
         let share = pipeline.gate().limiter().share(level);
         encoder.f64(Name::Inline(request::SAMPLE_RATE), share);
     }

@@ -52,7 +52,8 @@ pub enum Overflow {
 pub enum LossReason {
     /// The memory budget was used up.
     QueueFull,
-    /// The sink failed in a way that leaves unknown what it did with the bytes.
+    /// The sink failed in a way that leaves unknown what it did with the bytes, or it is a pipe whose
+    /// reader is gone for good.
     Io,
     /// The record was larger than the budget.
     Oversize,

@@ -137,7 +137,9 @@ impl Builder {
     /// # use tracing_subscriber::layer::SubscriberExt;
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let memory = offloop::Memory::new();
-    /// let (layer, guard) = offloop::builder().memory(&memory).build()?;
+    /// let builder = offloop::builder().memory(&memory);
+    /// // Whatever the shell that the test runs in asks for.
+    /// let (layer, guard) = builder.filter("info").rust_log(false).build()?;
     /// tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
     ///     tracing::info!(answer = 42, "found");
     /// });
@@ -153,10 +155,15 @@ impl Builder {
     /// Sets which events are captured, in the syntax of `RUST_LOG`: `info`, `info,hyper=warn`,
     /// `my_crate::module=debug`, `[request{user=42}]=trace`.
     ///
-    /// The environment variable `RUST_LOG` overrides it where it is set. Defaults to `info`.
+    /// The environment variable `RUST_LOG` overrides it where it is set, unless
+    /// [`rust_log`](Builder::rust_log) says otherwise. Defaults to `info`.
     /// Directives by level and target cost a disabled event nothing; those by span (in brackets)
     /// are decided anew for every event. Records of [`audit!`](crate::audit!) are captured unless a
-    /// directive names their target, `audit`.
+    /// directive names their target, `audit`. The records of requests have a target like any other,
+    /// `offloop::request`: `my_crate=debug` alone leaves them out, `info,my_crate=debug` does not.
+    ///
+    /// What would switch everything off by mistake, such as `inof` or `my_crate:debug`, is an
+    /// [`Error::Filter`](crate::Error::Filter) when the pipeline is built.
     ///
     /// ```
     /// let builder = offloop::builder().filter("info,hyper=warn");
@@ -164,6 +171,23 @@ impl Builder {
     /// ```
     pub fn filter(mut self, directives: impl Into<String>) -> Self {
         self.config.level = directives.into();
+        self
+    }
+
+    /// Sets whether the environment variable `RUST_LOG` overrides the [filter](Builder::filter) where it
+    /// is set. Defaults to `true`.
+    ///
+    /// Without it, a test sees the same records in whatever shell it runs, and whoever raises the
+    /// level of a service by its environment does so by what the service itself offers. The filters of sinks
+    /// are never overridden.
+    ///
+    /// ```
+    /// # let memory = offloop::Memory::new();
+    /// let builder = offloop::builder().memory(&memory).filter("trace").rust_log(false);
+    /// # drop(builder);
+    /// ```
+    pub fn rust_log(mut self, overrides: bool) -> Self {
+        self.config.rust_log = overrides;
         self
     }
 

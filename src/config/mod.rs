@@ -97,6 +97,8 @@ const EXIT_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Config {
     /// Which events are captured, in the syntax of RUST_LOG, which overrides it.
     pub(crate) level: String,
+    /// Whether RUST_LOG overrides `level` where it is set.
+    pub(crate) rust_log: bool,
     /// Which events are kept in memory while a request lasts, and written if it goes wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) request_detail: Option<String>,
@@ -195,6 +197,7 @@ impl Default for Config {
     fn default() -> Self {
         Config {
             level: DEFAULT_DIRECTIVES.to_owned(),
+            rust_log: true,
             request_detail: None,
             overflow: Overflow::default(),
             budget: BUDGET_BYTES,

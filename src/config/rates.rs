@@ -17,8 +17,10 @@ use crate::channel::overflow::{LEVELS, level_at, level_index};
 /// records of requests that a middleware writes, are always exempt; those are sampled by
 /// [`request::Options::sample`](crate::request::Options::sample).
 ///
-/// A callsite is a macro; of the `log` crate, a target and a level. Of the latter some 4,000 are told
-/// apart, those that come first; all others of a level share one limit.
+/// A callsite is a macro, or a line of a program in another language; of the `log` crate, a target and a
+/// level. There may be any number of macros; of targets of the `log` crate, and of lines beyond 8,192
+/// [places](crate::frontend::Place), some 4,000 are told apart, those that come first. All others of a
+/// level share one limit.
 ///
 /// ```
 /// use offloop::Rates;

@@ -57,10 +57,12 @@ pub enum RedactionStyle {
 /// **By value.** Before a record is formatted, whatever text it has (the message, strings, what
 /// `Display` and `Debug` wrote, the messages of errors, values that are JSON, bytes, the fields of
 /// spans) is searched for credentials behind `Bearer` and `Basic`, JSON Web Tokens, private keys in
-/// PEM (with line breaks escaped, or cut, too), card numbers of the known issuers with the right
-/// checksum (13 to 19 digits, with single spaces or dashes or without), and keys that can be told by
-/// how they begin: those of AWS, Anthropic, GitHub, GitLab, Google, npm, OpenAI, Slack and Stripe. Only
-/// they are replaced, not the text around them. Numbers that were logged as numbers are left alone.
+/// PEM (with line breaks escaped, or cut, too), passwords in URLs (`postgres://user:secret@host`), card
+/// numbers of the known issuers with the right checksum (13 to 19 digits, with single spaces or dashes or
+/// without), and keys that can be told by how they begin: those of AWS, Anthropic, GitHub, GitLab, Google,
+/// npm, OpenAI, Slack and Stripe. Only they are replaced, not the text around them. Numbers that were
+/// logged as numbers are left alone. A name with a password behind it in a sentence, as in `password=secret`,
+/// looks like any other words: it belongs into a field.
 ///
 /// What was given to [`non_blocking`](crate::non_blocking) is lines that others have formatted:
 /// nothing is looked at there. Audit records are records like any other.

@@ -128,7 +128,9 @@ impl Sink {
     /// copy and its truncation is lost, as ever.
     ///
     /// A program that gives up its privileges goes on in the file that it has open, as long as that
-    /// need not be opened anew.
+    /// need not be opened anew. One that changes its root directory (`chroot`) takes the path along: what it
+    /// logs from then on goes to a file of that path below the new root, which is created there with its
+    /// directories.
     ///
     /// A symbolic link in place of the file is followed if it belongs to this user or root, and lies
     /// in a directory that belongs to one of them and that nobody else may write to. A FIFO is opened once it has a reader;
@@ -150,7 +152,8 @@ impl Sink {
     /// A pipe there may be shared with other processes, so each write to it holds whole lines and
     /// is at most `PIPE_BUF` (4096 on Linux) bytes long, which the system keeps in one piece; only
     /// a line longer than that may be torn by another process. A reader that stops reading stops
-    /// nobody.
+    /// nobody. Once nobody can read the pipe any more, as behind `program | head`, records are lost and
+    /// [counted](crate::LossReason::Io) at once; a FIFO, which somebody may open again, is waited for.
     ///
     /// ```
     /// let sink = offloop::Sink::stdout().text();

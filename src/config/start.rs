@@ -113,9 +113,7 @@ impl Builder {
     pub(crate) fn plan(mut self, content: Content) -> Result<(Plan, Directives), Error> {
         let config = &self.config;
         let directives = match content {
-            Content::Records => {
-                Directives::of_environment(&config.level, config.request_detail.as_deref())
-            }
+            Content::Records => config.directives(),
             Content::Lines => Directives::everything(),
         };
         let of_sinks = config.enabled_sinks();
@@ -153,6 +151,15 @@ impl Builder {
 }
 
 impl Config {
+    fn directives(&self) -> Directives {
+        let (level, detail) = (&self.level, self.request_detail.as_deref());
+        if self.rust_log {
+            Directives::of_environment(level, detail)
+        } else {
+            Directives::of_filter(level, detail)
+        }
+    }
+
     fn delays(&self) -> Delays {
         let idle = self.write_delay.clamp(WRITE_DELAY_MIN, WRITE_DELAY_MAX);
         Delays {

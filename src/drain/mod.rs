@@ -234,11 +234,27 @@ impl Drain {
         }
     }
 
-    /// The same as the process ends. If a writer's own thread ends it, in the midst of its work, it
-    /// would wait for itself in vain: then this is about the sinks of others.
+    /// The same for sinks that a shutdown has not given up. If a writer's own thread ends the process, in
+    /// the midst of its work, it would wait for itself in vain: then this is about the sinks of others.
     pub(crate) fn flush_in_the_end(&self, deadline: Instant) -> bool {
-        let others = self.flush_those(|state| !channel::is_reader_of(&state.inlet));
+        let others =
+            self.flush_those(|state| !channel::is_reader_of(&state.inlet) && !state.is_given_up());
         self.finish(others, deadline).is_some()
+    }
+
+    /// Notes that a shutdown has waited in vain for those that have not got everything.
+    pub(crate) fn give_up(&self) {
+        self.sinks.iter().for_each(SinkState::give_up);
+    }
+
+    /// Whether there are sinks that a shutdown gave up, and that have taken nothing since.
+    pub(crate) fn has_given_up_any(&self) -> bool {
+        self.sinks.iter().any(SinkState::is_given_up)
+    }
+
+    /// Whether all sinks are such.
+    pub(crate) fn has_given_up_all(&self) -> bool {
+        self.sinks.iter().all(SinkState::is_given_up)
     }
 
     /// The same for what an earlier call has asked for. `None` if time ran out.
@@ -301,6 +317,12 @@ impl Drain {
                 Err(TryLockError::WouldBlock) => continue,
             };
             if let Some(worker) = &mut *worker {
+                let is_given_up = state.is_given_up();
+                let deadline = if is_given_up {
+                    Instant::now()
+                } else {
+                    deadline
+                };
                 channel::as_reader_of(&state.inlet, || {
                     fenced(worker, |worker| worker.run_until(deadline));
                 });

@@ -13,6 +13,7 @@ use tracing::{Level, Metadata};
 
 use crate::capture::buffer::Buffer;
 use crate::capture::record::{Encoder, Name};
+use crate::channel::arena::layout::End;
 use crate::channel::overflow::{LossCounters, LossReason, LossTable, level_index};
 use crate::channel::sync::Instant;
 use crate::config::Changes;
@@ -160,6 +161,17 @@ pub(crate) fn recovered(record: &mut Buffer, sink: &str, error: &str, failed_ms:
     encoder.finish();
 }
 
+/// Encodes: nobody can read another sink any more, and what was meant for it is lost.
+pub(crate) fn lost_reader(record: &mut Buffer, sink: &str) {
+    let mut encoder = Encoder::record(record, &WARNING, |_| true);
+    encoder.str(
+        Name::Index(0),
+        "sink without a reader, its records are lost",
+    );
+    encoder.str(Name::Inline("sink"), sink);
+    encoder.finish();
+}
+
 /// What is said of the records that another process left behind.
 #[derive(Debug)]
 pub(crate) struct Recovered<'a> {
@@ -170,14 +182,16 @@ pub(crate) struct Recovered<'a> {
     pub(crate) started: &'a str,
     /// The panic that ended the process, if one did.
     pub(crate) panic: Option<&'a str>,
+    /// How it ended otherwise.
+    pub(crate) end: End,
 }
 
 /// Encodes: so many records of a process that died were recovered, and why it died.
 pub(crate) fn recovered_records(record: &mut Buffer, recovered: &Recovered<'_>) {
-    let level = if recovered.unreadable == 0 {
-        &WARNING
-    } else {
-        &ERROR
+    let level = match (recovered.unreadable, recovered.panic, recovered.end) {
+        (0, None, End::InOrder) => &INFO,
+        (0, ..) => &WARNING,
+        _ => &ERROR,
     };
     let mut encoder = Encoder::record(record, level, |_| true);
     encoder.str(Name::Index(0), "records recovered");
@@ -188,12 +202,15 @@ pub(crate) fn recovered_records(record: &mut Buffer, recovered: &Recovered<'_>) 
         encoder.str(Name::Inline("program"), program);
     }
     encoder.str(Name::Inline("started"), recovered.started);
-    match recovered.panic {
-        Some(panic) => {
-            encoder.str(Name::Inline("ended"), "panic");
-            encoder.str(Name::Inline("panic"), panic);
-        }
-        None => encoder.str(Name::Inline("ended"), "killed, or aborted"),
+    let ended = match (recovered.panic, recovered.end) {
+        (Some(_), _) => "panic",
+        (None, End::Unknown) => "killed, or aborted",
+        (None, End::InOrder) => "in order, while threads were logging",
+        (None, End::OutOfTime) => "in order, before all was written",
+    };
+    encoder.str(Name::Inline("ended"), ended);
+    if let Some(panic) = recovered.panic {
+        encoder.str(Name::Inline("panic"), panic);
     }
     encoder.finish();
 }

@@ -12,6 +12,9 @@ use crate::channel::sync::{AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering};
 use crate::channel::{Channel, Inlet, ticks};
 use crate::stats::SinkCounters;
 
+/// More than any sink takes.
+const NOT_GIVEN_UP: u64 = u64::MAX;
+
 /// What the threads of a pipeline know of one sink.
 #[derive(Debug)]
 pub(crate) struct SinkState {
@@ -31,6 +34,9 @@ pub(crate) struct SinkState {
     merge: Mutex<Merge>,
     /// Once everything up to this ticket is written, the writer's thread ends.
     stop_ticket: AtomicU64,
+    /// How many records it had taken when a shutdown gave up waiting for it; [`NOT_GIVEN_UP`] if none
+    /// has.
+    given_up_at: AtomicU64,
     /// How the writer is to go on.
     pub(crate) change: Slot<Change>,
     /// Whether no record comes any more that is not counted, and the writer ends once it has all.
@@ -53,6 +59,7 @@ impl SinkState {
             keeps_audits: AtomicBool::new(false),
             merge: Mutex::default(),
             stop_ticket: AtomicU64::new(u64::MAX),
+            given_up_at: AtomicU64::new(NOT_GIVEN_UP),
             change: Slot::default(),
             is_retiring: AtomicBool::new(false),
             handover: Slot::default(),
@@ -88,6 +95,20 @@ impl SinkState {
     pub(super) fn may_end(&self) -> bool {
         self.progress
             .has_reached(self.stop_ticket.load(Ordering::Acquire))
+    }
+
+    /// Notes that a shutdown has waited for it in vain.
+    pub(super) fn give_up(&self) {
+        // Relaxed, as below: it publishes nothing.
+        let written = self.counters.written();
+        self.given_up_at.store(written, Ordering::Relaxed);
+    }
+
+    /// Whether a shutdown has waited for it in vain, and it has taken nothing since: the end of the
+    /// process does not wait for it once more.
+    pub(super) fn is_given_up(&self) -> bool {
+        let given_up_at = self.given_up_at.load(Ordering::Relaxed);
+        given_up_at == self.counters.written() && !self.may_end()
     }
 
     /// Tells the writer to end once it has written everything, of which all is counted by now.

@@ -52,6 +52,8 @@ pub(crate) struct Worker {
     must_flush: bool,
     unsynced: Unsynced,
     losses: LossReport,
+    /// Of which sinks it is in the log that nobody reads them.
+    without_reader: Vec<bool>,
     limiter: Arc<Limiter>,
     suppressed: SuppressionReport,
     /// What processes that died left for this sink, until it is written.
@@ -73,6 +75,7 @@ impl Worker {
         complaints: Complaints,
     ) -> Self {
         Worker {
+            without_reader: vec![false; sinks.len()],
             channel,
             sinks,
             place,
@@ -191,6 +194,7 @@ impl Worker {
             }
         }
         self.report_losses();
+        self.report_lost_readers();
         self.report_suppressed();
         self.relieve_pool();
         if self.place == 0 {
@@ -240,7 +244,7 @@ impl Worker {
         if !(self.write_batch() && self.flush_sink()) {
             return false;
         }
-        if self.failure.is_none() {
+        if self.failure.is_none() || self.has_no_reader() {
             return true;
         }
         self.report_recovery();

@@ -58,7 +58,7 @@ impl Answer {
             Wish::Now | Wish::Sampled => 0,
             Wish::Detail => 1,
             Wish::Never => 2,
-            Wish::Extra { .. } => 3,
+            Wish::Extra | Wish::SampledExtra => 3,
         };
         wish | if self.is_limited { LIMITED } else { 0 }
     }
@@ -70,7 +70,7 @@ impl Answer {
                 0 => Wish::Now,
                 1 => Wish::Detail,
                 2 => Wish::Never,
-                _ => Wish::Extra { is_sampled: false },
+                _ => Wish::Extra,
             },
             is_limited: bits & LIMITED != 0,
         }

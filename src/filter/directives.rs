@@ -73,7 +73,7 @@ fn check_directive(directive: &str) -> Result<(), String> {
         None => check_lone_word(directive)?,
     }
     check_target(target, directive)?;
-    match directive.parse::<Targets>() {
+    match super::tidy(directive).parse::<Targets>() {
         Ok(_) => Ok(()),
         Err(error) => Err(format!(
             "{directive:?} cannot be read: {error}. Allowed: such as \"info,hyper=warn\""

@@ -280,9 +280,8 @@ impl Gate {
         }
         match (self.limiter.wish(source, callsite), answer.wish) {
             (Wish::Never, _) => Wish::Never,
-            (limited, Wish::Extra { .. }) => Wish::Extra {
-                is_sampled: limited == Wish::Sampled,
-            },
+            (Wish::Sampled, Wish::Extra) => Wish::SampledExtra,
+            (_, Wish::Extra) => Wish::Extra,
             (limited, _) => limited,
         }
     }

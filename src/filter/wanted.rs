@@ -20,9 +20,10 @@ pub(crate) enum Wish {
     Now,
     /// The same, as one of those that were drawn for a sample.
     Sampled,
-    /// The same for sinks whose own directives by span want it, and for no other; as one of those that
-    /// were drawn, or not.
-    Extra { is_sampled: bool },
+    /// To be handed over for sinks whose own directives by span want it, and for no other.
+    Extra,
+    /// The same, as one of those that were drawn for a sample.
+    SampledExtra,
     /// Should the request go wrong within which it is logged.
     Detail,
     /// For nothing.
@@ -84,7 +85,7 @@ impl Wanted {
     pub(super) fn interest(&self, metadata: &'static Metadata<'static>) -> Interest {
         match self.wish(metadata) {
             Wish::Now if self.has_detail() && is_log_bridge(metadata) => Interest::sometimes(),
-            Wish::Now | Wish::Sampled | Wish::Extra { .. } => Interest::always(),
+            Wish::Now | Wish::Sampled | Wish::Extra | Wish::SampledExtra => Interest::always(),
             Wish::Detail => Interest::sometimes(),
             Wish::Never => Interest::never(),
         }
@@ -93,7 +94,7 @@ impl Wanted {
     /// Whether an event of a callsite, logged now, is wanted.
     pub(super) fn is_enabled(&self, metadata: &Metadata<'_>) -> bool {
         match self.wish(metadata) {
-            Wish::Now | Wish::Sampled | Wish::Extra { .. } => true,
+            Wish::Now | Wish::Sampled | Wish::Extra | Wish::SampledExtra => true,
             Wish::Detail => thread::keeps_detail(),
             Wish::Never => false,
         }

@@ -48,6 +48,11 @@ pub(crate) trait LineFormat: Send {
     /// Appends a line that was written in this format, with the mark of a recovered record, as the
     /// format itself would have put it. One that has it, or is no such line, stays as it is.
     fn push_marked(&self, line: &[u8], lines: &mut Vec<u8>);
+
+    /// The key of a part of a record, or of a field. `None` where it has none.
+    fn key_of(&self, _name: &str) -> Option<String> {
+        None
+    }
 }
 
 /// Appends a line with a mark before its end, unless it is there.

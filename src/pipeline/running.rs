@@ -9,6 +9,7 @@ use arc_swap::ArcSwap;
 use super::Plan;
 use super::making::{self, Making, Source};
 use crate::channel::arena::facts::Fact;
+use crate::channel::arena::layout::End;
 use crate::channel::sync::Instant;
 use crate::channel::{self, Channel};
 use crate::complaint::Complaints;
@@ -211,7 +212,7 @@ impl Running {
 
     /// Whether a record that comes after the end may still hold up its caller.
     pub(crate) fn has_late_patience(&self) -> bool {
-        self.late_patience_us.load(Ordering::Relaxed) != 0
+        self.late_patience_us.load(Ordering::Relaxed) != 0 && !self.drain.has_given_up_all()
     }
 
     /// Writes a record that came after the end of the writers, on the caller's thread.
@@ -228,7 +229,7 @@ impl Running {
             return;
         };
         let began = Instant::now();
-        self.drain.flush_until(until);
+        self.drain.flush_in_the_end(until);
         let left = patience_us.saturating_sub(began.elapsed().as_micros() as u64);
         self.late_patience_us.fetch_min(left, Ordering::Relaxed);
     }
@@ -300,13 +301,18 @@ impl Running {
         let until = deadline::counted_from(began, timeout);
         let is_written = self.drain.flush_in_the_end(until);
         let waiting = self.own_stats().waiting();
-        if !is_written || (channel::is_reader() && waiting != 0) {
+        let is_left = channel::is_reader() || self.drain.has_given_up_any();
+        if !is_written || (is_left && waiting != 0) {
             let complaint = format!("the process ends with {waiting} records not written");
             self.complaints.clone().say(&complaint);
             // Whoever logs after this has been waited for already.
             self.late_patience_us.store(0, Ordering::Relaxed);
+            self.channel.arena().note_end(End::OutOfTime);
         } else if waiting == 0 {
             self.discard_arena();
+        } else {
+            // Other threads log on, and write what they log while they can.
+            self.channel.arena().note_end(End::InOrder);
         }
     }
 

@@ -22,8 +22,8 @@ use crate::capture::callsite::{Callsite, Facts as CallsiteFacts};
 use crate::capture::record::ThreadLabel;
 use crate::channel::arena::facts::{CallsiteFact, Fact, Facts, SinkFact};
 use crate::channel::arena::layout::{
-    ClockCopy, FACTS_BYTES_MAX, HEADER_BYTES, JOURNALS_MAX, Layout, Owner, Position, Slot, header,
-    read_u64, slot,
+    ClockCopy, End, FACTS_BYTES_MAX, HEADER_BYTES, JOURNALS_MAX, Layout, Owner, Position, Slot,
+    header, read_u64, slot,
 };
 use crate::channel::overflow::level_at;
 use crate::config::Format;
@@ -49,6 +49,8 @@ pub(crate) struct LeftoverFile {
     redaction: Option<String>,
     /// The panic that ended the process.
     pub(super) panic: Option<String>,
+    /// How it ended otherwise, as it told.
+    pub(super) end: End,
     /// How many slots of each class were ever used.
     made: Vec<u64>,
     /// Whether something in it could not be read.
@@ -94,6 +96,7 @@ impl LeftoverFile {
             program: None,
             redaction: None,
             panic: None,
+            end: End::parse(&header),
             is_damaged: AtomicBool::new(false),
             claimed: None,
             taken: AtomicU32::new(0),
@@ -155,6 +158,11 @@ impl LeftoverFile {
         self.sinks.dedup_by_key(|sink| sink.place);
         self.callsites = Arc::new(callsites);
         Ok(())
+    }
+
+    /// Whether nothing has gone wrong: threads were logging while the process ended.
+    pub(super) fn ended_in_order(&self) -> bool {
+        self.panic.is_none() && self.end == End::InOrder
     }
 
     /// Keeps out of the log what the owner would have kept out of it.

@@ -142,7 +142,7 @@ impl Replay {
                 counts.unreadable,
             );
             self.say(&complaint);
-        } else if recovered != 0 {
+        } else if recovered != 0 && !leftover.ended_in_order() {
             let complaint = format!("{recovered} records of process {process} recovered to {path}");
             self.say(&complaint);
         }

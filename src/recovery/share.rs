@@ -243,6 +243,7 @@ impl Share {
             program: leftover.program.as_deref(),
             started: &line::time_text(leftover.owner.started_ns),
             panic: leftover.panic.as_deref(),
+            end: leftover.end,
         };
         lines.write_notice(ticks::now(), batch, |record| {
             notice::recovered_records(record, &recovered);

@@ -10,6 +10,7 @@ mod key;
 mod pem;
 #[cfg(test)]
 mod tests;
+mod url;
 mod web_token;
 
 use std::ops::Range;
@@ -23,6 +24,7 @@ enum Kind {
     Pem,
     Bearer,
     Basic,
+    Url,
     Key(key::Shape),
 }
 
@@ -31,7 +33,7 @@ enum Kind {
 /// The searcher sorts the first three letters into eight buckets, and takes those of one bucket for
 /// each other until it looks closely. A new beginning goes into the bucket that its place modulo
 /// eight says, so those that share letters stand below each other here.
-const MARKS: [(&str, Kind); 26] = [
+const MARKS: [(&str, Kind); 27] = [
     ("eyJ", Kind::WebToken),
     ("-----", Kind::Pem),
     ("rer ", Kind::Bearer),
@@ -50,7 +52,7 @@ const MARKS: [(&str, Kind); 26] = [
     ("rk_live_", Kind::Key(key::STRIPE)),
     ("xapp-", Kind::Key(key::SLACK_APP)),
     //
-    ("RER ", Kind::Bearer),
+    ("://", Kind::Url),
     ("SIC ", Kind::Basic),
     ("sk_test_", Kind::Key(key::STRIPE)),
     ("rk_test_", Kind::Key(key::STRIPE)),
@@ -61,6 +63,7 @@ const MARKS: [(&str, Kind); 26] = [
     //
     ("ghs_", Kind::Key(key::GITHUB)),
     ("ghr_", Kind::Key(key::GITHUB)),
+    ("RER ", Kind::Bearer),
 ];
 
 /// Finds secrets.
@@ -192,8 +195,30 @@ impl Search<'_> {
             Kind::Pem => pem::at(text, mark.start, self.from),
             Kind::Bearer => key::bearer_at(text, mark),
             Kind::Basic => key::basic_at(text, mark),
+            Kind::Url => self.look_at_url(mark.end),
             Kind::Key(shape) => shape.at(text, mark),
         }
+    }
+
+    /// The password in a URL, whose authority begins here. What stands for a user may be a secret by
+    /// what it looks like; then it is one together with the password, since what comes before a secret is not
+    /// looked at again.
+    fn look_at_url(&self, start: usize) -> Option<Range<usize>> {
+        let url::Credentials { user, password } = url::credentials_at(self.text, start)?;
+        let mut user_alone = Search {
+            text: &self.text[..user.end],
+            from: user.start,
+            marks: self.marks,
+            marked: None,
+            no_token_before: self.no_token_before,
+        };
+        let is_secret = user_alone.next_marked().is_some();
+        let start = if is_secret {
+            user.start
+        } else {
+            password.start
+        };
+        Some(start..password.end)
     }
 }
 

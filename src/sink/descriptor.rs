@@ -17,7 +17,7 @@ use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
-use rustix::fs::FileType;
+use rustix::fs::{FileType, Stat};
 use rustix::io::retry_on_intr;
 use rustix::pipe::PIPE_BUF;
 
@@ -76,6 +76,36 @@ pub(super) fn wait_for_room(descriptor: Option<BorrowedFd<'_>>, at_most: Duratio
         Some(descriptor) => has_room(descriptor, at_most),
         None => poll(&mut [], at_most),
     };
+}
+
+/// Whether nobody can open the other end anew, once it is closed: a pipe between two processes, or a
+/// socket, but not a FIFO, which has a name.
+pub(super) fn is_nameless(descriptor: BorrowedFd<'_>) -> bool {
+    let Ok(found) = rustix::fs::fstat(descriptor) else {
+        return false;
+    };
+    match FileType::from_raw_mode(found.st_mode) {
+        FileType::Socket => true,
+        FileType::Fifo => is_pipe(descriptor, &found),
+        _ => false,
+    }
+}
+
+/// Whether it lies where the kernel keeps its pipes, and no directory leads to.
+#[cfg(target_os = "linux")]
+fn is_pipe(descriptor: BorrowedFd<'_>, _: &Stat) -> bool {
+    const PIPEFS_MAGIC: i64 = 0x5049_5045;
+    #[allow(
+        clippy::unnecessary_cast,
+        reason = "the type differs between architectures"
+    )]
+    rustix::fs::fstatfs(descriptor).is_ok_and(|found| found.f_type as i64 == PIPEFS_MAGIC)
+}
+
+/// Whether no directory leads to it.
+#[cfg(not(target_os = "linux"))]
+fn is_pipe(_: BorrowedFd<'_>, found: &Stat) -> bool {
+    found.st_nlink == 0
 }
 
 fn has_room(descriptor: BorrowedFd<'_>, at_most: Duration) -> io::Result<bool> {
@@ -244,6 +274,23 @@ mod tests {
         wait_for_room(Some(writer.as_fd()), FOR_EVER);
         let error = lines.write(writer.as_fd(), b"a\n").unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+    }
+
+    #[test]
+    fn the_other_end_of_a_fifo_can_be_opened_anew_and_that_of_a_pipe_or_socket_cannot() {
+        let (reader, writer) = io::pipe().unwrap();
+        drop(reader);
+        assert!(is_nameless(writer.as_fd()));
+        let (socket, _) = UnixStream::pair().unwrap();
+        assert!(is_nameless(socket.as_fd()));
+
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("fifo");
+        let mode = rustix::fs::Mode::RWXU;
+        rustix::fs::mkfifoat(rustix::fs::CWD, &path, mode).unwrap();
+        let both_ends = std::fs::File::options().read(true).write(true).open(&path);
+        assert!(!is_nameless(both_ends.unwrap().as_fd()));
+        assert!(!is_nameless(tempfile::tempfile().unwrap().as_fd()));
     }
 
     #[test]

@@ -10,7 +10,8 @@ use super::Sink;
 /// Keeps the lines that are written to it, so that a test can look at them. Clones share the lines.
 ///
 /// A record reaches its sinks some time after the call that logs it, so a test flushes before it
-/// looks. Nothing is ever removed except by [`clear`](Memory::clear): in a program that runs for
+/// looks. So that it sees the same records in whatever shell it runs, it refuses `RUST_LOG`, by
+/// [`Builder::rust_log`](crate::Builder::rust_log). Nothing is ever removed except by [`clear`](Memory::clear): in a program that runs for
 /// long, log to a file.
 ///
 /// ```

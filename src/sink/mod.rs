@@ -63,6 +63,13 @@ pub(crate) trait Sink: Send {
         false
     }
 
+    /// Whether this error, with which `write` has just failed, says that nobody can ever read what the
+    /// sink is given, unless somebody puts something else into its place. What it was in the midst of
+    /// is given up then.
+    fn has_lost_reader(&mut self, _error: &io::Error) -> bool {
+        false
+    }
+
     /// Waits until there may be room, `at_most` that long.
     fn wait_for_room(&mut self, at_most: Duration);
 

@@ -5,7 +5,7 @@ use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 use super::Sink;
-use super::descriptor::{LineWriter, wait_for_room};
+use super::descriptor::{LineWriter, is_nameless, wait_for_room};
 
 /// Descriptor 1 or 2.
 ///
@@ -40,6 +40,14 @@ impl StdioSink {
 impl Sink for StdioSink {
     fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
         self.lines.write(self.descriptor, lines)
+    }
+
+    fn has_lost_reader(&mut self, error: &io::Error) -> bool {
+        let is_lost = error.kind() == io::ErrorKind::BrokenPipe && is_nameless(self.descriptor);
+        if is_lost {
+            self.lines = LineWriter::default();
+        }
+        is_lost
     }
 
     fn wait_for_room(&mut self, at_most: Duration) {

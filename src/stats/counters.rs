@@ -20,6 +20,8 @@ pub(crate) struct SinkCounters {
     longest_wait_ns: AtomicU64,
     syncs_failed: AtomicU64,
     pub(crate) is_failing: AtomicBool,
+    /// Whether it fails for good.
+    pub(crate) has_no_reader: AtomicBool,
 }
 
 impl SinkCounters {
@@ -34,6 +36,7 @@ impl SinkCounters {
             longest_wait_ns: AtomicU64::new(0),
             syncs_failed: AtomicU64::new(0),
             is_failing: AtomicBool::new(false),
+            has_no_reader: AtomicBool::new(false),
         }
     }
 
@@ -43,6 +46,13 @@ impl SinkCounters {
                 written.fetch_add(count, Ordering::Release);
             }
         }
+    }
+
+    /// How many records the sink has taken.
+    pub(crate) fn written(&self) -> u64 {
+        // Relaxed: it is compared with what it was before.
+        let written = self.written.iter();
+        written.map(|count| count.load(Ordering::Relaxed)).sum()
     }
 
     pub(crate) fn count_filtered(&self, level: u8) {

@@ -112,6 +112,22 @@ pub(crate) fn signal(directory: &Path) {
     tell_stats(&guard.stats());
 }
 
+/// A server of which a request never ends, and holds up all others.
+pub(crate) fn signal_twice(directory: &Path) {
+    let _guard = builder(directory).init().unwrap();
+    runtime().block_on(async {
+        let mut signal = std::pin::pin!(offloop::shutdown_signal());
+        assert!(!is_ready(signal.as_mut()).await);
+        println!("{}", json!("ready"));
+        signal.await;
+        log_all(0..1_000);
+        println!("{}", json!("asked"));
+        loop {
+            thread::park();
+        }
+    });
+}
+
 async fn is_ready(mut future: std::pin::Pin<&mut impl Future>) -> bool {
     std::future::poll_fn(|context| std::task::Poll::Ready(future.as_mut().poll(context).is_ready()))
         .await
@@ -354,7 +370,8 @@ pub(crate) fn stalled_shutdown(directory: &Path, then: &str) {
     let builder = offloop::builder().file(fifo);
     let builder = match then {
         "recovers" => builder.exit_timeout(PATIENCE),
-        _ => builder.exit_timeout(IMPATIENCE),
+        // Nobody waits for it.
+        _ => builder.exit_timeout(Duration::MAX),
     };
     let guard = builder.init().unwrap();
     log_all(0..5_000);
@@ -363,7 +380,11 @@ pub(crate) fn stalled_shutdown(directory: &Path, then: &str) {
     if then == "recovers" {
         // What was pending is written as the process ends, now that somebody reads.
         let mut file = fs::File::create(directory.join("app.jsonl")).unwrap();
+        let written = guard.stats().written();
         thread::spawn(move || copy_for_ever(&mut reader, &mut file));
+        while guard.stats().written() == written {
+            thread::yield_now();
+        }
     }
 }
 

@@ -55,6 +55,7 @@ fn main() {
         ("double-panic", []) => exits::double_panic(directory),
         ("abort", []) => exits::abort(directory),
         ("signal", []) => exits::signal(directory),
+        ("signal-twice", []) => exits::signal_twice(directory),
         ("guard-dropped", []) => exits::guard_dropped_while_threads_log(directory),
         ("after-shutdown", []) => exits::log_after_shutdown(directory),
         ("late-stalled", []) => exits::log_after_shutdown_with_stalled_reader(directory),

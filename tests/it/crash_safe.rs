@@ -331,6 +331,11 @@ fn what_an_exit_has_no_time_for_stays_in_the_file() {
     let files = files_in(pages.path());
     assert_eq!(files.len(), 1, "{files:?}");
     assert_eq!(records_in(&files[0]), RECORDS);
+
+    offloop::recover(pages.path()).unwrap();
+    let lines = fs::read_to_string(log_directory.path().join("app.jsonl")).unwrap();
+    let notice = &json_lines(&lines)[RECORDS as usize];
+    assert_eq!(notice["ended"], "in order, before all was written");
 }
 
 #[test]

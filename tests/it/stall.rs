@@ -6,7 +6,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -127,22 +127,43 @@ fn a_record_of_which_a_reader_that_is_gone_took_a_part_is_lost_and_counted() {
 }
 
 #[test]
-fn a_stdout_without_a_reader_neither_ends_nor_holds_up_the_program() {
+fn what_a_stdout_without_a_reader_is_given_is_lost_at_once_and_other_sinks_tell() {
     let status = without_hanging(|| {
         let mut child = spawn_child(
             |command| {
-                command.stdout(Stdio::piped()).stderr(Stdio::null());
+                command.stdout(Stdio::piped()).stderr(Stdio::inherit());
             },
             || {
-                let builder = offloop::builder().stdout();
-                let guard = builder.exit_timeout(Duration::from_millis(100)).init();
-                let guard = guard.unwrap();
+                let (memory, (tell, told)) = (Memory::new(), mpsc::channel());
+                let builder = offloop::builder().stdout().memory(&memory);
+                let builder =
+                    builder.on_error(move |why| tell.send(why.to_owned()).unwrap_or_default());
+                let guard = builder.exit_timeout(Duration::MAX).init().unwrap();
                 // The parent closes the pipe now.
                 io::stdin().read_to_end(&mut Vec::new()).unwrap();
                 log_numbers(0..1_000);
-                let report = guard.shutdown(Duration::from_millis(100));
-                assert_eq!((report.written, report.lost), (0, 0));
-                assert_eq!(report.pending, 1_000);
+                guard.flush(Duration::MAX).unwrap();
+                let says = "sink without a reader, its records are lost";
+                wait_until(|| memory.text().contains(says));
+                log_numbers(1_000..2_000);
+                let report = guard.shutdown(Duration::MAX);
+                assert_eq!((report.lost, report.pending), (2_000, 0));
+                let stats = guard.stats();
+                assert_eq!(stats.sinks[1].written.total(), 2_000);
+                assert_eq!(stats.sinks[0].lost.by(LossReason::Io), 2_000);
+                assert!(stats.sinks[0].is_failing && !stats.sinks[1].is_failing);
+                let told: Vec<String> = told.try_iter().collect();
+                let once = |what: &str| told.iter().filter(|why| why.contains(what)).count();
+                assert_eq!(once("nobody can read it any more"), 1, "{told:?}");
+                assert_eq!(
+                    once("2000 records lost on the way to stdout"),
+                    1,
+                    "{told:?}"
+                );
+                let lines = memory.lines().into_iter();
+                assert_eq!(lines.filter(|line| line.contains(says)).count(), 1);
+                // The end of the process does not wait, either.
+                log_numbers(2_000..2_010);
             },
         );
         // The test harness has its say first.

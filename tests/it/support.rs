@@ -164,16 +164,11 @@ pub(crate) fn in_child<F: FnOnce()>(scenario: F) -> Output {
 }
 
 /// The same, with a say in how the child starts.
-///
-/// It has a place of its own for its pages, since a start looks at what others have left beside them.
 pub(crate) fn in_child_with<F: FnOnce()>(
     prepare: impl FnOnce(&mut Command),
     scenario: F,
 ) -> Output {
-    let mut runtime = None;
     let prepare = |command: &mut Command| {
-        let runtime: &TempDir = runtime.insert(runtime_directory());
-        command.env("XDG_RUNTIME_DIR", runtime.path());
         command.stdin(Stdio::null());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         prepare(command);

@@ -107,25 +107,54 @@ pub(crate) struct Recover {
 
 /// Says whether all records are there
 ///
-/// Reads log files of JSON lines and looks for lines that are torn or no JSON objects, for gaps and
-/// repetitions in the sequence numbers (`seq`, for each `pid`) where lines carry them, and for
-/// losses that the log itself reports.
+/// Reads log files of JSON lines, in all shapes that offloop writes, and looks for lines that are torn
+/// or no JSON objects, for gaps and repetitions in the sequence numbers (for each process) where lines
+/// carry them, and for losses that the log itself reports.
 ///
 /// Without sequence numbers only what is torn or reported can be seen: switch them on for the sink
-/// to know that nothing is missing.
+/// to know that nothing is missing, and say --strict where nothing less will do. What a process had not
+/// written when it ended leaves no gap: it said so on standard error, or left it for `recover`.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Exit codes: 0 all is there; 1 something is missing, torn or doubled; \
-    2 wrong usage, or a file could not be read.\n\n\
-    Example: offloop verify logs/app*.jsonl*"
+    after_help = "Exit codes: 0 all is there, as far as it can be known; 1 something is missing, \
+    torn or doubled; 2 wrong usage, or it cannot be known: a file could not be read, or is in a \
+    format that is not known, or, with --strict, records have no numbers.\n\n\
+    Example: offloop verify logs/app.jsonl"
 )]
 pub(crate) struct Verify {
-    /// The files of one log: the active one and those that were rotated, in any order
+    /// Log files, or directories of them
+    ///
+    /// The active file of a log stands for the old ones beside it as well. An old file that is named
+    /// stands for itself. Of a directory, all files are read but hidden ones, and directories in it.
+    /// What is being compressed, or compressed already, is read once.
     ///
     /// Old files are read in the order of their names, others in that of their first records.
     /// Files that end in `.gz` or `.zst` are uncompressed on the way. `-` is standard input.
-    #[arg(required = true, value_name = "FILE")]
-    pub(crate) files: Vec<PathBuf>,
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+
+    /// The configuration of the program that wrote the log
+    ///
+    /// By it, keys are known that it gives other names.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// The environment that the program ran in, such as production
+    ///
+    /// Without it, the one that OFFLOOP_ENV names, else APP_ENV, else production.
+    #[arg(long, value_name = "NAME", requires = "config")]
+    pub(crate) env: Option<String>,
+
+    /// A key that the log has another name for, as in `--key seq=n`
+    ///
+    /// Its usual name is that in the shape `json`: timestamp, level, target, message, seq, pid, recovered,
+    /// lost, unreadable or lines. May be said several times.
+    #[arg(long = "key", value_name = "NAME=KEY", value_parser = renamed)]
+    pub(crate) keys: Vec<(String, String)>,
+
+    /// Be content with nothing less than sequence numbers in all records
+    #[arg(long)]
+    pub(crate) strict: bool,
 
     /// Answer with one JSON object instead of text
     #[arg(long)]
@@ -134,4 +163,27 @@ pub(crate) struct Verify {
     /// How many findings to list one by one; all are counted
     #[arg(long, value_name = "COUNT", default_value_t = 20)]
     pub(crate) list: usize,
+}
+
+/// The keys that `verify` looks at.
+const KEYS: [&str; 10] = [
+    "timestamp",
+    "level",
+    "target",
+    "message",
+    "seq",
+    "pid",
+    "recovered",
+    "lost",
+    "unreadable",
+    "lines",
+];
+
+fn renamed(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, key)) if KEYS.contains(&name) && !key.is_empty() => {
+            Ok((name.to_owned(), key.to_owned()))
+        }
+        _ => Err(format!("write NAME=KEY with one of {}", KEYS.join(", "))),
+    }
 }

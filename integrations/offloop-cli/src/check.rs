@@ -1,5 +1,7 @@
 //! `offloop check`: is a configuration right, and what holds by it.
 
+use std::path::Path;
+
 use offloop::{ConfigError, ConfigLoader, ConfigProblem, Error, LoadedConfig};
 use serde_json::{Value, json};
 
@@ -11,7 +13,7 @@ use crate::tell::{self, harmless};
 const ENVIRONMENT: &str = "production";
 
 pub(crate) fn run(arguments: &Check) -> Outcome {
-    match loader(arguments).load() {
+    match loader(arguments.file.as_deref(), arguments.env.as_deref()).load() {
         Ok(loaded) => {
             if arguments.json {
                 tell::answer(as_json(&loaded));
@@ -35,12 +37,13 @@ pub(crate) fn run(arguments: &Check) -> Outcome {
     }
 }
 
-fn loader(arguments: &Check) -> ConfigLoader {
+/// What a program would read.
+pub(crate) fn loader(file: Option<&Path>, environment: Option<&str>) -> ConfigLoader {
     let mut loader = ConfigLoader::new();
-    if let Some(file) = &arguments.file {
+    if let Some(file) = file {
         loader = loader.file(file);
     }
-    match &arguments.env {
+    match environment {
         Some(name) => loader.environment(name),
         None if is_named() => loader,
         None => loader.environment(ENVIRONMENT),
@@ -109,7 +112,7 @@ fn as_json(loaded: &LoadedConfig) -> Value {
     })
 }
 
-fn problems_as_text(error: &ConfigError) -> String {
+pub(crate) fn problems_as_text(error: &ConfigError) -> String {
     let problems = error.problems().iter();
     let lines = problems.map(|problem| harmless(&problem.to_string()));
     Vec::from_iter(lines).join("\noffloop: ")

@@ -31,7 +31,7 @@
 
 mod parts;
 
-pub(crate) use self::parts::{ClockCopy, Owner, PlaceCopy, Position, Slot};
+pub(crate) use self::parts::{ClockCopy, End, Owner, PlaceCopy, Position, Slot};
 
 /// The header takes a page of the system's.
 pub(crate) const HEADER_BYTES: u64 = 4096;
@@ -81,6 +81,8 @@ pub(crate) mod header {
     pub(crate) const BOOT_ID: usize = 56;
     /// How many bytes of facts are valid. Stored with Release after the fact.
     pub(crate) const FACTS_USED: usize = 128;
+    /// How the owner ended, as far as it could tell: see [`End`](super::End). 64 bits; zero while it runs.
+    pub(crate) const END: usize = 136;
     /// Two copies, each [`CLOCK_COPY_BYTES`] long: stamp, ticks, wall-clock time in nanoseconds
     /// since the Unix epoch (signed), nanoseconds a tick (the bits of an `f64`; 0 if not known yet).
     pub(crate) const CLOCK: usize = 192;
@@ -88,6 +90,7 @@ pub(crate) mod header {
     /// How many slots of each class were ever used: the first ones. 64 bits each.
     pub(crate) const MADE: usize = 320;
 
+    const _: () = assert!(END + 8 <= CLOCK);
     const _: () = assert!(CLOCK + 2 * CLOCK_COPY_BYTES <= MADE);
     // Classes are less than 32: a page of the smallest, doubled as often, holds any record.
     const _: () = assert!(MADE + 8 * 32 <= super::HEADER_BYTES as usize);

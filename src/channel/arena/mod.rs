@@ -41,7 +41,7 @@ use std::sync::Arc;
 
 pub(crate) use self::block::{Block, Slice};
 use self::facts::Fact;
-use self::layout::ClockCopy;
+use self::layout::{ClockCopy, End};
 use self::mapped::Mapped;
 pub(crate) use self::mapped::{Journal, boot_id, candidates, is_own};
 use crate::stats::CrashSafety;
@@ -203,6 +203,12 @@ impl Arena {
     /// Notes what the clocks say. For one thread at a time.
     pub(crate) fn note_clock(&self, clock: ClockCopy) {
         self.0.iter().for_each(|mapped| mapped.note_clock(clock));
+    }
+
+    /// Lets a reader of the file know how the process ends, should it come to that. Takes no lock: it may
+    /// end anywhere.
+    pub(crate) fn note_end(&self, end: End) {
+        self.0.iter().for_each(|mapped| mapped.note_end(end));
     }
 
     /// The journal of the sink at `place`, if it may have one.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::facts::Fact;
-use super::layout::{ClockCopy, Position};
+use super::layout::{ClockCopy, End, Position};
 use super::{ArenaPlan, Block, Refusal};
 #[cfg(not(any(offloop_loom, offloop_shuttle)))]
 use crate::capture::record::ThreadLabel;
@@ -63,6 +63,10 @@ impl Mapped {
     }
 
     pub(super) fn note_clock(&self, _: ClockCopy) {
+        match self.0 {}
+    }
+
+    pub(super) fn note_end(&self, _: End) {
         match self.0 {}
     }
 

@@ -59,12 +59,14 @@ impl Builder {
     }
 
     /// Sets whether records that wait for a file outlive the process, should that be killed: by
-    /// SIGKILL, by the system for want of memory, by `abort`, by a fault.
+    /// SIGKILL, by the system for want of memory, by `abort`, by a fault; or should another program take
+    /// its place by `exec`, unless [`flush`](crate::Guard::flush) was called before.
     ///
     /// They wait in memory either way. If this is on, it is that of a file on a tmpfs, which costs a
     /// log call nothing and takes no more than the [budget](Builder::budget). The next start with
     /// the same sink writes what is found there. It does not outlive the machine, and nothing is left
-    /// of it after an orderly end. What other programs left, and have not taken up for an hour, is
+    /// of it after an orderly end, unless threads were still logging at that moment: a start tells their
+    /// last records from those of a process that was killed. What other programs left, and have not taken up for an hour, is
     /// [said](Builder::on_error) once by each start: it keeps its memory until they start again, or
     /// [`recover`](crate::recover) is called.
     ///

@@ -22,6 +22,28 @@ impl Format {
         self
     }
 
+    /// What its lines call a part of a record or a field of an event, by the names that
+    /// [`key`](Format::key) takes. For those who read logs.
+    ///
+    /// A field may be called otherwise because of fields that are the same in every line: they count
+    /// where the format [has them](Format::field). `None` for lines for people and access logs,
+    /// which have no keys, and for the time, the level and the message of
+    /// [`open_telemetry`](Format::open_telemetry), which its model has places for.
+    ///
+    /// ```
+    /// use offloop::Format;
+    ///
+    /// assert_eq!(Format::ecs().key_of("seq").as_deref(), Some("event.sequence"));
+    /// let format = Format::json().key("seq", "number");
+    /// assert_eq!(format.key_of("seq").as_deref(), Some("number"));
+    /// assert_eq!(format.key_of("target").as_deref(), Some("target"));
+    /// assert_eq!(Format::text().key_of("target"), None);
+    /// ```
+    #[must_use]
+    pub fn key_of(&self, name: &str) -> Option<String> {
+        crate::format::make(self).key_of(name)
+    }
+
     /// Sets which parts come first, in this order. The others follow as they would have stood.
     /// By default all stand as the shape has them. The first must be one that every line has: time
     /// stamp, level, target or message. For shapes that are JSON objects, and logfmt.

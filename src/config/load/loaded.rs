@@ -75,11 +75,12 @@ impl LoadedConfig {
     /// let loader = offloop::ConfigLoader::new().text(r#"level = "debug""#);
     /// let loaded = loader.variables([("OFFLOOP__BUDGET", "1 MiB")]).load()?;
     /// let settings = loaded.settings();
-    /// let said: Vec<_> = { settings.iter().take(3) }
+    /// let said: Vec<_> = { settings.iter().take(4) }
     ///     .map(|setting| format!("{} = {} ({})", setting.key, setting.value, setting.source))
     ///     .collect();
     /// assert_eq!(said, [
     ///     r#"level = "debug" (text:1:9)"#,
+    ///     r#"rust_log = true (default)"#,
     ///     r#"overflow = "drop_newest" (default)"#,
     ///     r#"budget = "1 MiB" (OFFLOOP__BUDGET)"#,
     /// ]);

@@ -41,7 +41,7 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 ///    any case, and stand without hyphens. Lists are separated by commas; tables are written as in
 ///    the file: `{ block = "1s" }`. An empty variable counts as not set.
 ///
-/// `RUST_LOG` overrides `level` when the pipeline starts.
+/// `RUST_LOG` overrides `level` when the pipeline starts, unless `rust_log` is false.
 ///
 /// Tables are merged key by key, everything else is replaced. A sink whose `kind` changes is
 /// described anew, and so are a format whose `shape` changes, `overflow`, and a sink's `sync`. All
@@ -172,6 +172,7 @@ impl ConfigLoader {
         let mut reading = Reading { document, problems };
         let (read, layers) = reading.read(&environment, variables);
         reading.check_other_environments(&environment);
+        let rust_log = rust_log.filter(|_| read.config.rust_log);
         reading.check_rust_log(rust_log.as_deref());
         if !reading.problems.is_empty() {
             return Err(Error::Config(ConfigError::new(reading.problems)));

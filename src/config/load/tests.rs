@@ -138,6 +138,17 @@ fn directives_of_the_environment_are_checked_as_those_of_the_file_are() {
 }
 
 #[test]
+fn directives_of_the_environment_do_not_count_where_they_are_refused() {
+    let loader = ConfigLoader::new().text("rust_log = false\nlevel = \"warn\"");
+    let loader = loader.variables([("RUST_LOG", "nonsense;trace")]);
+    let loaded = loader.load().unwrap();
+    let settings = loaded.settings();
+    let level = settings.iter().find(|setting| setting.key == "level");
+    assert_eq!(level.unwrap().value, "\"warn\"");
+    assert_eq!(level.unwrap().source.to_string(), "text:2:9");
+}
+
+#[test]
 fn options_of_a_format_that_is_only_named_below_keep_its_shape() {
     let text = "[sinks.main]\nkind = \"stdout\"\nformat = \"text\"\n\
         [env.test.sinks.main.format]\nthread = true\n";

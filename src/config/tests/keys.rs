@@ -37,6 +37,9 @@ const KEYS: Cases<Change<Builder>> = &[
     ("level", r#"level = "info,hyper=warn""#, |builder| {
         builder.filter("info,hyper=warn")
     }),
+    ("rust_log", "rust_log = false", |builder| {
+        builder.rust_log(false)
+    }),
     ("request_detail", r#"request_detail = "debug""#, |builder| {
         builder.request_detail("debug")
     }),

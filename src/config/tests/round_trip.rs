@@ -101,13 +101,17 @@ fn builders() -> impl Strategy<Value = Builder> {
         OnHangup::Reopen,
         OnHangup::Reload,
     ]);
-    let process = (durations(), any::<bool>(), reactions, any::<bool>());
+    let switches = any::<[bool; 3]>();
+    let process = (durations(), reactions, switches);
     let sinks = proptest::collection::vec(sinks(), 0..4);
     (any::<String>(), waiting, process, sinks).prop_map(|(text, waiting, process, sinks)| {
         let (budget, delay, _, at_most) = waiting;
         let overflow = at_most.map_or(Overflow::DropNewest, |at_most| Overflow::Block { at_most });
-        let (timeout, panic_hook, reaction, crash_safe) = process;
-        let builder = crate::builder().filter(&text).request_detail(&text);
+        let (timeout, reaction, [rust_log, panic_hook, crash_safe]) = process;
+        let builder = crate::builder()
+            .filter(&text)
+            .request_detail(&text)
+            .rust_log(rust_log);
         let builder = builder.budget(budget).write_delay(delay).overflow(overflow);
         let builder = builder.exit_timeout(timeout).panic_hook(panic_hook);
         let builder = builder.on_hangup(reaction).crash_safe(crash_safe);

@@ -62,7 +62,9 @@ impl Worker {
             }
             return is_in_vain;
         }
-        let is_settled = self.replay.is_none() && self.failure.is_none() && !self.must_flush;
+        let is_settled = self.replay.is_none()
+            && (self.failure.is_none() || self.has_no_reader())
+            && !self.must_flush;
         if !is_settled || stats::waiting_for(&self.channel, state) != 0 {
             return false;
         }

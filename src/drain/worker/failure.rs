@@ -2,6 +2,7 @@
 //! say so.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Worker;
@@ -24,12 +25,15 @@ pub(super) struct Failure {
     since: Instant,
     error: String,
     back_off: Duration,
+    /// Whether there is nothing to wait for: what it is given is lost.
+    has_no_reader: bool,
 }
 
 impl Failure {
     /// The sink has taken something: what fails next is left alone briefly.
     pub(super) fn saw_success(&mut self) {
         self.back_off = BACK_OFF_MIN;
+        self.has_no_reader = false;
     }
 }
 
@@ -45,6 +49,56 @@ impl Worker {
         }
         let pause = self.note_failure(&error.to_string());
         self.leave_alone(pause);
+    }
+
+    /// Gives up what a sink did not take that nobody reads any more, and says so if that is new. The next
+    /// batch is tried all the same: a program may put another descriptor into the place of its stdout.
+    pub(super) fn lose_reader(&mut self, error: &io::Error) {
+        self.abandon_batch(LossReason::Io);
+        if self.has_no_reader() {
+            return;
+        }
+        let state = &self.sinks[self.place];
+        state.counters.is_failing.store(true, Ordering::Relaxed);
+        state.counters.has_no_reader.store(true, Ordering::Relaxed);
+        self.complaints.say(&format!(
+            "write to {}: {error}; nobody can read it any more, its records are lost",
+            state.name
+        ));
+        let since = self.failure.take().map(|failure| failure.since);
+        self.failure = Some(Failure {
+            since: since.unwrap_or_else(Instant::now),
+            error: error.to_string(),
+            back_off: BACK_OFF_MIN,
+            has_no_reader: true,
+        });
+        // The writers of other sinks have it in their logs.
+        let sinks = self.sinks.iter();
+        sinks.for_each(|state| state.inlet.sleeper.wake());
+    }
+
+    pub(super) fn has_no_reader(&self) -> bool {
+        let failure = self.failure.as_ref();
+        failure.is_some_and(|failure| failure.has_no_reader)
+    }
+
+    /// Writes into the log which of the other sinks have lost their readers since the last look.
+    pub(super) fn report_lost_readers(&mut self) {
+        let sinks = Arc::clone(&self.sinks);
+        for (place, state) in sinks.iter().enumerate() {
+            if place == self.place {
+                continue;
+            }
+            // Relaxed: it publishes nothing.
+            let is_lost = state.counters.has_no_reader.load(Ordering::Relaxed);
+            let was_lost = std::mem::replace(&mut self.without_reader[place], is_lost);
+            if is_lost && !was_lost {
+                self.lines
+                    .write_notice(ticks::now(), &mut self.batch, |record| {
+                        notice::lost_reader(record, &state.name);
+                    });
+            }
+        }
     }
 
     /// Gives a sink that failed some time. Nobody can cut that short: callers whose records find no
@@ -69,6 +123,7 @@ impl Worker {
             since: Instant::now(),
             error: error.into(),
             back_off: BACK_OFF_MIN,
+            has_no_reader: false,
         });
         BACK_OFF_MIN
     }
@@ -79,6 +134,7 @@ impl Worker {
         };
         let state = &self.sinks[self.place];
         state.counters.is_failing.store(false, Ordering::Relaxed);
+        state.counters.has_no_reader.store(false, Ordering::Relaxed);
         let failed_ms = failure.since.elapsed().as_millis() as u64;
         self.complaints.say(&format!(
             "{} takes records again after {failed_ms} ms",
@@ -117,6 +173,10 @@ impl Worker {
     pub(super) fn report_losses(&mut self) {
         let state = &self.sinks[self.place];
         let is_ending = self.patience.is_some() || self.channel.is_closed();
+        if self.has_no_reader() && !is_ending {
+            // Nobody would read it, and that they are lost is said already.
+            return;
+        }
         // Losses are counted where a lane has no room, and where this sink fails.
         let lanes = || self.channel.lanes().map(|lane| &lane.lost);
         let losses = || lanes().chain([&state.counters.lost]);

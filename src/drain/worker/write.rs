@@ -30,6 +30,7 @@ impl Worker {
                         return false;
                     }
                 }
+                Ok(Err(error)) if sink.has_lost_reader(&error) => self.lose_reader(&error),
                 Ok(Err(_)) if self.is_out_of_patience() => return false,
                 Ok(Err(error)) => self.wait_for_sink(&error),
                 Err(_) => {

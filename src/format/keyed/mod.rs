@@ -99,6 +99,10 @@ impl<S: Syntax> LineFormat for KeyedFormat<S> {
         let (mark, end) = (self.plan.recovered.to_vec(), self.plan.end.to_vec());
         push_with_mark(line, &mark, &end, lines);
     }
+
+    fn key_of(&self, name: &str) -> Option<String> {
+        self.plan.keys.names.key_of(name)
+    }
 }
 
 impl<S: Syntax> KeyedFormat<S> {

@@ -6,6 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// How a format calls fields.
 #[derive(Clone, Debug)]
 pub(in crate::format) struct Names {
+    /// The keys of the format itself, by what the default calls them. `None` for what has a place
+    /// without a key.
+    pub(in crate::format) own: BTreeMap<&'static str, Option<String>>,
     /// New names by the old ones.
     pub(in crate::format) renames: BTreeMap<String, String>,
     /// Names that mean something else in this format. They are reserved also in lines that do not
@@ -59,6 +62,14 @@ impl Names {
             name.insert_str(0, self.prefix);
         }
         name
+    }
+
+    /// What a part of a record is called, or a field that the event has.
+    pub(super) fn key_of(&self, name: &str) -> Option<String> {
+        match self.own.get(name) {
+            Some(own) => own.clone(),
+            None => Some(self.shown(name)),
+        }
     }
 
     /// The role of a field that is neither an event's message nor of the bridge from `log`.

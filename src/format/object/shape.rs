@@ -148,6 +148,7 @@ impl Shape {
         }
         reserved.extend(self.reserved.iter().map(|name| (*name).to_owned()));
         Names {
+            own: keys.by_place(self.order),
             renames,
             reserved,
             prefix: self.prefix,
@@ -246,14 +247,28 @@ impl OwnKeys {
     /// Those that lines may have whose spans are in this style, and whose parts are these.
     fn all(&self, style: SpanStyle, places: &[Place]) -> impl Iterator<Item = String> {
         let is_used = move |name: &str| match name {
-            "timestamp" => places.contains(&Place::Timestamp),
-            "level" => places.contains(&Place::Level),
-            "message" => places.contains(&Place::Message),
             "span" => style == SpanStyle::Nested,
             "parent" => false,
-            _ => true,
+            _ => is_keyed(name, places),
         };
         let own = self.0.iter().filter(move |(name, _)| is_used(name));
         own.map(|(_, key)| key.clone())
+    }
+
+    /// Each with its key, where lines of these parts have it behind one.
+    fn by_place(&self, places: &[Place]) -> BTreeMap<&'static str, Option<String>> {
+        let key_of = |key: &String, name| is_keyed(name, places).then(|| key.clone());
+        let all = self.0.iter();
+        all.map(|(name, key)| (*name, key_of(key, name))).collect()
+    }
+}
+
+/// Whether lines of these parts have it behind a key, if they have it.
+fn is_keyed(name: &str, places: &[Place]) -> bool {
+    match name {
+        "timestamp" => places.contains(&Place::Timestamp),
+        "level" => places.contains(&Place::Level),
+        "message" => places.contains(&Place::Message),
+        _ => true,
     }
 }

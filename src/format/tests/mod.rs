@@ -10,7 +10,7 @@ mod text;
 
 use crate::capture::sample::{Sample, message, str_field};
 
-use super::{LineFormat, make};
+use super::{LineFormat, make, shapes};
 use crate::config::Format;
 
 /// With everything that can be asked for.
@@ -54,6 +54,46 @@ fn a_line_that_is_marked_later_looks_like_that_of_a_recovered_record() {
             make(&format).push_marked(line.as_bytes(), &mut marked);
             assert_eq!(String::from_utf8(marked).unwrap(), recovered);
         }
+    }
+}
+
+#[test]
+fn what_a_format_says_that_its_lines_call_things_is_what_they_call_them() {
+    let fields = vec![
+        message("x"),
+        str_field("error", "e"),
+        str_field("file", "f"),
+    ];
+    let mut sample = Sample::new(fields);
+    sample.is_recovered = true;
+    for (name, format) in shapes::json_shapes() {
+        let format = format
+            .key("pid", "process")
+            .field("host", "h")
+            .key("lost", "gone");
+        let line = line(&mut *detailed(format.clone()), &sample);
+        for part in ["target", "thread", "pid", "seq", "recovered", "error"] {
+            let key = format.key_of(part).unwrap();
+            assert!(
+                line.contains(&format!("\"{key}\"")),
+                "{name}: {part}: {line}"
+            );
+        }
+        for part in ["timestamp", "level", "message"] {
+            let is_there = |key: String| line.contains(&format!("\"{key}\":"));
+            let has_key = name != "open_telemetry";
+            assert_eq!(
+                format.key_of(part).is_some_and(is_there),
+                has_key,
+                "{name}: {part}"
+            );
+        }
+        assert_eq!(format.key_of("lost").as_deref(), Some("gone"), "{name}");
+        let taken = Format::json().field("lost", true).key_of("lost");
+        assert_eq!(taken.as_deref(), Some("fields.lost"));
+    }
+    for format in [Format::text(), Format::pretty(), Format::common_log()] {
+        assert_eq!(format.key_of("target"), None);
     }
 }
 

@@ -13,8 +13,8 @@ use crate::capture::known;
 use crate::capture::sample::{Sample, SampleValue, field, message, str_field};
 use crate::channel::arena::facts::{Fact, SinkFact, write_callsite, write_fact};
 use crate::channel::arena::layout::{
-    ClockCopy, HEADER_BYTES, Layout, Owner, PlaceCopy, Position, TICKS_OF_PROCESS, header, journal,
-    slot,
+    ClockCopy, End, HEADER_BYTES, Layout, Owner, PlaceCopy, Position, TICKS_OF_PROCESS, header,
+    journal, slot,
 };
 use crate::channel::page::{FRAME_HEADER_BYTES, frame_bytes};
 use crate::config::Format;
@@ -162,6 +162,11 @@ impl Made {
         for (word, value) in [1].into_iter().chain(copy.words()).enumerate() {
             self.put_u64((header::CLOCK + 8 * word) as u64, value);
         }
+    }
+
+    /// Notes how the owner ended.
+    pub(super) fn ended(&self, end: End) {
+        self.put_u64(header::END as u64, end.word());
     }
 
     /// Makes the fact of the sink at place 0, which is the first one, something else.

@@ -13,6 +13,7 @@ use super::recover::recover;
 use super::replay::Next;
 use super::share::Share;
 use crate::channel::arena::facts::{Fact, SinkFact};
+use crate::channel::arena::layout::End;
 use crate::channel::page::FRAME_HEADER_BYTES;
 use crate::config::Format;
 use crate::drain::batch::Batch;
@@ -94,6 +95,25 @@ fn why_a_process_ended_is_told_where_that_is_known() {
         (&notice["ended"], &notice["panic"]),
         (&"panic".into(), &"no way at main.rs:1".into())
     );
+}
+
+#[test]
+fn an_end_in_order_is_told_as_such_and_is_no_warning_unless_time_ran_out() {
+    for (end, ended, level) in [
+        (End::InOrder, "in order, while threads were logging", "INFO"),
+        (End::OutOfTime, "in order, before all was written", "WARN"),
+        (End::Unknown, "killed, or aborted", "WARN"),
+    ] {
+        let mut made = Made::new();
+        made.page(0, 1, &[1], 0);
+        made.ended(end);
+        recover(&made.path).unwrap();
+        let notice = &made.notices()[0];
+        assert_eq!(
+            (&notice["ended"], &notice["level"]),
+            (&ended.into(), &level.into())
+        );
+    }
 }
 
 #[test]

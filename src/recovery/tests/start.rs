@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use super::lines;
 use super::made::Made;
 use crate::channel::arena::ArenaPlan;
+use crate::channel::arena::layout::End;
 use crate::complaint::Complaints;
 use crate::drain::batch::Batch;
 use crate::recovery::recover::recover;
@@ -61,6 +62,22 @@ fn a_torn_line_is_cut_off_wherever_the_pipeline_keeps_its_pages() {
     assert_eq!(made.numbers(), [0, 1, 9]);
     assert!(recover(&made.path).unwrap().is_complete());
     assert_eq!(made.numbers(), [0, 1, 9, 2]);
+}
+
+#[test]
+fn a_start_complains_of_no_process_that_ended_in_order() {
+    for (end, complaints) in [(End::InOrder, 0), (End::Unknown, 1)] {
+        let (mut made, heard) = (Made::new(), Heard::default());
+        made.page(0, 1, &[1], 0);
+        made.ended(end);
+        let mut replay = replay(&made, heard.complaints());
+        let (mut lines, mut batch) = (lines(), Batch::default());
+        while replay.fill(&mut lines, &mut batch) == Next::Batch {
+            batch.clear();
+        }
+        assert_eq!(replay.recovered(), 1);
+        assert_eq!(heard.all().len(), complaints, "{:?}", heard.all());
+    }
 }
 
 #[test]

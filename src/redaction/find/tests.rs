@@ -55,6 +55,34 @@ fn credentials_are_found_behind_their_scheme() {
 }
 
 #[test]
+fn passwords_in_urls_are_found_and_nothing_else_of_them() {
+    check("postgres://user:«hunter2»@db/x");
+    check("url=\"https://abc123:«def»@sentry.io/1\" and redis://:«p%40ss»@[::1]:6379");
+    check("amqp://h:5672,amqp://u:«p»@h2:5672/vhost?x=a:b@c");
+    check("mongodb://ann:«a:b@c»@one:27017,two:27017/?w=1");
+    check("smtp://ann@example.org:«pä'ss,w»@mail");
+    let key = concat!("ghp_", "0123456789abcdefghijABCDEFGHIJ012345");
+    check(&format!("https://«{key}»@github.com"));
+    // What comes before a secret is not looked at again.
+    check(&format!("https://«{key}:x»@github.com"));
+    check(&format!("https://a:«{TOKEN}»@h, https://a:«b»@h"));
+    for none in [
+        "http://host:80/@x",
+        "http://host:80 @x",
+        "http://host:80?a@b http://host:80#a@b",
+        "\"http://host:80\",\"a@b\"",
+        "http://host:80\\nmail a@b",
+        "https://ann@example.org:8080/",
+        "https://ann:@example.org",
+        "ssh://git@github.com:22/a:b@c",
+        "a://b://c:// :// ://@ ://:@",
+        "user:password@host, C:\\a:b@c, mailto:a@b",
+    ] {
+        check(none);
+    }
+}
+
+#[test]
 fn keys_are_found_by_how_they_begin() {
     check(concat!("id=«AKIA", "IOSFODNN7EXAMPLE»;"));
     check(concat!("«ghp_", "0123456789abcdefghijABCDEFGHIJ012345»"));
@@ -161,7 +189,8 @@ fn card() -> impl Strategy<Value = String> {
 fn what_a_client_sends_is_searched_once_however_many_beginnings_it_has() {
     let card = "4111 1111 1111 1111 ";
     let beginnings = [
-        "eyJ", "-----", "bearer ", "basic ", "AIza", "xox", "sk-ant-", card,
+        "eyJ", "-----", "bearer ", "basic ", "AIza", "xox", "sk-ant-", "://", "://a:", "://a:b@",
+        card,
     ];
     let ends = ["-----BEGIN ", "-----END PRIVATE KEY-----", "eyJ.ghp_"];
     for text in beginnings.iter().chain(&ends) {
@@ -207,6 +236,7 @@ proptest! {
             1 => token().boxed(),
             1 => card().boxed(),
             1 => "[0-9]{0,14}".boxed(),
+            1 => "[a-z]{0,3}(://)?[a-z]{0,3}:?[a-z]{0,3}@?".boxed(),
         ], 1..8),
     ) {
         let finder = Finder::new().unwrap();

@@ -16,7 +16,7 @@
 //! whole lines, whoever else writes, fails or dies.
 //!
 //! Where the program may not look any more, since it has given up its privileges, it goes on in the
-//! file that it has open.
+//! file that it has open. Where it may, it goes by the path, also below a new root (`chroot`).
 //!
 //! A lock that is not free is no room: the drain comes back. If it stays so for a second, that is a
 //! failure like any other, and is reported; records wait for as long as it takes.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::name::{Names, OldName};
+use super::name::{Form, Names, OldName};
 
 /// A log file that has ended, as its name tells: which log it belongs to, and which of its files it
 /// is.
@@ -35,12 +35,29 @@ impl OldLogFile {
     /// The file itself is not looked at.
     #[must_use]
     pub fn parse(path: impl AsRef<Path>) -> Option<Self> {
-        let path = path.as_ref();
+        let (old, form) = Self::recognise(path.as_ref())?;
+        (!form.is_partial()).then_some(old)
+    }
+
+    /// The same for a file that is not compressed to its end: it is being compressed, or was left so by
+    /// a process that died. All that it holds is in another file. `None` for every other name.
+    ///
+    /// ```
+    /// use offloop::OldLogFile;
+    ///
+    /// let partial = OldLogFile::parse_partial("logs/app.2026-11-22T0330Z.9.jsonl.gz.partial");
+    /// assert_eq!(partial, OldLogFile::parse("logs/app.2026-11-22T0330Z.9.jsonl"));
+    /// ```
+    #[must_use]
+    pub fn parse_partial(path: impl AsRef<Path>) -> Option<Self> {
+        let (old, form) = Self::recognise(path.as_ref())?;
+        form.is_partial().then_some(old)
+    }
+
+    fn recognise(path: &Path) -> Option<(Self, Form)> {
         let (active, name, form) = Names::recognise(path.file_name()?)?;
-        (!form.is_partial()).then(|| OldLogFile {
-            log: path.with_file_name(active),
-            name,
-        })
+        let log = path.with_file_name(active);
+        Some((OldLogFile { log, name }, form))
     }
 
     /// The path under which it was written to.
@@ -72,7 +89,12 @@ mod tests {
         );
         let of_other = OldLogFile::parse("/b/app.1970-01-01T0001Z.2.jsonl").unwrap();
         assert_ne!(first.log(), of_other.log());
-        let partial = OldLogFile::parse("/a/app.1970-01-01T0001Z.2.jsonl.gz.partial");
-        assert_eq!((partial, OldLogFile::parse("/")), (None, None));
+        let partial = "/a/app.1970-01-01T0001Z.2.jsonl.gz.partial";
+        assert_eq!(OldLogFile::parse(partial), None);
+        assert_eq!(OldLogFile::parse_partial(partial), Some(first));
+        for none in ["/", "/a/app.jsonl", "/a/app.jsonl.gz.partial"] {
+            assert_eq!(OldLogFile::parse(none), None);
+            assert_eq!(OldLogFile::parse_partial(none), None);
+        }
     }
 }

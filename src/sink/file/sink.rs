@@ -20,7 +20,7 @@ use super::system;
 use super::warnings::Warnings;
 use crate::channel::sync::{Instant, thread};
 use crate::error::Error;
-use crate::sink::descriptor::{LineWriter, wait_for_room};
+use crate::sink::descriptor::{LineWriter, is_nameless, wait_for_room};
 use crate::sink::{Place, Sink};
 
 /// How often in a row the path may name another file than the one that was just opened.
@@ -160,6 +160,7 @@ impl FileSink {
         let written = self.lines.write(stream.as_fd(), lines);
         if let Err(error) = &written
             && error.kind() == io::ErrorKind::BrokenPipe
+            && !is_nameless(stream.as_fd())
         {
             self.active = None;
         }
@@ -199,6 +200,16 @@ impl Sink for FileSink {
 
     fn has_given_up(&self) -> bool {
         self.has_given_up
+    }
+
+    fn has_lost_reader(&mut self, error: &io::Error) -> bool {
+        // Such as `/dev/stdout`.
+        let is_lost = error.kind() == io::ErrorKind::BrokenPipe
+            && matches!(&self.active, Some(Active::Stream(stream)) if is_nameless(stream.as_fd()));
+        if is_lost {
+            self.lines = LineWriter::default();
+        }
+        is_lost
     }
 
     fn wait_for_room(&mut self, at_most: Duration) {

@@ -1,11 +1,14 @@
 //! What was found in a log, so far.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::copies::{Bound, Copies};
-use super::line::{Damage, Line, Record};
+use super::line::{Damage, Line, Notice, Record};
 use super::sequence::{Sequences, Step};
 use crate::Outcome;
+use crate::tell::count;
 
 /// What was found, and where.
 #[derive(Debug, Serialize)]
@@ -50,6 +53,8 @@ pub(super) struct Totals {
     pub(super) numbered: u64,
     pub(super) empty_lines: u64,
     pub(super) damaged_lines: u64,
+    /// JSON objects in no known format.
+    pub(super) unknown_lines: u64,
     pub(super) missing: u64,
     pub(super) repeated: u64,
     /// Records that come a second time since a sync of the first file failed.
@@ -65,46 +70,110 @@ pub(super) struct Audit {
     /// The first ones.
     pub(super) findings: Vec<Finding>,
     pub(super) findings_total: u64,
-    /// Files that could not be read, and why.
+    /// Files that could not be read, or not be understood, and why.
     pub(super) troubles: Vec<String>,
+    /// Files that were passed over, and why nothing is missing without them.
+    pub(super) skipped: BTreeSet<String>,
+    /// Whether an old file went away before it could be read.
+    pub(super) is_stale: bool,
+    /// Whether nothing less than all numbers will do.
+    is_strict: bool,
     copies: Copies,
     findings_max: usize,
-    file: String,
+    file: FileSoFar,
+}
+
+/// What was seen of the file that is looked at.
+#[derive(Debug, Default)]
+struct FileSoFar {
+    name: String,
     line: u64,
+    /// Lines that are a JSON object, or begin like one.
+    objects: u64,
+    /// Lines that have nothing of JSON.
+    texts: u64,
+    /// JSON objects in no known format.
+    unknown: u64,
+    /// The first of them.
+    unknown_line: u64,
+    /// What all files before it came to.
+    before: (usize, u64, u64),
 }
 
 impl Audit {
     /// An audit that lists so many findings.
-    pub(super) fn new(findings_max: usize) -> Audit {
+    pub(super) fn new(findings_max: usize, is_strict: bool) -> Audit {
         Audit {
             findings_max,
+            is_strict,
             ..Audit::default()
         }
     }
 
     pub(super) fn begin_file(&mut self, name: &str) {
-        name.clone_into(&mut self.file);
-        self.line = 0;
         self.totals.files += 1;
+        self.file = FileSoFar {
+            name: name.to_owned(),
+            before: self.damage(),
+            ..FileSoFar::default()
+        };
     }
 
     pub(super) fn add(&mut self, line: Line<'_>) {
-        self.line += 1;
+        self.file.line += 1;
         match line {
             Line::Record(record) => self.add_record(&record),
+            Line::Unknown => self.add_unknown(),
             Line::Empty => self.totals.empty_lines += 1,
             Line::Damaged(damage) => self.add_damage(damage),
         }
     }
 
+    /// Says of a file that is in no known format that nothing is known of it.
+    pub(super) fn end_file(&mut self) {
+        let FileSoFar { name, unknown, .. } = &self.file;
+        if self.file.objects == 0 && self.file.texts != 0 {
+            self.troubles.push(format!(
+                "{name} is no log of JSON lines: it holds text, of which nothing can be said"
+            ));
+            // Its lines are as they should be, for all that is known.
+            let (listed, findings, damaged_lines) = self.file.before;
+            self.findings.truncate(listed);
+            self.findings_total = findings;
+            self.totals.damaged_lines = damaged_lines;
+        } else if *unknown != 0 {
+            let (lines, first) = (count(*unknown, "line"), self.file.unknown_line);
+            self.troubles.push(format!(
+                "{name}: {lines} in a format that is not known, from line {first} on: whether losses \
+                 are reported there, nobody can tell. If keys were given other names, say so with \
+                 --config or --key"
+            ));
+        }
+    }
+
+    fn damage(&self) -> (usize, u64, u64) {
+        let listed = self.findings.len();
+        (listed, self.findings_total, self.totals.damaged_lines)
+    }
+
+    fn add_unknown(&mut self) {
+        self.totals.unknown_lines += 1;
+        self.file.objects += 1;
+        if self.file.unknown == 0 {
+            self.file.unknown_line = self.file.line;
+        }
+        self.file.unknown += 1;
+    }
+
     fn add_record(&mut self, record: &Record<'_>) {
         self.totals.records += 1;
-        self.totals.recovered += u64::from(record.is_recovered());
-        if let Some(lost) = record.lost() {
+        self.file.objects += 1;
+        self.totals.recovered += u64::from(record.is_recovered);
+        if let Some(Notice::Lost(lost)) = record.notice {
             self.totals.reported_lost += lost;
             self.find(What::ReportedLoss { lost });
         }
-        let Some((pid, number)) = record.sequence() else {
+        let Some((pid, number)) = record.sequence else {
             return;
         };
         self.totals.numbered += 1;
@@ -112,13 +181,13 @@ impl Audit {
             self.totals.written_again += 1;
             return;
         }
-        match record.bound_of_copies() {
-            Some(Bound::Begin) => return self.copies.begin(pid, number),
-            Some(Bound::End) => {
+        match record.notice {
+            Some(Notice::Copies(Bound::Begin)) => return self.copies.begin(pid, number),
+            Some(Notice::Copies(Bound::End)) => {
                 let begin = self.copies.end(pid);
                 begin.into_iter().for_each(|begin| self.follow(pid, begin));
             }
-            None => {}
+            Some(Notice::Lost(_)) | None => {}
         }
         self.follow(pid, number);
     }
@@ -144,10 +213,18 @@ impl Audit {
 
     fn add_damage(&mut self, damage: Damage) {
         self.totals.damaged_lines += 1;
+        match damage {
+            Damage::NoObject => self.file.texts += 1,
+            Damage::NoEnd | Damage::NulBytes => {}
+            Damage::Torn | Damage::NoRecord(_) => self.file.objects += 1,
+        }
         self.find(match damage {
             Damage::NoEnd => What::TornEnd,
             Damage::Torn => What::TornLine,
             Damage::NulBytes => What::NulBytes,
+            Damage::NoObject => What::NoRecord {
+                reason: "it does not begin with {".to_owned(),
+            },
             Damage::NoRecord(reason) => What::NoRecord { reason },
         });
     }
@@ -155,13 +232,19 @@ impl Audit {
     fn find(&mut self, what: What) {
         self.findings_total += 1;
         if self.findings.len() < self.findings_max {
-            let (file, line) = (self.file.clone(), self.line);
+            let (file, line) = (self.file.name.clone(), self.file.line);
             self.findings.push(Finding { file, line, what });
         }
     }
 
+    /// Whether it can be known that nothing is missing.
+    pub(super) fn are_all_numbered(&self) -> bool {
+        self.totals.numbered != 0 && self.totals.numbered == self.totals.records
+    }
+
     pub(super) fn outcome(&self) -> Outcome {
-        if !self.troubles.is_empty() {
+        let is_unsettled = self.is_strict && !self.are_all_numbered();
+        if !self.troubles.is_empty() || (is_unsettled && self.findings_total == 0) {
             Outcome::Failed
         } else if self.findings_total != 0 {
             Outcome::Wanting

@@ -18,6 +18,7 @@ pub(super) fn json(audit: &Audit) -> String {
         "findings": audit.findings,
         "findings_total": audit.findings_total,
         "unreadable": audit.troubles,
+        "skipped": audit.skipped,
     })
     .to_string()
 }
@@ -32,6 +33,7 @@ pub(super) fn text(audit: &Audit) -> String {
             count(unlisted, "finding")
         ));
     }
+    lines.extend(audit.skipped.iter().cloned());
     if !lines.is_empty() {
         lines.push(String::new());
     }
@@ -91,22 +93,30 @@ fn verdict(audit: &Audit) -> String {
     let parts: Vec<String> = parts
         .map(|(number, noun, fate)| count(*number, noun) + fate)
         .collect();
+    let is_unknown = !audit.troubles.is_empty();
     match audit.outcome() {
-        Outcome::Failed if parts.is_empty() => "not all files could be read".to_owned(),
-        Outcome::Failed => format!(
+        Outcome::Failed if is_unknown && parts.is_empty() => {
+            "it cannot be known: not all files could be read".to_owned()
+        }
+        Outcome::Failed if is_unknown => format!(
             "not whole, and not all files could be read: {}",
             parts.join(", ")
         ),
         Outcome::Wanting => format!("not whole: {}", parts.join(", ")),
-        Outcome::Whole if totals.numbered == 0 => {
-            "nothing torn, no loss reported; without sequence numbers more cannot be known"
-                .to_owned()
-        }
-        Outcome::Whole if totals.numbered < totals.records => {
-            let unnumbered = count(totals.records - totals.numbered, "record");
-            format!("all numbers are there; {unnumbered} without one")
-        }
-        Outcome::Whole => "all records are there".to_owned(),
+        Outcome::Failed | Outcome::Whole => knowledge(audit),
+    }
+}
+
+/// How much can be known of a log in which nothing is wrong.
+fn knowledge(audit: &Audit) -> String {
+    let totals = &audit.totals;
+    if totals.numbered == 0 {
+        "nothing torn, no loss reported; without sequence numbers more cannot be known".to_owned()
+    } else if audit.are_all_numbered() {
+        "all records are there".to_owned()
+    } else {
+        let unnumbered = count(totals.records - totals.numbered, "record");
+        format!("all numbers are there; {unnumbered} without one")
     }
 }
 
@@ -119,7 +129,7 @@ impl Display for Finding {
             }
             What::TornLine => formatter.write_str("a record that breaks off"),
             What::NulBytes => formatter.write_str("NUL bytes: another program cut the file"),
-            What::NoRecord { reason } => write!(formatter, "no JSON object: {reason}"),
+            What::NoRecord { reason } => write!(formatter, "not a JSON object: {reason}"),
             What::Gap {
                 pid,
                 before,

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
-use offloop::Builder;
+use offloop::{Builder, Format, Sink};
 use tracing_subscriber::layer::SubscriberExt;
 
 /// Longer than anything here takes. Only a hang gets there.
@@ -28,14 +28,21 @@ pub(crate) fn write_file(path: &Path, count: u64) {
     write(offloop::builder().file(path), count, || {});
 }
 
+/// Logs to a file in a format.
+pub(crate) fn write_formatted(path: &Path, format: Format, count: u64) {
+    let sink = Sink::file(path).format(format);
+    write(offloop::builder().sink(sink), count, || {});
+}
+
 /// Logs so many records to a file that stalls that some find no room.
-pub(crate) fn write_with_losses(path: &Path) {
+pub(crate) fn write_with_losses(path: &Path, format: Format) {
     let (open, is_open) = mpsc::channel();
     let writer = Stalled {
         is_open,
         file: std::fs::File::create(path).unwrap(),
     };
-    let builder = offloop::builder().writer(writer).budget(64 << 10);
+    let sink = Sink::writer(writer).format(format);
+    let builder = offloop::builder().sink(sink).budget(64 << 10);
     let builder = builder.on_error(|_| {});
     write(builder, 10_000, || drop(open));
 }

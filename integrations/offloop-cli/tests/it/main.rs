@@ -12,3 +12,5 @@ mod log;
 mod recover;
 mod schema;
 mod verify;
+mod verify_files;
+mod verify_formats;

@@ -4,26 +4,27 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use offloop::Format;
 use serde_json::Value;
 
 use crate::command::{Answer, offloop};
 use crate::log;
 
-fn verify(files: &[&Path]) -> Answer {
+pub(crate) fn verify(files: &[&Path]) -> Answer {
     let arguments = [Path::new("verify")]
         .into_iter()
         .chain(files.iter().copied());
     offloop(arguments)
 }
 
-fn verify_as_json(files: &[&Path]) -> (Option<i32>, Value) {
+pub(crate) fn verify_as_json(files: &[&Path]) -> (Option<i32>, Value) {
     let arguments = [Path::new("verify"), Path::new("--json")];
     let answer = offloop(arguments.into_iter().chain(files.iter().copied()));
     (answer.code, answer.json())
 }
 
 /// A line as a sink with sequence numbers writes it.
-fn numbered(second: u32, pid: u32, seq: u32) -> String {
+pub(crate) fn numbered(second: u32, pid: u32, seq: u32) -> String {
     format!(
         "{{\"timestamp\":\"2026-01-01T00:00:{second:02}.000000Z\",\"level\":\"INFO\",\
          \"target\":\"t\",\"message\":\"m\",\"pid\":{pid},\"seq\":{seq}}}\n"
@@ -85,7 +86,7 @@ fn a_log_that_was_cut_anywhere_is_not_whole_unless_a_line_ends_there() {
 fn losses_that_the_log_reports_are_counted() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("app.jsonl");
-    log::write_with_losses(&path);
+    log::write_with_losses(&path, Format::json());
     let (code, answer) = verify_as_json(&[&path]);
     let total = |key: &str| answer["totals"][key].as_u64().unwrap();
     assert_eq!(code, Some(1), "{answer}");
@@ -192,7 +193,8 @@ fn gaps_and_doubles_are_found_for_each_process_where_they_are() {
 
 #[test]
 fn what_is_no_record_is_damage_and_not_all_of_it_is_listed() {
-    let text = "{\"a\":1}\n\n{\"a\":\nhello\n\0\0{\"a\":1}\n[1]\n";
+    let text = "\n{\"a\":\nhello\n\0\0{\"a\":1}\n[1]\n";
+    let text = numbered(1, 7, 1) + text;
     let (_directory, path) = in_directory("app.jsonl", text.as_bytes());
     let (_, answer) = verify_as_json(&[&path]);
     assert_eq!(
@@ -213,7 +215,8 @@ fn a_line_without_end_takes_no_memory_without_end() {
     for _ in 0..64 {
         compressed.write_all(&[b'a'; 1 << 20]).unwrap();
     }
-    compressed.write_all(b"\n{\"a\":1}\n").unwrap();
+    let line = format!("\n{}", numbered(1, 7, 1));
+    compressed.write_all(line.as_bytes()).unwrap();
     compressed.finish().unwrap();
     let (code, answer) = verify_as_json(&[&path]);
     assert_eq!((code, kinds(&answer)), (Some(1), vec!["no_record"]));
@@ -222,15 +225,19 @@ fn a_line_without_end_takes_no_memory_without_end() {
 
 #[test]
 fn a_file_that_cannot_be_read_is_named_and_the_others_are_looked_at() {
-    let (directory, path) = in_directory("app.jsonl", b"{\"a\":1}\n");
+    let (directory, path) = in_directory("app.jsonl", numbered(1, 7, 1).as_bytes());
     let missing = directory.path().join("missing.jsonl");
-    let answer = verify(&[&path, &missing, directory.path()]);
+    let empty = tempfile::tempdir().unwrap();
+    let answer = verify(&[&path, &missing, empty.path()]);
     assert_eq!(answer.code, Some(2));
     assert!(
         answer.stderr.contains("missing.jsonl: No such file"),
         "{answer:?}"
     );
-    assert!(answer.stderr.contains("is a directory"), "{answer:?}");
+    assert!(
+        answer.stderr.contains("no file in this directory"),
+        "{answer:?}"
+    );
     assert!(answer.stdout.contains("1 record in 1 file"), "{answer:?}");
 }
 

@@ -25,6 +25,37 @@ impl Owner {
     }
 }
 
+/// How the owner ended. What a kill leaves is what stood there before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum End {
+    /// It could not tell.
+    #[default]
+    Unknown,
+    /// In order, and all that was logged before is written: what is left are records of threads that
+    /// were still logging.
+    InOrder,
+    /// In order, but a sink did not take everything in time.
+    OutOfTime,
+}
+
+impl End {
+    /// Reads it off a header.
+    pub(crate) fn parse(header: &[u8]) -> Self {
+        let word = read_u64(header, header::END);
+        let ends = [End::InOrder, End::OutOfTime].into_iter();
+        let told = { ends }.find(|end| word == Some(end.word()));
+        told.unwrap_or_default()
+    }
+
+    pub(crate) fn word(self) -> u64 {
+        match self {
+            End::Unknown => 0,
+            End::InOrder => 1,
+            End::OutOfTime => 2,
+        }
+    }
+}
+
 /// What the clocks of the owner said at one moment.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct ClockCopy {

@@ -27,7 +27,7 @@ pub(crate) use self::journal::Journal;
 use self::live::LivePath;
 pub(crate) use self::live::is_own;
 use self::told::Told;
-use super::layout::{ClockCopy, Layout, header};
+use super::layout::{ClockCopy, End, Layout, header};
 use crate::channel::sync::Queue;
 use crate::fork;
 use crate::stats::CrashSafety;
@@ -90,6 +90,12 @@ impl Mapped {
         let stamp = 1 + self.clock_notes.fetch_add(1, Ordering::Relaxed);
         let copy = header::CLOCK_COPY_BYTES as u64 * u64::from(stamp % 2);
         self.overwrite(header::CLOCK as u64 + copy, stamp.into(), &clock.words());
+    }
+
+    pub(crate) fn note_end(&self, end: End) {
+        // Relaxed: who reads it does so once this process is gone.
+        self.word(header::END as u64)
+            .store(end.word(), Ordering::Relaxed);
     }
 
     /// Overwrites one of two copies, so that it is invalid while it is half done.
