@@ -110,3 +110,20 @@ def test_an_event_is_not_asked_for_by_anything_but_a_coroutine() -> None:
 
     asyncio.run(main())
     assert received == [EMPTY]
+
+
+def test_an_application_that_never_reads_does_not_hear_of_a_server_that_cannot_tell() -> None:
+    sent = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send(START)
+        await send(END)
+
+    async def receive() -> Any:
+        raise NotImplementedError
+
+    async def send(message: Any) -> None:
+        sent.append(message["type"])
+
+    asyncio.run(RequestLog(app)(dict(SCOPE), receive, send))
+    assert sent == [START["type"], END["type"]]
