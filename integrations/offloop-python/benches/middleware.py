@@ -14,7 +14,6 @@ import time
 from pathlib import Path
 
 import offloop
-import private
 from offloop.asgi import RequestLog
 from starlette.applications import Starlette
 from starlette.middleware.base import BaseHTTPMiddleware
@@ -84,5 +83,4 @@ if __name__ == "__main__":
     if sys.argv[1:] == ["measure"]:
         main()
     else:
-        with private.environment() as environment:
-            subprocess.run([sys.executable, __file__, "measure"], env=environment, check=True)
+        subprocess.run([sys.executable, __file__, "measure"], check=True)

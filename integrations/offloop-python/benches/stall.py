@@ -24,7 +24,6 @@ import threading
 import time
 from pathlib import Path
 
-import private
 from modes import set_up
 
 MODES = ("off", "file+json", "queue+json", "handler", "install")
@@ -157,12 +156,10 @@ def measure(mode: str, directory: Path) -> dict[str, float]:
         port = listener.getsockname()[1]
     options = ["--port", str(port), "--no-access-log", "--log-level", "critical", "--factory"]
     command = [sys.executable, "-m", "uvicorn", "stall:application", *options]
-    with (
-        private.environment(MODE=mode, LOG=str(pipe)) as environment,
-        subprocess.Popen(
-            command, env=environment, cwd=Path(__file__).parent, stderr=subprocess.PIPE
-        ) as server,
-    ):
+    environment = {**os.environ, "MODE": mode, "LOG": str(pipe)}
+    with subprocess.Popen(
+        command, env=environment, cwd=Path(__file__).parent, stderr=subprocess.PIPE
+    ) as server:
         for _ in range(200):
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:

@@ -16,7 +16,6 @@ import sys
 import tempfile
 import time
 
-import private
 from modes import set_up
 
 MODES = ("off", "null", "file+json", "queue+json", "handler", "install")
@@ -44,8 +43,9 @@ def measure(mode: str) -> float:
     directory = os.path.dirname(os.path.abspath(__file__))
     with (
         tempfile.TemporaryDirectory() as logs,
-        private.environment(MODE=mode, LOG=f"{logs}/log") as environment,
-        subprocess.Popen(command, env=environment, cwd=directory) as server,
+        subprocess.Popen(
+            command, env={**os.environ, "MODE": mode, "LOG": f"{logs}/log"}, cwd=directory
+        ) as server,
     ):
         url = f"http://127.0.0.1:{port}/"
         for _ in range(100):
