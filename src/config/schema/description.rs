@@ -25,7 +25,9 @@ fn make_plain_with(link: &Regex, schema: &mut Value) {
                 }
             }
         }
-        Value::Array(items) => items.iter_mut().for_each(|item| make_plain_with(link, item)),
+        Value::Array(items) => items
+            .iter_mut()
+            .for_each(|item| make_plain_with(link, item)),
         _ => {}
     }
 }

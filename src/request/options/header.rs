@@ -15,7 +15,9 @@ impl TryFrom<String> for Header {
 
     fn try_from(name: String) -> Result<Self, String> {
         if is_secret_header(&name) {
-            return Err(format!("the header {name:?} holds a secret, and is never logged"));
+            return Err(format!(
+                "the header {name:?} holds a secret, and is never logged"
+            ));
         }
         Ok(Header(name.to_ascii_lowercase().into()))
     }

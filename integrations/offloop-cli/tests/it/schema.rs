@@ -99,6 +99,7 @@ const BEYOND_A_SCHEMA: &[&str] = &[
     "85-limits-out-of-range",
     "91-mode-that-shuts-out-its-owner",
     "92-rotation-at-no-bytes",
+    "93-two-parts-of-one-name",
 ];
 
 #[test]
