@@ -33,9 +33,10 @@ impl Context {
 
     /// The headers that carry the trace and the id into requests to other services.
     fn headers(&self) -> Vec<(String, String)> {
-        let outgoing = self.0.trace().outgoing();
-        let mut headers = vec![("traceparent".to_owned(), outgoing.traceparent().to_owned())];
-        headers.push(("x-request-id".to_owned(), self.id().to_owned()));
+        let mut headers = Vec::new();
+        self.0.send_on(|name, value| {
+            headers.extend(value.map(|value| (name.to_owned(), value.to_owned())));
+        });
         headers
     }
 

@@ -67,7 +67,7 @@ impl Names {
     /// What a part of a record is called, or a field that the event has.
     pub(super) fn key_of(&self, name: &str) -> Option<String> {
         match self.own.get(name) {
-            Some(own) => own.clone(),
+            Some(own) => own.as_deref().map(|own| (self.clean)(own).into_owned()),
             None => Some(self.shown(name)),
         }
     }

@@ -92,6 +92,8 @@ fn what_a_format_says_that_its_lines_call_things_is_what_they_call_them() {
         let taken = Format::json().field("lost", true).key_of("lost");
         assert_eq!(taken.as_deref(), Some("fields.lost"));
     }
+    let cleaned = Format::logfmt().key("target", "a b").key_of("target");
+    assert_eq!(cleaned.as_deref(), Some("a_b"));
     for format in [Format::text(), Format::pretty(), Format::common_log()] {
         assert_eq!(format.key_of("target"), None);
     }

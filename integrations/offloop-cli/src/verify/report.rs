@@ -96,10 +96,10 @@ fn verdict(audit: &Audit) -> String {
     let is_unknown = !audit.troubles.is_empty();
     match audit.outcome() {
         Outcome::Failed if is_unknown && parts.is_empty() => {
-            "it cannot be known: not all files could be read".to_owned()
+            "it cannot be known: not everything could be read".to_owned()
         }
         Outcome::Failed if is_unknown => format!(
-            "not whole, and not all files could be read: {}",
+            "not whole, and not everything could be read: {}",
             parts.join(", ")
         ),
         Outcome::Wanting => format!("not whole: {}", parts.join(", ")),

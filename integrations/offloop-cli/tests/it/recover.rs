@@ -124,7 +124,7 @@ fn what_a_dead_process_left_is_listed_recovered_once_and_gone() {
 fn who_finds_nothing_hears_where_it_was_looked_for() {
     let runtime = tempfile::tempdir_in("/dev/shm").unwrap();
     let looked_into = runtime.path().join("offloop");
-    let answer = offloop_with(&["recover", "--list"], |command| {
+    let answer = offloop_with(["recover", "--list"], |command| {
         command.env("XDG_RUNTIME_DIR", runtime.path())
     });
     // Other programs may have left something.

@@ -82,6 +82,8 @@ class _Events:
     def __init__(self, receive: Receive, request: _offloop.Request) -> None:
         self._receive = receive
         self._request = request
+        # What else there is may have begun to wait when it is called, and takes the answer along.
+        self._can_be_asked = iscoroutinefunction(receive)
         self._is_waited_for = False
         #: What was told before the application has asked.
         self._ahead: list[Message] = []
@@ -103,7 +105,7 @@ class _Events:
         if self._is_waited_for or not self._request.is_upload_over:
             return
         # Other event loops than asyncio's would not stand it.
-        if not iscoroutinefunction(self._receive) or asyncio._get_running_loop() is None:
+        if not self._can_be_asked or asyncio._get_running_loop() is None:
             return
         told = self._ahead[-1]["type"] if self._ahead else self._ask()
         if told == "http.request":
@@ -120,6 +122,9 @@ class _Events:
         except StopIteration as answer:
             self._ahead.append(answer.value)
             return str(answer.value["type"])
+        except Exception:
+            # The application has not asked, so it is not the one to hear of it.
+            return None
         question.close()
         return None
 

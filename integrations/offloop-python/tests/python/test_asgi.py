@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import offloop
 import pytest
 from conftest import DEADLINE_S
 from offloop.asgi import RequestLog
@@ -41,7 +42,9 @@ def test_a_websocket_s_messages_arrive_however_many_wait(serve: Any, name: str) 
         assert [client.recv(timeout=DEADLINE_S) for _ in range(50)] == ["heard"] * 50
 
 
-def run(app: Any, *events: dict[str, Any]) -> list[dict[str, Any]]:
+def run(
+    app: Any, *events: dict[str, Any], headers: list[tuple[bytes, bytes]] | None = None
+) -> list[dict[str, Any]]:
     """What an application sends where a server has these events for it, one after another."""
     sent: list[dict[str, Any]] = []
 
@@ -53,7 +56,8 @@ def run(app: Any, *events: dict[str, Any]) -> list[dict[str, Any]]:
         async def send(message: dict[str, Any]) -> None:
             sent.append(message)
 
-        await asyncio.wait_for(RequestLog(app)(dict(SCOPE), queue.get, send), DEADLINE_S)
+        scope = {**SCOPE, "headers": headers or []}
+        await asyncio.wait_for(RequestLog(app)(scope, queue.get, send), DEADLINE_S)
 
     asyncio.run(main())
     return sent
@@ -110,3 +114,44 @@ def test_an_event_is_not_asked_for_by_anything_but_a_coroutine() -> None:
 
     asyncio.run(main())
     assert received == [EMPTY]
+
+
+def test_an_application_that_never_reads_does_not_hear_of_a_server_that_cannot_tell() -> None:
+    sent = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send(START)
+        await send(END)
+
+    async def receive() -> Any:
+        raise NotImplementedError
+
+    async def send(message: Any) -> None:
+        sent.append(message["type"])
+
+    asyncio.run(RequestLog(app)(dict(SCOPE), receive, send))
+    assert sent == [START["type"], END["type"]]
+
+
+def test_the_trace_goes_on_to_other_services_with_all_its_headers() -> None:
+    sent_on: dict[str, str] = {}
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        request = offloop.current()
+        assert request is not None
+        sent_on.update(request.headers(), id=request.id, span_id=request.span_id)
+        await send(START)
+        await send(END)
+
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    traceparent = f"00-{trace}-00f067aa0ba902b7-01"
+    run(
+        app,
+        EMPTY,
+        headers=[(b"traceparent", traceparent.encode()), (b"tracestate", b"vendor=1")],
+    )
+    version, passed_on, parent, flags = sent_on["traceparent"].split("-")
+    assert (version, passed_on, flags) == ("00", trace, "01")
+    assert parent not in {"00f067aa0ba902b7", sent_on["span_id"]}
+    assert sent_on["tracestate"] == "vendor=1"
+    assert sent_on["x-request-id"] == sent_on["id"]

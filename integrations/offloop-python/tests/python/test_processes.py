@@ -364,7 +364,7 @@ def test_sigterm_loses_nothing_where_nobody_tells_us_that_the_server_ends(
         ("gunicorn with uvicorn's worker", "/listens", "upgraded"),
         # It cancels tasks without a word to them.
         ("hypercorn", "/listens", "cancelled"),
-        # It says nothing, and leaves them as they are.
+        # It leaves them as they are, if it does not close them in time.
         ("granian", "/listens", "server_shutdown"),
         ("sanic", "/socket/listens", "upgraded"),
     ],
@@ -374,6 +374,10 @@ def test_a_websocket_that_is_open_when_the_server_stops_has_one_record(
 ) -> None:
     # Nobody waits for who sleeps.
     options = ("--timeout-graceful-shutdown", "1") if path == "/sleeps" else ()
+    if name == "granian":
+        # Nor does it take notice of a signal that comes while a worker is starting: the one that
+        # answers is not.
+        options = ("--workers", "1")
     server = serve(*SERVERS[name], *options)
     wait_until_ready(name, log)
     with connect(server.url(path).replace("http", "ws")) as client:
@@ -382,7 +386,9 @@ def test_a_websocket_that_is_open_when_the_server_stops_has_one_record(
             assert client.recv() == "heard"
         server.stop()
     (request,) = [line for line in read_lines(log) if line["target"] == "offloop::request"]
-    assert (request["outcome"], request["http.response.status_code"]) == (outcome, 101)
+    assert request["http.response.status_code"] == 101
+    in_time = {"upgraded"} if name == "granian" else set()
+    assert request["outcome"] in {outcome, *in_time}
     if outcome == "upgraded":
         assert request["websocket.close_code"] in (1000, 1001, 1012), request
 
