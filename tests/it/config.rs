@@ -207,7 +207,9 @@ fn an_environment_that_has_no_table_is_told_of_where_a_variable_names_it_for_thi
             }
             command.current_dir(&directory).env(variable, name);
         };
-        let output = in_child_with(prepare, log_after_init);
+        let output = in_child_with(prepare, || {
+            log_after_init();
+        });
         let told = String::from_utf8(output.stderr).unwrap();
         told.contains(&format!("no table is for the environment {name:?}"))
     };
