@@ -179,10 +179,10 @@ impl Guard {
     /// that for no longer than the exit time-out all together; what finds that time used up is
     /// counted as lost.
     ///
-    /// The end of the process does not wait a second time for a sink that has not got everything by
-    /// `timeout`, unless it has begun to take records again by then:
-    /// [`Builder::exit_timeout`](crate::Builder::exit_timeout) does not come on top. Where pages
-    /// [outlive the process](crate::Builder::crash_safe), the next start writes the rest.
+    /// [`Builder::exit_timeout`](crate::Builder::exit_timeout) does not come on top of `timeout`: for a sink
+    /// that has not got everything by then, and that takes nothing afterwards, the end of the process waits
+    /// for no more than what is left of it. Where pages [outlive the
+    /// process](crate::Builder::crash_safe), the next start writes the rest.
     ///
     /// Requests that are still in flight get their records now, see
     /// [`request::end_in_flight`](crate::request::end_in_flight).
@@ -201,7 +201,8 @@ impl Guard {
     /// # }
     /// ```
     pub fn shutdown(&self, timeout: Duration) -> Report {
-        let deadline = deadline::after(timeout);
+        let began = Instant::now();
+        let deadline = deadline::counted_from(began, timeout);
         if install::is_installed(&self.pipeline) {
             // What has not ended by now is not going to be logged any more.
             channel::waiting_until(deadline, request::end_in_flight);
@@ -211,11 +212,11 @@ impl Guard {
         if let Some(retiring) = running.retiring() {
             let is_written = retiring.drain().flush_until(deadline);
             if !is_written {
-                retiring.drain().give_up();
+                retiring.drain().give_up(began.elapsed());
             }
         }
         if drain.finish(stopped, deadline).is_none() {
-            drain.give_up();
+            drain.give_up(began.elapsed());
         }
         while !drain.has_stopped() && Instant::now() < deadline {
             thread::sleep(END_POLL);

@@ -234,17 +234,27 @@ impl Drain {
         }
     }
 
-    /// The same for sinks that a shutdown has not given up. If a writer's own thread ends the process, in
-    /// the midst of its work, it would wait for itself in vain: then this is about the sinks of others.
-    pub(crate) fn flush_in_the_end(&self, deadline: Instant) -> bool {
-        let others =
-            self.flush_those(|state| !channel::is_reader_of(&state.inlet) && !state.is_given_up());
+    /// The same for `timeout` from `began` on, as the process ends: for as much of it as is left, where a
+    /// shutdown has waited for a sink in vain. If a writer's own thread ends the process, in the midst of
+    /// its work, it would wait for itself in vain: then this is about the sinks of others.
+    pub(crate) fn flush_in_the_end(&self, began: Instant, timeout: Duration) -> bool {
+        let is_meant = |state: &SinkState| !channel::is_reader_of(&state.inlet);
+        let left = self.sinks.iter().map(|state| state.patience_left(timeout));
+        let least = left.min().unwrap_or(timeout);
+        let all = self.flush_those(is_meant);
+        let deadline = deadline::counted_from(began, least);
+        let is_written = self.finish(all, deadline).is_some();
+        if is_written || least == timeout {
+            return is_written;
+        }
+        let others = self.flush_those(|state| is_meant(state) && !state.is_given_up());
+        let deadline = deadline::counted_from(began, timeout);
         self.finish(others, deadline).is_some()
     }
 
-    /// Notes that a shutdown has waited in vain for those that have not got everything.
-    pub(crate) fn give_up(&self) {
-        self.sinks.iter().for_each(SinkState::give_up);
+    /// Notes that a shutdown has waited in vain, for so long, for those that have not got everything.
+    pub(crate) fn give_up(&self, waited: Duration) {
+        self.sinks.iter().for_each(|state| state.give_up(waited));
     }
 
     /// Whether there are sinks that a shutdown gave up, and that have taken nothing since.
@@ -252,9 +262,10 @@ impl Drain {
         self.sinks.iter().any(SinkState::is_given_up)
     }
 
-    /// Whether all sinks are such.
-    pub(crate) fn has_given_up_all(&self) -> bool {
-        self.sinks.iter().all(SinkState::is_given_up)
+    /// Whether there is a sink for which something of `timeout` is left.
+    pub(crate) fn has_patience_left(&self, timeout: Duration) -> bool {
+        let mut sinks = self.sinks.iter();
+        sinks.any(|state| state.patience_left(timeout) != Duration::ZERO)
     }
 
     /// The same for what an earlier call has asked for. `None` if time ran out.
@@ -317,11 +328,10 @@ impl Drain {
                 Err(TryLockError::WouldBlock) => continue,
             };
             if let Some(worker) = &mut *worker {
-                let is_given_up = state.is_given_up();
-                let deadline = if is_given_up {
-                    Instant::now()
-                } else {
-                    deadline
+                // Each is tried, but one that was waited for in vain holds up no other.
+                let deadline = match state.is_given_up() {
+                    true => Instant::now(),
+                    false => deadline,
                 };
                 channel::as_reader_of(&state.inlet, || {
                     fenced(worker, |worker| worker.run_until(deadline));

@@ -2,6 +2,7 @@
 //! something of it.
 
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use super::change::{Change, Handover, Slot};
 use super::durable::Durable;
@@ -37,6 +38,8 @@ pub(crate) struct SinkState {
     /// How many records it had taken when a shutdown gave up waiting for it; [`NOT_GIVEN_UP`] if none
     /// has.
     given_up_at: AtomicU64,
+    /// For how long that shutdown had waited.
+    waited_us: AtomicU64,
     /// How the writer is to go on.
     pub(crate) change: Slot<Change>,
     /// Whether no record comes any more that is not counted, and the writer ends once it has all.
@@ -60,6 +63,7 @@ impl SinkState {
             merge: Mutex::default(),
             stop_ticket: AtomicU64::new(u64::MAX),
             given_up_at: AtomicU64::new(NOT_GIVEN_UP),
+            waited_us: AtomicU64::new(0),
             change: Slot::default(),
             is_retiring: AtomicBool::new(false),
             handover: Slot::default(),
@@ -97,15 +101,25 @@ impl SinkState {
             .has_reached(self.stop_ticket.load(Ordering::Acquire))
     }
 
-    /// Notes that a shutdown has waited for it in vain.
-    pub(super) fn give_up(&self) {
-        // Relaxed, as below: it publishes nothing.
+    /// Notes that a shutdown has waited for it in vain, for so long.
+    pub(super) fn give_up(&self, waited: Duration) {
+        // Relaxed, as below: it publishes nothing, and who sees the one without the other waits longer.
+        let waited_us = u64::try_from(waited.as_micros()).unwrap_or(u64::MAX);
+        self.waited_us.store(waited_us, Ordering::Relaxed);
         let written = self.counters.written();
         self.given_up_at.store(written, Ordering::Relaxed);
     }
 
-    /// Whether a shutdown has waited for it in vain, and it has taken nothing since: the end of the
-    /// process does not wait for it once more.
+    /// What is left of `timeout` for it, after what a shutdown has waited for it in vain.
+    pub(super) fn patience_left(&self, timeout: Duration) -> Duration {
+        if !self.is_given_up() {
+            return timeout;
+        }
+        let waited = Duration::from_micros(self.waited_us.load(Ordering::Relaxed));
+        timeout.saturating_sub(waited)
+    }
+
+    /// Whether a shutdown has waited for it in vain, and it has taken nothing since.
     pub(super) fn is_given_up(&self) -> bool {
         let given_up_at = self.given_up_at.load(Ordering::Relaxed);
         given_up_at == self.counters.written() && !self.may_end()
@@ -145,5 +159,24 @@ impl SinkState {
             page.settle();
             channel.put(page.release());
         });
+    }
+}
+
+#[cfg(all(test, not(any(offloop_loom, offloop_shuttle))))]
+mod tests {
+    use super::*;
+    use crate::channel::overflow::Overflow;
+
+    #[test]
+    fn what_a_shutdown_has_waited_in_vain_is_taken_off_until_the_sink_takes_something() {
+        let channel = Channel::new(1 << 20, Overflow::default(), 1);
+        let state = SinkState::new("sink".to_owned(), Arc::clone(&channel.inlets()[0]), 1);
+        let [one, three, five] = [1, 3, 5].map(Duration::from_secs);
+        assert_eq!(state.patience_left(five), five);
+        state.give_up(three);
+        assert_eq!(state.patience_left(five), five - three);
+        assert_eq!(state.patience_left(one), Duration::ZERO);
+        state.counters.count_written([1, 0, 0, 0, 0]);
+        assert_eq!(state.patience_left(five), five);
     }
 }

@@ -212,7 +212,8 @@ impl Running {
 
     /// Whether a record that comes after the end may still hold up its caller.
     pub(crate) fn has_late_patience(&self) -> bool {
-        self.late_patience_us.load(Ordering::Relaxed) != 0 && !self.drain.has_given_up_all()
+        let patience = Duration::from_micros(self.late_patience_us.load(Ordering::Relaxed));
+        self.drain.has_patience_left(patience)
     }
 
     /// Writes a record that came after the end of the writers, on the caller's thread.
@@ -224,12 +225,13 @@ impl Running {
             return;
         }
         let patience_us = self.late_patience_us.load(Ordering::Relaxed);
-        let until = deadline::after(Duration::from_micros(patience_us));
+        let began = Instant::now();
+        let until = deadline::counted_from(began, Duration::from_micros(patience_us));
         let Some(until) = channel::may_wait_until(until) else {
             return;
         };
-        let began = Instant::now();
-        self.drain.flush_in_the_end(until);
+        let patience = until.saturating_duration_since(began);
+        self.drain.flush_in_the_end(began, patience);
         let left = patience_us.saturating_sub(began.elapsed().as_micros() as u64);
         self.late_patience_us.fetch_min(left, Ordering::Relaxed);
     }
@@ -298,8 +300,7 @@ impl Running {
         // It does end now.
         self.expect_no_end();
         let timeout = Duration::from_micros(self.exit_timeout_us.load(Ordering::Relaxed));
-        let until = deadline::counted_from(began, timeout);
-        let is_written = self.drain.flush_in_the_end(until);
+        let is_written = self.drain.flush_in_the_end(began, timeout);
         let waiting = self.own_stats().waiting();
         let is_left = channel::is_reader() || self.drain.has_given_up_any();
         if !is_written || (is_left && waiting != 0) {

@@ -370,8 +370,7 @@ pub(crate) fn stalled_shutdown(directory: &Path, then: &str) {
     let builder = offloop::builder().file(fifo);
     let builder = match then {
         "recovers" => builder.exit_timeout(PATIENCE),
-        // Nobody waits for it.
-        _ => builder.exit_timeout(Duration::MAX),
+        _ => builder.exit_timeout(IMPATIENCE),
     };
     let guard = builder.init().unwrap();
     log_all(0..5_000);

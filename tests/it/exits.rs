@@ -214,7 +214,7 @@ fn logging_within_logging_does_not_hang_on_a_budget_used_up() {
 }
 
 #[test]
-fn a_shutdown_against_a_reader_that_stalls_says_what_is_pending_and_the_end_does_not_wait_again() {
+fn a_shutdown_against_a_reader_that_stalls_says_what_is_pending_and_the_end_says_so_too() {
     let ended = child::run(&["stalled-shutdown", "stays"]);
     ended.assert_success();
     ended.assert_stats_add_up();

@@ -9,8 +9,8 @@ impl Builder {
     /// Sets how long the end of the process may wait for records to be written, after `main` has
     /// returned, `std::process::exit` was called, or a panic that aborts was logged.
     ///
-    /// That time is only used if a sink stalls or fails, and not for one that a
-    /// [shutdown](crate::Guard::shutdown) has waited for in vain already. Defaults to 5 s.
+    /// That time is only used if a sink stalls or fails, less what a
+    /// [shutdown](crate::Guard::shutdown) has waited for it in vain. Defaults to 5 s.
     ///
     /// ```
     /// let builder = offloop::builder().exit_timeout(std::time::Duration::from_secs(1));
