@@ -85,18 +85,28 @@ impl Redactor {
     /// What is between the quotes of a string, without secrets. No escape is torn.
     fn clean_content(&self, content: &str) -> Option<String> {
         let mut found = self.values.find(content.as_bytes());
-        let is_within_escape = |place: usize| {
-            let before = content.as_bytes()[..place].iter().rev();
-            before.take_while(|byte| **byte == b'\\').count() % 2 == 1
-        };
+        let before_escape = |place| escape_around(content.as_bytes(), place).unwrap_or(place);
         for found in &mut found {
             let place = &mut found.place;
-            place.start -= usize::from(is_within_escape(place.start));
-            place.end -= usize::from(is_within_escape(place.end));
+            (place.start, place.end) = (before_escape(place.start), before_escape(place.end));
         }
         let clean = self.without(content.as_bytes(), &found)?;
         Some(String::from_utf8_lossy(&clean).into_owned())
     }
+}
+
+/// Where the escape begins that `place` is within: behind its backslash, or among the digits of `\u001e`.
+fn escape_around(content: &[u8], place: usize) -> Option<usize> {
+    let begins_at = |start: usize| {
+        let before = content[..=start].iter().rev();
+        before.take_while(|byte| **byte == b'\\').count() % 2 == 1
+    };
+    let is_within = |start: usize| match content.get(start + 1) {
+        Some(b'u') => place < start + 6,
+        _ => place < start + 2,
+    };
+    let mut starts = place.saturating_sub(5)..place;
+    starts.find(|start| begins_at(*start) && is_within(*start))
 }
 
 /// Goes through a value.
@@ -283,6 +293,12 @@ mod tests {
         assert_eq!(redactor().clean_json(&clean), None);
     }
 
+    const MII_TOKEN: &str = concat!(
+        "eyJhbGciOiJIUzI1NiJ9",
+        ".eyJNSUkiOiIwMTIzIn0",
+        ".MIIc2lnbmF0dXJl"
+    );
+
     #[test]
     fn no_escape_is_torn() {
         let end = concat!("-----END PRIVATE", " KEY-----");
@@ -293,6 +309,9 @@ mod tests {
             format!("\\\"MII\\n{end}\\\""),
             format!("\\{npm}\\n"),
             format!("\\u0001{begin}\\nMII\\u001f\\\\"),
+            // The last digit of an escape makes what follows look like a token.
+            format!("\\u001{MII_TOKEN}"),
+            format!("\\\\u001{MII_TOKEN}"),
         ] {
             let text = format!("[\"{content}\"]");
             let clean = redactor().clean_json(&text);
