@@ -37,7 +37,7 @@ impl Local {
         self.is_at_work.get()
     }
 
-    /// Finds out whether it does, now that it may have ended.
+    /// Finds out whether it does, now that this may have changed.
     pub(super) fn look_for_work(&self) {
         let request = self.request.try_borrow();
         let is_of_one = request.is_ok_and(|work| !matches!(*work, Work::OfNone));
@@ -49,6 +49,9 @@ impl Local {
     /// written.
     #[inline]
     fn with_request<T>(&self, use_request: impl FnOnce(&RequestContext) -> T) -> Option<T> {
+        if !self.is_at_work() {
+            return None;
+        }
         match &*self.request.try_borrow().ok()? {
             Work::Of(request) => Some(use_request(request)),
             Work::AtEndOf(_) => None,
@@ -59,9 +62,6 @@ impl Local {
     /// Appends what each record of the thread's request carries. Says no if it does not fit.
     #[inline]
     pub(crate) fn write_request(&self, bytes: &mut Buffer) -> bool {
-        if !self.is_at_work() {
-            return true;
-        }
         self.with_request(|request| request.write(bytes))
             .unwrap_or(true)
     }
@@ -76,10 +76,8 @@ impl Local {
 
     /// Whether the thread's request keeps records that nobody wants at once.
     fn keeps_detail(&self) -> bool {
-        self.is_at_work()
-            && self
-                .with_request(RequestContext::keeps_detail)
-                .unwrap_or(false)
+        self.with_request(RequestContext::keeps_detail)
+            .unwrap_or(false)
     }
 
     /// Has the request write the fields of its own record, if that is what the thread is just writing.
@@ -182,11 +180,8 @@ impl Drop for Lent<'_> {
 
 fn swap_work(now: Work) -> Work {
     let swapped = LOCAL.try_with(|local| {
-        let is_of_one = !matches!(now, Work::OfNone);
         let before = std::mem::replace(&mut *local.request.try_borrow_mut().ok()?, now);
-        local
-            .is_at_work
-            .set(is_of_one || local.is_in_span_of_request());
+        local.look_for_work();
         Some(before)
     });
     // The thread is ending: it has no storage, and works for nobody.
