@@ -65,8 +65,8 @@ impl Log {
     fn add_old_files(&mut self, active: Option<&Metadata>) -> io::Result<()> {
         let log = absolute(&self.path);
         for entry in fs::read_dir(directory_of(&self.path))? {
-            let path = self.path.with_file_name(entry?.file_name());
-            let whole = absolute(&path);
+            let name = entry?.file_name();
+            let (path, whole) = (self.path.with_file_name(&name), log.with_file_name(&name));
             if OldLogFile::parse_partial(&whole).is_some_and(|old| old.log() == log) {
                 self.skipped.push(said_of_partial(&path));
             }
