@@ -78,7 +78,6 @@ mod recovery;
 mod redaction;
 mod reloader;
 pub mod request;
-#[cfg(feature = "tokio")]
 mod signal;
 mod stats;
 pub mod testing;
@@ -102,7 +101,6 @@ pub use non_blocking::{NonBlocking, non_blocking};
 pub use recovery::{
     Leftover, LeftoverSink, RecoveryReport, leftover_directories, leftovers, recover,
 };
-#[cfg(feature = "tokio")]
 pub use signal::shutdown_signal;
 pub use sink::{Compression, Memory, OldLogFile, Retention};
 pub use stats::{Counts, CrashSafety, Lost, SinkStats, Stats};
