@@ -29,6 +29,17 @@ pub enum Column {
     Times(&'static str, String, &'static str),
 }
 
+/// Prints rows that are offloop's alone, and which of its variants failed.
+pub fn print_own(rows: &[Vec<String>], results: &Results, variants: &[&str]) {
+    println!();
+    align(rows);
+    for variant in variants {
+        if let Some(failure) = results.failure("offloop", variant) {
+            println!("\n{variant}: {failure}");
+        }
+    }
+}
+
 /// Prints one row for each contender that has a result in this variant. Returns where offloop is
 /// not the first, in words.
 pub fn print(title: &str, results: &Results, variant: &str, columns: &[Column]) -> Vec<String> {

@@ -14,6 +14,7 @@ pub(crate) mod client;
 pub(crate) mod context;
 pub(crate) mod hostile;
 pub(crate) mod log;
+pub(crate) mod malformed;
 pub(crate) mod mixture;
 pub(crate) mod outcomes;
 pub(crate) mod program;

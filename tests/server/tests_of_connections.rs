@@ -4,27 +4,16 @@ use serde_json::json;
 
 use crate::server::client::{Goes, RawClient};
 use crate::server::log;
+use crate::server::malformed::malformed;
 use crate::service::serve;
 
 #[tokio::test]
 async fn a_malformed_request_is_a_warning_although_it_never_became_one() {
     let server = serve().await;
-    let long = format!(
-        "GET /{} HTTP/1.1\r\nhost: test\r\n\r\n",
-        "x".repeat(100_000)
-    );
-    let many = format!("GET / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(1000));
-    let malformed: [(&[u8], u16); 4] = [
-        (b"hello there\r\n\r\n", 400),
-        // What a client says first that takes the server for one of TLS.
-        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400),
-        (long.as_bytes(), 414),
-        (many.as_bytes(), 431),
-    ];
-    for (bytes, status) in malformed {
+    for (bytes, status) in malformed() {
         let mut client = RawClient::connect(server).await;
         let port = client.port();
-        client.send(bytes).await;
+        client.send(&bytes).await;
         client.read_all().await;
         let expected = json!({"level": "WARN", "connection.end": "malformed_request",
             "connection.requests": 0, "http.response.status_code": status});

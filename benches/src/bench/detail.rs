@@ -123,12 +123,6 @@ fn report(results: &Results) -> Vec<String> {
             format!("{:.2}", forgotten / written),
         ]);
     }
-    println!();
-    table::align(&rows);
-    for variant in VARIANTS {
-        if let Some(failure) = results.failure("offloop", variant) {
-            println!("\n{variant}: {failure}");
-        }
-    }
+    table::print_own(&rows, results, VARIANTS);
     Vec::new()
 }

@@ -177,12 +177,6 @@ fn report(results: &Results) -> Vec<String> {
         row.push(format!("{:.2}", on / off));
         rows.push(row);
     }
-    println!();
-    table::align(&rows);
-    for variant in VARIANTS {
-        if let Some(failure) = results.failure("offloop", variant) {
-            println!("\n{variant}: {failure}");
-        }
-    }
+    table::print_own(&rows, results, VARIANTS);
     Vec::new()
 }

@@ -5,6 +5,7 @@ use offloop_tower::RequestLayer;
 use serde_json::json;
 
 use crate::client::Client;
+use crate::malformed::malformed;
 use crate::server::serve;
 use crate::{Test, log};
 
@@ -75,18 +76,7 @@ async fn the_server_closes_a_connection_where_it_was_asked_to() -> Test {
 #[tokio::test]
 async fn a_malformed_request_is_a_warning_although_it_never_became_one() -> Test {
     let server = serve(app()).await?;
-    let long = format!(
-        "GET /{} HTTP/1.1\r\nhost: test\r\n\r\n",
-        "x".repeat(100_000)
-    );
-    let many = format!("GET / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(1000));
-    let malformed: [(&[u8], u16); 4] = [
-        (b"hello there\r\n\r\n", 400),
-        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400),
-        (long.as_bytes(), 414),
-        (many.as_bytes(), 431),
-    ];
-    for (bytes, status) in malformed {
+    for (bytes, status) in malformed() {
         let mut client = Client::connect(server).await?;
         let port = client.port()?;
         client.send_bytes(bytes).await?;

@@ -4,6 +4,8 @@
 mod allocator;
 mod client;
 mod log;
+#[path = "../../../../tests/server/malformed.rs"]
+mod malformed;
 mod server;
 #[allow(
     dead_code,
