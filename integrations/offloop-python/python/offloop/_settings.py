@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -96,7 +97,7 @@ def _sink(
     return settings
 
 
-def request_log(options: dict[str, Any]) -> _offloop.RequestLog:
+def request_log(options: Mapping[str, Any]) -> _offloop.RequestLog:
     """What begins requests by these options."""
     options = {name: _value(name, value) for name, value in options.items() if value is not None}
     return _offloop.RequestLog(json.dumps(options) if options else None)
