@@ -52,7 +52,8 @@ pub struct Connection {
     error: OnceLock<Box<str>>,
 }
 
-/// What the two ends of a connection agreed on when they began to encrypt it.
+/// What the two ends of a connection agreed on when they began to encrypt it. Fields may be added in any
+/// version: end a literal as below.
 ///
 /// ```
 /// use offloop::request::{Connection, Tls};
@@ -62,6 +63,7 @@ pub struct Connection {
 ///     version: Some("1.3".into()),
 ///     next_protocol: Some("h2".into()),
 ///     server_name: Some("example.org".into()),
+///     ..Tls::default()
 /// });
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -42,7 +42,7 @@ pub struct Request {
     lent: Option<RequestContext>,
 }
 
-/// The head of a response.
+/// The head of a response. Fields may be added in any version: end a literal as below.
 ///
 /// ```
 /// use offloop::request::ResponseHead;

@@ -151,7 +151,7 @@ pub struct Options {
     /// What is shown of the query.
     pub(in crate::request) query: QueryPolicy,
     /// Which share of the requests is logged, from 0 to 1. Those that go wrong are, whatever it is.
-    #[serde(rename = "sample", deserialize_with = "share")]
+    #[serde(rename = "sample", deserialize_with = "read_share")]
     #[cfg_attr(
         feature = "schema",
         schemars(schema_with = "crate::config::schema::share")
@@ -182,7 +182,7 @@ pub struct Options {
 }
 
 /// From 0 to 1.
-fn share<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+fn read_share<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     let share = f64::deserialize(deserializer)?;
     let allowed = &"a share from 0 to 1";
     let refused = || de::Error::invalid_value(Unexpected::Float(share), allowed);

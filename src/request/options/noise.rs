@@ -6,6 +6,7 @@ use std::time::Duration;
 use tracing::Level;
 
 use super::Choice;
+use crate::config::share;
 use crate::request::latency::Latencies;
 use crate::request::{Ended, Options};
 
@@ -28,7 +29,8 @@ impl Options {
     /// Which requests are among the slowest: those that take longer than this share of all, between
     /// 0 and 1. Their [detail](Options::wants_detail) is wanted, whatever their duration; their
     /// level stays as it is. By default none. What counts are the durations of the last few
-    /// thousand requests, of which there must be 1,024 at first.
+    /// thousand requests, of which there must be 1,024 at first. What lies beyond the bounds counts as the
+    /// nearer one.
     ///
     /// ```
     /// use offloop::request::Options;
@@ -38,7 +40,7 @@ impl Options {
     /// ```
     #[must_use]
     pub fn slowest(mut self, quantile: f64) -> Self {
-        self.latencies = Some(Arc::new(Latencies::new(quantile)));
+        self.latencies = Some(Arc::new(Latencies::new(share(quantile))));
         self
     }
 
