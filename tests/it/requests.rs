@@ -76,7 +76,7 @@ fn requests_are_logged_as_the_program_is_configured_unless_they_have_options_of_
         let memory = Memory::new();
         let by_default = RequestLog::default();
         let by_choice = RequestLog::new(Options::new());
-        let requests = Options::new().quiet("/health");
+        let requests = Options::new().quiet("/health").unwrap();
         let builder = offloop::builder().memory(&memory).requests(requests);
         let guard = builder.filter("debug").init().unwrap();
         let arrival = Arrival {

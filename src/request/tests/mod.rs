@@ -6,6 +6,7 @@ mod life;
 mod record;
 mod routes;
 mod spans;
+mod trust;
 
 use std::time::Duration;
 
