@@ -7,6 +7,7 @@ use super::arrival::{Arrival, Headers};
 use super::client::{Client, shortened};
 use super::context::RequestContext;
 use super::fields::Value;
+use super::figures;
 use super::id::RequestId;
 use super::options::{Header, Options, PathPolicy};
 use super::privacy::capped;
@@ -105,6 +106,9 @@ impl Options {
             let lines: Vec<_> = headers.values("x-request-id").collect();
             let refused = lines.join(b", ".as_slice());
             text.put_capped(Part::RefusedId, capped(&refused, REFUSED_ID_BYTES_MAX));
+        }
+        if is_believed && id.is_none() {
+            figures::count_refused_id();
         }
         id
     }

@@ -1,6 +1,7 @@
 //! What a request's record says, whatever becomes of the request.
 
 mod configured;
+mod connection;
 mod detail;
 mod life;
 mod record;
