@@ -11,9 +11,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(crate) struct Pace(AtomicU64);
 
 impl Pace {
-    /// Whether what happens now is within the limit, of which it takes its part: one for each `interval`,
-    /// and early by `burst` at most.
-    pub(crate) fn is_in_time(&self, now: u64, interval: u64, burst: u64) -> bool {
+    /// Takes part in the limit for what happens now, if it is in time: one for each `interval`, and early by
+    /// `burst` at most.
+    ///
+    /// # Errors
+    ///
+    /// When the next one is due, if this one comes too early.
+    pub(crate) fn take(&self, now: u64, interval: u64, burst: u64) -> Result<(), u64> {
         let latest = now.saturating_add(burst);
         // Relaxed: one word is all that there is.
         let taken = self
@@ -21,7 +25,7 @@ impl Pace {
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |due| {
                 Some(due.max(now).saturating_add(interval)).filter(|next| *next <= latest)
             });
-        taken.is_ok()
+        taken.map(drop)
     }
 
     /// Begins anew, as if nothing had happened yet.
@@ -37,7 +41,7 @@ mod tests {
     #[test]
     fn a_burst_is_in_time_and_then_one_for_each_interval() {
         let pace = Pace::default();
-        let at = |now| (0..10).filter(|_| pace.is_in_time(now, 10, 30)).count();
+        let at = |now| (0..10).filter_map(|_| pace.take(now, 10, 30).ok()).count();
         assert_eq!([at(1000), at(1009), at(1010), at(1035)], [3, 0, 1, 2]);
         assert_eq!(at(9000), 3);
         pace.forget();

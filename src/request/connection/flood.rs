@@ -52,7 +52,7 @@ impl Flood {
     fn is_in_time(&self, now_us: u64) -> bool {
         let in_us = |duration: Duration| duration.as_micros() as u64;
         let (interval, burst) = (in_us(INTERVAL), in_us(INTERVAL * BURST));
-        self.pace.is_in_time(now_us, interval, burst)
+        self.pace.take(now_us, interval, burst).is_ok()
     }
 
     fn take(&self) -> Option<u64> {
