@@ -81,6 +81,7 @@ mod install;
 mod json;
 mod nearest;
 mod non_blocking;
+mod pace;
 mod pipeline;
 mod recovery;
 mod redaction;
