@@ -230,6 +230,24 @@ fn a_pool_whose_readers_have_ended_hands_out_pages_and_keeps_none() {
 }
 
 #[test]
+fn a_pool_has_as_many_pages_ready_as_were_taken_since_it_was_tended() {
+    let pool = Pool::new(1 << 20, 1 << 10);
+    let take = |count| (0..count).map(|_| pool.take(10, true)).collect::<Vec<_>>();
+    pool.tend();
+    let few = pool.idle();
+    let burst = take(10 * few);
+    assert_eq!(pool.idle(), 0);
+    pool.tend();
+    assert_eq!(pool.idle(), 10 * few);
+    let more = take(10 * few);
+    pool.tend();
+    // Nothing more is taken, and what was is still in use.
+    (0..1_000).for_each(|_| pool.tend());
+    assert_eq!(pool.idle(), few);
+    assert!(burst.iter().chain(&more).all(Option::is_some));
+}
+
+#[test]
 fn a_pool_never_exceeds_its_budget_and_keeps_what_it_made() {
     let pool = Pool::new(8 << 10, 1 << 10);
     let mut pages = Vec::new();
