@@ -1,5 +1,7 @@
 //! The memory budget: every byte that waits for a writer is part of a page from here.
 
+use std::time::Duration;
+
 use super::arena::Arena;
 #[cfg(test)]
 use super::arena::Refusal;
@@ -9,6 +11,10 @@ use super::sync::{AtomicBool, AtomicUsize, Ordering, Queue};
 /// How many idle pages there are at least, so that a caller seldom has to make one: the first
 /// touch of fresh memory costs more than all else that it does.
 const SPARE_PAGES: usize = 8;
+
+/// What was needed lately is forgotten in about this time: half of it in two thirds. Sooner, and each
+/// burst would have to make its pages anew.
+const FORGETTING: Duration = Duration::from_secs(3);
 
 /// How many pages more than needed are given back to the system at a time.
 const FREED_PAGES_MAX: usize = 16;
@@ -133,8 +139,9 @@ impl Pool {
     }
 
     /// Sees to it that there are idle pages, but not many more than were needed lately. For a
-    /// writer thread, now and then, one at a time: it takes from callers what would hold them up.
-    pub(crate) fn tend(&self) {
+    /// writer thread, one at a time, with the time that has `passed` since it was last done: it takes
+    /// from callers what would hold them up.
+    pub(crate) fn tend(&self, passed: Duration) {
         if self.is_closed.load(Ordering::Relaxed) {
             return;
         }
@@ -144,7 +151,8 @@ impl Pool {
         // While more and more wait, as many are ready as were needed until now.
         let ready = SPARE_PAGES.max(peak.saturating_sub(before) / self.page_bytes);
         let recent = self.recent_peak_bytes.load(Ordering::Relaxed);
-        let recent = peak.max(recent - recent / 64);
+        let forgotten = passed.div_duration_f64(FORGETTING).min(1.0);
+        let recent = peak.max((recent as f64 * (1.0 - forgotten)) as usize);
         self.recent_peak_bytes.store(recent, Ordering::Relaxed);
         let spare = recent.saturating_sub(used) / self.page_bytes + ready;
         for _ in 0..self.idle.len().saturating_sub(spare).min(FREED_PAGES_MAX) {

@@ -26,7 +26,8 @@ pub(crate) struct Housekeeper {
 
 #[derive(Debug)]
 struct Chores {
-    due: Instant,
+    /// When they were last done; `None` before the first time.
+    done: Option<Instant>,
     /// Of its own: that of a writer which is held up must not move on before its records are dated.
     clock: Clock,
     complaints: Complaints,
@@ -35,7 +36,7 @@ struct Chores {
 impl Housekeeper {
     pub(crate) fn new(channel: Arc<Channel>, complaints: Complaints) -> Self {
         let chores = Chores {
-            due: Instant::now(),
+            done: None,
             clock: Clock::new(),
             complaints,
         };
@@ -47,14 +48,17 @@ impl Housekeeper {
 
     /// Does what is due, unless another writer is at it. For a writer thread, as often as it likes.
     pub(crate) fn come_by(&self) {
-        let now = Instant::now();
-        let Some(mut chores) = self.chores().filter(|chores| chores.due <= now) else {
+        let Some(mut chores) = self.chores() else {
             return;
         };
-        chores.due = now + INTERVAL;
+        let passed = chores.done.map_or(INTERVAL, |done| done.elapsed());
+        if passed < INTERVAL {
+            return;
+        }
+        chores.done = Some(Instant::now());
         chores.clock.observe();
         self.channel.arena().note_clock(chores.clock.copy());
-        self.channel.pool.tend();
+        self.channel.pool.tend(passed);
         let news = self.channel.arena().news();
         news.iter().for_each(|news| chores.complaints.say(news));
     }

@@ -1,8 +1,7 @@
 //! What is to be done for all sinks is done whichever of them stalls.
 
-use std::fs::{self, File, Permissions};
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::mpsc;
 
@@ -10,7 +9,7 @@ use offloop::Builder;
 use rustix::fs::{FlockOperation, flock};
 use tempfile::TempDir;
 
-use crate::support::{Gate, PATIENCE, Program, skip, wait_until};
+use crate::support::{Gate, PATIENCE, Program, directory_for_pages, wait_until};
 
 /// A log file whose pages outlive the process, and where both lie.
 struct Place {
@@ -19,16 +18,11 @@ struct Place {
 }
 
 impl Place {
-    /// `None`, and said, without a tmpfs.
     fn new() -> Option<Place> {
-        let mut private = tempfile::Builder::new();
-        let pages = private.permissions(Permissions::from_mode(0o700));
-        let Ok(pages) = pages.tempdir_in("/dev/shm") else {
-            skip("no tmpfs at /dev/shm");
-            return None;
-        };
-        let directory = tempfile::tempdir().unwrap();
-        Some(Place { directory, pages })
+        Some(Place {
+            directory: tempfile::tempdir().unwrap(),
+            pages: directory_for_pages()?,
+        })
     }
 
     fn log(&self) -> PathBuf {
