@@ -16,6 +16,7 @@ pub(crate) mod change;
 pub(crate) mod clock;
 pub(crate) mod durable;
 pub(crate) mod flush;
+mod housekeeper;
 mod journal;
 pub(crate) mod line;
 pub(crate) mod merge;
