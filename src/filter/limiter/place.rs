@@ -12,7 +12,7 @@ use arc_swap::ArcSwapOption;
 
 use super::source::{LimitedOrigin, Source};
 use crate::capture::thread;
-use crate::channel::ticks;
+use crate::channel::ticks::{self, TICKS_MARGIN};
 
 /// What holds for a level. All accesses are Relaxed: each word stands for itself, and a reload that is
 /// seen in part does no harm.
@@ -110,6 +110,10 @@ impl Place {
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |due| {
                 Some(due.max(now).saturating_add(interval)).filter(|next| *next <= latest)
             });
+        if taken.is_err_and(|due| latest.saturating_add(TICKS_MARGIN) < due) {
+            // Nobody takes that much ahead: the counter has fallen, and the limit would stay shut.
+            ticks::look();
+        }
         taken.is_ok()
     }
 }
@@ -141,6 +145,23 @@ mod tests {
         let (place, rule) = (Place::default(), rule(5, u64::MAX / 100));
         let let_through = (0..100).filter(|_| place.is_in_time(&rule)).count();
         assert_eq!(let_through, 5);
+    }
+
+    #[test]
+    #[cfg(not(any(offloop_loom, offloop_shuttle)))]
+    fn a_limit_does_not_stay_shut_where_the_counter_falls() {
+        use std::time::Duration;
+
+        use crate::channel::sync::simulated::Simulated;
+
+        let time = Simulated::begin(std::time::SystemTime::UNIX_EPOCH);
+        let (place, rule) = (Place::default(), rule(2, 1_000_000_000));
+        time.advance(Duration::from_secs(3_600));
+        assert!(place.is_in_time(&rule));
+        time.restart_counter();
+        time.advance(Duration::from_secs(10));
+        // The first one is to find out.
+        assert!((0..2).any(|_| place.is_in_time(&rule)));
     }
 
     #[test]
