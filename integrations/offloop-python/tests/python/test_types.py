@@ -36,6 +36,16 @@ PROGRAM = """
 def test_documented_programs_are_well_typed(tmp_path: Path, option: str, error: str) -> None:
     program = tmp_path / "program.py"
     program.write_text(textwrap.dedent(PROGRAM.format(option=option)))
-    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache")]
-    done = subprocess.run([*command, str(program)], capture_output=True, text=True, cwd=tmp_path)
+    options = ("--strict", "--cache-dir", str(tmp_path / "cache"))
+    done = run("mypy", *options, str(program), directory=tmp_path)
     assert error in done.stdout and (done.returncode == 0) == (error == ""), done.stdout
+
+
+def test_what_is_said_of_the_native_half_is_so(tmp_path: Path) -> None:
+    done = run("mypy.stubtest", "offloop._offloop", directory=tmp_path)
+    assert done.returncode == 0, done.stdout
+
+
+def run(tool: str, *arguments: str, directory: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", tool, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=directory)
