@@ -17,6 +17,7 @@ use crate::crash;
 use crate::deadline;
 use crate::drain::durable::Synced;
 use crate::drain::flush::Flushed;
+use crate::drain::worker::Common;
 use crate::drain::{Delays, Drain};
 use crate::error::Error;
 use crate::recovery::scan::Scan;
@@ -72,8 +73,7 @@ impl Running {
         let states = making::states(&channel, plan, &sources, &keepings, before);
         let making = Making {
             plan,
-            channel: &channel,
-            states: &states,
+            common: Common::new(&channel, &states, plan.complaints.clone()),
             before,
             left_behind,
         };
