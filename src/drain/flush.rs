@@ -130,12 +130,21 @@ impl Flushed {
     pub(crate) fn ticket(&self) -> u64 {
         self.ticket
     }
+
+    fn is_of_another_process(&self) -> bool {
+        self.generation != fork::generation()
+    }
 }
 
 impl Future for Flushed {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if self.is_of_another_process() {
+            // What it waits for is written there, if at all. Nobody would answer here, and the locks may
+            // be held by threads that do not exist.
+            return Poll::Ready(());
+        }
         let (number, ticket) = (self.number, self.ticket);
         self.sinks
             .retain(|sink| !sink.poll(number, ticket, context.waker()));
@@ -150,8 +159,7 @@ impl Future for Flushed {
 impl Drop for Flushed {
     /// Whoever gives up is not kept: a sink may stall for long, and be waited for again and again.
     fn drop(&mut self) {
-        if self.generation != fork::generation() {
-            // The locks of the parent process may be held by threads that do not exist here.
+        if self.is_of_another_process() {
             return;
         }
         for sink in &self.sinks {
