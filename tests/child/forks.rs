@@ -2,8 +2,10 @@
 
 use std::mem::ManuallyDrop;
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier};
+use std::task::{Context, Waker};
 use std::thread;
 
 use offloop::request::{Arrival, Options, Outcome, RequestId, RequestLog, TraceContext};
@@ -378,4 +380,41 @@ pub(crate) fn grandchild(directory: &Path) {
         }
     }
     log_all(0..100);
+}
+
+/// Forks while the program waits for a signal that ends it. A child that does not is ended by one; a
+/// child that does hears of it, and so does the parent.
+pub(crate) fn signals(directory: &Path) {
+    system::mind_interrupts();
+    let guard = builder(directory).init().unwrap();
+    let mut own = Box::pin(offloop::shutdown_signal());
+    assert!(!has_come(own.as_mut()));
+    for signal in [libc::SIGTERM, libc::SIGINT] {
+        let child = match system::fork() {
+            Side::Child => loop {
+                thread::park();
+            },
+            Side::Parent(child) => child,
+        };
+        let ended_by = system::end_by(child, signal);
+        println!("{}", json!({ "ended": ended_by == signal }));
+    }
+    if let Side::Parent(child) = system::fork() {
+        system::wait_for(child);
+        assert!(!has_come(own.as_mut()), "it was the child's");
+    } else {
+        own = Box::pin(offloop::shutdown_signal());
+        assert!(!has_come(own.as_mut()));
+    }
+    system::send(std::process::id() as libc::pid_t, libc::SIGTERM);
+    while !has_come(own.as_mut()) {
+        thread::yield_now();
+    }
+    log(0);
+    shut_down(&guard, PATIENCE);
+}
+
+fn has_come(signal: Pin<&mut impl Future>) -> bool {
+    let mut context = Context::from_waker(Waker::noop());
+    signal.poll(&mut context).is_ready()
 }
