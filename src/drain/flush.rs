@@ -205,6 +205,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_flush_of_another_process_is_done_and_waits_for_none_of_its_locks() {
+        let progress = Arc::new(Progress::default());
+        progress.want(1);
+        let mut flushed = Flushed::new(1, [Arc::clone(&progress)].into_iter());
+        flushed.generation += 1;
+        let _held = progress.lock();
+        assert!(wait_until(&mut flushed, &current_thread(), Instant::now()).is_some());
+        drop(flushed);
+    }
+
+    #[test]
     fn those_who_wait_are_kept_once_and_only_while_they_wait() {
         let progress = Arc::new(Progress::default());
         let mut flushes = [1, 2].map(|ticket| {

@@ -58,9 +58,10 @@ pub(crate) fn storm(directory: &Path, rounds: u64) {
     tell_stats(&guard.stats());
 }
 
-/// Forks while threads wait for receipts: the child is told no, and has receipts of its own.
+/// Forks while threads wait for receipts: the child is told no, and has receipts of its own. A flush that
+/// was asked for before is none of its business.
 pub(crate) fn audits(directory: &Path, rounds: u64) {
-    let _guard = builder(directory).init().unwrap();
+    let guard = builder(directory).init().unwrap();
     let is_over = Arc::new(AtomicBool::new(false));
     let threads = (0..2).map(|_| {
         let is_over = Arc::clone(&is_over);
@@ -73,8 +74,10 @@ pub(crate) fn audits(directory: &Path, rounds: u64) {
     let mut threads = ManuallyDrop::new(threads.collect::<Vec<_>>());
     for number in 0..rounds {
         let receipt = offloop::audit!(process = system::process(), number);
+        let mut flushed = Box::pin(guard.flush_async());
         match system::fork() {
             Side::Child => {
+                assert!(has_come(flushed.as_mut()));
                 let inherited = receipt.wait(PATIENCE);
                 let own = offloop::audit!(process = system::process(), number = 0).wait(PATIENCE);
                 let answers = [inherited, own].map(|answer| format!("{answer:?}"));
@@ -414,7 +417,7 @@ pub(crate) fn signals(directory: &Path) {
     shut_down(&guard, PATIENCE);
 }
 
-fn has_come(signal: Pin<&mut impl Future>) -> bool {
+fn has_come(awaited: Pin<&mut impl Future>) -> bool {
     let mut context = Context::from_waker(Waker::noop());
-    signal.poll(&mut context).is_ready()
+    awaited.poll(&mut context).is_ready()
 }
