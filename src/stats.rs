@@ -90,7 +90,7 @@ impl fmt::Debug for Counts {
 
 impl fmt::Debug for Lost {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let reasons = LossReason::ALL.into_iter().zip(self.0.counts);
+        let reasons = LossReason::ALL.iter().copied().zip(self.0.counts);
         let lost = reasons.map(|(reason, counts)| (reason.as_str(), Counts(counts)));
         let lost = lost.filter(|(_, counts)| counts.total() != 0);
         formatter.debug_map().entries(lost).finish()

@@ -20,7 +20,7 @@ pub(super) struct SharedPage {
 impl SharedPage {
     /// The time now. Within a lane it never goes back, whichever core tells it.
     fn next_ticks(&mut self) -> u64 {
-        self.latest_ticks = ticks::now().max(self.latest_ticks);
+        self.latest_ticks = ticks::now_after(self.latest_ticks);
         self.latest_ticks
     }
 }
@@ -44,7 +44,7 @@ impl Channel {
             Some(mut shared) => self.push_shared(&mut shared, level, record),
             None => self.take_or_wait(record.len(), level).map(|page| {
                 let mut page = self.open(page, self.next_number(), &Arc::default());
-                page.append(level, ticks::now(), record);
+                page.append(level, ticks::look(), record);
                 self.put(page.seal());
             }),
         };

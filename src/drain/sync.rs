@@ -230,6 +230,23 @@ mod tests {
     }
 
     #[test]
+    fn another_policy_holds_for_what_comes_and_never_means_at_once() {
+        let at_warn = SyncPolicy::AtLevel(Level::WARN);
+        let mut unsynced = noted(SyncPolicy::Never, 4, b"not kept\n");
+        unsynced.change(at_warn);
+        assert!(!unsynced.is_due(true));
+        note(&mut unsynced, 4, b"kept\n");
+        assert!(unsynced.is_due(false));
+        assert_eq!(unsynced.fail(), b"kept\n");
+        let mut unsynced = noted(at_warn, 4, b"kept\n");
+        unsynced.change(SyncPolicy::Every(NEVER_IN_A_TEST));
+        assert!(unsynced.is_due(false), "it was asked for already");
+        unsynced.change(SyncPolicy::Never);
+        assert!(!unsynced.is_due(true));
+        assert_eq!(unsynced.fail(), b"");
+    }
+
+    #[test]
     fn after_a_sync_nothing_is_due_and_nothing_kept() {
         let mut unsynced = noted(SyncPolicy::AtLevel(Level::TRACE), 0, b"line\n");
         unsynced.succeed();

@@ -197,7 +197,7 @@ impl Worker {
         if !self.has_taken_over() {
             return 0;
         }
-        let horizon = ticks::now().saturating_sub(TICKS_MARGIN);
+        let horizon = ticks::look().saturating_sub(TICKS_MARGIN);
         self.lines.clock.observe();
         if !self.replay() {
             return 0;

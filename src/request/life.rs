@@ -42,7 +42,7 @@ pub struct Request {
     lent: Option<RequestContext>,
 }
 
-/// The head of a response.
+/// The head of a response. Fields may be added in any version: end a literal as below.
 ///
 /// ```
 /// use offloop::request::ResponseHead;
@@ -66,8 +66,9 @@ pub struct ResponseHead {
 /// ```
 /// use offloop::request::{Options, RequestLog};
 ///
-/// let log = RequestLog::new(Options::new().quiet("/health"));
+/// let log = RequestLog::new(Options::new().quiet("/health")?);
 /// # drop(log);
+/// # Ok::<(), offloop::Error>(())
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct RequestLog(Option<Arc<Options>>);
@@ -91,10 +92,10 @@ impl RequestLog {
     #[must_use]
     pub fn begin<H: Headers>(&self, arrival: Arrival<'_>, headers: &H) -> Request {
         let options = self.0.clone().unwrap_or_else(configured::options);
-        let trace = options.propagation.trace_of(headers);
+        let trace = options.trace_of(&arrival, headers);
         let at = options.at(arrival.path);
         let mut text = options.text_of(&arrival, at.shown_as, headers);
-        let id = options.id_of(headers, &mut text);
+        let id = options.id_of(&arrival, headers, &mut text);
         let started = Instant::now();
         let id = id.unwrap_or_else(|| RequestId::make_at(started));
         if let Some(connection) = &arrival.connection {

@@ -122,6 +122,7 @@ pub(super) fn write(
     };
     let mut ended = ended(request, ending);
     ended.is_among_slowest = options.is_among_slowest(outcome, duration);
+    options.show_end(&ended);
     let detail = options.wants_detail_of(&ended);
     let progress = &request.0.progress;
     if detail || progress.is_detail_wanted.load(Ordering::Relaxed) {

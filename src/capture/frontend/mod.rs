@@ -64,6 +64,7 @@ pub struct Frontend {
 /// What became of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "late records are written by their callers, see `Frontend::write_late`"]
+#[non_exhaustive]
 pub enum Taken {
     /// It is on its way, or it is counted as lost.
     InTime,

@@ -14,9 +14,10 @@ use http_body_util::{BodyExt, StreamBody};
 use offloop::request::{Outcome, RequestContext};
 use offloop_poem::RequestMiddleware;
 use poem::http::{HeaderMap, StatusCode};
-use poem::listener::{Acceptor, Listener, TcpListener};
+use poem::listener::{Acceptor, Listener, RustlsCertificate, RustlsConfig, TcpListener};
 use poem::web::{Data, Path};
 use poem::{Body, Endpoint, EndpointExt, Request, Response, Route, Server, get, handler, post};
+use rcgen::{CertifiedKey, KeyPair};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Notify;
 
@@ -31,6 +32,17 @@ pub(crate) async fn serve() -> SocketAddr {
 pub(crate) async fn serve_with(requests: RequestMiddleware) -> SocketAddr {
     let listener = requests.listener(TcpListener::bind("127.0.0.1:0"));
     run(listener, requests).await
+}
+
+/// As [`serve`], encrypted.
+pub(crate) async fn serve_tls(certified: &CertifiedKey<KeyPair>) -> SocketAddr {
+    let requests = RequestMiddleware::new();
+    let certificate = RustlsCertificate::new()
+        .cert(certified.cert.pem())
+        .key(certified.signing_key.serialize_pem());
+    let encrypted = RustlsConfig::new().fallback(certificate);
+    let listener = TcpListener::bind("127.0.0.1:0").rustls(encrypted);
+    run(requests.listener(listener), requests).await
 }
 
 /// As [`serve`], with connections that the middleware does not see.

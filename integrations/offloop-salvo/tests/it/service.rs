@@ -13,7 +13,9 @@ use futures_util::{Stream, StreamExt, stream};
 use http_body::Frame;
 use offloop::request::{Outcome, RequestContext};
 use offloop_salvo::RequestHoop;
+use rcgen::{CertifiedKey, KeyPair};
 use salvo_core::conn::Acceptor;
+use salvo_core::conn::rustls::{Keycert, RustlsConfig};
 use salvo_core::http::body::BytesFrame;
 use salvo_core::http::mime::TEXT_PLAIN;
 use salvo_core::http::{HeaderMap, HeaderValue, ResBody};
@@ -30,6 +32,17 @@ pub(crate) async fn serve() -> SocketAddr {
 /// As [`serve`], with this hoop.
 pub(crate) async fn serve_with(requests: RequestHoop) -> SocketAddr {
     let listener = requests.listener(TcpListener::new("127.0.0.1:0"));
+    run(listener, Service::new(routes()).hoop(requests)).await
+}
+
+/// As [`serve`], encrypted.
+pub(crate) async fn serve_tls(certified: &CertifiedKey<KeyPair>) -> SocketAddr {
+    let requests = RequestHoop::new();
+    let certificate = Keycert::new()
+        .cert(certified.cert.pem())
+        .key(certified.signing_key.serialize_pem());
+    let encrypted = TcpListener::new("127.0.0.1:0").rustls(RustlsConfig::new(certificate));
+    let listener = requests.listener(encrypted);
     run(listener, Service::new(routes()).hoop(requests)).await
 }
 
