@@ -103,7 +103,7 @@ pub use config::{
 };
 pub use drain::sync::SyncPolicy;
 pub use error::Error;
-pub use guard::{FlushError, Guard, Raise, Report};
+pub use guard::{FlushError, FlushFailure, Guard, Raise, Report};
 pub use install::stats;
 pub use json::Json;
 pub use non_blocking::{NonBlocking, non_blocking};

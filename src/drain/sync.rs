@@ -98,7 +98,7 @@ impl Unsynced {
         self.since.is_none()
     }
 
-    /// Notes a batch that was accepted to its end.
+    /// Notes what of a batch was accepted, now that it has come to its end.
     pub(super) fn note(&mut self, batch: &Batch) {
         let lines = batch.lines();
         if lines.is_empty() {
@@ -109,9 +109,14 @@ impl Unsynced {
             (SyncPolicy::AtLevel(level), Some(level_max)) => level_index(level) <= level_max,
             _ => false,
         };
-        if self.policy != SyncPolicy::Never {
+        if self.keeps_lines() {
             self.keep(lines);
         }
+    }
+
+    /// Whether there is something to write again after a sync that fails.
+    pub(super) fn keeps_lines(&self) -> bool {
+        self.policy != SyncPolicy::Never
     }
 
     fn keep(&mut self, lines: &[u8]) {

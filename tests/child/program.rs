@@ -74,6 +74,7 @@ fn main() {
         ("fork-storm", [rounds]) => forks::storm(directory, rounds.parse().unwrap()),
         ("prefork", []) => forks::prefork(directory),
         ("fork-in-task", []) => forks::in_blocking_task(directory),
+        ("fork-signals", []) => forks::signals(directory),
         ("fork-silent", []) => forks::silent(directory),
         ("fork-stalled", []) => forks::stalled(directory),
         ("fork-unusable", []) => forks::unusable_sink(directory),
