@@ -131,7 +131,7 @@ impl ConfigLoader {
     ///
     /// ```
     /// # fn main() -> Result<(), offloop::Error> {
-    /// let loader = offloop::ConfigLoader::new().defaults(r#"level = "warn""#);
+    /// let loader = offloop::ConfigLoader::new().environment("production").defaults(r#"level = "warn""#);
     /// let silent = loader.clone().text("").load()?;
     /// let talkative = loader.text(r#"level = "debug""#).load()?;
     /// # let of = |level: &str| offloop::builder().filter(level).config().clone();
