@@ -247,7 +247,7 @@ impl Default for CrashSafety {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct SinkStats {
-    /// Which sink: `file logs/app.jsonl`, `stdout`, …
+    /// Which sink, with the absolute path of a file: `file /srv/app/logs/app.jsonl`, `stdout`, …
     pub name: String,
     /// Records that log calls handed over while it was a sink.
     pub accepted: Counts,

@@ -65,6 +65,11 @@ pub(super) fn is_own_field(name: &str) -> bool {
     OWN_NAMES.contains(&name) || OWN_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
+/// Whether this is the callsite of a request's own record.
+pub(super) fn is_own(metadata: &Metadata<'_>) -> bool {
+    metadata.name() == NAME && metadata.target() == TARGET
+}
+
 /// How a request ended: what its record says beyond what stands in the request's own state.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ending {
@@ -153,7 +158,7 @@ impl RequestContext {
         metadata: &'static Metadata<'static>,
         encoder: &mut Encoder<'_>,
     ) -> bool {
-        if metadata.name() != NAME || metadata.target() != TARGET {
+        if !is_own(metadata) {
             return false;
         }
         let ending = self.0.ending.get();

@@ -48,6 +48,7 @@ mod rates;
 #[cfg(target_os = "linux")]
 mod recovery;
 mod redaction;
+mod reentry;
 #[cfg(target_os = "linux")]
 mod reload;
 mod requests;

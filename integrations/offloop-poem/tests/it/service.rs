@@ -66,6 +66,7 @@ fn routes() -> Route {
         .at("/nothing", get(nothing))
         .at("/stream", get(streamed))
         .at("/declared", get(declared))
+        .at("/declared-nothing", get(declared_nothing))
         .at("/waits", get(waits))
         .at("/patient", get(patient))
         .at("/endless", get(endless))
@@ -117,8 +118,14 @@ fn declared() -> Response {
 }
 
 #[handler]
+fn declared_nothing() -> Response {
+    let response = Response::builder().header("content-length", 0);
+    response.body(body_of(&[]))
+}
+
+#[handler]
 async fn waits() {
-    let _guard = Witness;
+    let _witness = Witness("handler dropped");
     std::future::pending::<()>().await;
 }
 
@@ -131,18 +138,25 @@ async fn patient() -> &'static str {
     "at last"
 }
 
-/// Logs where it is dropped.
-struct Witness;
+/// Says where it is dropped.
+struct Witness(&'static str);
 
 impl Drop for Witness {
     fn drop(&mut self) {
-        tracing::info!("handler dropped");
+        tracing::info!("{}", self.0);
     }
+}
+
+/// Words that never end, with a witness.
+fn endless_words() -> impl Stream<Item = io::Result<Bytes>> {
+    let witness = Witness("body dropped");
+    let words = words(&["one"]).chain(stream::pending());
+    words.inspect(move |_| _ = &witness)
 }
 
 #[handler]
 fn endless() -> Body {
-    Body::from_bytes_stream(words(&["one"]).chain(stream::pending()))
+    Body::from_bytes_stream(endless_words())
 }
 
 #[handler]

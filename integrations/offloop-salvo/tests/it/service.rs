@@ -78,6 +78,7 @@ fn routes() -> Router {
         .push(Router::with_path("nothing").get(nothing))
         .push(Router::with_path("stream").get(streamed))
         .push(Router::with_path("declared").goal(declared))
+        .push(Router::with_path("declared-nothing").get(declared_nothing))
         .push(Router::with_path("waits").get(waits))
         .push(Router::with_path("endless").get(endless))
         .push(Router::with_path("upload").post(upload))
@@ -134,23 +135,36 @@ async fn declared(response: &mut Response) {
 }
 
 #[handler]
+async fn declared_nothing(response: &mut Response) {
+    declare(response, "content-length", "0");
+    response.body(body_of(&[]));
+}
+
+#[handler]
 async fn waits() {
-    let _guard = Witness;
+    let _witness = Witness("handler dropped");
     std::future::pending::<()>().await;
 }
 
-/// Logs where it is dropped.
-struct Witness;
+/// Says where it is dropped.
+struct Witness(&'static str);
 
 impl Drop for Witness {
     fn drop(&mut self) {
-        tracing::info!("handler dropped");
+        tracing::info!("{}", self.0);
     }
+}
+
+/// Words that never end, with a witness.
+fn endless_words() -> impl Stream<Item = io::Result<Bytes>> + Send {
+    let witness = Witness("body dropped");
+    let words = words(&["one"]).chain(stream::pending());
+    words.inspect(move |_| _ = &witness)
 }
 
 #[handler]
 async fn endless(response: &mut Response) {
-    response.body(ResBody::stream(words(&["one"]).chain(stream::pending())));
+    response.body(ResBody::stream(endless_words()));
 }
 
 #[handler]
