@@ -37,6 +37,8 @@ mod _offloop {
     #[pymodule_export]
     use super::emitter::Emitter;
     #[pymodule_export]
+    use super::frame::pass_by;
+    #[pymodule_export]
     use super::logger::{FastLogger, KeywordLogger};
     #[pymodule_export]
     use super::pipeline::Pipeline;
@@ -45,6 +47,7 @@ mod _offloop {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))?;
         super::logger::add_methods(module.py())
     }
 }

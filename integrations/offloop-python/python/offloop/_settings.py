@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -25,6 +26,7 @@ _OF_PIPELINE = frozenset(
         "redaction",
         "request_detail",
         "requests",
+        "rust_log",
         "write_delay",
     }
 )
@@ -46,15 +48,23 @@ def pipeline(
         if filename is not None or settings:
             raise TypeError("config says all: no other settings beside it")
         if isinstance(config, dict):
-            return {"level": _ALL, **_plain(config)}
+            return {"level": _ALL, "rust_log": False, **_plain(config)}
         return os.path.abspath(os.fspath(config))
     if filename is None and not settings and (path := _configuration_file()):
         return path
     settings = {name: _value(name, value) for name, value in settings.items()}
     config = {name: settings.pop(name) for name in _OF_PIPELINE & settings.keys()}
     config["level"] = settings.pop("filter", _ALL)
+    config.setdefault("rust_log", False)
     config["sinks"] = {"main": _sink(filename, location, settings)}
     return config
+
+
+def has_levels(config: dict[str, Any] | str) -> bool:
+    """Whether a configuration says which levels are wanted."""
+    if isinstance(config, str) or config["level"] != _ALL:
+        return True
+    return bool(config["rust_log"] and os.environ.get("RUST_LOG", "").strip())
 
 
 def _configuration_file() -> str | None:
@@ -87,7 +97,7 @@ def _sink(
     return settings
 
 
-def request_log(options: dict[str, Any]) -> _offloop.RequestLog:
+def request_log(options: Mapping[str, Any]) -> _offloop.RequestLog:
     """What begins requests by these options."""
     options = {name: _value(name, value) for name, value in options.items() if value is not None}
     return _offloop.RequestLog(json.dumps(options) if options else None)
