@@ -12,6 +12,8 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString};
 
+use crate::modules::modules;
+
 /// The innermost frame outside of the `logging` package.
 pub(crate) struct Caller<'py> {
     frame: Bound<'py, PyAny>,
@@ -100,7 +102,8 @@ fn find_out(code: &Bound<'_, PyAny>, place: usize) -> bool {
     let py = code.py();
     let file = text_of(code, "co_filename");
     let file = file.as_ref().and_then(|file| file.to_str().ok());
-    let is_of_logging = file.is_some() && file == logging_file(py);
+    let logging_file = modules(py).ok().and_then(|all| all.logging_file.as_deref());
+    let is_of_logging = file.is_some() && file == logging_file;
     let known = Known {
         code: code.clone().unbind(),
         is_of_logging,
@@ -114,13 +117,6 @@ fn find_out(code: &Bound<'_, PyAny>, place: usize) -> bool {
     // Only now: whoever hears of its end may log.
     drop(before);
     is_of_logging
-}
-
-/// The file of the `logging` package.
-fn logging_file(py: Python<'_>) -> Option<&str> {
-    static FILE: PyOnceLock<String> = PyOnceLock::new();
-    let file = FILE.get_or_try_init(py, || py.import("logging")?.getattr("_srcfile")?.extract());
-    file.ok().map(|file: &String| &**file)
 }
 
 /// The name of the running task of asyncio, where `logging` would tell it: from Python 3.12 on.
@@ -164,6 +160,6 @@ fn modules_with_tasks(py: Python<'_>) -> Option<Py<PyDict>> {
     if py.version_info() < (3, 12) {
         return None;
     }
-    let modules = py.import("sys").ok()?.getattr("modules").ok()?;
+    let modules = modules(py).ok()?.sys.bind(py).getattr("modules").ok()?;
     Some(modules.cast_into::<PyDict>().ok()?.unbind())
 }

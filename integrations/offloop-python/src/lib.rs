@@ -19,6 +19,7 @@ mod frame;
 mod json;
 mod level;
 mod logger;
+mod modules;
 mod options;
 mod pipeline;
 mod request;
@@ -45,6 +46,6 @@ mod _offloop {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
-        super::logger::add_methods(module.py())
+        super::logger::prepare(module.py())
     }
 }

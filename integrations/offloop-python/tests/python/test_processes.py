@@ -455,3 +455,52 @@ def test_gunicorn_s_signal_has_the_file_opened_anew(serve: Any, log: Path) -> No
     server.stop()
     assert "/after" in paths() and "/before" not in paths()
     assert "/before" in [line.get("url.path") for line in read_lines(old)]
+
+
+@pytest.mark.parametrize("is_warm", [False, True])
+@pytest.mark.parametrize("has_class", [True, False])
+def test_destructors_log_when_the_interpreter_comes_down(
+    tmp_path: Path, log: Path, is_warm: bool, has_class: bool
+) -> None:
+    done = run_program(
+        f"""
+        import logging, offloop
+        offloop.install({str(log)!r}, logger_class={has_class}, thread=True)
+        keywords = offloop.get_logger("pool")
+        logger = logging.getLogger("session")
+        if {is_warm}:
+            keywords.info("warm")
+            logger.info("warm")
+
+        class Failing(Exception):
+            pass
+
+        class Pool:
+            def __del__(self):
+                keywords.info("closed %s", "pool", size=3, all=[1, {{"a": 2}}])
+                keywords.log(25, "at a level of its own", error=Failing("bad"))
+
+        class Session:
+            def __del__(self):
+                logger.info("closed %s", "session", extra={{"size": 4}})
+                try:
+                    raise Failing("bad")
+                except Failing:
+                    logger.exception("failed")
+
+        pool, session = Pool(), Session()
+        # In a circle, they go later.
+        pool.itself, session.itself = pool, session
+        others = Pool(), Session()
+        """,
+        tmp_path,
+    )
+    assert done.stderr == ""
+    lines = [line for line in read_lines(log) if line["message"] != "warm"]
+    counts = Counter((line["message"], line["thread"]) for line in lines)
+    assert counts == {
+        ("closed pool", "MainThread"): 2,
+        ("at a level of its own", "MainThread"): 2,
+        ("closed session", "MainThread"): 2,
+        ("failed", "MainThread"): 2,
+    }
