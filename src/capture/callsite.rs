@@ -12,6 +12,7 @@ use tracing::{Level, Metadata};
 
 use super::known::{self, Number};
 use super::record::Origin;
+use crate::request;
 
 /// The static part of every record that one macro writes.
 #[derive(Debug)]
@@ -53,7 +54,11 @@ impl From<&Metadata<'_>> for Facts {
 }
 
 impl Callsite {
-    pub(crate) fn new(number: Number, facts: Facts) -> Self {
+    pub(crate) fn new(number: Number, mut facts: Facts) -> Self {
+        if &*facts.target == request::TARGET {
+            // A place in this library's source, of which the program has no file.
+            (facts.file, facts.line) = (None, None);
+        }
         Callsite {
             number,
             is_log: &*facts.target == LOG_TARGET

@@ -209,9 +209,17 @@ pub(crate) fn write_message(
     };
     let arguments = arguments.filter(|arguments| arguments.is_truthy().unwrap_or(false));
     match (message.cast::<PyString>(), arguments) {
-        (Ok(text), None) => value::write_text(text, values),
+        (Ok(text), None) => write_line(text, values),
         (Err(_), None) => values.str(&value::text_of(message)),
         (_, Some(arguments)) => write_formatted(message, arguments, values),
+    }
+}
+
+/// Without line breaks at its end, which some write for a terminal.
+fn write_line(text: &Bound<'_, PyString>, values: &mut Values<'_, '_>) {
+    match text.to_str() {
+        Ok(text) => values.str(text.trim_end_matches(['\r', '\n'])),
+        Err(_) => value::write_text(text, values),
     }
 }
 
@@ -227,7 +235,7 @@ fn write_formatted(
     };
     let formatted = text.and_then(|text| text.rem(arguments));
     match formatted.as_ref().map(|text| text.cast::<PyString>()) {
-        Ok(Ok(text)) => value::write_text(text, values),
+        Ok(Ok(text)) => write_line(text, values),
         failed => {
             if let Err(error) = failed {
                 value::pass_on(message.py(), error);

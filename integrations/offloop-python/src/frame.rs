@@ -6,6 +6,7 @@
 )]
 
 use std::cell::RefCell;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -14,7 +15,7 @@ use pyo3::types::{PyDict, PyString};
 
 use crate::modules::modules;
 
-/// The innermost frame outside of the `logging` package.
+/// The innermost frame of who logs, and does not pass on what others log.
 pub(crate) struct Caller<'py> {
     frame: Bound<'py, PyAny>,
     pub(crate) code: Bound<'py, PyAny>,
@@ -22,18 +23,12 @@ pub(crate) struct Caller<'py> {
     pub(crate) instruction: i64,
 }
 
-/// Who called. A native function has no frame, so nobody of us is meant.
+/// Who called.
 pub(crate) fn caller(py: Python<'_>) -> Option<Caller<'_>> {
-    // SAFETY: the interpreter's lock is held, as `py` proves. The result is borrowed, or null
-    // outside of any frame.
-    let frame = unsafe { pyo3::ffi::PyEval_GetFrame() };
-    // SAFETY: it is null or a frame that lives as long as the call that it belongs to, which we are
-    // within; the reference that is taken here is the result's own.
-    let frame = unsafe { Bound::from_borrowed_ptr_or_opt(py, frame.cast()) };
-    let mut frame = frame?;
+    let mut frame = innermost(py)?;
     loop {
         let code = code_of(&frame)?;
-        if !is_of_logging(&code) {
+        if kind_of(&code) == Kind::Logs {
             let instruction = frame.getattr(intern!(py, "f_lasti")).ok()?.extract().ok()?;
             return Some(Caller {
                 frame,
@@ -41,9 +36,40 @@ pub(crate) fn caller(py: Python<'_>) -> Option<Caller<'_>> {
                 instruction,
             });
         }
-        let outer = frame.getattr(intern!(py, "f_back")).ok()?;
-        frame = Some(outer).filter(|outer| !outer.is_none())?;
+        frame = outer(&frame)?;
     }
+}
+
+/// How many frames pass a log call on that is on its way, without those of the `logging` package.
+pub(crate) fn passing_frames(py: Python<'_>) -> usize {
+    let mut count = 0;
+    let mut frame = innermost(py);
+    while let Some(present) = frame
+        && let Some(code) = code_of(&present)
+    {
+        match kind_of(&code) {
+            Kind::Logs => break,
+            Kind::PassesOn => count += 1,
+            Kind::Logging => {}
+        }
+        frame = outer(&present);
+    }
+    count
+}
+
+/// A native function has no frame, so nobody of us is meant.
+fn innermost(py: Python<'_>) -> Option<Bound<'_, PyAny>> {
+    // SAFETY: the interpreter's lock is held, as `py` proves. The result is borrowed, or null
+    // outside of any frame.
+    let frame = unsafe { pyo3::ffi::PyEval_GetFrame() };
+    // SAFETY: it is null or a frame that lives as long as the call that it belongs to, which we are
+    // within; the reference that is taken here is the result's own.
+    unsafe { Bound::from_borrowed_ptr_or_opt(py, frame.cast()) }
+}
+
+fn outer<'py>(frame: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
+    let outer = frame.getattr(intern!(frame.py(), "f_back")).ok()?;
+    Some(outer).filter(|outer| !outer.is_none())
 }
 
 impl<'py> Caller<'py> {
@@ -76,7 +102,31 @@ fn text_of<'py>(code: &Bound<'py, PyAny>, name: &str) -> Option<Bound<'py, PyStr
 struct Known {
     /// Kept, so that its address means nothing else.
     code: Py<PyAny>,
-    is_of_logging: bool,
+    kind: Kind,
+}
+
+/// What part a function has in a log call.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Logs,
+    /// It passes on what others log.
+    PassesOn,
+    /// It does that as a part of the `logging` package.
+    Logging,
+}
+
+/// Directories whose code passes log calls on, each with a separator at its end.
+static PASSING_ON: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+fn passing_on() -> MutexGuard<'static, Vec<String>> {
+    // Held for a moment, in which no code of Python's runs.
+    PASSING_ON.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Code in this directory passes log calls on: the place of a record is that of who calls it.
+#[pyfunction]
+pub(crate) fn pass_by(directory: String) {
+    passing_on().push(directory);
 }
 
 /// How many functions are remembered, each at the place that its address says.
@@ -86,27 +136,33 @@ thread_local! {
     static KNOWN: RefCell<Vec<Option<Known>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Whether code belongs to the `logging` package: its frames are no callers.
-fn is_of_logging(code: &Bound<'_, PyAny>) -> bool {
+fn kind_of(code: &Bound<'_, PyAny>) -> Kind {
     // Objects lie at multiples of 16.
     let place = (code.as_ptr().addr() >> 4) % CODES;
     let known = KNOWN.with_borrow(|known| {
         let known = known.get(place)?.as_ref()?;
-        known.code.is(code).then_some(known.is_of_logging)
+        known.code.is(code).then_some(known.kind)
     });
     known.unwrap_or_else(|| find_out(code, place))
 }
 
 #[cold]
-fn find_out(code: &Bound<'_, PyAny>, place: usize) -> bool {
+fn find_out(code: &Bound<'_, PyAny>, place: usize) -> Kind {
     let py = code.py();
     let file = text_of(code, "co_filename");
     let file = file.as_ref().and_then(|file| file.to_str().ok());
     let logging_file = modules(py).ok().and_then(|all| all.logging_file.as_deref());
-    let is_of_logging = file.is_some() && file == logging_file;
+    let is_in = |directory: &String| file.is_some_and(|file| file.starts_with(&**directory));
+    let kind = if file.is_some() && file == logging_file {
+        Kind::Logging
+    } else if passing_on().iter().any(is_in) {
+        Kind::PassesOn
+    } else {
+        Kind::Logs
+    };
     let known = Known {
         code: code.clone().unbind(),
-        is_of_logging,
+        kind,
     };
     let before = KNOWN.with_borrow_mut(|all| {
         if all.is_empty() {
@@ -116,7 +172,7 @@ fn find_out(code: &Bound<'_, PyAny>, place: usize) -> bool {
     });
     // Only now: whoever hears of its end may log.
     drop(before);
-    is_of_logging
+    kind
 }
 
 /// The name of the running task of asyncio, where `logging` would tell it: from Python 3.12 on.

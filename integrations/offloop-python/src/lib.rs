@@ -16,6 +16,7 @@ mod emitter;
 mod exception;
 mod fields;
 mod frame;
+mod interpreter;
 mod json;
 mod level;
 mod logger;
@@ -38,6 +39,8 @@ mod _offloop {
     #[pymodule_export]
     use super::emitter::Emitter;
     #[pymodule_export]
+    use super::frame::pass_by;
+    #[pymodule_export]
     use super::logger::{FastLogger, KeywordLogger};
     #[pymodule_export]
     use super::pipeline::Pipeline;
@@ -46,6 +49,8 @@ mod _offloop {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        super::interpreter::expect_main(module.py())?;
+        module.add("__version__", env!("CARGO_PKG_VERSION"))?;
         super::logger::prepare(module.py())
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use offloop::frontend::{Callsite, Frontend, Place, Taken, Values};
 use offloop::request::RequestContext;
-use offloop::{Builder, ConfigLoader, Guard, LossReason};
+use offloop::{Builder, ConfigLoader, Guard, LossReason, SinkStats};
 use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -18,6 +18,10 @@ use crate::thread;
 
 /// Where the records of requests go. Without a lock: a forked child goes on with what was there.
 static MAIN: LazyLock<ArcSwapOption<Frontend>> = LazyLock::new(ArcSwapOption::default);
+
+/// What holds in Python where a configuration file says nothing of it: `RUST_LOG` is set for other
+/// libraries, and would silence a program that knows nothing of Rust.
+const DEFAULTS: &str = "rust_log = false";
 
 /// Runs what may write the record of a request.
 pub(crate) fn with_requests<T>(part: impl FnOnce() -> T) -> T {
@@ -51,7 +55,8 @@ impl Pipeline {
     /// The same with what stands in a configuration file.
     #[staticmethod]
     fn load(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
-        let config = py.detach(|| ConfigLoader::new().file(path).load());
+        let loader = ConfigLoader::new().defaults(DEFAULTS).file(path);
+        let config = py.detach(|| loader.load());
         let config = config.map_err(|error| raise(&error))?.into_config();
         Self::run(py, config.builder())
     }
@@ -64,6 +69,11 @@ impl Pipeline {
     /// Whether a filter wants records of this logger and level.
     fn wants(&self, name: &str, level: i64) -> bool {
         self.frontend.wants(name, level::of_number(level))
+    }
+
+    /// The least level, as `logging` counts them, of which any records may be wanted.
+    fn level_min(&self) -> i64 {
+        level::number_of(self.frontend.level_max())
     }
 
     /// Waits until all that was logged before is written, at most so many seconds. Returns how many
@@ -108,6 +118,8 @@ impl Pipeline {
         let all = PyDict::new(py);
         all.set_item("accepted", stats.accepted.total())?;
         all.set_item("written", stats.written())?;
+        let filtered = stats.sinks.iter().map(|sink| sink.filtered.total());
+        all.set_item("filtered", filtered.sum::<u64>())?;
         all.set_item("waiting", stats.waiting())?;
         all.set_item("lost", stats.lost())?;
         let reasons = PyDict::new(py);
@@ -118,6 +130,8 @@ impl Pipeline {
             }
         }
         all.set_item("lost_by_reason", reasons)?;
+        let sinks = stats.sinks.iter().map(|sink| figures(py, sink));
+        all.set_item("sinks", sinks.collect::<PyResult<Vec<_>>>()?)?;
         Ok(all)
     }
 }
@@ -133,6 +147,18 @@ impl Pipeline {
     pub(crate) fn frontend(&self) -> &Frontend {
         &self.frontend
     }
+}
+
+/// What became of one sink's records: what was accepted is the sum of the four others.
+fn figures<'py>(py: Python<'py>, sink: &SinkStats) -> PyResult<Bound<'py, PyDict>> {
+    let figures = PyDict::new(py);
+    figures.set_item("name", &sink.name)?;
+    figures.set_item("accepted", sink.accepted.total())?;
+    figures.set_item("written", sink.written.total())?;
+    figures.set_item("filtered", sink.filtered.total())?;
+    figures.set_item("waiting", sink.waiting)?;
+    figures.set_item("lost", sink.lost.total())?;
+    Ok(figures)
 }
 
 /// Hands over a record.

@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use offloop::request::{self, Arrival, Headers, Outcome, ResponseHead, Value};
-use pyo3::exceptions::{PyBaseException, PyException, PyOSError};
+use pyo3::exceptions::{PyBaseException, PyException};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
 
@@ -344,10 +344,6 @@ impl Life {
             // dropped.
             self.request = None;
             return;
-        }
-        if error.is_instance_of::<PyOSError>() && self.status != 0 && !self.waits_for_return {
-            // The transport refuses to take more: the client is gone.
-            return self.disconnected();
         }
         let chain = Chain::of(error);
         context.add("exception.type", &*type_name(error));

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use tracing::Level;
 use tracing::dispatcher::{self, Dispatch};
+use tracing::level_filters::LevelFilter;
 
 pub(crate) use self::place::Spot;
 pub use self::place::{Callsite, Place};
@@ -96,6 +97,24 @@ impl Frontend {
     #[must_use]
     pub fn wants(&self, target: &str, level: Level) -> bool {
         self.pipeline.gate().may_want(target, level)
+    }
+
+    /// The most verbose level of which any records may be wanted.
+    ///
+    /// ```
+    /// use tracing::level_filters::LevelFilter;
+    ///
+    /// # fn main() -> Result<(), offloop::Error> {
+    /// # let memory = offloop::Memory::new();
+    /// let builder = offloop::builder().memory(&memory).filter("info,app.db=debug").rust_log(false);
+    /// let (frontend, _guard) = builder.build_frontend()?;
+    /// assert_eq!(frontend.level_max(), LevelFilter::DEBUG);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn level_max(&self) -> LevelFilter {
+        self.pipeline.gate().level_max()
     }
 
     /// Takes a record: `write` writes the message, then the value of each field of `place`, in their

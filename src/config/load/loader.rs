@@ -8,7 +8,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::document::{self, Document};
-use super::layer::{ConfigSource, Layers};
+use super::layer::{ConfigSource, Layer, Layers};
 use super::loaded::LoadedConfig;
 use super::problem::{ConfigError, ConfigProblem};
 use super::read::{self, Read};
@@ -31,7 +31,7 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 /// [`Config::load`](crate::Config::load) is short for one with nothing set. Each layer overrides the
 /// one before:
 ///
-/// 1. the defaults;
+/// 1. the defaults, those that were [set](ConfigLoader::defaults) first;
 /// 2. the file: the one set here, else the one that the variable `OFFLOOP_CONFIG` names, else
 ///    `offloop.toml` in the working directory, if it is there;
 /// 3. in the file, the table of the environment, such as `[env.production]`. The environment is the
@@ -74,6 +74,8 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 #[must_use = "a loader does nothing before `load`"]
 pub struct ConfigLoader {
     source: Source,
+    /// What holds where nothing else is said.
+    defaults: Option<String>,
     environment: Option<String>,
     /// `None`: those of the process.
     variables: Option<Vec<(String, OsString)>>,
@@ -121,6 +123,24 @@ impl ConfigLoader {
     /// ```
     pub fn text(mut self, text: impl Into<String>) -> Self {
         self.source = Source::Text(text.into());
+        self
+    }
+
+    /// Sets a text whose values hold where neither the file nor the variables say otherwise, in place of
+    /// the defaults.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), offloop::Error> {
+    /// let loader = offloop::ConfigLoader::new().defaults(r#"level = "warn""#);
+    /// let silent = loader.clone().text("").load()?;
+    /// let talkative = loader.text(r#"level = "debug""#).load()?;
+    /// # let of = |level: &str| offloop::builder().filter(level).config().clone();
+    /// # assert_eq!((silent.config(), talkative.config()), (&of("warn"), &of("debug")));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn defaults(mut self, text: impl Into<String>) -> Self {
+        self.defaults = Some(text.into());
         self
     }
 
@@ -173,8 +193,15 @@ impl ConfigLoader {
             (_, Some(path)) => document::parse_bytes(path, read_bytes(path)?),
             (_, None) => Document::default(),
         };
-        let problems = document.problems.clone();
-        let mut reading = Reading { document, problems };
+        let defaults = self.defaults.as_deref();
+        let defaults = defaults.map(|text| document::parse(Text::unnamed(text)));
+        let defaults = defaults.unwrap_or_default();
+        let problems = [&*defaults.problems, &*document.problems].concat();
+        let mut reading = Reading {
+            defaults: defaults.common,
+            document,
+            problems,
+        };
         let (read, layers) = reading.read(&environment, variables);
         reading.check_other_environments(&environment);
         let rust_log = rust_log.filter(|_| read.config.rust_log);
@@ -234,6 +261,7 @@ impl fmt::Debug for ConfigLoader {
 
 /// A document, and all that is wrong with it.
 struct Reading {
+    defaults: Option<Layer>,
     document: Document,
     problems: Vec<ConfigProblem>,
 }
@@ -273,7 +301,8 @@ impl Reading {
         let overlay = self.document.overlays.get(environment);
         let mut layers = Layers::default();
         let of_file = self.document.common.iter().chain(overlay);
-        of_file.cloned().for_each(|layer| layers.push(layer));
+        let all = self.defaults.iter().chain(of_file);
+        all.cloned().for_each(|layer| layers.push(layer));
         layers
     }
 

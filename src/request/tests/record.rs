@@ -459,3 +459,20 @@ fn a_value_may_add_fields_while_it_is_formatted() {
     );
     assert_eq!(record["error"], serde_json::json!(["inner"]));
 }
+
+#[test]
+fn a_request_s_record_has_no_place_in_the_library_s_source() {
+    let memory = Memory::new();
+    let sink = crate::Sink::memory(&memory).with_location();
+    let builder = crate::builder().sink(sink).filter("trace");
+    let (layer, guard) = builder.build().unwrap();
+    let subscriber = tracing_subscriber::registry().with(layer);
+    tracing::subscriber::with_default(subscriber, || {
+        begin().run(|| tracing::info!("below"));
+    });
+    guard.flush(Duration::from_secs(10)).unwrap();
+    let lines = memory.lines();
+    let [below, record] = [0, 1].map(|at| serde_json::from_str::<Json>(&lines[at]).unwrap());
+    assert_eq!(below["file"], file!());
+    assert_eq!((record.get("file"), record.get("line")), (None, None));
+}

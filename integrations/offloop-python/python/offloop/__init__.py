@@ -11,14 +11,16 @@ make lines of them and write them. When the disk or the reader of a pipe stalls,
 from ._handler import Handler
 from ._install import install
 from ._loggers import Logger, adopt, get_logger
-from ._offloop import Context, add, add_error, current
+from ._offloop import Context, KeywordLogger, __version__, add, add_error, current
 from ._pipelines import flush, reopen, rotate, shutdown, stats
 from .context import carry, run_in_executor
 
 __all__ = [
     "Context",
     "Handler",
+    "KeywordLogger",
     "Logger",
+    "__version__",
     "add",
     "add_error",
     "adopt",

@@ -34,8 +34,9 @@ class Handler(logging.Handler):
     - `rotation`, `retention`, `compression`, `mode`, `sync`: as in the configuration file, such as
       `rotation={"every": "day", "at_bytes": "100 MiB"}`, `retention={"files_max": 7}`,
       `compression="gzip"`.
-    - `filter`: directives such as `"info,sqlalchemy=warn"`, beside the levels of `logging`; the
-      environment's `RUST_LOG` comes first.
+    - `filter`: directives such as `"info,sqlalchemy=warn"`, beside the levels of `logging`.
+    - `rust_log`: whether the variable `RUST_LOG` takes the place of `filter` where it is set (by default
+      not: it is set for libraries that are written in Rust).
     - `budget`: how many bytes may wait to be written (by default 64 MiB); what finds no room is
       counted, see `offloop.stats()`.
     - `exit_timeout`: how many seconds the end of the process waits for the sink (by default 5).
@@ -56,7 +57,9 @@ class Handler(logging.Handler):
     ) -> None:
         super().__init__(level)
         self._location = location
-        self._pipeline = pipeline_for(_settings.pipeline(filename, location, settings))
+        config = _settings.pipeline(filename, location, settings)
+        self._has_levels = _settings.has_levels(config)
+        self._pipeline = pipeline_for(config)
         self._connect()
 
     def _connect(self) -> None:
@@ -76,6 +79,10 @@ class Handler(logging.Handler):
             FastLogger.changed()
         if name == "filters" and "_pipeline" in self.__dict__:
             self._connect()
+
+    def _level_min(self) -> int:
+        """The least level that any directive of its settings wants; INFO if there are none."""
+        return self._pipeline.level_min() if self._has_levels else logging.INFO
 
     def _disconnect(self) -> None:
         if self._quick_emitter() is not None:
@@ -117,7 +124,7 @@ class Handler(logging.Handler):
         self._pipeline.reopen()
 
     def stats(self) -> dict[str, Any]:
-        """What became of the records: `accepted`, `written`, `waiting`, `lost`."""
+        """What became of the records, as `offloop.stats()` tells it of all."""
         return self._pipeline.stats()
 
     def __repr__(self) -> str:

@@ -42,30 +42,34 @@ _installed: Handler | None = None
 def install(
     filename: str | os.PathLike[str] | None = None,
     *,
-    level: int | str = logging.INFO,
+    level: int | str | None = None,
     logger_class: bool = True,
     capture_warnings: bool = True,
     **settings: Any,
 ) -> Handler:
-    """Makes one `offloop.Handler` the only one of the root logger, and of the servers' own.
+    """Has one `offloop.Handler` take the place of what handlers for streams and files there are, those
+    of the root logger and those of servers. Nothing has changed if it raises.
 
-    - `level`: the level of the root logger.
+    - `level`: the level of the root logger. By default it is the least that any directive of the
+      configuration file or of `filter` wants, and INFO if there are none.
     - `logger_class`: whether loggers become `offloop.Logger`, whose calls cost an eighth.
     - `capture_warnings`: whether `warnings.warn` comes along.
     - All else is passed to `offloop.Handler`.
 
-    Servers that set up their logs later find them taken over again; handlers other than plain ones
-    for streams and files stay.
+    Servers that set up their logs later find them taken over again. Handlers of other kinds stay, as
+    those of tools and of a program's own classes are; while there are any, calls take the standard
+    library's way.
     """
     global _installed
+    # Says no to what is no level, before anything has changed.
+    logging.Logger("root", logging.INFO if level is None else level)
     handler = Handler(filename, **settings)
     _installed = handler
     handler._pipeline.take_requests()
     root = logging.getLogger()
-    for other in root.handlers[:]:
-        root.removeHandler(other)
+    _remove_waiting(root)
     root.addHandler(handler)
-    root.setLevel(level)
+    root.setLevel(handler._level_min() if level is None else level)
     if logger_class:
         _loggers.adopt_all()
     logging.captureWarnings(capture_warnings)
@@ -83,11 +87,16 @@ def take_over_servers() -> None:
         logger = logging.root.manager.loggerDict.get(name)
         if not isinstance(logger, logging.Logger):
             continue
-        for handler in logger.handlers[:]:
-            if type(handler) in _WAITING or isinstance(handler, Handler):
-                logger.removeHandler(handler)
+        _remove_waiting(logger)
         if not logger.handlers:
             logger.propagate = True
+
+
+def _remove_waiting(logger: logging.Logger) -> None:
+    """Removes what would write where the caller waits, and what of ours was there before."""
+    for handler in logger.handlers[:]:
+        if type(handler) in _WAITING or isinstance(handler, Handler):
+            logger.removeHandler(handler)
 
 
 def take_over_again() -> None:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 from typing import Any
 
-from ._offloop import FastLogger, KeywordLogger
+from ._offloop import FastLogger, KeywordLogger, pass_by
+
+# What is called here on behalf of others is no place of theirs.
+pass_by(os.path.join(os.path.dirname(__file__), ""))
 
 #: What the quick way takes the place of.
 _METHODS = ("critical", "debug", "error", "exception", "info", "log", "warning")

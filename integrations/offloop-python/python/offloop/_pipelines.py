@@ -125,13 +125,18 @@ def rotate() -> None:
 
 
 def stats() -> dict[str, Any]:
-    """What became of the records of this process, over all pipelines."""
-    total: dict[str, Any] = {"accepted": 0, "written": 0, "waiting": 0, "lost": 0}
-    total["lost_by_reason"] = {}
+    """What became of the records of this process, over all pipelines.
+
+    `accepted` counts each record once; `written`, `filtered` (by a sink's own level), `waiting` and `lost`
+    are sums over the sinks. `sinks` has the figures of each: what it accepted is the sum of the others.
+    """
+    names = ("accepted", "written", "filtered", "waiting", "lost")
+    total: dict[str, Any] = {**dict.fromkeys(names, 0), "lost_by_reason": {}, "sinks": []}
     for pipeline in list(_pipelines.values()):
         own = pipeline.stats()
-        for name in ("accepted", "written", "waiting", "lost"):
+        for name in names:
             total[name] += own[name]
+        total["sinks"] += own["sinks"]
         for reason, count in own["lost_by_reason"].items():
             reasons = total["lost_by_reason"]
             reasons[reason] = reasons.get(reason, 0) + count

@@ -25,6 +25,7 @@ _OF_PIPELINE = frozenset(
         "redaction",
         "request_detail",
         "requests",
+        "rust_log",
         "write_delay",
     }
 )
@@ -46,15 +47,23 @@ def pipeline(
         if filename is not None or settings:
             raise TypeError("config says all: no other settings beside it")
         if isinstance(config, dict):
-            return {"level": _ALL, **_plain(config)}
+            return {"level": _ALL, "rust_log": False, **_plain(config)}
         return os.path.abspath(os.fspath(config))
     if filename is None and not settings and (path := _configuration_file()):
         return path
     settings = {name: _value(name, value) for name, value in settings.items()}
     config = {name: settings.pop(name) for name in _OF_PIPELINE & settings.keys()}
     config["level"] = settings.pop("filter", _ALL)
+    config.setdefault("rust_log", False)
     config["sinks"] = {"main": _sink(filename, location, settings)}
     return config
+
+
+def has_levels(config: dict[str, Any] | str) -> bool:
+    """Whether a configuration says which levels are wanted."""
+    if isinstance(config, str) or config["level"] != _ALL:
+        return True
+    return bool(config["rust_log"] and os.environ.get("RUST_LOG", "").strip())
 
 
 def _configuration_file() -> str | None:

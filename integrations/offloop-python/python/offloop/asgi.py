@@ -64,7 +64,13 @@ class RequestLog:
         async def send_noted(message: Message) -> None:
             if message["type"].startswith("http.response.") and not message.get("more_body"):
                 events.look_for_end()
-            await send(request.sending(scope, message))
+            message = request.sending(scope, message)
+            try:
+                await send(message)
+            except OSError:
+                # The transport refuses to take more.
+                request.disconnected()
+                raise
             request.sent()
 
         try:

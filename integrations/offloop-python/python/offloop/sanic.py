@@ -6,16 +6,18 @@ Under an ASGI server, `offloop.asgi.RequestLog(app)` does the same.
 from __future__ import annotations
 
 import contextlib
+from asyncio import CancelledError
 from contextvars import ContextVar
 from typing import Any
 
 from sanic import Request, Sanic
 from sanic.exceptions import SanicException
-from sanic.response import BaseHTTPResponse, ResponseStream
+from sanic.models.server_types import ConnInfo
+from sanic.response import BaseHTTPResponse
 from sanic.server.websockets.impl import WebsocketImplProtocol
 from websockets.frames import DATA_OPCODES, Frame
 
-from . import _offloop, _settings
+from . import _http1, _offloop, _settings
 from ._pipelines import server_began, server_ended
 
 #: All requests of a connection run in one task: each sets it anew, and none finds another's.
@@ -33,7 +35,7 @@ def setup(app: Sanic, **options: Any) -> None:
     @app.signal("http.lifecycle.request")
     async def begin(request: Request, **_: Any) -> None:
         end_previous()
-        life = _Life(_begin(log, request))
+        life = _Life(request, _begin(log, request))
         request.ctx.offloop = life.request.context
         _present.set(life)
 
@@ -57,11 +59,10 @@ def setup(app: Sanic, **options: Any) -> None:
             life.send(data)
 
     @app.signal("http.lifecycle.exception")
-    async def fail(request: Request, exception: BaseException, **_: Any) -> None:
+    async def fail(exception: BaseException, **_: Any) -> None:
         life = _present.get()
-        if life is not None and not isinstance(exception, SanicException):
-            life.request.context.add("exception.type", type(exception).__qualname__)
-            life.request.context.add_error(exception)
+        if life is not None:
+            life.fail(exception)
 
     @app.signal("websocket.handler.before")
     async def open_socket(request: Request, websocket: WebsocketImplProtocol, **_: Any) -> None:
@@ -76,8 +77,8 @@ def setup(app: Sanic, **options: Any) -> None:
             life.request.failed(exception)
 
     @app.signal("http.lifecycle.complete")
-    async def complete(**_: Any) -> None:
-        end_previous()
+    async def complete(conn_info: ConnInfo | None, **_: Any) -> None:
+        end_previous(conn_info is None or conn_info.lost)
         _present.set(None)
         _offloop.leave()
 
@@ -89,10 +90,10 @@ def setup(app: Sanic, **options: Any) -> None:
     async def end_server(*_: Any) -> None:
         server_ended()
 
-    def end_previous() -> None:
+    def end_previous(has_client_left: bool = False) -> None:
         life = _present.get()
         if life is not None:
-            life.leave()
+            life.leave(has_client_left)
 
 
 def _begin(log: _offloop.RequestLog, request: Request) -> _offloop.Request:
@@ -111,38 +112,57 @@ def _begin(log: _offloop.RequestLog, request: Request) -> _offloop.Request:
 class _Life:
     """What is known of a request so far."""
 
-    def __init__(self, request: _offloop.Request) -> None:
+    def __init__(self, sanic: Request, request: _offloop.Request) -> None:
         self.request = request
-        self._is_answered = False
-        self._is_stream = False
-        self._is_in_body = False
+        self._sanic = sanic
+        #: What follows the head of the response, once that is sent.
+        self._body: _http1.Body | None = None
         self._socket: WebsocketImplProtocol | None = None
 
     def answer(self, request: Request, response: BaseHTTPResponse) -> None:
-        if self._is_answered:
-            return
-        self._is_answered = True
-        self._is_stream = isinstance(response, ResponseStream) or not hasattr(response, "body")
+        """What the response is going to be, unless another takes its place before it is sent."""
         self._set_route(request)
-        if request.stream is not None and getattr(request.stream, "request_bytes", None):
-            self.request.upload(request.stream.request_bytes, True)
-        for name, value in self.request.response_headers():
-            response.headers[name] = value
-        headers = [(name.lower(), str(value)) for name, value in response.headers.items()]
-        self.request.head(response.status, headers)
+        if self._body is None:
+            for name, value in self.request.response_headers():
+                response.headers[name] = value
 
     def send(self, data: bytes) -> None:
-        """Bytes are about to be handed to the transport: the head first, with what fits."""
-        if not self._is_answered:
+        """Bytes are about to be handed to the transport: a head, or parts of a body, or both."""
+        if self._body is None:
+            data = self._head(data)
+        if self._body is None or self.request.has_ended:
             return
-        if not self._is_in_body:
-            self._is_in_body = True
-            data = data[data.find(b"\r\n\r\n") + 4 :]
-        self.request.body(len(data))
+        self.request.body(self._body.count(data))
         self.request.sent()
-        if not self._is_stream or data.endswith(b"0\r\n\r\n"):
+        if self._body.is_over:
             self.request.body_ended()
             self.request.returned()
+
+    def _head(self, data: bytes) -> bytes:
+        """Only what is sent is the response: what was answered before may have been replaced."""
+        # Frames of a websocket, of which `open_socket` has told, come this way, too.
+        while data.startswith(b"HTTP/1"):
+            status, headers, data = _http1.split(data)
+            # A client is told to continue before its answer.
+            if 200 <= status:
+                stream = self._sanic.stream
+                if stream is not None and getattr(stream, "request_bytes", None):
+                    self.request.upload(stream.request_bytes, True)
+                self._body = _http1.Body(headers)
+                self.request.head(status, headers)
+                break
+        return data
+
+    def fail(self, error: BaseException) -> None:
+        if isinstance(error, CancelledError):
+            # The client has left, or the server has no more time for it: its end will tell.
+            return
+        if self._body is not None:
+            # Too late for an answer that says so.
+            self.request.failed(error)
+        elif not isinstance(error, SanicException):
+            self.request.context.add("exception.type", type(error).__qualname__)
+            self.request.context.add_error(error)
 
     def open_socket(self, request: Request, websocket: WebsocketImplProtocol) -> None:
         self._socket = websocket
@@ -173,11 +193,11 @@ class _Life:
         if request.route is not None:
             self.request.set_route("/" + request.route.path.lstrip("/"))
 
-    def leave(self) -> None:
-        """Nothing more comes of it: if it has not ended, the client has gone away."""
+    def leave(self, has_client_left: bool) -> None:
+        """Nothing more comes of it, whoever has ended it."""
         if self._socket is not None:
             self.request.context.add("websocket.close_code", _close_code(self._socket.ws_proto))
-        if not self.request.has_ended:
+        if has_client_left and not self.request.has_ended:
             self.request.disconnected()
         self.request.returned()
 

@@ -53,7 +53,14 @@ class RequestLog:
 
             def write_noted(data: bytes) -> Any:
                 request.body(len(data))
-                return write(data)
+                try:
+                    result = write(data)
+                except OSError:
+                    # The transport refuses to take more.
+                    request.disconnected()
+                    raise
+                request.sent()
+                return result
 
             return write_noted
 
@@ -118,6 +125,9 @@ class _Body:
         try:
             if self._items is None:
                 self._items = iter(self._inner)
+            else:
+                # Who asks for more has passed on what there was.
+                self._request.sent()
             item = next(self._items)
         except StopIteration:
             self._is_over = True

@@ -275,6 +275,13 @@ impl Core {
             return Ok(());
         }
         let options = call.options(py)?;
+        let passing = frame::passing_frames(py);
+        if passing != 0 {
+            let own = call
+                .stacklevel
+                .map_or(Ok(1), |level| level.extract::<usize>())?;
+            options.set_item(intern!(py, "stacklevel"), own.saturating_add(passing))?;
+        }
         if py.version_info() < (3, 11) {
             // It counts frames instead of looking at them, and counts on one of the method's.
             let log = WITHIN_A_FRAME.get(py).ok_or_else(no_frame)?.bind(py);

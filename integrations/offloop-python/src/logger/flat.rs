@@ -20,28 +20,41 @@ use pyo3::types::{PyString, PyTuple, PyType};
 
 use super::keywords::{Given, KeywordLogger};
 
-/// A method of each level.
-const METHODS: [(&CStr, ffi::PyCFunctionFastWithKeywords); 5] = [
-    (c"debug", log::<10>),
-    (c"info", log::<20>),
-    (c"warning", log::<30>),
-    (c"error", log::<40>),
-    (c"critical", log::<50>),
-];
+/// What `help` and `inspect.signature` say, which the interpreter reads from one text.
+macro_rules! doc {
+    ($name:literal) => {{
+        const DOC: &str = concat!(
+            $name,
+            "($self, event, /, *args, **fields)\n--\n\n",
+            "Logs an event; keyword arguments are its fields.\0"
+        );
+        match CStr::from_bytes_with_nul(DOC.as_bytes()) {
+            Ok(doc) => doc,
+            Err(_) => c"",
+        }
+    }};
+}
 
-const DOC: &CStr = c"Logs an event; keyword arguments are its fields.";
+/// A method of each level.
+const METHODS: [(&CStr, ffi::PyCFunctionFastWithKeywords, &CStr); 5] = [
+    (c"debug", log::<10>, doc!("debug")),
+    (c"info", log::<20>, doc!("info")),
+    (c"warning", log::<30>, doc!("warning")),
+    (c"error", log::<40>, doc!("error")),
+    (c"critical", log::<50>, doc!("critical")),
+];
 
 /// Gives `KeywordLogger` these methods.
 pub(super) fn add_methods(py: Python<'_>) -> PyResult<()> {
     let logger = py.get_type::<KeywordLogger>();
-    for (name, function) in METHODS {
+    for (name, function, doc) in METHODS {
         let definition = Box::new(PyMethodDef {
             ml_name: name.as_ptr(),
             ml_meth: PyMethodDefPointer {
                 PyCFunctionFastWithKeywords: function,
             },
             ml_flags: METH_FASTCALL | METH_KEYWORDS,
-            ml_doc: DOC.as_ptr(),
+            ml_doc: doc.as_ptr(),
         });
         let method = descriptor(&logger, Box::leak(definition))?;
         logger.setattr(&*name.to_string_lossy(), method)?;

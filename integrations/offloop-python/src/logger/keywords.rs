@@ -50,8 +50,9 @@ impl KeywordLogger {
         if matches!(verdict, Verdict::Unwanted) {
             return Ok(());
         }
-        let mut fields = self.bound_fields(py, given);
-        let options = Options::take(given, &mut fields);
+        let mut options = Options::default();
+        let mut fields = self.bound_fields(py, given, &mut options);
+        options.take(given, &mut fields);
         let mut call = Call {
             level,
             message: event,
@@ -74,14 +75,20 @@ impl KeywordLogger {
         }
     }
 
-    /// The bound fields, without those that the call has itself.
-    fn bound_fields<'py>(&self, py: Python<'py>, given: &impl Given<'py>) -> Fields<'py> {
+    /// The bound fields, without those that the call has itself. Bound options hold unless the call has
+    /// its own.
+    fn bound_fields<'py>(
+        &self,
+        py: Python<'py>,
+        given: &impl Given<'py>,
+        options: &mut Options<'py>,
+    ) -> Fields<'py> {
         let mut fields = Fields::default();
         for (name, value) in self.bound.bind(py).iter() {
             let mut is_given = false;
             given.each(|other, _| is_given |= name.eq(other).unwrap_or(false));
             if let (false, Ok(name)) = (is_given, name.cast_into::<PyString>()) {
-                fields.add(name, value);
+                options.take_one(name, value, &mut fields);
             }
         }
         fields
@@ -118,13 +125,20 @@ struct Options<'py> {
 
 impl<'py> Options<'py> {
     /// Takes them from the arguments; the others become fields.
-    fn take(given: &impl Given<'py>, fields: &mut Fields<'py>) -> Self {
-        let mut options = Options::default();
-        given.each(|name, value| match options.place(&name) {
+    fn take(&mut self, given: &impl Given<'py>, fields: &mut Fields<'py>) {
+        given.each(|name, value| self.take_one(name, value, fields));
+    }
+
+    fn take_one(
+        &mut self,
+        name: Bound<'py, PyString>,
+        value: Bound<'py, PyAny>,
+        fields: &mut Fields<'py>,
+    ) {
+        match self.place(&name) {
             Some(option) => *option = Some(value),
             None => fields.add(name, value),
-        });
-        options
+        }
     }
 
     fn place(&mut self, name: &Bound<'_, PyString>) -> Option<&mut Option<Bound<'py, PyAny>>> {
@@ -176,6 +190,21 @@ impl KeywordLogger {
     #[getter]
     fn name(&self, py: Python<'_>) -> Py<PyString> {
         self.core.name().clone_ref(py)
+    }
+
+    /// Whether records of this level go anywhere.
+    #[pyo3(name = "isEnabledFor")]
+    fn is_enabled_for<'py>(&self, py: Python<'py>, level: i64) -> PyResult<Bound<'py, PyAny>> {
+        let logger = self.core.logger().bind(py);
+        logger.call_method1(intern!(py, "isEnabledFor"), (level,))
+    }
+
+    /// By name, as `logging` has its loggers pickled, and with the bound fields.
+    fn __reduce__(slf: &Bound<'_, Self>) -> (Py<PyAny>, (Py<PyAny>, Py<PyDict>)) {
+        let py = slf.py();
+        let own = slf.get();
+        let parts = (own.core.logger().clone_ref(py), own.bound.clone_ref(py));
+        (slf.get_type().into_any().unbind(), parts)
     }
 
     #[pyo3(signature = (level, event, /, *args, **fields))]

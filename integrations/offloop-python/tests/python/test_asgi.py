@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import offloop
 import pytest
-from conftest import DEADLINE_S
+from conftest import DEADLINE_S, read_lines, run_program
 from offloop.asgi import RequestLog
 from websockets.sync.client import connect
 
@@ -155,3 +156,40 @@ def test_the_trace_goes_on_to_other_services_with_all_its_headers() -> None:
     assert parent not in {"00f067aa0ba902b7", sent_on["span_id"]}
     assert sent_on["tracestate"] == "vendor=1"
     assert sent_on["x-request-id"] == sent_on["id"]
+
+
+@pytest.mark.parametrize(
+    ("fails", "outcome"), [("application", "service_error"), ("server", "client_disconnect")]
+)
+def test_only_what_the_server_raises_says_that_the_client_is_gone(
+    tmp_path: Path, log: Path, fails: str, outcome: str
+) -> None:
+    run_program(
+        f"""
+        import asyncio, contextlib, offloop
+        from offloop.asgi import RequestLog
+
+        offloop.install({str(log)!r})
+
+        async def app(scope, receive, send):
+            await send({START!r})
+            await send({{**{END!r}, "body": b"0123456789", "more_body": True}})
+            if {fails!r} == "application":
+                raise ConnectionError("the database is gone")
+            await send({END!r})
+
+        async def send(message):
+            if message.get("body") == b"":
+                raise OSError("the client is gone")
+
+        async def main():
+            with contextlib.suppress(OSError):
+                await RequestLog(app)({SCOPE!r}, None, send)
+
+        asyncio.run(main())
+        """,
+        tmp_path,
+    )
+    (request,) = read_lines(log)
+    assert (request["outcome"], request["http.response.body.size"]) == (outcome, 10)
+    assert ("error" in request) == (fails == "application")

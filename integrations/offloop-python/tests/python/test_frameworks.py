@@ -259,3 +259,34 @@ def test_gunicorn_takes_the_handler_from_its_logconfig_dict(
     paths = [line["url.path"] for line in lines if line["target"] == "gunicorn.access"]
     assert sorted(paths) == sorted(f"/{number}" for number in range(20))
     assert "Shutting down: Master" in [line["message"] for line in lines]
+
+
+STRUCTLOG = """
+    import logging, offloop, offloop.structlog, structlog
+    offloop.install({log!r}, logger_class={quick})
+    structlog.configure(
+        processors=[structlog.stdlib.filter_by_level, offloop.structlog.Emit()],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+    )
+    logging.getLogger("app.quiet").setLevel("WARNING")
+
+    def handler():
+        structlog.get_logger("app.x").info("hello", user=1)
+        structlog.get_logger("app.quiet").info("no")
+        emit = offloop.structlog.Emit("shop")
+        structlog.wrap_logger(structlog.PrintLogger(), [emit], structlog.BoundLogger).info("hi")
+
+    handler()
+"""
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_structlog_s_events_have_the_place_and_the_logger_of_who_called_it(
+    tmp_path: Path, log: Path, quick: bool
+) -> None:
+    run_program(STRUCTLOG.format(log=str(log), quick=quick), tmp_path)
+    hello, hi = read_lines(log)
+    assert (hello["target"], hi["target"]) == ("app.x", "shop")
+    assert {line["function"] for line in (hello, hi)} == {"handler"}
+    assert {line["file"] for line in (hello, hi)} == {str(tmp_path / "program.py")}

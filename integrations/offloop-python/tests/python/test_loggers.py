@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import inspect
 import logging
+import pickle
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -313,3 +316,72 @@ def test_a_value_s_own_error_is_no_error_of_the_call(
     assert offloop.get_logger("quick").info("m", value=Failing()) is None
     (line,) = lines(installed, log)
     assert line["value"] == "[formatting Failing failed: ValueError]"
+
+
+def test_what_passes_a_call_on_is_not_its_place(installed: logging.Logger, log: Path) -> None:
+    keyword = offloop.get_logger("quick")
+
+    def through(call: Any) -> None:
+        call("carried")
+
+    for is_quick in (True, False):
+        if not is_quick:
+            installed.handlers[0].addFilter(lambda record: True)
+        for each in (installed.info, keyword.info):
+            through(offloop.carry(each))
+            offloop.carry(through)(each)
+    found = lines(installed, log)
+    assert len(found) == 8
+    assert {line["function"] for line in found} == {"through"}
+    assert {line["file"] for line in found} == {__file__}
+
+
+def test_a_keyword_logger_can_be_copied_and_sent_to_other_processes(
+    installed: logging.Logger, log: Path
+) -> None:
+    logger: offloop.KeywordLogger = offloop.get_logger("quick", user=42)
+    for other in (pickle.loads(pickle.dumps(logger)), copy.copy(logger), copy.deepcopy(logger)):
+        assert type(other) is offloop.KeywordLogger and other.name == "quick"
+        other.info("bound")
+    assert [line["user"] for line in lines(installed, log)] == [42, 42, 42]
+
+
+def test_a_keyword_logger_tells_whether_a_level_is_wanted(installed: logging.Logger) -> None:
+    logger = offloop.get_logger("quick")
+    installed.setLevel(logging.WARNING)
+    assert logger.isEnabledFor(logging.WARNING) and not logger.isEnabledFor(logging.INFO)
+
+
+def test_options_that_are_bound_are_options_of_each_call(
+    installed: logging.Logger, log: Path
+) -> None:
+    logger = offloop.get_logger("quick").bind(exc_info=True, user=42)
+    for is_quick in (True, False):
+        if not is_quick:
+            installed.handlers[0].addFilter(lambda record: True)
+        try:
+            raise ValueError("bad")
+        except ValueError:
+            logger.info("with")
+            logger.info("without", exc_info=False)
+    found = lines(installed, log)
+    types = [line.get("error.type") for line in found]
+    assert types == ["ValueError", None] * 2
+    assert all("exc_info" not in line and line["user"] == 42 for line in found)
+
+
+def test_a_message_has_no_line_break_at_its_end(installed: logging.Logger, log: Path) -> None:
+    for is_quick in (True, False):
+        if not is_quick:
+            installed.handlers[0].addFilter(lambda record: True)
+        installed.error("Exception in ASGI application\n")
+        installed.error("%s\r\n", "two\nlines")
+    messages = [line["message"] for line in lines(installed, log)]
+    assert messages == ["Exception in ASGI application", "two\nlines"] * 2
+
+
+def test_signatures_can_be_asked_for() -> None:
+    expected = "(self, event, /, *args, **fields)"
+    for name in ("debug", "info", "warning", "error", "critical", "exception"):
+        assert str(inspect.signature(getattr(offloop.KeywordLogger, name))) == expected
+    assert offloop.__version__.count(".") == 2

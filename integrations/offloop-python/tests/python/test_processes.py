@@ -504,3 +504,30 @@ def test_destructors_log_when_the_interpreter_comes_down(
         ("closed session", "MainThread"): 2,
         ("failed", "MainThread"): 2,
     }
+
+
+def test_an_interpreter_within_the_process_is_refused_and_the_process_ends(
+    tmp_path: Path, log: Path
+) -> None:
+    done = run_program(
+        f"""
+        import logging, offloop, sys
+        offloop.install({str(log)!r})
+        logging.info("main")
+        if sys.version_info < (3, 13):
+            import _xxsubinterpreters as interpreters
+            other = interpreters.create(isolated=False)
+        else:
+            import _interpreters as interpreters
+            other = interpreters.create("legacy")
+        interpreters.run_string(other, '''if True:
+            try:
+                import offloop
+            except ImportError as error:
+                print(error)
+        ''')
+        """,
+        tmp_path,
+    )
+    assert done.stdout.startswith("offloop runs in the main interpreter of a process alone")
+    assert [line["message"] for line in read_lines(log)] == ["main"]
