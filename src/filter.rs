@@ -22,7 +22,7 @@ use tracing_subscriber::layer::Context;
 
 use self::by_span::BySpan;
 use self::extra::Extra;
-pub(crate) use self::gate::{Gate, LayerGate, change};
+pub(crate) use self::gate::{Gate, LayerGate, change, try_change};
 pub(crate) use self::limiter::{LimitedOrigin, Limiter};
 pub(crate) use self::sink::SinkFilter;
 use self::wanted::Wanted;

@@ -3,8 +3,8 @@
 //! After `fork` the child has a copy of everything but the threads: of the writers, only their
 //! locks and half-done work are left. So nothing of a pipeline is used in a child; it gets fresh
 //! ones (see [`crate::pipeline`]), and recognises the old ones by their generation. The parent's log
-//! files are closed there, see [`OwnFile`], and its threads are started in their own way, see
-//! [`spawn`].
+//! files are closed there, see [`OwnFile`], its handlers of signals are taken away, and its threads are
+//! started in their own way, see [`spawn`].
 
 #![expect(
     unsafe_code,
@@ -38,8 +38,8 @@ pub(crate) fn watch() {
     #[cfg(not(miri))]
     WATCH.call_once(|| {
         // SAFETY: the handler must be callable in a forked child at any time, so it must be
-        // async-signal-safe. It only uses atomics, `fstat` and `close`. It stays loaded as long
-        // as this code.
+        // async-signal-safe. It only uses atomics, `fstat`, `close` and `sigaction`. It stays loaded
+        // as long as this code.
         unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
     });
     #[cfg(miri)]
@@ -50,4 +50,5 @@ pub(crate) fn watch() {
 extern "C" fn in_child() {
     GENERATION.fetch_add(1, Ordering::Relaxed);
     own_file::close_all();
+    crate::signal::restore_in_child();
 }

@@ -20,7 +20,7 @@ use crate::request;
 use crate::sink::Control;
 use crate::stats::Stats;
 use completion::Completion;
-pub use outcome::{FlushError, Report};
+pub use outcome::{FlushError, FlushFailure, Report};
 pub use raise::Raise;
 
 /// How often a shutdown looks whether the writers have ended, once everything is written.
@@ -82,7 +82,7 @@ impl Guard {
         if running.flush_until(deadline::after(timeout)) {
             return Ok(());
         }
-        Err(FlushError::new(&running, None))
+        Err(FlushError::timed_out(&running))
     }
 
     /// Returns once everything that was logged before the call is on the disk, so that it survives
@@ -115,13 +115,15 @@ impl Guard {
         let outcome = drain.finish(running.flush_durable(), deadline::after(timeout));
         match outcome {
             Some(Ok(())) => Ok(()),
-            Some(Err(why)) => Err(FlushError::new(&running, Some(why))),
-            None => Err(FlushError::new(&running, None)),
+            Some(Err(why)) => Err(FlushError::not_durable(&running, why)),
+            None => Err(FlushError::timed_out(&running)),
         }
     }
 
     /// The same without blocking the thread, on any executor. There is no deadline: a sink that
-    /// stalls for good makes it wait for good, so wrap it in a time-out where that matters.
+    /// stalls for good makes it wait for good, so wrap it in a time-out where that matters. A forked
+    /// child that inherits the future finds it done: what was logged before the fork is its parent's to
+    /// write.
     ///
     /// ```
     /// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -147,7 +149,8 @@ impl Guard {
     ///
     /// # Errors
     ///
-    /// [`FlushError`] if the sync of a file fails.
+    /// [`FlushError`] if the sync of a file fails, or if the process has forked meanwhile and this is
+    /// the child.
     ///
     /// ```
     /// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -168,7 +171,7 @@ impl Guard {
         }
         async move {
             let synced = synced.await;
-            synced.map_err(|why| FlushError::new(&running, Some(why)))
+            synced.map_err(|why| FlushError::not_durable(&running, why))
         }
     }
 

@@ -1,4 +1,4 @@
-//! Structured logs for async servers that never wait for the disk.
+//! A [`tracing`] subscriber for async servers: structured logs that never wait for the disk.
 //!
 //! An event is encoded on the thread that logs it, crosses a bounded channel, and is formatted and
 //! written by a writer thread. When the disk stalls, requests go on; records that find no room are
@@ -35,8 +35,16 @@
 //! Only sinks that are files reach the last class. A disk that fails a sync is not believed again:
 //! see [`Sink::sync`].
 //!
-//! The modules stand in the order in which a record meets them: capture, channel, drain, format,
-//! sink.
+//! # Features
+//!
+//! | feature | default | what it brings |
+//! |---|---|---|
+//! | `config` | yes | `offloop.toml` and variables over it: `Config::load`, [`init`] by the file, reload when it changes |
+//! | `log` | yes | records of the [`log`](https://docs.rs/log) crate become events of the installed subscriber |
+//! | `tokio` | yes | [`Overflow::Block`] recognises threads of a tokio runtime, and `request::LoggedIo` looks after connections |
+//! | `time-zones` | yes | `Rotation::in_zone`: names of the IANA database |
+//! | `schema` | no | `Config::schema`: JSON Schema for editors of configuration files |
+//! | `zstd` | no | `Compression::Zstd`, which needs a C compiler |
 
 #![cfg_attr(
     not(all(target_os = "linux", not(any(miri, offloop_loom, offloop_shuttle)))),
@@ -73,6 +81,7 @@ mod install;
 mod json;
 mod nearest;
 mod non_blocking;
+mod pace;
 mod pipeline;
 mod recovery;
 mod redaction;
@@ -94,7 +103,7 @@ pub use config::{
 };
 pub use drain::sync::SyncPolicy;
 pub use error::Error;
-pub use guard::{FlushError, Guard, Raise, Report};
+pub use guard::{FlushError, FlushFailure, Guard, Raise, Report};
 pub use install::stats;
 pub use json::Json;
 pub use non_blocking::{NonBlocking, non_blocking};

@@ -39,6 +39,10 @@
 //! when it arrives ([`Options::announce`]), of those that last long ([`watch`]), and of those that
 //! hold up their thread ([`Options::stall_after`]).
 //!
+//! What never becomes a request has its connection's record, where an adapter sees connections: what the
+//! server refused, and handshakes of TLS that failed, are warnings there. See [`Connection::end`],
+//! [`Connection::handshake_failed`] and [`figures`].
+//!
 //! These are the names of OpenTelemetry's
 //! [semantic conventions for HTTP](https://opentelemetry.io/docs/specs/semconv/http/http-spans/);
 //! [`Naming::ElasticCommonSchema`] has others, and [`Sink::common_log`](crate::Sink::common_log) writes
@@ -80,6 +84,7 @@ mod context;
 mod detail;
 mod ending;
 mod fields;
+mod figures;
 mod header;
 mod id;
 #[cfg(feature = "tokio")]
@@ -110,6 +115,7 @@ pub use self::connection::{Connection, Tls};
 pub(crate) use self::context::Held;
 pub use self::context::{RequestContext, add, add_error};
 pub use self::fields::Value;
+pub use self::figures::{Figures, figures};
 pub use self::header::is_secret_header;
 pub use self::id::RequestId;
 #[cfg(feature = "tokio")]

@@ -1,9 +1,12 @@
 //! The end of a service by a signal, in order.
 
+mod handler;
 mod watch;
 
 use std::future::pending;
 
+#[cfg(not(miri))]
+pub(crate) use handler::restore_in_child;
 use watch::Signals;
 
 /// Waits for the first SIGTERM or SIGINT.
@@ -31,8 +34,8 @@ use watch::Signals;
 ///
 /// The handlers are installed when the first such future is polled, on any executor, and stay. A thread
 /// of its own watches for the signals, so that the second one ends a process whose runtime hangs, too.
-/// A signal whose handler cannot be installed ends the process as ever. A forked child inherits the
-/// handlers and not the thread: there, these signals do nothing.
+/// A signal whose handler cannot be installed ends the process as ever. In a forked child the signals do
+/// what they did before, so that they can end it, until it calls this itself.
 pub async fn shutdown_signal() {
     match Signals::watched() {
         Some(signals) => signals.next().await,

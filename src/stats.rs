@@ -90,7 +90,7 @@ impl fmt::Debug for Counts {
 
 impl fmt::Debug for Lost {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let reasons = LossReason::ALL.into_iter().zip(self.0.counts);
+        let reasons = LossReason::ALL.iter().copied().zip(self.0.counts);
         let lost = reasons.map(|(reason, counts)| (reason.as_str(), Counts(counts)));
         let lost = lost.filter(|(_, counts)| counts.total() != 0);
         formatter.debug_map().entries(lost).finish()
@@ -247,7 +247,7 @@ impl Default for CrashSafety {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct SinkStats {
-    /// Which sink: `file logs/app.jsonl`, `stdout`, …
+    /// Which sink, with the absolute path of a file: `file /srv/app/logs/app.jsonl`, `stdout`, …
     pub name: String,
     /// Records that log calls handed over while it was a sink.
     pub accepted: Counts,

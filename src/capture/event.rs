@@ -133,7 +133,8 @@ fn hand_over<C: Context + ?Sized>(
             };
             let write_more = |encoder: &mut Encoder<'_>| {
                 if is_outside {
-                    local.with_added(|fields| append(encoder, pipeline, event, fields));
+                    let metadata = event.metadata();
+                    local.with_added(metadata, |fields| append(encoder, pipeline, event, fields));
                 }
                 if wish != Wish::Now {
                     note(wish, pipeline, level, encoder);

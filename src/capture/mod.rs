@@ -19,6 +19,7 @@ pub(crate) mod record;
 pub(crate) mod screen;
 mod screened;
 pub(crate) mod span;
+mod spans;
 pub(crate) mod subscriber;
 pub(crate) mod thread;
 pub(crate) mod visit;

@@ -2,9 +2,7 @@
 //! macro and the record.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use sharded_slab::{Config, Slab};
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record as Values};
 use tracing::subscriber::Interest;
@@ -14,6 +12,7 @@ use tracing_core::span::Current;
 use super::event::{self, Explicit};
 use super::known::{self, Noted};
 use super::span::Span;
+use super::spans::Spans;
 use super::thread::{self, Entered};
 use crate::filter::{Gate, Wish};
 use crate::pipeline::Pipeline;
@@ -22,31 +21,14 @@ use crate::pipeline::Pipeline;
 #[derive(Debug)]
 pub(crate) struct OffloopSubscriber {
     pipeline: Arc<Pipeline>,
-    spans: Slab<OpenSpan, SpanSlots>,
-}
-
-/// How the bits of a span's identifier are divided.
-#[derive(Debug)]
-struct SpanSlots;
-
-impl Config for SpanSlots {
-    /// A slab panics on a thread beyond these. By default they are 4,096, which some servers have;
-    /// this is as many as Linux gives a process by default.
-    const MAX_THREADS: usize = 1 << 15;
-}
-
-#[derive(Debug)]
-struct OpenSpan {
-    span: Arc<Span>,
-    /// How many handles to the span there are.
-    handles: AtomicUsize,
+    spans: Spans,
 }
 
 impl OffloopSubscriber {
     pub(crate) fn new(pipeline: Arc<Pipeline>) -> Self {
         OffloopSubscriber {
             pipeline,
-            spans: Slab::new_with_config(),
+            spans: Spans::new(),
         }
     }
 
@@ -56,7 +38,7 @@ impl OffloopSubscriber {
     }
 
     fn span(&self, id: &Id) -> Option<Arc<Span>> {
-        self.spans.get(key(id)).map(|open| Arc::clone(&open.span))
+        self.spans.find(id)
     }
 
     /// Captures an event that names its parent, or wants to have none.
@@ -69,12 +51,6 @@ impl OffloopSubscriber {
     fn current(&self) -> Option<Arc<Span>> {
         thread::with_current(self.pipeline.id(), |entered| Arc::clone(&entered.span))
     }
-}
-
-/// Identifiers count from 1, keys from 0. A key names its slot and how often that was used, so a
-/// stale or foreign identifier finds nothing.
-fn key(id: &Id) -> usize {
-    (id.into_u64() - 1) as usize
 }
 
 impl Subscriber for OffloopSubscriber {
@@ -97,19 +73,14 @@ impl Subscriber for OffloopSubscriber {
             None => None,
         };
         let span = Span::open(attributes, parent, self.pipeline.screening());
-        let key = self.spans.insert(OpenSpan {
-            span,
-            handles: AtomicUsize::new(1),
-        });
-        // Without a slot (there are billions) the identifier finds nothing: the span is not known.
-        let id = Id::from_u64(key.map_or(u64::MAX, |key| key as u64 + 1));
+        let id = self.spans.open(span);
         self.gate().opened(attributes, &id);
         id
     }
 
     fn record(&self, id: &Id, values: &Values<'_>) {
-        if let Some(open) = self.spans.get(key(id)) {
-            open.span.record(values, self.pipeline.screening());
+        if let Some(span) = self.span(id) {
+            span.record(values, self.pipeline.screening());
         }
         self.gate().recorded(id, values);
     }
@@ -146,24 +117,16 @@ impl Subscriber for OffloopSubscriber {
     }
 
     fn clone_span(&self, id: &Id) -> Id {
-        if let Some(open) = self.spans.get(key(id)) {
-            // Relaxed: a new handle is made from one that exists, as with `Arc`.
-            open.handles.fetch_add(1, Ordering::Relaxed);
-        }
+        self.spans.keep(id);
         id.clone()
     }
 
     fn try_close(&self, id: Id) -> bool {
-        let key = key(&id);
-        // AcqRel: whatever the other handles did happens before the slot is used anew.
-        let is_last = self
-            .spans
-            .get(key)
-            .is_some_and(|open| open.handles.fetch_sub(1, Ordering::AcqRel) == 1);
+        let is_last = self.spans.let_go(&id);
         if is_last {
             self.gate().closed(&id);
         }
-        is_last && self.spans.remove(key)
+        is_last && self.spans.close(&id)
     }
 
     fn current_span(&self) -> Current {

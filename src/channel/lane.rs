@@ -30,7 +30,7 @@ impl Lane {
             counters,
             page: None,
             page_is_reserved: false,
-            latest_ticks: 0,
+            latest_ticks: ticks::look(),
         }
     }
 
@@ -57,9 +57,9 @@ impl Lane {
     // By force: it has two callers, of which one is on the way of every record.
     #[inline(always)]
     fn append(&mut self, level: u8, record: &[u8]) {
-        // The counter of one core may lag behind that of another; within a lane time never goes
-        // back.
-        let ticks = ticks::now().max(self.latest_ticks);
+        // The counter of one core may lag behind that of another, and it may fall; within a lane time
+        // never goes back.
+        let ticks = ticks::now_after(self.latest_ticks);
         self.latest_ticks = ticks;
         self.channel.tell_callsites();
         if !self.page_is_reserved
@@ -105,7 +105,7 @@ impl Lane {
         self.end_page();
         let mut page = self.channel.open(page, self.number, &self.thread);
         // Time went by if the caller had to wait for the page.
-        self.latest_ticks = ticks::now().max(self.latest_ticks);
+        self.latest_ticks = ticks::now_after(self.latest_ticks);
         page.append(level, self.latest_ticks, record);
         self.page = Some(page);
         self.page_is_reserved = self.channel.pool.is_reserved();
@@ -118,7 +118,7 @@ impl Lane {
 
     /// Counts a record that is not handed over, for want of anybody who would write it.
     pub(crate) fn refuse(&mut self, level: u8, reason: LossReason) {
-        self.latest_ticks = ticks::now().max(self.latest_ticks);
+        self.latest_ticks = ticks::now_after(self.latest_ticks);
         self.counters.accept(level);
         self.lose(reason, level);
     }

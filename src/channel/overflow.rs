@@ -28,10 +28,12 @@ pub enum Overflow {
     /// The new record is dropped. The caller never waits. This is the default.
     #[default]
     DropNewest,
-    /// The caller waits for room, but on a thread that runs an async runtime it never does:
-    /// there the record is dropped as with [`Overflow::DropNewest`], since a thread that waits
-    /// holds up every task it carries. (Any thread inside a tokio context counts as such a
-    /// thread.)
+    /// The caller waits for room, but never on a thread inside a tokio runtime: there the record is
+    /// dropped as with [`Overflow::DropNewest`], since a thread that waits holds up every task it
+    /// carries. (Those of `spawn_blocking` count as such threads, too.)
+    ///
+    /// Other runtimes are not recognised, nor is tokio without the feature `tokio`, which is one
+    /// of the defaults: there this holds up the event loop.
     Block {
         /// How long a caller waits at most; after that its record is dropped.
         at_most: Duration,
@@ -42,7 +44,7 @@ pub enum Overflow {
 ///
 /// ```
 /// let stats = offloop::stats();
-/// for reason in offloop::LossReason::ALL {
+/// for &reason in offloop::LossReason::ALL {
 ///     let lost: u64 = stats.sinks.iter().map(|sink| sink.lost.by(reason)).sum();
 ///     println!("{lost} records lost: {}", reason.as_str());
 /// }
@@ -65,7 +67,7 @@ pub enum LossReason {
 
 impl LossReason {
     /// All reasons, in the order of [`LossReason`]'s variants.
-    pub const ALL: [LossReason; 5] = [
+    pub const ALL: &[LossReason] = &[
         LossReason::QueueFull,
         LossReason::Io,
         LossReason::Oversize,

@@ -1,5 +1,7 @@
 //! The memory budget: every byte that waits for a writer is part of a page from here.
 
+use std::time::Duration;
+
 use super::arena::Arena;
 #[cfg(test)]
 use super::arena::Refusal;
@@ -9,6 +11,10 @@ use super::sync::{AtomicBool, AtomicUsize, Ordering, Queue};
 /// How many idle pages there are at least, so that a caller seldom has to make one: the first
 /// touch of fresh memory costs more than all else that it does.
 const SPARE_PAGES: usize = 8;
+
+/// What was needed lately is forgotten in about this time: half of it in two thirds. Sooner, and each
+/// burst would have to make its pages anew.
+const FORGETTING: Duration = Duration::from_secs(3);
 
 /// How many pages more than needed are given back to the system at a time.
 const FREED_PAGES_MAX: usize = 16;
@@ -21,7 +27,9 @@ pub(crate) struct Pool {
     page_bytes: usize,
     /// Bytes of the pages in use. Idle pages beside them may take what is left of the budget.
     used_bytes: AtomicUsize,
-    /// The most that was in use since the pool was last tended, and the most that lately was.
+    /// What was in use when the pool was last tended, the most that was since then, and the most that
+    /// lately was.
+    tended_bytes: AtomicUsize,
     peak_bytes: AtomicUsize,
     recent_peak_bytes: AtomicUsize,
     pub(super) idle: Queue<IdlePage>,
@@ -45,6 +53,7 @@ impl Pool {
             budget_bytes,
             page_bytes,
             used_bytes: AtomicUsize::new(0),
+            tended_bytes: AtomicUsize::new(0),
             peak_bytes: AtomicUsize::new(0),
             recent_peak_bytes: AtomicUsize::new(0),
             idle: Queue::new(budget_bytes / page_bytes),
@@ -130,17 +139,22 @@ impl Pool {
     }
 
     /// Sees to it that there are idle pages, but not many more than were needed lately. For a
-    /// writer thread, now and then: it takes from callers what would hold them up.
-    pub(crate) fn tend(&self) {
+    /// writer thread, one at a time, with the time that has `passed` since it was last done: it takes
+    /// from callers what would hold them up.
+    pub(crate) fn tend(&self, passed: Duration) {
         if self.is_closed.load(Ordering::Relaxed) {
             return;
         }
         let used = self.used_bytes();
         let peak = self.peak_bytes.swap(used, Ordering::Relaxed);
+        let before = self.tended_bytes.swap(used, Ordering::Relaxed);
+        // While more and more wait, as many are ready as were needed until now.
+        let ready = SPARE_PAGES.max(peak.saturating_sub(before) / self.page_bytes);
         let recent = self.recent_peak_bytes.load(Ordering::Relaxed);
-        let recent = peak.max(recent - recent / 64);
+        let forgotten = passed.div_duration_f64(FORGETTING).min(1.0);
+        let recent = peak.max((recent as f64 * (1.0 - forgotten)) as usize);
         self.recent_peak_bytes.store(recent, Ordering::Relaxed);
-        let spare = recent.saturating_sub(used) / self.page_bytes + SPARE_PAGES;
+        let spare = recent.saturating_sub(used) / self.page_bytes + ready;
         for _ in 0..self.idle.len().saturating_sub(spare).min(FREED_PAGES_MAX) {
             drop(self.idle.pop());
         }
@@ -148,7 +162,7 @@ impl Pool {
             self.arena.retry();
         }
         let room = self.limit(false).saturating_sub(used) / self.page_bytes;
-        for _ in self.idle.len()..SPARE_PAGES.min(room) {
+        for _ in self.idle.len()..ready.min(room) {
             let _ = self.idle.push(self.make(self.page_bytes).touched());
         }
     }

@@ -1,9 +1,10 @@
 //! The way of records from threads that have no lane: they share one.
 
-use std::sync::Arc;
+use std::sync::{Arc, TryLockError};
 
 use super::overflow::LossReason;
 use super::page::PageWriter;
+use super::sync::MutexGuard;
 use super::{Channel, barrier, ticks};
 
 /// The number of the lane that threads without one share.
@@ -19,7 +20,7 @@ pub(super) struct SharedPage {
 impl SharedPage {
     /// The time now. Within a lane it never goes back, whichever core tells it.
     fn next_ticks(&mut self) -> u64 {
-        self.latest_ticks = ticks::now().max(self.latest_ticks);
+        self.latest_ticks = ticks::now_after(self.latest_ticks);
         self.latest_ticks
     }
 }
@@ -39,11 +40,11 @@ impl Channel {
             return false;
         }
         self.tell_callsites();
-        let pushed = match self.shared_page.try_lock() {
-            Ok(mut shared) => self.push_shared(&mut shared, level, record),
-            Err(_) => self.take_or_wait(record.len(), level).map(|page| {
+        let pushed = match self.try_shared() {
+            Some(mut shared) => self.push_shared(&mut shared, level, record),
+            None => self.take_or_wait(record.len(), level).map(|page| {
                 let mut page = self.open(page, self.next_number(), &Arc::default());
-                page.append(level, ticks::now(), record);
+                page.append(level, ticks::look(), record);
                 self.put(page.seal());
             }),
         };
@@ -64,6 +65,15 @@ impl Channel {
     pub(super) fn lose(&self, reason: LossReason, level: u8) {
         let lost = &self.shared_counters.lost;
         lost.count(reason, level, ticks::now());
+    }
+
+    fn try_shared(&self) -> Option<MutexGuard<'_, SharedPage>> {
+        match self.shared_page.try_lock() {
+            Ok(shared) => Some(shared),
+            // A panic inside leaves no half-done step: a page is there or not.
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 
     fn push_shared(

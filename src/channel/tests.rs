@@ -216,17 +216,35 @@ fn back_pressure_waits_for_room() {
 #[test]
 fn a_pool_whose_readers_have_ended_hands_out_pages_and_keeps_none() {
     let pool = Pool::new(8 << 10, 1 << 10);
-    pool.tend();
+    pool.tend(Duration::ZERO);
     assert_ne!(pool.idle(), 0);
     let page = pool.take(10, true);
     pool.close();
     pool.put(page);
-    pool.tend();
+    pool.tend(Duration::ZERO);
     assert_eq!((pool.idle(), pool.used_bytes()), (0, 0));
     let page = pool.take(10, true);
     assert!(page.is_some());
     pool.put(page);
     assert_eq!((pool.idle(), pool.used_bytes()), (0, 0));
+}
+
+#[test]
+fn a_pool_has_as_many_pages_ready_as_were_taken_since_it_was_tended() {
+    let pool = Pool::new(1 << 20, 1 << 10);
+    let take = |count| (0..count).map(|_| pool.take(10, true)).collect::<Vec<_>>();
+    pool.tend(Duration::ZERO);
+    let few = pool.idle();
+    let burst = take(10 * few);
+    assert_eq!(pool.idle(), 0);
+    pool.tend(Duration::ZERO);
+    assert_eq!(pool.idle(), 10 * few);
+    let more = take(10 * few);
+    pool.tend(Duration::ZERO);
+    // Nothing more is taken, and what was is still in use.
+    (0..1_000).for_each(|_| pool.tend(Duration::from_millis(50)));
+    assert_eq!(pool.idle(), few);
+    assert!(burst.iter().chain(&more).all(Option::is_some));
 }
 
 #[test]

@@ -59,6 +59,7 @@ pub use self::load::{
 };
 use self::origin::Origin;
 pub use self::rates::Rates;
+pub(crate) use self::rates::share;
 pub use self::redaction::{Redaction, RedactionStyle};
 pub use self::rotation::Rotation;
 pub use self::sink::Sink;

@@ -79,6 +79,22 @@ pub(crate) struct RateLimit {
     pub(crate) per_second: f64,
 }
 
+impl RateLimit {
+    fn new(burst: u32, per_second: f64) -> Option<Self> {
+        let is_rate = per_second.is_finite() && 0.0 <= per_second;
+        is_rate.then_some(RateLimit { burst, per_second })
+    }
+}
+
+/// A share of a whole, from 0 to 1: what lies beyond counts as the nearer of both, and what is no number as
+/// the whole.
+pub(crate) fn share(share: f64) -> f64 {
+    if share.is_nan() {
+        return 1.0;
+    }
+    share.clamp(0.0, 1.0)
+}
+
 /// What holds for one level.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -108,7 +124,8 @@ impl Rates {
     }
 
     /// Sets how often each callsite below `ERROR` may log: `burst` records at once, at least one, and
-    /// as long as it goes on `per_second`, which may be a fraction. None by default.
+    /// as long as it goes on `per_second`, which may be a fraction. None by default, nor by a rate that is
+    /// negative, infinite or not a number.
     ///
     /// ```
     /// let rates = offloop::Rates::new().limit(100, 10.0);
@@ -116,7 +133,7 @@ impl Rates {
     /// ```
     #[must_use]
     pub fn limit(mut self, burst: u32, per_second: f64) -> Self {
-        self.limit = Some(RateLimit { burst, per_second });
+        self.limit = RateLimit::new(burst, per_second);
         self
     }
 
@@ -131,13 +148,13 @@ impl Rates {
     /// ```
     #[must_use]
     pub fn limit_at(mut self, level: Level, burst: u32, per_second: f64) -> Self {
-        self.at_mut(level).limit = Some(RateLimit { burst, per_second });
+        self.at_mut(level).limit = RateLimit::new(burst, per_second);
         self
     }
 
     /// Sets which share of a level's records is kept, from 0 to 1: within a request all of them or
     /// none, by its trace's identifier; elsewhere by chance. A record that was drawn tells the share
-    /// as `sample_rate`. By default all are kept.
+    /// as `sample_rate`. By default all are kept. What lies beyond the bounds counts as the nearer one.
     ///
     /// ```
     /// use tracing::Level;
@@ -147,7 +164,7 @@ impl Rates {
     /// ```
     #[must_use]
     pub fn sample_at(mut self, level: Level, share: f64) -> Self {
-        self.at_mut(level).sample = Some(share);
+        self.at_mut(level).sample = Some(self::share(share));
         self
     }
 
@@ -171,5 +188,31 @@ impl Rates {
             }
             rates
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_share_is_the_nearest_one_and_what_is_no_number_the_whole() {
+        for (given, expected) in [
+            (0.25, 0.25),
+            (-1.0, 0.0),
+            (99.0, 1.0),
+            (f64::INFINITY, 1.0),
+            (f64::NAN, 1.0),
+        ] {
+            assert!((share(given) - expected).abs() < f64::EPSILON, "{given}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_rate_is_no_limit() {
+        for per_second in [-1.0, f64::INFINITY, f64::NAN] {
+            assert_eq!(Rates::new().limit(1, per_second), Rates::new());
+        }
+        assert_ne!(Rates::new().limit(1, 0.0), Rates::new());
     }
 }

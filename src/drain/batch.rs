@@ -108,11 +108,14 @@ impl Batch {
         count(&lines[..whole])
     }
 
-    /// Gives up on what the sink has not accepted. Returns how many records that are.
+    /// Gives up on what the sink has not accepted whole: only lines that it has are left. Returns how
+    /// many records are lost by that.
     pub(crate) fn abandon(&mut self) -> LevelCounts {
         let lost = count(&self.lines[self.accepted_lines..]);
-        self.accepted_bytes = self.bytes.len();
-        self.accepted_lines = self.lines.len();
+        self.lines.truncate(self.accepted_lines);
+        let end = self.lines.last().map_or(0, |line| line.end);
+        self.bytes.truncate(end);
+        self.accepted_bytes = end;
         lost
     }
 
@@ -172,6 +175,7 @@ mod tests {
         assert_eq!(batch.accept(5), [0, 1, 0, 0, 0]);
         assert_eq!(batch.abandon(), [0, 0, 1, 0, 0]);
         assert!(batch.is_empty());
+        assert_eq!(batch.lines(), b"one\n");
         assert_eq!(batch.abandon(), [0; 5]);
     }
 }

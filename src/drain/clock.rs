@@ -49,7 +49,7 @@ impl Look {
     fn take(start: Instant) -> Self {
         let monotonic_ns = || start.elapsed().as_nanos() as i64;
         let before_ns = monotonic_ns();
-        let ticks = ticks::now();
+        let ticks = ticks::look();
         let wall_ns = wall_ns_now();
         let took_ns = monotonic_ns() - before_ns;
         let anchor = Anchor {

@@ -130,12 +130,21 @@ impl Flushed {
     pub(crate) fn ticket(&self) -> u64 {
         self.ticket
     }
+
+    fn is_of_another_process(&self) -> bool {
+        self.generation != fork::generation()
+    }
 }
 
 impl Future for Flushed {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if self.is_of_another_process() {
+            // What it waits for is written there, if at all. Nobody would answer here, and the locks may
+            // be held by threads that do not exist.
+            return Poll::Ready(());
+        }
         let (number, ticket) = (self.number, self.ticket);
         self.sinks
             .retain(|sink| !sink.poll(number, ticket, context.waker()));
@@ -150,8 +159,7 @@ impl Future for Flushed {
 impl Drop for Flushed {
     /// Whoever gives up is not kept: a sink may stall for long, and be waited for again and again.
     fn drop(&mut self) {
-        if self.generation != fork::generation() {
-            // The locks of the parent process may be held by threads that do not exist here.
+        if self.is_of_another_process() {
             return;
         }
         for sink in &self.sinks {
@@ -195,6 +203,17 @@ impl Wake for Unpark {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_flush_of_another_process_is_done_and_waits_for_none_of_its_locks() {
+        let progress = Arc::new(Progress::default());
+        progress.want(1);
+        let mut flushed = Flushed::new(1, [Arc::clone(&progress)].into_iter());
+        flushed.generation += 1;
+        let _held = progress.lock();
+        assert!(wait_until(&mut flushed, &current_thread(), Instant::now()).is_some());
+        drop(flushed);
+    }
 
     #[test]
     fn those_who_wait_are_kept_once_and_only_while_they_wait() {

@@ -140,8 +140,11 @@ impl LineWriter {
             };
             record = clean;
         }
+        let (format, callsites) = (&mut *self.format, &self.callsites);
         batch.push(Some(frame.level), frame.ticks, |lines| {
-            format_safely(&mut *self.format, &record, &self.callsites, lines);
+            if !format_safely(format, &record, callsites, lines) {
+                push_stand_in(format, &record, callsites, lines);
+            }
         });
         flow(batch)
     }
@@ -169,8 +172,11 @@ impl LineWriter {
         }
         record.is_recovered = true;
         // Neither counted nor timed: it was accepted by another process.
+        let (format, own) = (&mut *self.format, &self.callsites);
         batch.push(None, ticks::now(), |lines| {
-            format_safely(&mut *self.format, &record, callsites, lines);
+            if !format_safely(format, &record, callsites, lines) {
+                push_stand_in(format, &record, own, lines);
+            }
         });
         Written::Line
     }
@@ -224,8 +230,11 @@ impl LineWriter {
             }
         });
         if let Some(record) = record {
+            let (format, callsites) = (&mut *self.format, &self.callsites);
             batch.push(level, ticks, |lines| {
-                format_safely(&mut *self.format, &record, &self.callsites, lines);
+                if !format_safely(format, &record, callsites, lines) {
+                    push_stand_in(format, &record, callsites, lines);
+                }
             });
         }
         self.scratch = bytes;
@@ -247,20 +256,42 @@ fn flow(batch: &Batch) -> ControlFlow<()> {
     }
 }
 
-/// A formatter that panics costs the text of one record, not the writer.
+/// A formatter that panics costs the text of one record, not the writer. Says no if it did; then there
+/// is no line, and its number is that of the next one.
 fn format_safely(
     format: &mut dyn LineFormat,
     record: &Record<'_>,
     callsites: &Callsites,
     lines: &mut Vec<u8>,
-) {
-    let start = lines.len();
+) -> bool {
+    let (start, before) = (lines.len(), format.lines());
     let outcome = catch_unwind(AssertUnwindSafe(|| format.format(record, callsites, lines)));
     if outcome.is_err() {
         lines.truncate(start);
-        lines.extend_from_slice(
-            b"{\"level\":\"ERROR\",\"target\":\"offloop\",\"message\":\"formatting panicked\"}\n",
-        );
+        format.go_on_after(before);
+    }
+    outcome.is_ok()
+}
+
+/// Says in the format's own way that a record is missing, so that its reader goes on reading.
+#[cold]
+fn push_stand_in(
+    format: &mut dyn LineFormat,
+    record: &Record<'_>,
+    callsites: &Callsites,
+    lines: &mut Vec<u8>,
+) {
+    let mut bytes = Buffer::new();
+    notice::unreadable(&mut bytes, "the formatter panicked");
+    let thread = ThreadLabel::default();
+    let stand_in = Record::decode(bytes.as_slice(), record.time_ns, &thread, callsites);
+    let is_written = stand_in.is_some_and(|mut stand_in| {
+        stand_in.is_recovered = record.is_recovered;
+        format_safely(format, &stand_in, callsites, lines)
+    });
+    if !is_written {
+        // Nothing is known of a format that cannot even do that.
+        lines.extend_from_slice(b"record could not be formatted\n");
     }
 }
 
@@ -274,9 +305,12 @@ mod tests {
     const PAGE_BYTES: usize = 64 << 10;
 
     /// The lines of all records of a page.
-    fn lines_of(mut page: PageReader) -> Vec<String> {
+    fn lines_of(page: PageReader) -> Vec<String> {
+        lines_in(crate::format::make(&Format::json()), page)
+    }
+
+    fn lines_in(format: Box<dyn LineFormat>, mut page: PageReader) -> Vec<String> {
         let redactor = Redactor::new(&Redaction::default()).unwrap();
-        let format = crate::format::make(&Format::json());
         let mut writer = LineWriter::new(Content::Records, format, SinkFilter::default())
             .redacting(Arc::new(redactor));
         let mut source = Source {
@@ -322,6 +356,63 @@ mod tests {
             assert_eq!(line.contains("[redacted]"), number % 7 == 3, "{line}");
             assert!(!line.contains("1111") && !line.contains("abc123"), "{line}");
             assert!(!line.contains("sk_live"), "{line}");
+        }
+    }
+
+    /// A format with a flaw: it panics in the midst of every other line.
+    struct Flawed {
+        format: Box<dyn LineFormat>,
+        is_next: bool,
+    }
+
+    impl LineFormat for Flawed {
+        fn format(&mut self, record: &Record<'_>, callsites: &Callsites, lines: &mut Vec<u8>) {
+            self.format.format(record, callsites, lines);
+            self.is_next = !self.is_next;
+            assert!(!self.is_next, "this panic is part of the test");
+        }
+
+        fn lines(&self) -> u64 {
+            self.format.lines()
+        }
+
+        fn go_on_after(&mut self, lines: u64) {
+            self.format.go_on_after(lines);
+        }
+
+        fn push_marked(&self, line: &[u8], lines: &mut Vec<u8>) {
+            self.format.push_marked(line, lines);
+        }
+    }
+
+    #[test]
+    fn a_record_whose_format_panics_leaves_a_line_of_that_format_with_the_next_number() {
+        for (format, line) in [
+            (
+                Format::json(),
+                r#""message":"record could not be formatted""#,
+            ),
+            (Format::logfmt(), r#"msg="record could not be formatted""#),
+            (Format::text(), "record could not be formatted"),
+        ] {
+            let numbered = crate::format::make(&format.with_sequence());
+            let flawed = Flawed {
+                format: numbered,
+                is_next: false,
+            };
+            let mut pages = Vec::new();
+            let page = &mut IdlePage::new(PAGE_BYTES).open(1, |page| pages.push(page));
+            for ticks in 1..=3 {
+                let sample = Sample::new(vec![message("of which nothing may be left")]);
+                assert!(page.append(2, ticks, &sample.encode()));
+            }
+            let lines = lines_in(Box::new(flawed), pages.remove(0));
+            assert_eq!(lines.len(), 3);
+            for (number, text) in (1..).zip(&lines) {
+                assert!(text.contains(line), "{text}");
+                assert!(!text.contains("nothing may be left"), "{text}");
+                assert!(text.contains(&number.to_string()), "{text}");
+            }
         }
     }
 }

@@ -16,6 +16,7 @@ pub(crate) mod change;
 pub(crate) mod clock;
 pub(crate) mod durable;
 pub(crate) mod flush;
+mod housekeeper;
 mod journal;
 pub(crate) mod line;
 pub(crate) mod merge;
@@ -135,7 +136,7 @@ impl Drain {
 
     /// Everything that was logged before now comes before this ticket.
     pub(crate) fn ticket() -> u64 {
-        ticks::now() + TICKS_MARGIN
+        ticks::look() + TICKS_MARGIN
     }
 
     /// Asks for all that was logged before now to be written. The result is done when it is.

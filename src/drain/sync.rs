@@ -98,7 +98,7 @@ impl Unsynced {
         self.since.is_none()
     }
 
-    /// Notes a batch that was accepted to its end.
+    /// Notes what of a batch was accepted, now that it has come to its end.
     pub(super) fn note(&mut self, batch: &Batch) {
         let lines = batch.lines();
         if lines.is_empty() {
@@ -109,9 +109,14 @@ impl Unsynced {
             (SyncPolicy::AtLevel(level), Some(level_max)) => level_index(level) <= level_max,
             _ => false,
         };
-        if self.policy != SyncPolicy::Never {
+        if self.keeps_lines() {
             self.keep(lines);
         }
+    }
+
+    /// Whether there is something to write again after a sync that fails.
+    pub(super) fn keeps_lines(&self) -> bool {
+        self.policy != SyncPolicy::Never
     }
 
     fn keep(&mut self, lines: &[u8]) {
@@ -222,6 +227,23 @@ mod tests {
             let nothing = Unsynced::new(policy);
             assert!(nothing.is_empty() && !nothing.is_due(true));
         }
+    }
+
+    #[test]
+    fn another_policy_holds_for_what_comes_and_never_means_at_once() {
+        let at_warn = SyncPolicy::AtLevel(Level::WARN);
+        let mut unsynced = noted(SyncPolicy::Never, 4, b"not kept\n");
+        unsynced.change(at_warn);
+        assert!(!unsynced.is_due(true));
+        note(&mut unsynced, 4, b"kept\n");
+        assert!(unsynced.is_due(false));
+        assert_eq!(unsynced.fail(), b"kept\n");
+        let mut unsynced = noted(at_warn, 4, b"kept\n");
+        unsynced.change(SyncPolicy::Every(NEVER_IN_A_TEST));
+        assert!(unsynced.is_due(false), "it was asked for already");
+        unsynced.change(SyncPolicy::Never);
+        assert!(!unsynced.is_due(true));
+        assert_eq!(unsynced.fail(), b"");
     }
 
     #[test]

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use super::batch::{BATCH_BYTES, Batch};
 use super::change::{Change, Predecessor};
+use super::housekeeper::Housekeeper;
 use super::journal::BatchJournal;
 use super::line::LineWriter;
 use super::notice::LossReport;
@@ -33,12 +34,36 @@ use suppressed::SuppressionReport;
 /// How long to leave alone what cannot be recovered just now.
 const REPLAY_PAUSE: Duration = Duration::from_millis(100);
 
+/// What the writers of a pipeline have in common.
+#[derive(Clone)]
+pub(crate) struct Common {
+    channel: Arc<Channel>,
+    sinks: Arc<[SinkState]>,
+    housekeeper: Arc<Housekeeper>,
+}
+
+impl Common {
+    pub(crate) fn new(
+        channel: &Arc<Channel>,
+        sinks: &Arc<[SinkState]>,
+        complaints: Complaints,
+    ) -> Self {
+        let housekeeper = Housekeeper::new(Arc::clone(channel), complaints);
+        Common {
+            channel: Arc::clone(channel),
+            sinks: Arc::clone(sinks),
+            housekeeper: Arc::new(housekeeper),
+        }
+    }
+}
+
 /// Writes the records of one pipeline to one sink.
 pub(crate) struct Worker {
     channel: Arc<Channel>,
     /// All sinks of the pipeline, this one's at `place`.
     sinks: Arc<[SinkState]>,
     place: usize,
+    housekeeper: Arc<Housekeeper>,
     /// `None` in a forked child, for a sink that only its parent can use.
     sink: Option<Box<dyn Sink>>,
     lines: LineWriter,
@@ -67,18 +92,18 @@ pub(crate) struct Worker {
 
 impl Worker {
     pub(crate) fn new(
-        channel: Arc<Channel>,
-        sinks: Arc<[SinkState]>,
+        common: Common,
         place: usize,
         sink: Option<Box<dyn Sink>>,
         lines: LineWriter,
         complaints: Complaints,
     ) -> Self {
         Worker {
-            without_reader: vec![false; sinks.len()],
-            channel,
-            sinks,
+            without_reader: vec![false; common.sinks.len()],
+            channel: common.channel,
+            sinks: common.sinks,
             place,
+            housekeeper: common.housekeeper,
             sink,
             lines,
             batch: Batch::default(),
@@ -168,14 +193,12 @@ impl Worker {
         if let Some(complaint) = self.complaint.take() {
             self.complaints.say(&complaint);
         }
+        self.housekeeper.come_by();
         if !self.has_taken_over() {
             return 0;
         }
-        let horizon = ticks::now().saturating_sub(TICKS_MARGIN);
+        let horizon = ticks::look().saturating_sub(TICKS_MARGIN);
         self.lines.clock.observe();
-        if self.place == 0 {
-            self.channel.arena().note_clock(self.lines.clock.copy());
-        }
         if !self.replay() {
             return 0;
         }
@@ -197,11 +220,6 @@ impl Worker {
         self.report_lost_readers();
         self.report_suppressed();
         self.relieve_pool();
-        if self.place == 0 {
-            self.channel.pool.tend();
-            let news = self.channel.arena().news();
-            news.iter().for_each(|news| self.complaints.say(news));
-        }
         self.tend_sink(horizon);
         if self.settle() && self.keep_durable(horizon) {
             self.state().progress.reach(horizon);

@@ -10,7 +10,7 @@
 mod layer;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use arc_swap::ArcSwap;
 use tracing::level_filters::LevelFilter;
@@ -41,6 +41,15 @@ pub(crate) fn change() -> MutexGuard<'static, ()> {
         .get()
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The same, unless somebody else does just now: for who must not wait.
+pub(crate) fn try_change() -> Option<MutexGuard<'static, ()>> {
+    match CHANGING.get().try_lock() {
+        Ok(changing) => Some(changing),
+        Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
+    }
 }
 
 /// What is wanted, in words.

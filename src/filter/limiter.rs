@@ -71,7 +71,7 @@ impl Limiter {
     /// of now.
     fn forget_dues(&self) {
         let places = self.places();
-        places.for_each(|(_, place)| place.due.store(0, Ordering::Relaxed));
+        places.for_each(|(_, place)| place.pace.forget());
     }
 
     /// Whether events of this target and level are to be looked at.

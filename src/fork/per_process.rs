@@ -15,7 +15,8 @@ pub(crate) struct PerProcess<T: 'static>(ArcSwapOption<Entry<T>>);
 
 struct Entry<T: 'static> {
     generation: u64,
-    /// Never given back: there is one for each process in a line of forks.
+    /// Never given back: there is one for each process in a line of forks, and one for each thread
+    /// that began it at the same moment and was slower.
     value: &'static T,
 }
 

@@ -63,32 +63,70 @@ impl Report {
 pub struct FlushError {
     /// Records that wait to be written, summed over the sinks.
     pub pending: u64,
-    /// Whether everything could be written, but a file could not be synced to the disk. Otherwise
-    /// time ran out.
-    pub is_sync_failed: bool,
+    /// Why it did not.
+    pub failure: FlushFailure,
+}
+
+/// Why a flush did not keep its promise.
+///
+/// ```
+/// # use std::time::Duration;
+/// # fn main() -> Result<(), offloop::Error> {
+/// # let (_writer, guard) = offloop::non_blocking(std::io::sink())?;
+/// let flushed = guard.flush_durable(Duration::from_secs(1));
+/// let is_on_disk = !flushed.is_err_and(|error| error.failure == offloop::FlushFailure::Sync);
+/// # assert!(is_on_disk);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FlushFailure {
+    /// Time ran out. Nothing is lost by that.
+    Timeout,
+    /// Everything could be written, but a file could not be synced to the disk.
+    Sync,
+    /// The process has forked, and this is the child: what was logged before is its parent's to write.
+    Fork,
 }
 
 impl fmt::Display for FlushError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let pending = self.pending;
-        if self.is_sync_failed {
-            return formatter.write_str("flush log: the disk failed, unsynced records may be lost");
-        }
-        write!(
-            formatter,
-            "flush log: time ran out with {pending} records waiting"
-        )
+        let why = match self.failure {
+            FlushFailure::Timeout => {
+                return write!(
+                    formatter,
+                    "flush log: time ran out with {pending} records waiting"
+                );
+            }
+            FlushFailure::Sync => "the disk failed, unsynced records may be lost",
+            FlushFailure::Fork => "the process has forked, it is for the parent to write",
+        };
+        write!(formatter, "flush log: {why}")
     }
 }
 
 impl std::error::Error for FlushError {}
 
 impl FlushError {
-    /// `why` it is not on the disk, unless time ran out.
-    pub(super) fn new(running: &Running, why: Option<NotDurable>) -> Self {
+    pub(super) fn timed_out(running: &Running) -> Self {
+        FlushError::new(running, FlushFailure::Timeout)
+    }
+
+    /// `why` it is not on the disk.
+    pub(super) fn not_durable(running: &Running, why: NotDurable) -> Self {
+        let failure = match why {
+            NotDurable::SyncFailed | NotDurable::Lost => FlushFailure::Sync,
+            NotDurable::Forked => FlushFailure::Fork,
+        };
+        FlushError::new(running, failure)
+    }
+
+    fn new(running: &Running, failure: FlushFailure) -> Self {
         FlushError {
             pending: running.stats().waiting(),
-            is_sync_failed: why.is_some(),
+            failure,
         }
     }
 }

@@ -20,12 +20,16 @@ impl Pipeline {
         running.expect_end(patience)
     }
 
-    /// Goes on, if an end was expected. Waits for no sink.
+    /// Goes on, if an end was expected. Waits for nobody: where something is being changed, the next
+    /// late record comes here again.
     pub(crate) fn go_on(&self) {
         if !self.running().expects_end() {
             return;
         }
-        let _changing = filter::change();
+        let Some(_changing) = filter::try_change() else {
+            self.running().go_on_soon();
+            return;
+        };
         let running = self.running().clone();
         if !running.expects_end() {
             // Another thread was faster.

@@ -10,7 +10,7 @@ use crate::crash::Keeping;
 use crate::drain::SinkState;
 use crate::drain::change::{Change, Predecessor};
 use crate::drain::line::LineWriter;
-use crate::drain::worker::Worker;
+use crate::drain::worker::{Common, Worker};
 use crate::format;
 use crate::recovery::replay::Replay;
 use crate::recovery::scan::Scan;
@@ -67,8 +67,7 @@ pub(super) fn states(
 /// What the writers are made from.
 pub(super) struct Making<'p> {
     pub(super) plan: &'p Plan,
-    pub(super) channel: &'p Arc<Channel>,
-    pub(super) states: &'p Arc<[SinkState]>,
+    pub(super) common: Common,
     /// What runs, whose sinks some of them are to go on with.
     pub(super) before: Option<&'p Arc<Running>>,
     /// What dead processes have left, for those whose sinks were opened.
@@ -84,17 +83,16 @@ impl Making<'_> {
             sink_plan.filter.clone(),
         );
         let lines = lines.redacting(Arc::clone(&plan.redactor));
-        let (channel, states) = (Arc::clone(self.channel), Arc::clone(self.states));
-        let complaints = plan.complaints.clone();
+        let (common, complaints) = (self.common.clone(), plan.complaints.clone());
         let mut worker = match source {
             Source::Opened(sink) => {
-                let worker = Worker::new(channel, states, place, sink, lines, complaints);
+                let worker = Worker::new(common, place, sink, lines, complaints);
                 let mut worker = worker.syncing(sink_plan.sync);
                 self.replay_first(&mut worker, &sink_plan.target);
                 worker
             }
             Source::LeftBy(former) => {
-                let mut worker = Worker::new(channel, states, place, None, lines, complaints);
+                let mut worker = Worker::new(common, place, None, lines, complaints);
                 if let Some(before) = self.before {
                     let sinks = Arc::clone(before.drain().sinks());
                     let predecessor = Predecessor {

@@ -17,11 +17,15 @@ use crate::crash;
 use crate::deadline;
 use crate::drain::durable::Synced;
 use crate::drain::flush::Flushed;
+use crate::drain::worker::Common;
 use crate::drain::{Delays, Drain};
 use crate::error::Error;
 use crate::recovery::scan::Scan;
 use crate::stats::{self, Stats};
 use crate::{exit, fork};
+
+/// For how long a late record holds up its caller at most, where the end was none.
+const MOMENT: Duration = Duration::from_millis(1);
 
 /// Channel and writers, as they run.
 #[derive(Debug)]
@@ -35,6 +39,8 @@ pub(crate) struct Running {
     late_patience_us: AtomicU64,
     /// Whether the process may end at any moment, without another word.
     expects_end: AtomicBool,
+    /// Whether it is known by now that it does not end.
+    is_to_go_on: AtomicBool,
     /// Whether a thread writes for those who must not wait.
     writes_aside: AtomicBool,
     former: ArcSwap<Former>,
@@ -72,8 +78,7 @@ impl Running {
         let states = making::states(&channel, plan, &sources, &keepings, before);
         let making = Making {
             plan,
-            channel: &channel,
-            states: &states,
+            common: Common::new(&channel, &states, plan.complaints.clone()),
             before,
             left_behind,
         };
@@ -92,6 +97,7 @@ impl Running {
             complaints: plan.complaints.clone(),
             late_patience_us: AtomicU64::new(micros(plan.exit_timeout)),
             expects_end: AtomicBool::new(false),
+            is_to_go_on: AtomicBool::new(false),
             writes_aside: AtomicBool::new(false),
             former: ArcSwap::from_pointee(Former {
                 ended: before
@@ -273,6 +279,7 @@ impl Running {
         }
         self.late_patience_us
             .store(micros(patience), Ordering::Relaxed);
+        self.is_to_go_on.store(false, Ordering::Relaxed);
         self.expects_end.store(true, Ordering::Relaxed);
         self.channel.close();
         // What came in between.
@@ -286,6 +293,22 @@ impl Running {
     /// Whether the process may end at any moment. Relaxed: it publishes nothing.
     pub(crate) fn expects_end(&self) -> bool {
         self.expects_end.load(Ordering::Relaxed)
+    }
+
+    /// Notes that the process does not end, where nothing can be done about that just now. Until it can, no
+    /// record is lost for want of patience.
+    pub(super) fn go_on_soon(&self) {
+        // Relaxed, both: see `expects_end`.
+        self.is_to_go_on.store(true, Ordering::Relaxed);
+        let moment_us = micros(MOMENT);
+        self.late_patience_us
+            .fetch_max(moment_us, Ordering::Relaxed);
+    }
+
+    /// Whether it was taken for the end and is none: nobody logs that much on his way out.
+    pub(crate) fn is_to_go_on(&self) -> bool {
+        let is_known = self.is_to_go_on.load(Ordering::Relaxed);
+        self.expects_end() && (is_known || !self.has_late_patience())
     }
 
     /// Takes back that the process may end.

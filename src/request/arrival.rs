@@ -7,7 +7,8 @@ use super::connection::Connection;
 
 /// A request as it arrives: what an adapter takes from its framework.
 ///
-/// What stands in headers is read from there, see [`Headers`].
+/// What stands in headers is read from there, see [`Headers`]. Fields may be added in any version: end a
+/// literal as below.
 ///
 /// ```
 /// use offloop::request::Arrival;

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tracing::Level;
 
-use super::options::Options;
+use super::arrival::Arrival;
+use super::options::{Incoming, Options};
 use super::outcome::{Ended, Outcome};
 
 impl Options {
@@ -13,6 +14,26 @@ impl Options {
     pub(super) fn is_among_slowest(&self, outcome: Outcome, duration: Duration) -> bool {
         let latencies = self.latencies.as_ref();
         outcome != Outcome::Upgraded && latencies.is_some_and(|latencies| latencies.note(duration))
+    }
+
+    /// Whether who sent a request is believed about one of these.
+    pub(super) fn believes(&self, whom: Incoming, arrival: &Arrival<'_>) -> bool {
+        match whom {
+            Incoming::Accept => true,
+            Incoming::Ignore => false,
+            Incoming::Trusted => {
+                let proxies = self.proxies.as_ref().zip(arrival.peer);
+                proxies.is_some_and(|(proxies, peer)| proxies.trusts(peer.ip()))
+            }
+        }
+    }
+
+    /// Lets the program look at a request that has ended.
+    pub(super) fn show_end(&self, ended: &Ended<'_>) {
+        if let Some(look) = &self.at_end {
+            // As in `level_of`.
+            let _ = catch_unwind(AssertUnwindSafe(|| (look.0)(ended)));
+        }
     }
 
     pub(super) fn wants_detail_of(&self, ended: &Ended<'_>) -> bool {
@@ -32,11 +53,6 @@ impl Options {
     }
 
     pub(super) fn is_quiet(&self, path: &str) -> bool {
-        self.quiet
-            .iter()
-            .any(|quiet| match quiet.strip_suffix('*') {
-                Some(start) => path.starts_with(start),
-                None => path == &**quiet,
-            })
+        self.quiet.iter().any(|quiet| quiet.matches(path))
     }
 }

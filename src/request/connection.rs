@@ -1,14 +1,15 @@
 //! What an adapter knows of the connection that a request came by.
 
+mod ending;
+mod flood;
+
 use std::io;
 use std::net::SocketAddr;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU64, Ordering};
 use std::time::Instant;
 
-use tracing::{Level, field};
-
-use super::TARGET;
+pub(super) use self::flood::tell_rest;
 use super::privacy::capped;
 
 const OPEN: u8 = 0;
@@ -52,7 +53,8 @@ pub struct Connection {
     error: OnceLock<Box<str>>,
 }
 
-/// What the two ends of a connection agreed on when they began to encrypt it.
+/// What the two ends of a connection agreed on when they began to encrypt it. Fields may be added in any
+/// version: end a literal as below.
 ///
 /// ```
 /// use offloop::request::{Connection, Tls};
@@ -62,6 +64,7 @@ pub struct Connection {
 ///     version: Some("1.3".into()),
 ///     next_protocol: Some("h2".into()),
 ///     server_name: Some("example.org".into()),
+///     ..Tls::default()
 /// });
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -124,9 +127,13 @@ impl Connection {
     /// assert!(connection.has_failed());
     /// ```
     pub fn fail_by(&self, error: &io::Error) {
+        self.note_error(error);
+        self.fail();
+    }
+
+    fn note_error(&self, error: &io::Error) {
         let text = || capped(error.to_string().as_bytes(), ERROR_BYTES_MAX).to_string();
         self.error.get_or_init(|| text().into());
-        self.fail();
     }
 
     /// Notes that the server itself answered with this status to something that never became a
@@ -198,97 +205,6 @@ impl Connection {
 
     pub(super) fn count_request(&self) {
         self.requests.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Writes the connection's record: it has come to its end. An adapter that sees the end calls
-    /// this once the requests have ended, too; the first call counts.
-    ///
-    /// The record's `event.name` is `http.server.connection`. It is at DEBUG, and at WARN where the
-    /// server answered to something that was no request. `connection.error` is what was said where a read or
-    /// a write failed, [be it known](Self::fail_by). `connection.end` is `client_close`, `error`,
-    /// `timeout` (see [`time_out`](Self::time_out)), `malformed_request` or `server_close`, and
-    /// `connection.idle_ms` how long nothing had come or gone by then: a server that closes what was
-    /// idle for as long as its time-out says has done so for that, while one that has just answered had
-    /// another reason.
-    ///
-    /// ```
-    /// let connection = offloop::request::Connection::new(None);
-    /// connection.close_by_client();
-    /// connection.end();
-    /// ```
-    pub fn end(&self) {
-        if self.has_ended.swap(true, Ordering::Relaxed) {
-            return;
-        }
-        match self.refused_with.load(Ordering::Relaxed) {
-            0 => self.write_closed(),
-            status => self.write_refused(status),
-        }
-    }
-
-    fn write_closed(&self) {
-        tracing::event!(
-            name: "connection",
-            target: TARGET,
-            parent: None,
-            Level::DEBUG,
-            event.name = "http.server.connection",
-            network.peer.address = self.peer.map(|peer| field::display(peer.ip())),
-            network.peer.port = self.peer.map(|peer| peer.port()),
-            tls.protocol.version = self.tls(|tls| &tls.version),
-            tls.next_protocol = self.tls(|tls| &tls.next_protocol),
-            tls.client.server_name = self.tls(|tls| &tls.server_name),
-            connection.end = self.reason(),
-            connection.error = self.error.get().map(|text| &**text),
-            connection.idle_ms = self.idle_ms(),
-            connection.requests = self.requests(),
-            connection.received.size = self.received(),
-            connection.sent.size = self.sent(),
-            duration_ms = self.age_ms(),
-            "connection closed"
-        );
-    }
-
-    fn write_refused(&self, status: u16) {
-        tracing::event!(
-            name: "connection refused",
-            target: TARGET,
-            parent: None,
-            Level::WARN,
-            event.name = "http.server.connection",
-            network.peer.address = self.peer.map(|peer| field::display(peer.ip())),
-            network.peer.port = self.peer.map(|peer| peer.port()),
-            connection.end = "malformed_request",
-            http.response.status_code = status,
-            connection.requests = self.requests(),
-            connection.received.size = self.received(),
-            connection.sent.size = self.sent(),
-            duration_ms = self.age_ms(),
-            "malformed request"
-        );
-    }
-
-    fn tls(&self, part: impl Fn(&Tls) -> &Option<Box<str>>) -> Option<&str> {
-        part(self.tls.get()?).as_deref()
-    }
-
-    fn reason(&self) -> &'static str {
-        match self.state.load(Ordering::Relaxed) {
-            CLOSED_BY_CLIENT => "client_close",
-            FAILED => "error",
-            _ if self.has_timed_out.load(Ordering::Relaxed) => "timeout",
-            _ => "server_close",
-        }
-    }
-
-    fn idle_ms(&self) -> f64 {
-        let age_us = self.opened.elapsed().as_micros() as u64;
-        let idle_us = age_us.saturating_sub(self.active_us.load(Ordering::Relaxed));
-        idle_us as f64 / 1000.0
-    }
-
-    fn age_ms(&self) -> f64 {
-        self.opened.elapsed().as_micros() as f64 / 1000.0
     }
 }
 

@@ -347,19 +347,16 @@ impl RequestContext {
                 ticks: ticks::now(),
                 record,
             };
-            let bytes_max = self.0.options.detail_bytes;
-            let mut detail = self.lock_detail();
-            // Who decides meanwhile to keep the request takes what is there, once.
-            if !held.is_detail && self.0.progress.is_kept.load(Ordering::Relaxed) {
-                return false;
-            }
-            detail.keep(held.pipeline, &kept, bytes_max);
+            return self.keep_detail(held, &kept);
         }
         true
     }
 
-    pub(super) fn lock_detail(&self) -> MutexGuard<'_, Detail> {
-        self.0.detail.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Whether a record is not to be held back any more: who has decided meanwhile to keep the request
+    /// takes what was held back, once.
+    #[inline]
+    pub(super) fn wants_at_once(&self, held: &Held<'_>) -> bool {
+        !held.is_detail && self.0.progress.is_kept.load(Ordering::Relaxed)
     }
 
     fn lock_added_to_add(&self) -> MutexGuard<'_, Added> {
@@ -377,9 +374,14 @@ impl RequestContext {
         self.0.mark.write(&self.0, bytes)
     }
 
-    /// Passes what the handler has added, encoded, if it has added anything.
-    pub(crate) fn with_added(&self, use_fields: impl FnOnce(&[u8])) {
-        if self.has_added() && self.is_own() {
+    /// Passes what the handler has added, encoded, if it has added anything and `metadata` is the request's
+    /// own record: another may be logged while that is written, and finds the fields locked.
+    pub(crate) fn with_added(
+        &self,
+        metadata: &'static Metadata<'static>,
+        use_fields: impl FnOnce(&[u8]),
+    ) {
+        if self.has_added() && self.is_own() && super::record::is_own(metadata) {
             use_fields(self.lock_added().as_bytes());
         }
     }

@@ -8,12 +8,13 @@ mod chunk;
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::Arc;
+use std::mem;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, MutexGuard, PoisonError};
 
+use self::chunk::Chunk;
 pub(super) use self::chunk::Kept;
-use self::chunk::{Chunk, HEAD_BYTES};
-use super::context::RequestContext;
+use super::context::{Held, RequestContext};
 use crate::capture::record;
 use crate::pipeline::Pipeline;
 
@@ -30,7 +31,14 @@ const CHUNK_BYTES: usize = 4096;
 /// A detail that is full has at least so many, so that its older half can go.
 const CHUNKS_MIN: usize = 8;
 
+/// A request's detail is for so many pipelines at most: nearly always for one.
+const PIPELINES_MAX: usize = 4;
+
 /// Records of one request, the oldest first.
+///
+/// It lies behind a lock, under which nothing is allocated and nothing given back: an allocator may
+/// log, and what it logs may be detail of the same request. What is needed is made before, as a
+/// [`Room`], and what is not needed any more goes with that.
 #[derive(Default)]
 pub(super) struct Detail {
     /// Nearly always the only one, so it needs no list.
@@ -39,74 +47,154 @@ pub(super) struct Detail {
     /// The room of all chunks together: what of [`ALL_BYTES`] is ours.
     charged: usize,
     dropped: u64,
-    pipelines: Pipelines,
+    pipelines: [Option<Arc<Pipeline>>; PIPELINES_MAX],
 }
 
-/// For whom records are: nearly always for one.
+/// What a detail takes to go on, and what it leaves behind: made, and dropped, without its lock.
 #[derive(Default)]
-struct Pipelines {
-    first: Option<Arc<Pipeline>>,
-    others: Vec<Arc<Pipeline>>,
+struct Room {
+    chunk: Chunk,
+    /// Another list for the older chunks, where theirs is full or becomes shorter.
+    older: VecDeque<Chunk>,
+    /// What was the newest chunk, where not even that can stay.
+    newest: Chunk,
+}
+
+/// What a room must have.
+struct Wanted {
+    chunk_bytes: usize,
+    older_count: usize,
+}
+
+impl Room {
+    fn of(wanted: &Wanted) -> Self {
+        Room {
+            chunk: Chunk::with_room(wanted.chunk_bytes),
+            older: VecDeque::with_capacity(wanted.older_count),
+            newest: Chunk::default(),
+        }
+    }
+
+    fn has(&self, wanted: &Wanted) -> bool {
+        wanted.chunk_bytes <= self.chunk.room && wanted.older_count <= self.older.capacity()
+    }
 }
 
 impl Detail {
-    /// Keeps a record. Where all of them would take more than `bytes_max`, the older half makes room.
-    pub(super) fn keep(&mut self, pipeline: &Arc<Pipeline>, kept: &Kept<'_>, bytes_max: usize) {
-        let needed = HEAD_BYTES + kept.record.len();
-        let has_room = self.newest.fits(needed) || self.make_room(needed, bytes_max).is_some();
-        match self.pipelines.number_of(pipeline) {
-            Some(pipeline) if has_room => self.newest.add(kept, pipeline),
-            _ => self.dropped += 1,
+    /// Keeps a record where there is room for it. Says no where there is none.
+    #[inline]
+    fn keep(&mut self, pipeline: &Arc<Pipeline>, kept: &Kept<'_>) -> bool {
+        if !self.newest.fits(kept.needed()) {
+            return false;
+        }
+        match self.number_of(pipeline) {
+            Some(number) => self.newest.add(kept, number),
+            None => self.dropped += 1,
+        }
+        true
+    }
+
+    /// The same, with what `room` has; without, where the limits leave it none. Where all records would
+    /// take more than `bytes_max`, the older half goes.
+    ///
+    /// # Errors
+    ///
+    /// What a room must have that does.
+    fn keep_in(
+        &mut self,
+        room: &mut Room,
+        pipeline: &Arc<Pipeline>,
+        kept: &Kept<'_>,
+        bytes_max: usize,
+    ) -> Result<(), Wanted> {
+        if self.keep(pipeline, kept) {
+            return Ok(());
+        }
+        let chunk_bytes = CHUNK_BYTES.min(bytes_max / CHUNKS_MIN).max(kept.needed());
+        let Some(bytes_kept) = bytes_max.checked_sub(chunk_bytes) else {
+            self.dropped += 1;
+            return Ok(());
+        };
+        let is_over = bytes_kept < self.charged;
+        let wanted = Wanted {
+            chunk_bytes,
+            older_count: self.older_count_wanted(is_over),
+        };
+        if !room.has(&wanted) {
+            return Err(wanted);
+        }
+        if is_over {
+            self.drop_oldest(bytes_kept.min(bytes_max / 2), room);
+        }
+        self.begin_chunk(room);
+        if !self.keep(pipeline, kept) {
+            self.dropped += 1;
+        }
+        Ok(())
+    }
+
+    /// How many chunks another list of the older ones must have room for. None where this one does.
+    fn older_count_wanted(&self, is_over: bool) -> usize {
+        let count = self.older.len() + usize::from(self.newest.room != 0);
+        match is_over || self.older.capacity() < count {
+            true => count.next_power_of_two(),
+            false => 0,
         }
     }
 
-    /// Begins another chunk, which has room for a frame, if the limits allow it.
-    #[cold]
-    fn make_room(&mut self, needed: usize, bytes_max: usize) -> Option<()> {
-        let room = CHUNK_BYTES.min(bytes_max / CHUNKS_MIN).max(needed);
-        let bytes_kept = bytes_max.checked_sub(room)?;
-        if bytes_kept < self.charged {
-            self.drop_oldest(bytes_kept.min(bytes_max / 2));
-        }
+    /// Begins the chunk of `room`, unless all details together have taken what they may.
+    fn begin_chunk(&mut self, room: &mut Room) {
+        let bytes = room.chunk.room;
         // Relaxed, here and below: only the sum matters.
-        if ALL_BYTES_MAX < ALL_BYTES.fetch_add(room, Ordering::Relaxed) + room {
-            ALL_BYTES.fetch_sub(room, Ordering::Relaxed);
-            return None;
+        if ALL_BYTES_MAX < ALL_BYTES.fetch_add(bytes, Ordering::Relaxed) + bytes {
+            ALL_BYTES.fetch_sub(bytes, Ordering::Relaxed);
+            return;
         }
-        self.charged += room;
-        let filled = std::mem::replace(&mut self.newest, Chunk::with_room(room));
-        if filled.room != 0 {
-            self.older.push_back(filled);
+        self.charged += bytes;
+        let filled = mem::replace(&mut self.newest, mem::take(&mut room.chunk));
+        if filled.room == 0 {
+            return;
         }
-        Some(())
+        if self.older.len() == self.older.capacity() {
+            mem::swap(&mut self.older, &mut room.older);
+            self.older.append(&mut room.older);
+        }
+        self.older.push_back(filled);
     }
 
-    /// Drops the oldest records until all others take no more than `bytes_kept`.
-    fn drop_oldest(&mut self, bytes_kept: usize) {
+    /// Lets go of the oldest records, until all others take no more than `bytes_kept`. They stay in
+    /// `room`, to be dropped.
+    fn drop_oldest(&mut self, bytes_kept: usize, room: &mut Room) {
+        mem::swap(&mut self.older, &mut room.older);
+        let mut dropped = 0;
         while bytes_kept < self.charged {
-            let oldest = self.older.pop_front();
-            let oldest = oldest.unwrap_or_else(|| std::mem::take(&mut self.newest));
+            let oldest = room.older.get(dropped).unwrap_or(&self.newest);
             self.charged -= oldest.room;
             ALL_BYTES.fetch_sub(oldest.room, Ordering::Relaxed);
             self.dropped += oldest.count;
+            dropped += 1;
         }
+        if room.older.len() < dropped {
+            room.newest = mem::take(&mut self.newest);
+        }
+        let dropped = dropped.min(room.older.len());
+        self.older.extend(room.older.drain(dropped..));
     }
 
     fn each(&self, mut take: impl FnMut(&Arc<Pipeline>, Kept<'_>)) {
         for chunk in self.older.iter().chain([&self.newest]) {
             chunk.each(&mut |pipeline, kept| {
-                if let Some(pipeline) = self.pipelines.at(pipeline) {
+                if let Some(Some(pipeline)) = self.pipelines.get(usize::from(pipeline)) {
                     take(pipeline, kept);
                 }
             });
         }
     }
-}
 
-impl Pipelines {
+    /// By which number records say for whom they are. `None` where there are too many.
     #[inline]
     fn number_of(&mut self, pipeline: &Arc<Pipeline>) -> Option<u8> {
-        match &self.first {
+        match &self.pipelines[0] {
             Some(first) if Arc::ptr_eq(first, pipeline) => Some(0),
             _ => self.find_or_add(pipeline),
         }
@@ -114,24 +202,13 @@ impl Pipelines {
 
     #[cold]
     fn find_or_add(&mut self, pipeline: &Arc<Pipeline>) -> Option<u8> {
-        if self.first.is_none() {
-            self.first = Some(Arc::clone(pipeline));
-            return Some(0);
-        }
-        let mut others = self.others.iter();
-        let place = others.position(|other| Arc::ptr_eq(other, pipeline));
-        let place = place.unwrap_or_else(|| {
-            self.others.push(Arc::clone(pipeline));
-            self.others.len() - 1
-        });
-        u8::try_from(1 + place).ok()
-    }
-
-    fn at(&self, number: u8) -> Option<&Arc<Pipeline>> {
-        match number.checked_sub(1) {
-            None => self.first.as_ref(),
-            Some(place) => self.others.get(usize::from(place)),
-        }
+        let is_it = |place: &Option<Arc<Pipeline>>| match place {
+            Some(known) => Arc::ptr_eq(known, pipeline),
+            None => true,
+        };
+        let number = self.pipelines.iter().position(is_it)?;
+        self.pipelines[number].get_or_insert_with(|| Arc::clone(pipeline));
+        u8::try_from(number).ok()
     }
 }
 
@@ -155,6 +232,44 @@ impl fmt::Debug for Detail {
 }
 
 impl RequestContext {
+    /// Keeps a record, unless the request was decided to be kept meanwhile and the record is none of its
+    /// detail: then it says no, and the record is to be handed over.
+    #[inline]
+    pub(super) fn keep_detail(&self, held: &Held<'_>, kept: &Kept<'_>) -> bool {
+        let mut detail = self.lock_detail();
+        if self.wants_at_once(held) {
+            return false;
+        }
+        if !detail.keep(held.pipeline, kept) {
+            drop(detail);
+            return self.keep_detail_in_new_room(held, kept);
+        }
+        true
+    }
+
+    #[cold]
+    fn keep_detail_in_new_room(&self, held: &Held<'_>, kept: &Kept<'_>) -> bool {
+        let bytes_max = self.0.options.detail_bytes;
+        let mut room = Room::default();
+        loop {
+            let mut detail = self.lock_detail();
+            if self.wants_at_once(held) {
+                return false;
+            }
+            let result = detail.keep_in(&mut room, held.pipeline, kept, bytes_max);
+            // Before the room, which is given back only when nobody has to wait for that.
+            drop(detail);
+            match result {
+                Ok(()) => return true,
+                Err(wanted) => room = Room::of(&wanted),
+            }
+        }
+    }
+
+    fn lock_detail(&self) -> MutexGuard<'_, Detail> {
+        self.0.detail.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Hands over all that was kept, in its order, each record with the time at which it was
     /// logged.
     pub(super) fn write_detail(&self) {

@@ -60,12 +60,24 @@ impl RequestContext {
         let is_upload_failed = progress.upload.get() == Upload::Failed;
         match outcome {
             // Whatever was answered, nobody reads it.
-            Outcome::Completed | Outcome::Cancelled if is_upload_failed => {
+            Outcome::Cancelled if is_upload_failed => Outcome::ClientDisconnect,
+            Outcome::Completed if is_upload_failed && !self.is_break_answered() => {
                 Outcome::ClientDisconnect
             }
             Outcome::Completed => self.verdict().unwrap_or(outcome),
             _ => outcome,
         }
+    }
+
+    /// Whether an upload that failed was answered as what it was, to a client that is still there: it
+    /// broke the protocol, and has not gone away.
+    fn is_break_answered(&self) -> bool {
+        let status = self.0.progress.status.load(Ordering::Relaxed);
+        let connection = self.0.connection.as_ref();
+        let is_open = connection.is_some_and(|connection| connection.is_open());
+        // A stream of HTTP/2 or 3 fails where its client resets it, on a connection that goes on.
+        let is_stream = matches!(self.0.protocol, "2" | "3");
+        (400..500).contains(&status) && is_open && !is_stream
     }
 
     fn verdict(&self) -> Option<Outcome> {

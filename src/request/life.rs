@@ -42,7 +42,7 @@ pub struct Request {
     lent: Option<RequestContext>,
 }
 
-/// The head of a response.
+/// The head of a response. Fields may be added in any version: end a literal as below.
 ///
 /// ```
 /// use offloop::request::ResponseHead;
@@ -66,8 +66,9 @@ pub struct ResponseHead {
 /// ```
 /// use offloop::request::{Options, RequestLog};
 ///
-/// let log = RequestLog::new(Options::new().quiet("/health"));
+/// let log = RequestLog::new(Options::new().quiet("/health")?);
 /// # drop(log);
+/// # Ok::<(), offloop::Error>(())
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct RequestLog(Option<Arc<Options>>);
@@ -91,10 +92,10 @@ impl RequestLog {
     #[must_use]
     pub fn begin<H: Headers>(&self, arrival: Arrival<'_>, headers: &H) -> Request {
         let options = self.0.clone().unwrap_or_else(configured::options);
-        let trace = options.propagation.trace_of(headers);
+        let trace = options.trace_of(&arrival, headers);
         let at = options.at(arrival.path);
         let mut text = options.text_of(&arrival, at.shown_as, headers);
-        let id = options.id_of(headers, &mut text);
+        let id = options.id_of(&arrival, headers, &mut text);
         let started = Instant::now();
         let id = id.unwrap_or_else(|| RequestId::make_at(started));
         if let Some(connection) = &arrival.connection {
@@ -175,8 +176,10 @@ impl Request {
     }
 
     /// The response's head is ready. One that has no body by its nature (the answer to HEAD, 1xx,
-    /// 204, 304), or whose body has ended already, ends the request. A switch to another protocol
-    /// does not: report its end by [`end`](Request::end) with [`Outcome::Upgraded`].
+    /// 204, 304), or whose body has ended already, ends the request. So does a declared length of
+    /// nothing, which is reached with the head: servers do not ask such a body for anything. A switch
+    /// to another protocol ends nothing: report its end by [`end`](Request::end) with
+    /// [`Outcome::Upgraded`].
     pub fn head<H: Headers>(&mut self, head: ResponseHead, headers: &H) {
         let shared = &self.context.0;
         let progress = &shared.progress;
@@ -194,7 +197,10 @@ impl Request {
         }
         let is_bodyless = matches!(head.status, 102..=199 | 204 | 304)
             || shared.text.get(Part::Method) == Some("HEAD");
-        if head.status != 101 && (is_bodyless || head.is_body_ended) {
+        // A gRPC call has its status behind the body.
+        let is_nothing_declared = head.length == Some(0) && !shared.is_grpc;
+        let is_whole = is_bodyless || is_nothing_declared || head.is_body_ended;
+        if head.status != 101 && is_whole {
             self.end(Outcome::Completed);
         }
     }
@@ -299,7 +305,8 @@ impl RequestContext {
     /// }
     /// ```
     pub fn set_route(&self, route: &str) {
-        if self.route() != Some(route) {
+        // A forked child might wait for a thread that it does not have, for a record that is not its own.
+        if self.is_own() && self.route() != Some(route) {
             let _ = self.0.route.set(route.into());
         }
     }

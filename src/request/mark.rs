@@ -1,7 +1,11 @@
 //! What each record of a request carries: as if a span named `request` lay around it.
+//!
+//! Nobody waits for who is just making it: that may be the same thread, whose allocator logs, or one
+//! that a forked child does not have.
 
 use std::cell::RefCell;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tracing::field::FieldSet;
 use tracing::metadata::Kind;
@@ -55,7 +59,12 @@ thread_local! {
 /// The fields, encoded once: by the first record that is logged, since there may be none but the request's
 /// own, which has them itself.
 #[derive(Debug, Default)]
-pub(super) struct Mark(OnceLock<Fields>);
+pub(super) struct Mark {
+    /// Whether somebody makes them, or has made them: the only one who puts them into the cell, so
+    /// that it never has another to wait for. Who comes meanwhile makes their own.
+    is_claimed: AtomicBool,
+    fields: OnceLock<Fields>,
+}
 
 #[derive(Debug)]
 struct Fields {
@@ -67,16 +76,31 @@ impl Mark {
     /// Appends it to the spans of a record. Says no if it does not fit.
     #[inline]
     pub(super) fn write(&self, request: &Shared, bytes: &mut Buffer) -> bool {
-        let fields = match self.0.get() {
-            Some(fields) => fields,
-            None => self.0.get_or_init(|| Fields::of(request)),
-        };
-        write_span(bytes, fields.callsite, &fields.bytes)
+        match self.fields.get() {
+            Some(fields) => fields.write(bytes),
+            None => self.make_and_write(request, bytes),
+        }
+    }
+
+    #[cold]
+    fn make_and_write(&self, request: &Shared, bytes: &mut Buffer) -> bool {
+        // Relaxed: all that hangs on it is who goes to the cell, which has an order of its own.
+        let is_first = !self.is_claimed.swap(true, Ordering::Relaxed);
+        let fields = Fields::of(request);
+        let is_whole = fields.write(bytes);
+        if is_first {
+            let _ = self.fields.set(fields);
+        }
+        is_whole
     }
 }
 
 impl Fields {
-    #[cold]
+    #[inline]
+    fn write(&self, bytes: &mut Buffer) -> bool {
+        write_span(bytes, self.callsite, &self.bytes)
+    }
+
     fn of(request: &Shared) -> Self {
         let callsite = known::note(&METADATA).number;
         let encode = |bytes: &mut Buffer| {

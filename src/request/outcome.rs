@@ -110,6 +110,7 @@ impl Outcome {
 /// assert_eq!(offloop::request::Phase::Body.as_str(), "body");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Phase {
     /// The client was still sending the request's body.
     Upload,

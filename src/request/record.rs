@@ -65,6 +65,11 @@ pub(super) fn is_own_field(name: &str) -> bool {
     OWN_NAMES.contains(&name) || OWN_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
+/// Whether this is the callsite of a request's own record.
+pub(super) fn is_own(metadata: &Metadata<'_>) -> bool {
+    metadata.name() == NAME && metadata.target() == TARGET
+}
+
 /// How a request ended: what its record says beyond what stands in the request's own state.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ending {
@@ -122,6 +127,7 @@ pub(super) fn write(
     };
     let mut ended = ended(request, ending);
     ended.is_among_slowest = options.is_among_slowest(outcome, duration);
+    options.show_end(&ended);
     let detail = options.wants_detail_of(&ended);
     let progress = &request.0.progress;
     if detail || progress.is_detail_wanted.load(Ordering::Relaxed) {
@@ -152,7 +158,7 @@ impl RequestContext {
         metadata: &'static Metadata<'static>,
         encoder: &mut Encoder<'_>,
     ) -> bool {
-        if metadata.name() != NAME || metadata.target() != TARGET {
+        if !is_own(metadata) {
             return false;
         }
         let ending = self.0.ending.get();

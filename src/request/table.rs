@@ -8,6 +8,7 @@ use slab::Slab;
 use tracing::{Level, Metadata};
 
 use super::TARGET;
+use super::connection;
 use super::context::{RequestContext, Shared};
 use super::outcome::Outcome;
 use super::text::Part;
@@ -242,4 +243,5 @@ pub fn end_in_flight() {
     for request in all() {
         request.end(Outcome::ServerShutdown, &mut None);
     }
+    connection::tell_rest();
 }

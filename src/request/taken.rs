@@ -7,10 +7,12 @@ use super::arrival::{Arrival, Headers};
 use super::client::{Client, shortened};
 use super::context::RequestContext;
 use super::fields::Value;
+use super::figures;
 use super::id::RequestId;
-use super::options::{Header, Incoming, Options, PathPolicy};
+use super::options::{Header, Options, PathPolicy};
 use super::privacy::capped;
 use super::text::{Part, Text};
+use super::trace_context::TraceContext;
 
 /// Longer texts are cut.
 const PATH_BYTES_MAX: usize = 1024;
@@ -80,19 +82,33 @@ impl Options {
         text
     }
 
+    /// The trace that the client names, if that is continued, else a new one.
+    pub(super) fn trace_of(&self, arrival: &Arrival<'_>, headers: &impl Headers) -> TraceContext {
+        match self.believes(self.traces, arrival) {
+            true => self.propagation.trace_of(headers),
+            false => TraceContext::start(),
+        }
+    }
+
     /// The client's id, if it is taken over. One that is not goes into the record all the same, as
     /// what it is.
-    pub(super) fn id_of(&self, headers: &impl Headers, text: &mut Text) -> Option<RequestId> {
+    pub(super) fn id_of(
+        &self,
+        arrival: &Arrival<'_>,
+        headers: &impl Headers,
+        text: &mut Text,
+    ) -> Option<RequestId> {
         let mut lines = headers.values("x-request-id").peekable();
         lines.peek()?;
-        let id = match self.incoming {
-            Incoming::Accept => RequestId::accept(lines),
-            Incoming::Ignore => None,
-        };
+        let is_believed = self.believes(self.incoming, arrival);
+        let id = is_believed.then(|| RequestId::accept(lines)).flatten();
         if id.is_none() {
             let lines: Vec<_> = headers.values("x-request-id").collect();
             let refused = lines.join(b", ".as_slice());
             text.put_capped(Part::RefusedId, capped(&refused, REFUSED_ID_BYTES_MAX));
+        }
+        if is_believed && id.is_none() {
+            figures::count_refused_id();
         }
         id
     }

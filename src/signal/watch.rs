@@ -6,14 +6,14 @@ use std::future::poll_fn;
 use std::io::{self, Read};
 use std::os::unix::net::UnixStream;
 use std::panic::catch_unwind;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::low_level::{emulate_default_handler, pipe};
+use signal_hook::low_level::emulate_default_handler;
 
-use crate::{exit, fork};
+use super::handler;
+use crate::exit;
+use crate::fork::{self, PerProcess};
 
 /// Who waits for a signal, and whether there was one.
 #[derive(Debug, Default)]
@@ -44,14 +44,15 @@ impl Signals {
     /// The signals of this process, once a thread watches for them. `None`, and said, if there is no
     /// thread to be had: they do what they do without a handler.
     pub(super) fn watched() -> Option<&'static Signals> {
-        static WATCHED: LazyLock<Option<Arc<Signals>>> = LazyLock::new(|| match start() {
+        static WATCHED: PerProcess<OnceLock<Option<Arc<Signals>>>> = PerProcess::new();
+        let watched = WATCHED.get().get_or_init(|| match start() {
             Ok(signals) => Some(signals),
             Err(cause) => {
                 tracing::warn!(target: "offloop", %cause, "signals cannot be watched for");
                 None
             }
         });
-        WATCHED.as_deref()
+        watched.as_deref()
     }
 
     /// Waits for the next one.
@@ -116,46 +117,30 @@ impl Slot {
     }
 }
 
-/// A signal, and whether it has come since the last look. A byte in a pipe alone would not do: a forked
-/// child, which has the pipe as well, writes to it with its own signals.
-type Flagged = (c_int, Arc<AtomicBool>);
-
 /// Starts the thread, and then has the signals go there.
 fn start() -> io::Result<Arc<Signals>> {
+    fork::watch();
     let signals = Arc::new(Signals::default());
-    let flagged: [Flagged; 2] = [(SIGTERM, Arc::default()), (SIGINT, Arc::default())];
     let (wakes, wake) = UnixStream::pair()?;
-    let (told, flags) = (Arc::clone(&signals), flagged.clone());
-    fork::spawn("offloop-signals".to_owned(), move || {
-        watch(wakes, &told, &flags);
-    })?;
-    for (signal, flag) in flagged {
-        if let Err(cause) = handle(signal, flag, &wake) {
-            tracing::warn!(target: "offloop", %cause, "a signal handler could not be installed");
-        }
+    let told = Arc::clone(&signals);
+    fork::spawn("offloop-signals".to_owned(), move || watch(wakes, &told))?;
+    for cause in handler::install(wake) {
+        tracing::warn!(target: "offloop", %cause, "a signal handler could not be installed");
     }
     Ok(signals)
 }
 
-/// Has a signal set the flag and then wake the thread.
-fn handle(signal: c_int, flag: Arc<AtomicBool>, wake: &UnixStream) -> io::Result<()> {
-    let wake = wake.try_clone()?;
-    signal_hook::flag::register(signal, flag)?;
-    pipe::register(signal, wake)?;
-    Ok(())
-}
-
-fn watch(mut wakes: UnixStream, signals: &Signals, flagged: &[Flagged]) {
+fn watch(mut wakes: UnixStream, signals: &Signals) {
     loop {
         match wakes.read(&mut [0]) {
             Ok(1..) => {}
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Ok(0) | Err(_) => return,
         }
-        for (signal, has_come) in flagged {
-            // Pairs with the store of the handler, which comes before its byte.
-            if has_come.swap(false, Ordering::AcqRel) && !signals.tell() {
-                end_by(*signal);
+        // A byte alone says nothing: a forked child has the pipe as well.
+        for signal in handler::take() {
+            if !signals.tell() {
+                end_by(signal);
             }
         }
     }

@@ -38,8 +38,17 @@ fn builder(directory: &Path, kind: &str) -> Builder {
     builder.crash_safe(true).exit_timeout(IMPATIENCE)
 }
 
+/// What is known of what fails.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Trouble {
+    /// It ends, or there is none: everything is written without a restart.
+    Passes,
+    /// It outlasts the program, which need not wait for what never comes.
+    Stays,
+}
+
 /// Logs numbered records, acknowledges each of them once it was accepted, and says how it ended.
-pub(crate) fn run(directory: &Path, kind: &str) {
+pub(crate) fn run(directory: &Path, kind: &str, trouble: Trouble) {
     let said = Arc::new(Mutex::new(Vec::new()));
     let heard = Arc::clone(&said);
     let builder = builder(directory, kind).on_error(move |complaint| {
@@ -52,11 +61,11 @@ pub(crate) fn run(directory: &Path, kind: &str) {
     let outcome = match builder.init() {
         Err(error) => json!({ "refused": error.to_string() }),
         Ok(guard) => {
-            log_and_acknowledge(&guard, &answers);
+            log_and_acknowledge(&guard, &answers, trouble);
             if kind == "compressed" {
                 wait_for_compression(directory);
             }
-            end(&guard)
+            end(&guard, trouble)
         }
     };
     let said = said.lock().unwrap_or_else(PoisonError::into_inner);
@@ -65,7 +74,8 @@ pub(crate) fn run(directory: &Path, kind: &str) {
     answers.write_all_at(answer.as_bytes(), 8).unwrap();
 }
 
-fn log_and_acknowledge(guard: &Guard, answers: &File) {
+fn log_and_acknowledge(guard: &Guard, answers: &File, trouble: Trouble) {
+    let mut may_flush = true;
     for number in 0..RECORDS {
         if number % 40 == 0 {
             tracing::warn!(process = 0, number, "record");
@@ -74,10 +84,23 @@ fn log_and_acknowledge(guard: &Guard, answers: &File) {
         }
         // Where that fails, too, less is claimed than was accepted.
         let _ = answers.write_at(&(number + 1).to_le_bytes(), 0);
-        if number % BURST == BURST - 1 {
-            let _ = guard.flush(IMPATIENCE);
+        if may_flush && number % BURST == BURST - 1 {
+            may_flush = flush(guard, trouble);
         }
     }
+}
+
+/// Says whether the next burst may be waited for, too.
+fn flush(guard: &Guard, trouble: Trouble) -> bool {
+    if trouble == Trouble::Passes {
+        guard.flush(PATIENCE).unwrap();
+        return true;
+    }
+    guard.flush(IMPATIENCE).is_ok() || !is_failing(guard)
+}
+
+fn is_failing(guard: &Guard) -> bool {
+    guard.stats().sinks[0].is_failing
 }
 
 /// Waits until one file is left that is not compressed, or for as long as that takes where nothing
@@ -100,9 +123,12 @@ fn plain_files(directory: &Path) -> usize {
         .count()
 }
 
-fn end(guard: &Guard) -> serde_json::Value {
-    let mut report = guard.shutdown(IMPATIENCE * 5);
-    if report.pending != 0 && !guard.stats().sinks[0].is_failing {
+fn end(guard: &Guard, trouble: Trouble) -> serde_json::Value {
+    let mut report = match trouble {
+        Trouble::Passes => guard.shutdown(PATIENCE),
+        Trouble::Stays => guard.shutdown(IMPATIENCE),
+    };
+    if report.pending != 0 && !is_failing(guard) {
         // Nothing is wrong, as far as one can see: the machine is slow.
         report = guard.shutdown(IMPATIENCE * 25);
     }

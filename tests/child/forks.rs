@@ -2,8 +2,10 @@
 
 use std::mem::ManuallyDrop;
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier};
+use std::task::{Context, Waker};
 use std::thread;
 
 use offloop::request::{Arrival, Options, Outcome, RequestId, RequestLog, TraceContext};
@@ -56,9 +58,10 @@ pub(crate) fn storm(directory: &Path, rounds: u64) {
     tell_stats(&guard.stats());
 }
 
-/// Forks while threads wait for receipts: the child is told no, and has receipts of its own.
+/// Forks while threads wait for receipts: the child is told no, and has receipts of its own. A flush that
+/// was asked for before is none of its business.
 pub(crate) fn audits(directory: &Path, rounds: u64) {
-    let _guard = builder(directory).init().unwrap();
+    let guard = builder(directory).init().unwrap();
     let is_over = Arc::new(AtomicBool::new(false));
     let threads = (0..2).map(|_| {
         let is_over = Arc::clone(&is_over);
@@ -71,8 +74,10 @@ pub(crate) fn audits(directory: &Path, rounds: u64) {
     let mut threads = ManuallyDrop::new(threads.collect::<Vec<_>>());
     for number in 0..rounds {
         let receipt = offloop::audit!(process = system::process(), number);
+        let mut flushed = Box::pin(guard.flush_async());
         match system::fork() {
             Side::Child => {
+                assert!(has_come(flushed.as_mut()));
                 let inherited = receipt.wait(PATIENCE);
                 let own = offloop::audit!(process = system::process(), number = 0).wait(PATIENCE);
                 let answers = [inherited, own].map(|answer| format!("{answer:?}"));
@@ -378,4 +383,41 @@ pub(crate) fn grandchild(directory: &Path) {
         }
     }
     log_all(0..100);
+}
+
+/// Forks while the program waits for a signal that ends it. A child that does not is ended by one; a
+/// child that does hears of it, and so does the parent.
+pub(crate) fn signals(directory: &Path) {
+    system::mind_interrupts();
+    let guard = builder(directory).init().unwrap();
+    let mut own = Box::pin(offloop::shutdown_signal());
+    assert!(!has_come(own.as_mut()));
+    for signal in [libc::SIGTERM, libc::SIGINT] {
+        let child = match system::fork() {
+            Side::Child => loop {
+                thread::park();
+            },
+            Side::Parent(child) => child,
+        };
+        let ended_by = system::end_by(child, signal);
+        println!("{}", json!({ "ended": ended_by == signal }));
+    }
+    if let Side::Parent(child) = system::fork() {
+        system::wait_for(child);
+        assert!(!has_come(own.as_mut()), "it was the child's");
+    } else {
+        own = Box::pin(offloop::shutdown_signal());
+        assert!(!has_come(own.as_mut()));
+    }
+    system::send(std::process::id() as libc::pid_t, libc::SIGTERM);
+    while !has_come(own.as_mut()) {
+        thread::yield_now();
+    }
+    log(0);
+    shut_down(&guard, PATIENCE);
+}
+
+fn has_come(awaited: Pin<&mut impl Future>) -> bool {
+    let mut context = Context::from_waker(Waker::noop());
+    awaited.poll(&mut context).is_ready()
 }

@@ -23,6 +23,8 @@ use std::time::Duration;
 use offloop::{Builder, Guard, Stats};
 use serde_json::json;
 
+use anomaly::Trouble;
+
 /// Longer than anything here takes, shorter than the test waits.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -38,7 +40,8 @@ fn main() {
     let directory = Path::new(directory);
     match (*scenario, rest) {
         ("survive", [logger, ending, disk]) => survive::run(directory, logger, ending, disk),
-        ("anomaly", [kind]) => anomaly::run(directory, kind),
+        ("anomaly", [kind]) => anomaly::run(directory, kind, Trouble::Passes),
+        ("anomaly-that-stays", [kind]) => anomaly::run(directory, kind, Trouble::Stays),
         ("anomaly-recover", [kind]) => anomaly::recover(directory, kind),
         ("fork-without-thread", [kind]) => anomaly::fork_without_thread(directory, kind),
         ("half-batch", [kind]) => anomaly::half_batch(directory, kind),
@@ -71,6 +74,7 @@ fn main() {
         ("fork-storm", [rounds]) => forks::storm(directory, rounds.parse().unwrap()),
         ("prefork", []) => forks::prefork(directory),
         ("fork-in-task", []) => forks::in_blocking_task(directory),
+        ("fork-signals", []) => forks::signals(directory),
         ("fork-silent", []) => forks::silent(directory),
         ("fork-stalled", []) => forks::stalled(directory),
         ("fork-unusable", []) => forks::unusable_sink(directory),

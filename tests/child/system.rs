@@ -62,6 +62,23 @@ pub(crate) fn wait_for(child: libc::pid_t) {
     assert_eq!(status, 0, "the child {child} ended badly");
 }
 
+/// Sends a child this signal, and returns the one that it ended by: 0 if it ended in order.
+pub(crate) fn end_by(child: libc::pid_t, signal: libc::c_int) -> libc::c_int {
+    send(child, signal);
+    let mut status = 0;
+    // SAFETY: `status` is a valid place for the answer.
+    let waited = unsafe { libc::waitpid(child, &raw mut status, 0) };
+    assert_eq!(waited, child, "waitpid");
+    assert!(libc::WIFSIGNALED(status) || status == 0, "{status}");
+    libc::WTERMSIG(status)
+}
+
+pub(crate) fn send(process: libc::pid_t, signal: libc::c_int) {
+    // SAFETY: it has no precondition.
+    let answer = unsafe { libc::kill(process, signal) };
+    assert_eq!(answer, 0, "kill");
+}
+
 /// Ends the process at once: no destructors, no exit handlers.
 pub(crate) fn leave(status: i32) -> ! {
     // SAFETY: it has no precondition.

@@ -14,7 +14,7 @@ use crate::support::is_long;
 const POINTS: usize = 180;
 
 /// Most of the time, a program waits for its pauses to pass.
-const AT_ONCE: usize = 6;
+const AT_ONCE: usize = 12;
 
 /// What a call may answer.
 const ERRORS: [&str; 7] = [
@@ -81,6 +81,15 @@ struct Point {
 }
 
 impl Point {
+    /// What the program does: it is told what it need not wait for.
+    fn scenario(&self) -> [&'static str; 2] {
+        let name = match self.lasting {
+            Lasting::Once | Lasting::While => "anomaly",
+            Lasting::ForEver => "anomaly-that-stays",
+        };
+        [name, self.call.kind]
+    }
+
     fn inject(&self) -> String {
         let Point {
             call, error, nth, ..
@@ -158,9 +167,8 @@ fn tell(figures: &str) {
 
 /// Tries one point. Says how many calls failed.
 fn check(point: &Point, site: &Site) -> usize {
-    let kind = point.call.kind;
     let (calls, scope) = (point.call.name, point.call.scope);
-    let run = site.run_traced(["anomaly", kind], calls, scope, Some(&point.inject()));
+    let run = site.run_traced(point.scenario(), calls, scope, Some(&point.inject()));
     run.assert_ended();
     let answer = site.answer();
     if let Some(refusal) = answer["outcome"]["refused"].as_str() {
@@ -173,7 +181,7 @@ fn check(point: &Point, site: &Site) -> usize {
     if answer["outcome"]["waiting"] != 0 {
         assert_eq!(point.lasting, Lasting::ForEver);
         assert_ne!(site.leftovers().len(), 0, "nothing outlived the program");
-        let recovery = site.run(["anomaly-recover", kind]);
+        let recovery = site.run(["anomaly-recover", point.call.kind]);
         assert!(recovery.status.success(), "{recovery:?}");
     }
     assert_all_there(site);

@@ -1,8 +1,8 @@
 //! Records that wait lie where a crash does not reach them, and nothing lies there after an orderly
 //! end.
 
-use std::fs::{self, File, Permissions};
-use std::os::unix::fs::{FileExt, PermissionsExt, symlink};
+use std::fs::{self, File};
+use std::os::unix::fs::{FileExt, symlink};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -13,7 +13,10 @@ use rustix::fs::{FlockOperation, SeekFrom, flock, seek};
 use rustix::process::{Signal, getpid, kill_process};
 use tempfile::TempDir;
 
-use crate::support::{PATIENCE, has_played, in_child_with, json_lines, skip, spawn_child, wrap};
+use crate::support::{
+    PATIENCE, directory_for_pages, has_played, in_child_with, json_lines, skip, spawn_child,
+    wait_until, wrap,
+};
 
 const RECORDS: u64 = 1_000;
 
@@ -21,17 +24,9 @@ const RECORDS: u64 = 1_000;
 const LOG: &str = "OFFLOOP_TEST_LOG";
 const PAGES: &str = "OFFLOOP_TEST_PAGES";
 
-/// A directory for the log, and one on a tmpfs for the pages. `None`, and said, without a tmpfs.
+/// A directory for the log, and one for the pages.
 fn directories() -> Option<(TempDir, TempDir)> {
-    let mut private = tempfile::Builder::new();
-    let pages = private.permissions(Permissions::from_mode(0o700));
-    match pages.tempdir_in("/dev/shm") {
-        Ok(pages) => Some((tempfile::tempdir().unwrap(), pages)),
-        Err(error) => {
-            skip(&format!("no tmpfs at /dev/shm: {error}"));
-            None
-        }
-    }
+    Some((tempfile::tempdir().unwrap(), directory_for_pages()?))
 }
 
 fn tell(command: &mut Command, log: &Path, pages: &Path) {
@@ -268,10 +263,11 @@ fn that_the_pages_were_removed_is_said_once_and_shows_in_the_stats() {
     assert!(is_safe(&guard));
     let file = &files_in(pages.path())[0];
     fs::remove_file(file).unwrap();
-    for _ in 0..3 {
+    wait_until(|| {
         guard.flush(PATIENCE).unwrap();
-    }
-    assert!(!is_safe(&guard));
+        !is_safe(&guard)
+    });
+    guard.flush(PATIENCE).unwrap();
     assert!(guard.shutdown(PATIENCE).is_complete());
     let said: Vec<String> = said.try_iter().collect();
     let expected = format!("{} was removed: records", file.display());

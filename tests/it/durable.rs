@@ -182,7 +182,8 @@ fn after_a_failed_sync_nobody_is_told_yes_and_every_unsynced_line_is_in_a_new_fi
             let audit = |number| (number, offloop::audit!(number));
             let receipts: Vec<_> = (100..110).map(audit).collect();
             let error = flush.await.unwrap_err();
-            assert!(error.is_sync_failed && error.to_string().contains("the disk failed"));
+            assert_eq!(error.failure, offloop::FlushFailure::Sync);
+            assert!(error.to_string().contains("the disk failed"));
             for (number, receipt) in receipts {
                 tell(number, receipt.await);
             }

@@ -206,3 +206,12 @@ fn children_of_children_write_their_own_records() {
         assert_is_range(logged, 100, "one of four generations");
     }
 }
+
+#[test]
+fn a_child_of_a_program_that_waits_for_signals_is_ended_by_them_unless_it_waits_itself() {
+    let ended = child::run(&["fork-signals"]);
+    ended.assert_success();
+    assert_eq!(ended.answers("ended"), [true, true]);
+    let logged = ended.numbers_by_process();
+    assert_eq!(logged.len(), 2, "{logged:?}");
+}

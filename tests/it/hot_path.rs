@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
@@ -10,9 +11,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use offloop::{Builder, Guard};
 
 use crate::allocator::allocations_in;
-use crate::support::{Gate, PATIENCE, Program, in_child, in_child_with, skip, wrap};
+use crate::support::{
+    Gate, PATIENCE, Program, directory_for_pages, in_child, in_child_with, skip, wait_until, wrap,
+};
 
 const RECORDS: u64 = 10_000;
+
+/// Nothing else asks for the parent.
+const MARK: &str = "getppid(";
+
+/// Of the usual budget.
+const PAGE_BYTES: u64 = 32 << 10;
+
+/// How many of them a writer keeps ready.
+const READY_PAGES: u64 = 8;
 
 /// Events with six fields, in two spans that carry two fields each.
 fn log_in_spans(records: u64) {
@@ -129,7 +141,7 @@ fn a_warm_thread_calls_the_system_at_most_once_a_page_to_wake_the_writer() {
             let (gate, builder) = gated();
             let guard = builder.init().unwrap();
             warm_up(&gate, &guard);
-            log_between_marks();
+            between_marks(|| log_events(RECORDS));
         },
     );
     check_calls(&trace);
@@ -150,7 +162,7 @@ fn pages_that_outlive_the_process_cost_a_warm_thread_no_more_system_calls() {
             let guard = builder.init().unwrap();
             is_crash_safe(&guard);
             warm_up(&gate, &guard);
-            log_between_marks();
+            between_marks(|| log_events(RECORDS));
             // Before its directory is gone.
             assert!(guard.shutdown(PATIENCE).is_complete());
         },
@@ -172,10 +184,62 @@ fn trace_calls(command: &mut Command, trace: &Path) {
     wrap(command, strace);
 }
 
-fn log_between_marks() {
-    // The marks: nothing else asks for the parent.
+/// Logs so many events between marks, once the thread is warm and what was needed before has been
+/// given back.
+fn log_after_a_quiet_time(records: u64) {
+    let Some(pages) = directory_for_pages() else {
+        return;
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let (gate, builder) = gated_beside_file(directory.path());
+    let guard = builder.crash_directory(pages.path()).init().unwrap();
+    assert!(is_crash_safe(&guard));
+    wait_until(|| READY_PAGES * PAGE_BYTES <= bytes_in(pages.path()));
+    let before = bytes_in(pages.path());
+    warm_up(&gate, &guard);
+    assert!(before + 16 * PAGE_BYTES < bytes_in(pages.path()));
+    wait_until(|| {
+        // The writer looks around, and gives something back.
+        guard.flush(PATIENCE).unwrap();
+        bytes_in(pages.path()) <= before + READY_PAGES * PAGE_BYTES
+    });
+    between_marks(|| log_events(records));
+    assert!(guard.shutdown(PATIENCE).is_complete());
+}
+
+/// What a child that plays `scenario` calls the system for between its marks, if it makes any.
+/// Nothing, and said, where that cannot be seen.
+fn calls_of<F: FnOnce()>(scenario: F) -> Vec<String> {
+    if !has_strace() {
+        return Vec::new();
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let trace = directory.path().join("trace");
+    in_child_with(|command| trace_calls(command, &trace), scenario);
+    let trace = fs::read_to_string(trace).unwrap();
+    if !trace.contains(MARK) {
+        return Vec::new();
+    }
+    let calls = calls_between_marks(&trace).into_iter();
+    calls.map(str::to_owned).collect()
+}
+
+#[test]
+fn a_burst_that_finds_its_pages_ready_makes_no_system_call_however_quiet_it_was_before() {
+    let calls = calls_of(|| log_after_a_quiet_time(RECORDS / 10));
+    assert!(calls.iter().all(|call| is_wake(call)), "{calls:?}");
+}
+
+#[test]
+fn a_burst_beyond_what_is_ready_makes_two_system_calls_for_each_page_at_most() {
+    let calls = calls_of(|| log_after_a_quiet_time(RECORDS));
+    let made: Vec<_> = calls.iter().filter(|call| !is_wake(call)).collect();
+    assert!(made.len() <= 2 * pages_of(RECORDS), "{made:?}");
+}
+
+fn between_marks(part: impl FnOnce()) {
     let _ = rustix::process::getppid();
-    log_events(RECORDS);
+    part();
     let _ = rustix::process::getppid();
 }
 
@@ -183,18 +247,29 @@ fn log_between_marks() {
 fn check_calls(trace: &Path) {
     let trace = fs::read_to_string(trace).unwrap();
     let calls = calls_between_marks(&trace);
-    // The events take more than 100 bytes each, and a page has 32 KiB.
-    let pages_max = RECORDS as usize * 200 / (32 << 10) + 1;
-    assert!(
-        calls.iter().all(|call| call.starts_with("futex(")),
-        "{calls:?}"
-    );
-    assert!(calls.len() <= pages_max, "{}", calls.len());
+    assert!(calls.iter().all(|call| is_wake(call)), "{calls:?}");
+    assert!(calls.len() <= pages_of(RECORDS), "{}", calls.len());
+}
+
+fn is_wake(call: &str) -> bool {
+    call.starts_with("futex(")
+}
+
+/// How many pages so many events take at most: more than 100 bytes each, but not 200.
+fn pages_of(records: u64) -> usize {
+    (records * 200 / PAGE_BYTES) as usize + 1
+}
+
+/// How much memory the files of a directory take.
+fn bytes_in(directory: &Path) -> u64 {
+    let entries = fs::read_dir(directory).unwrap();
+    let files = entries.map(|entry| entry.unwrap().metadata().unwrap());
+    files.map(|file| 512 * file.blocks()).sum()
 }
 
 /// The system calls of the thread that made the marks, between them.
 fn calls_between_marks(trace: &str) -> Vec<&str> {
-    let mark = |line: &&str| line.contains("getppid(");
+    let mark = |line: &&str| line.contains(MARK);
     let first = trace.lines().find(mark).unwrap();
     let (thread, _) = first.split_once(' ').unwrap();
     let calls = trace.lines().filter_map(|line| {

@@ -32,6 +32,8 @@ mod harmless;
 mod hostile;
 mod hot_path;
 #[cfg(target_os = "linux")]
+mod housekeeping;
+#[cfg(target_os = "linux")]
 mod immutable;
 #[cfg(target_os = "linux")]
 mod kills;
@@ -46,6 +48,7 @@ mod rates;
 #[cfg(target_os = "linux")]
 mod recovery;
 mod redaction;
+mod reentry;
 #[cfg(target_os = "linux")]
 mod reload;
 mod requests;

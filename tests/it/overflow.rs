@@ -144,7 +144,7 @@ fn check_notices(lines: &[Value], stats: &Stats) {
     let sink = &stats.sinks[0];
     let told = |key: &str| -> u64 { lines.iter().filter_map(|line| line[key].as_u64()).sum() };
     assert_eq!(told("lost"), sink.lost.total());
-    for reason in LossReason::ALL {
+    for &reason in LossReason::ALL {
         for level in LEVELS {
             let reason_key = reason.as_str().replace([' ', '/'], "_");
             let key = format!("lost.{reason_key}.{}", level.as_str().to_lowercase());

@@ -1,7 +1,11 @@
 //! Requests as a whole program sees them.
 
+use std::io;
+
 use offloop::Memory;
-use offloop::request::{Arrival, Options, RequestLog, ResponseHead};
+use offloop::request::{
+    Arrival, Connection, Headers, Incoming, Options, RequestLog, ResponseHead, figures,
+};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -76,7 +80,7 @@ fn requests_are_logged_as_the_program_is_configured_unless_they_have_options_of_
         let memory = Memory::new();
         let by_default = RequestLog::default();
         let by_choice = RequestLog::new(Options::new());
-        let requests = Options::new().quiet("/health");
+        let requests = Options::new().quiet("/health").unwrap();
         let builder = offloop::builder().memory(&memory).requests(requests);
         let guard = builder.filter("debug").init().unwrap();
         let arrival = Arrival {
@@ -97,4 +101,69 @@ fn requests_are_logged_as_the_program_is_configured_unless_they_have_options_of_
             .collect();
         assert_eq!(all(&records, "level"), ["DEBUG", "INFO"]);
     });
+}
+
+#[test]
+fn warnings_that_anybody_can_cause_are_held_back_and_counted_and_told_of_at_the_end() {
+    in_child(|| {
+        let memory = Memory::new();
+        let builder = offloop::builder().memory(&memory);
+        let guard = builder.filter("debug").init().unwrap();
+        for number in 0..30 {
+            let connection = Connection::default();
+            let error = io::Error::other(format!("no common cipher, {number}"));
+            connection.handshake_failed(&error);
+            let connection = Connection::default();
+            connection.refuse(400);
+            connection.end();
+        }
+        assert_eq!(figures().failed_handshakes, 30);
+        assert_eq!(figures().malformed_requests, 30);
+        assert!(guard.shutdown(PATIENCE).is_complete());
+        for event in ["http.server.tls_error", "http.server.connection"] {
+            let records = records_of(&memory, event);
+            let levels = all(&records, "level");
+            let of = |level| levels.iter().filter(|other| **other == level).count();
+            assert_eq!(of("DEBUG") + of("WARN"), 31, "{levels:?}");
+            let told = records
+                .iter()
+                .filter_map(|record| record["suppressed"].as_u64());
+            assert_eq!(told.sum::<u64>(), of("DEBUG") as u64);
+        }
+    });
+}
+
+#[test]
+fn ids_that_are_refused_are_counted_and_those_that_nobody_wants_are_not() {
+    in_child(|| {
+        let ids = |incoming, ids: &'static [&'static [u8]]| {
+            let log = RequestLog::new(Options::new().incoming_ids(incoming));
+            drop(log.begin(Arrival::default(), &Ids(ids)));
+            figures().refused_ids
+        };
+        assert_eq!(ids(Incoming::Accept, &[]), 0);
+        assert_eq!(ids(Incoming::Accept, &[b"r-1"]), 0);
+        assert_eq!(ids(Incoming::Accept, &[b"r 1"]), 1);
+        assert_eq!(ids(Incoming::Accept, &[b"r-1", b"r-2"]), 2);
+        assert_eq!(ids(Incoming::Ignore, &[b"r 1"]), 2);
+    });
+}
+
+/// The ids that a client sends.
+struct Ids(&'static [&'static [u8]]);
+
+impl Headers for Ids {
+    fn values<'h>(&'h self, name: &'h str) -> impl Iterator<Item = &'h [u8]> {
+        let ids = self.0.iter().copied();
+        ids.filter(move |_| name == "x-request-id")
+    }
+}
+
+/// The records of one event.
+fn records_of(memory: &Memory, event: &str) -> Vec<Value> {
+    let lines = memory.lines();
+    let records = lines.iter().map(|line| serde_json::from_str(line).unwrap());
+    records
+        .filter(|record: &Value| record["event.name"] == event)
+        .collect()
 }

@@ -1,7 +1,9 @@
 //! What the tests share: programs that log, children, writers with a will of their own.
 
+use std::fs::Permissions;
 use std::future::Future;
 use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc;
@@ -188,6 +190,17 @@ pub(crate) fn runtime_directory() -> TempDir {
         tempfile::tempdir()
     };
     directory.unwrap()
+}
+
+/// A directory for pages that outlive their process. `None`, and said, without a tmpfs.
+pub(crate) fn directory_for_pages() -> Option<TempDir> {
+    let mut private = tempfile::Builder::new();
+    let pages = private.permissions(Permissions::from_mode(0o700));
+    let pages = pages.tempdir_in("/dev/shm");
+    if let Err(error) = &pages {
+        skip(&format!("no tmpfs at /dev/shm: {error}"));
+    }
+    pages.ok()
 }
 
 /// Whether a child has played its scenario to the end.

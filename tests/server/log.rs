@@ -67,11 +67,20 @@ pub(crate) async fn record_of(id: &str) -> Value {
 
 /// The record of the connection from this port of the client, once it has ended.
 pub(crate) async fn connection_of(port: u16) -> Value {
+    of_port(port, "http.server.connection").await
+}
+
+/// The same for one whose handshake failed.
+pub(crate) async fn tls_error_of(port: u16) -> Value {
+    of_port(port, "http.server.tls_error").await
+}
+
+async fn of_port(port: u16, event: &str) -> Value {
     let record = || {
         let lines = lines().into_iter();
         let mut records = lines.map(|line| serde_json::from_str(&line).expect("a line is JSON"));
         records.find(|record: &Value| {
-            record["event.name"] == "http.server.connection" && record["network.peer.port"] == port
+            record["event.name"] == event && record["network.peer.port"] == port
         })
     };
     until(|| record().is_some()).await;

@@ -18,4 +18,5 @@ pub(crate) mod malformed;
 pub(crate) mod mixture;
 pub(crate) mod outcomes;
 pub(crate) mod program;
+pub(crate) mod shutdown;
 pub(crate) mod table;

@@ -6,8 +6,9 @@
 //! | `/nothing` | answers 204 |
 //! | `/stream` | sends `one`, `two`, `three` without a declared length |
 //! | `/declared` | sends the same as a stream that declares its length |
+//! | `/declared-nothing` | declares a length of 0, for a stream that sends nothing |
 //! | `/waits` | never answers |
-//! | `/endless` | sends `one`, and nothing after it, without an end |
+//! | `/endless` | sends `one`, and nothing after it, without an end; logs `body dropped` when it is dropped |
 //! | `/upload` (POST) | reads its body and answers with its size, or 400 |
 //! | `/fails` | fails with an error, `no answer` because of `no database`: 500 |
 //! | `/panics` | panics with `on purpose` |
@@ -72,6 +73,18 @@ pub(crate) async fn gone_in_the_upload(server: SocketAddr, id: &str) -> Value {
     log::until_in_flight(id).await;
     drop(client);
     log::record_of(id).await
+}
+
+/// The client says that it sends chunks, sends one, and then what is none. It reads what is answered.
+pub(crate) async fn malformed_upload(server: SocketAddr, id: &str) -> Seen {
+    let mut client = RawClient::connect(server).await;
+    let headers = "transfer-encoding: chunked\r\n";
+    client.send_head("POST /upload", id, headers).await;
+    client.send(b"3\r\none\r\nno number\r\n").await;
+    Seen {
+        answer: client.read_until("\r\n\r\n").await,
+        record: log::record_of(id).await,
+    }
 }
 
 /// The client closes its connection when it has got the first part of the body.

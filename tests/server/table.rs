@@ -11,13 +11,15 @@ use serde_json::Value;
 use super::log;
 
 /// All of them, in the order of the table.
-const OUTCOMES: [&str; 23] = [
+const OUTCOMES: [&str; 26] = [
     "completed",
     "completed (HEAD, 204, 304)",
     "completed (declared length)",
+    "completed (declared length of 0)",
     "completed (stream)",
     "client gone before the head",
     "client gone in the upload",
+    "malformed upload (answered 4xx)",
     "client gone in the body",
     "HTTP/2 reset before the head",
     "HTTP/2 reset in the body",
@@ -35,6 +37,7 @@ const OUTCOMES: [&str; 23] = [
     "gRPC status missing",
     "refused by back-pressure",
     "still running at shutdown's deadline",
+    "still uploading at shutdown's deadline",
 ];
 
 /// What was seen so far, by the place of the outcome.

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use actix_web::body::{BodySize, MessageBody};
@@ -10,9 +11,10 @@ use actix_web::error::PayloadError;
 use actix_web::http::{StatusCode, header};
 use actix_web::web::Bytes;
 use futures_core::Stream;
-use offloop::request::{Outcome, Request, RequestContext, ResponseHead, Value};
+use offloop::request::{Connection, Outcome, Request, RequestContext, ResponseHead, Value};
 use pin_project_lite::pin_project;
 
+use crate::connection;
 use crate::headers::ActixHeaders;
 
 /// Has the bytes that the client sends counted as the handler reads them.
@@ -20,8 +22,12 @@ pub(crate) fn follow_upload(request: &mut ServiceRequest, context: &RequestConte
     match request.parts_mut().1.take() {
         Payload::None => {}
         inner => {
-            let context = context.clone();
-            let upload: Pin<Box<dyn Stream<Item = _>>> = Box::pin(Upload { inner, context });
+            let upload = Upload {
+                inner,
+                context: context.clone(),
+                connection: connection::of(request),
+            };
+            let upload: Pin<Box<dyn Stream<Item = _>>> = Box::pin(upload);
             request.set_payload(upload.into());
         }
     }
@@ -31,6 +37,20 @@ pub(crate) fn follow_upload(request: &mut ServiceRequest, context: &RequestConte
 struct Upload {
     inner: Payload,
     context: RequestContext,
+    connection: Option<Arc<Connection>>,
+}
+
+impl Upload {
+    fn fail(&self, error: &PayloadError) {
+        // What actix-web says where the client has closed its end: the connection itself lasts until the
+        // answer is written, which nobody reads. (It says the same of chunks that are none.)
+        if let PayloadError::Incomplete(_) = error
+            && let Some(connection) = &self.connection
+        {
+            connection.close_by_client();
+        }
+        self.context.upload_failed();
+    }
 }
 
 impl Stream for Upload {
@@ -40,7 +60,7 @@ impl Stream for Upload {
         let polled = Pin::new(&mut self.inner).poll_next(context);
         match &polled {
             Poll::Ready(Some(Ok(bytes))) => self.context.received(bytes.len() as u64),
-            Poll::Ready(Some(Err(_))) => self.context.upload_failed(),
+            Poll::Ready(Some(Err(error))) => self.fail(error),
             Poll::Ready(None) => self.context.upload_ended(),
             Poll::Pending => self.context.upload_waits(),
         }
@@ -59,9 +79,19 @@ pin_project! {
     /// piece nobody would tell when they are sent.
     #[derive(Debug)]
     pub struct ResponseBody<B> {
+        // `None` while it is being dropped.
         #[pin]
-        inner: B,
+        inner: Option<B>,
         sending: Sending,
+    }
+
+    impl<B> PinnedDrop for ResponseBody<B> {
+        fn drop(this: Pin<&mut Self>) {
+            let this = this.project();
+            let mut inner = this.inner;
+            // What the body's destructor logs belongs to the request.
+            this.sending.request.run(|| inner.set(None));
+        }
     }
 }
 
@@ -91,7 +121,10 @@ impl<B: MessageBody> ResponseBody<B> {
             request,
             is_upgrade,
         };
-        ResponseBody { inner, sending }
+        ResponseBody {
+            inner: Some(inner),
+            sending,
+        }
     }
 }
 
@@ -105,7 +138,7 @@ impl<B: MessageBody> MessageBody for ResponseBody<B> {
     type Error = Box<dyn Error>;
 
     fn size(&self) -> BodySize {
-        self.inner.size()
+        self.inner.as_ref().map_or(BodySize::None, B::size)
     }
 
     fn poll_next(
@@ -114,7 +147,10 @@ impl<B: MessageBody> MessageBody for ResponseBody<B> {
     ) -> Poll<Option<Result<Bytes, Self::Error>>> {
         let this = self.project();
         let sending = this.sending;
-        match sending.request.run(|| this.inner.poll_next(context)) {
+        let Some(inner) = this.inner.as_pin_mut() else {
+            return Poll::Ready(None);
+        };
+        match sending.request.run(|| inner.poll_next(context)) {
             Poll::Ready(Some(Ok(bytes))) => {
                 sending.request.sent(bytes.len() as u64);
                 Poll::Ready(Some(Ok(bytes)))

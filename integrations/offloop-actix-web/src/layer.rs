@@ -45,9 +45,10 @@ impl RequestLog {
     /// use offloop::request::Options;
     /// use offloop_actix_web::RequestLog;
     ///
-    /// let log = RequestLog::with_options(Options::new().quiet("/health"));
+    /// let log = RequestLog::with_options(Options::new().quiet("/health")?);
     /// let server = HttpServer::new(move || App::new().wrap(log.clone()));
     /// # drop(server);
+    /// # Ok::<(), offloop::Error>(())
     /// ```
     #[must_use]
     pub fn with_options(options: Options) -> Self {

@@ -1,6 +1,7 @@
 //! The bodies of a request: what the client sends, and what it gets.
 
 use std::io;
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -87,6 +88,14 @@ impl Download {
         if self.inner.is_end_stream() {
             self.request.body_ended();
         }
+    }
+}
+
+impl Drop for Download {
+    fn drop(&mut self) {
+        // What the body's destructor logs belongs to the request.
+        let inner = mem::take(&mut self.inner);
+        self.request.run(|| drop(inner));
     }
 }
 

@@ -46,7 +46,10 @@ impl<A: Acceptor> Acceptor for LoggedListener<A> {
 
     async fn accept(&mut self) -> io::Result<(Self::Io, LocalAddr, RemoteAddr, Scheme)> {
         let (inner, local, remote, scheme) = self.inner.accept().await?;
-        let stream = self.connections.watch(inner, ends(&local, &remote));
+        let mut stream = self.connections.watch(inner, ends(&local, &remote));
+        if scheme == Scheme::HTTPS {
+            stream = stream.awaiting_handshake();
+        }
         Ok((stream, local, remote, scheme))
     }
 }

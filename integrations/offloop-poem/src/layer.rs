@@ -18,9 +18,10 @@ use crate::service::RequestEndpoint;
 ///     "hello"
 /// }
 ///
-/// let requests = RequestMiddleware::with_options(Options::new().quiet("/health"));
+/// let requests = RequestMiddleware::with_options(Options::new().quiet("/health")?);
 /// let app = Route::new().at("/hello/:name", hello).with(requests);
 /// # drop(app);
+/// # Ok::<(), offloop::Error>(())
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct RequestMiddleware {

@@ -61,9 +61,10 @@
 //!   Put the middleware on the endpoints instead, and it is known from the beginning.
 //! - **Requests that poem itself refuses**, such as malformed ones: they reach no endpoint. The record of
 //!   their connection is a warning, with [`RequestMiddleware::listener`].
-//! - **A handshake of TLS that fails** is no request, either. It shows as a connection that ended by an
-//!   error, with what TLS said of it as `connection.error`; at DEBUG, since scanners cause many. This holds
-//!   where the listener lies around that of TLS.
+//! - **A handshake of TLS that fails** is no request, either. The record of its connection is a warning,
+//!   `http.server.tls_error`, as long as there are not too many; a client that merely goes away meanwhile is
+//!   none. This holds where the listener lies around that of TLS:
+//!   `requests.listener(TcpListener::bind("0.0.0.0:443").rustls(config))`.
 //!
 //! poem's bridge for layers of tower would not do: it hands them poem's own request instead of that
 //! of the `http` crate, and puts a queue in front of the endpoint, whose one worker calls it outside of

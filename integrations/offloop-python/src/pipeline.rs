@@ -149,7 +149,7 @@ impl Pipeline {
         all.set_item("waiting", stats.waiting())?;
         all.set_item("lost", stats.lost())?;
         let reasons = PyDict::new(py);
-        for reason in LossReason::ALL {
+        for &reason in LossReason::ALL {
             let lost: u64 = stats.sinks.iter().map(|sink| sink.lost.by(reason)).sum();
             if lost != 0 {
                 reasons.set_item(reason.as_str(), lost)?;

@@ -1,6 +1,7 @@
 //! The response's body.
 
 use std::io::{self, SeekFrom};
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -26,6 +27,14 @@ impl<'r> Download<'r> {
             None => response.set_streamed_body(download),
         }
         response.set_max_chunk_size(chunk_bytes_max);
+    }
+}
+
+impl Drop for Download<'_> {
+    fn drop(&mut self) {
+        // What the body's destructor logs belongs to the request.
+        let inner = mem::take(&mut self.inner);
+        self.request.run(|| drop(inner));
     }
 }
 

@@ -16,9 +16,10 @@ use offloop::request::{Options, RequestLog};
 ///     format!("Hello, {name}!")
 /// }
 ///
-/// let requests = RequestFairing::with_options(Options::new().quiet("/health"));
+/// let requests = RequestFairing::with_options(Options::new().quiet("/health")?);
 /// let rocket = rocket::build().mount("/", logged(routes![hello])).attach(requests);
 /// # drop(rocket);
+/// # Ok::<(), offloop::Error>(())
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct RequestFairing {

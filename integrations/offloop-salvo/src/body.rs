@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::io;
+use std::mem;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
@@ -183,8 +184,15 @@ impl Body for Download {
 
 impl Drop for Download {
     fn drop(&mut self) {
+        let request = lock(&self.held).request.take();
+        let inner = mem::take(&mut self.inner);
+        let Some(mut request) = request else { return };
+        // What the body's destructor logs belongs to the request.
+        request.run(|| drop(inner));
+        let mut held = lock(&self.held);
+        held.request = Some(request);
         // Before the head is final, another body may still take its place.
-        lock(&self.held).is_body_watched = false;
+        held.is_body_watched = false;
     }
 }
 

@@ -8,6 +8,7 @@ use salvo_core::conn::SocketAddr as Address;
 use salvo_core::conn::tcp::TcpCoupler;
 use salvo_core::conn::{Accepted, Acceptor, Holding, Listener};
 use salvo_core::fuse::ArcFusePolicy;
+use salvo_core::http::uri::Scheme;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 /// salvo tells a request its connection's ends and nothing else. Both are known for connections of IP
@@ -59,9 +60,13 @@ where
     ) -> io::Result<Accepted<Self::Coupler, Self::Stream>> {
         let accepted = self.inner.accept(fuse_policy).await?;
         let ends = ends(&accepted.local_addr, &accepted.remote_addr);
+        let mut stream = self.connections.watch(accepted.stream, ends);
+        if accepted.http_scheme == Scheme::HTTPS {
+            stream = stream.awaiting_handshake();
+        }
         Ok(Accepted {
             coupler: TcpCoupler::new(),
-            stream: self.connections.watch(accepted.stream, ends),
+            stream,
             fuse_config: accepted.fuse_config,
             conn_ctrl: accepted.conn_ctrl,
             local_addr: accepted.local_addr,

@@ -16,10 +16,11 @@ use crate::connection::LoggedListener;
 ///     "hello"
 /// }
 ///
-/// let requests = RequestHoop::with_options(Options::new().quiet("/health"));
+/// let requests = RequestHoop::with_options(Options::new().quiet("/health")?);
 /// let router = Router::with_path("hello/{name}").get(hello);
 /// let service = Service::new(router).hoop(requests);
 /// # drop(service);
+/// # Ok::<(), offloop::Error>(())
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct RequestHoop {

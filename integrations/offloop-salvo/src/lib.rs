@@ -59,9 +59,10 @@
 //!   QUIC, whose connections are no streams of bytes.
 //! - **Requests that salvo itself refuses**, such as malformed ones: they reach no hoop. The record of
 //!   their connection is a warning, with [`RequestHoop::listener`].
-//! - **A handshake of TLS that fails** is no request, either. It shows as a connection that ended by an
-//!   error, with what TLS said of it as `connection.error`; at DEBUG, since scanners cause many. This holds
-//!   where the listener lies around that of TLS.
+//! - **A handshake of TLS that fails** is no request, either. The record of its connection is a warning,
+//!   `http.server.tls_error`, as long as there are not too many; a client that merely goes away meanwhile is
+//!   none. This holds where the listener lies around that of TLS:
+//!   `requests.listener(TcpListener::new("0.0.0.0:443").rustls(config))`.
 //! - **A hoop that converts the request's body into hyper's `Incoming`** finds another body there, in
 //!   requests that have one.
 //!

@@ -35,7 +35,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .route("/fail", routing::get(fail))
         .route("/wait", routing::get(wait))
         .route("/health", routing::get(|| async {}))
-        .layer(RequestLayer::with(Options::new().quiet("/health"))) // (copy)
+        .layer(RequestLayer::with(Options::new().quiet("/health")?)) // (copy)
         .into_make_service_with_connect_info::<LoggedConnection>(); // (copy)
 
     let listener = TcpListener::bind(address()?).await?;

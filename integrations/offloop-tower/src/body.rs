@@ -54,7 +54,7 @@ impl<B: Body> Body for RequestBody<B> {
             return polled;
         };
         match &polled {
-            Poll::Pending => {}
+            Poll::Pending => request.upload_waits(),
             Poll::Ready(Some(Ok(frame))) => {
                 if let Some(data) = frame.data_ref() {
                     request.received(bytes::Buf::remaining(data) as u64);

@@ -5,6 +5,7 @@
 //! client that went away from a request that the server gave up; that the server refused what never
 //! became a request; and the end of what a request was upgraded to.
 
+use std::error::Error;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -27,7 +28,8 @@ mod listener;
 /// Once the connection and all of its requests have ended, a record says how: its `event.name` is
 /// `http.server.connection`, with the peer, the number of requests, the bytes, `connection.end` and how
 /// long it had been idle, see [`Connection::end`]. It is at DEBUG, and at WARN for a malformed request:
-/// one that the server itself refused. `axum::serve` and tonic keep to themselves that a time-out has
+/// one that the server itself refused. Who makes the handshakes of TLS can say that one
+/// [failed](Self::handshake_failed), which is a warning, too. `axum::serve` and tonic keep to themselves that a time-out has
 /// passed; who serves connections by hyper itself can say so, by [`timed_out`](Self::timed_out).
 ///
 /// The layer finds it in the extensions of requests. [`LoggedListener`] and tonic (with the feature
@@ -68,6 +70,26 @@ impl LoggedConnection {
     /// encrypt what lies around or within a [`LoggedIo`].
     pub fn encrypted(&self, tls: request::Tls) {
         self.0.encrypted(tls);
+    }
+
+    /// Notes that the handshake of TLS failed: the connection's record is a warning then, within limits,
+    /// see [`Connection::handshake_failed`].
+    ///
+    /// ```
+    /// use offloop_tower::LoggedIo;
+    /// use tokio_rustls::TlsAcceptor;
+    ///
+    /// # async fn serve(acceptor: TlsAcceptor, stream: tokio::net::TcpStream, peer: std::net::SocketAddr) {
+    /// let stream = LoggedIo::new(stream, Some(peer));
+    /// let connection = stream.connection();
+    /// match acceptor.accept(stream).await {
+    ///     Ok(stream) => { /* Serve it, with `connection` as a layer. */ # drop(stream); }
+    ///     Err(error) => connection.handshake_failed(&error),
+    /// }
+    /// # }
+    /// ```
+    pub fn handshake_failed(&self, error: &(dyn Error + 'static)) {
+        self.0.handshake_failed(error);
     }
 
     /// Notes that the server has closed it since a time-out passed. hyper tells by its error:

@@ -37,8 +37,9 @@ impl RequestLayer {
     /// use offloop::request::Options;
     /// use offloop_tower::RequestLayer;
     ///
-    /// let layer = RequestLayer::with(Options::new().quiet("/health"));
+    /// let layer = RequestLayer::with(Options::new().quiet("/health")?);
     /// # drop(layer);
+    /// # Ok::<(), offloop::Error>(())
     /// ```
     #[must_use]
     pub fn with(options: Options) -> Self {

@@ -71,7 +71,8 @@
 //!
 //! ## The connection ends
 //!
-//! See [`LoggedConnection`]: a record at DEBUG, and a warning for what was no request.
+//! See [`LoggedConnection`]: a record at DEBUG, and a warning for what was no request, or where the
+//! handshake of TLS failed.
 //!
 //! # Where to put it
 //!

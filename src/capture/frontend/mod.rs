@@ -65,6 +65,7 @@ pub struct Frontend {
 /// What became of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "late records are written by their callers, see `Frontend::write_late`"]
+#[non_exhaustive]
 pub enum Taken {
     /// It is on its way, or it is counted as lost.
     InTime,
@@ -211,8 +212,7 @@ impl Frontend {
     pub fn write_late(&self) {
         self.pipeline.see_to(Pushed::Late);
         let running = self.pipeline.running();
-        if running.expects_end() && !running.has_late_patience() {
-            // Nobody logs that much on his way out: it was not the end.
+        if running.is_to_go_on() {
             self.pipeline.go_on();
         }
     }
@@ -247,7 +247,8 @@ impl Frontend {
     }
 
     /// The process goes on after all, and so does the pipeline, as if no end had been expected. Waits
-    /// for no sink.
+    /// for nobody: while a configuration is being reloaded, it is the next late record that has the
+    /// pipeline go on.
     pub fn go_on(&self) {
         self.pipeline.go_on();
     }

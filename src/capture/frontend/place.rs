@@ -20,7 +20,7 @@ use tracing::{Level, Metadata};
 use tracing_core::callsite::{self, Identifier};
 
 /// Where a record comes from, and the names of its fields: what is the same each time that a line of
-/// the program logs.
+/// the program logs. Fields may be added in any version: end a literal as below.
 ///
 /// ```
 /// use offloop::frontend::Place;

@@ -241,6 +241,10 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(
+        miri,
+        ignore = "looks through 200,000 addresses for some that share a slot"
+    )]
     fn a_callsite_has_room_where_all_others_would_be_looked_for_at_the_same_slot() {
         let (table, list) = (Box::new(Table::new()), numbers());
         let same = |address: &usize| place_of(*address, FIRST_SLOTS) == 7;

@@ -95,11 +95,15 @@ impl Local {
 
     /// Passes what a handler has added to the request whose own record the thread is just writing.
     #[inline]
-    pub(crate) fn with_added(&self, use_fields: impl FnOnce(&[u8])) {
+    pub(crate) fn with_added(
+        &self,
+        metadata: &'static Metadata<'static>,
+        use_fields: impl FnOnce(&[u8]),
+    ) {
         if self.is_at_work()
             && let Ok(Work::AtEndOf(request)) = self.request.try_borrow().as_deref()
         {
-            request.with_added(use_fields);
+            request.with_added(metadata, use_fields);
         }
     }
 }

@@ -15,8 +15,8 @@ use tempfile::TempDir;
 
 use super::facts::{CallsiteFact, Fact, Facts, SinkFact};
 use super::layout::{
-    ClockCopy, FACTS_BYTES_MAX, HEADER_BYTES, Layout, Owner, PlaceCopy, Position, Slot, header,
-    journal, read_u64, slot,
+    ClockCopy, FACTS_BYTES_MAX, HEADER_BYTES, JOURNALS_MAX, Layout, Owner, PlaceCopy, Position,
+    Slot, header, journal, read_u64, slot,
 };
 use super::{Arena, ArenaPlan, is_own};
 use crate::capture::known;
@@ -231,6 +231,40 @@ fn a_page_that_is_used_anew_shows_nothing_of_its_former_use() {
 }
 
 #[test]
+fn a_page_that_is_used_anew_is_new_to_every_sink_and_leaves_its_neighbours_alone() {
+    let Some(directory) = tmpfs() else { return };
+    // The last sink has no place in a slot any more.
+    let readers = JOURNALS_MAX + 1;
+    let channel = channel(directory.path(), readers);
+    let lane = |name: &str| {
+        let mut lane = Lane::new(Arc::clone(&channel), thread(name));
+        lane.push(INFO, name.as_bytes());
+        lane
+    };
+    let (former, _neighbour) = (lane("former"), lane("neighbour"));
+    drop(former);
+    for place in 0..readers {
+        for mut page in read_all(&channel, place) {
+            // Only the first sink and the last have written what the neighbour has.
+            let is_formers = page.position().unwrap().slot == 0;
+            if is_formers || [0, JOURNALS_MAX].contains(&place) {
+                page.settle();
+            }
+            channel.put(page.release());
+        }
+    }
+    let _anew = lane("anew");
+    let found = Found::in_directory(directory.path());
+    assert_eq!(found.slots().len(), 2, "the first one was used twice");
+    let waits = |name: &str| (name.to_owned(), name.as_bytes().to_vec());
+    assert_eq!(found.waiting(0), [waits("anew")]);
+    for place in 1..JOURNALS_MAX {
+        assert_eq!(found.waiting(place), [waits("anew"), waits("neighbour")]);
+    }
+    channel.arena().discard();
+}
+
+#[test]
 fn uses_of_slots_are_numbered_in_the_order_in_which_pages_begin() {
     let Some(directory) = tmpfs() else { return };
     let channel = channel(directory.path(), 1);
@@ -272,6 +306,8 @@ fn a_slot_that_is_given_back_costs_no_memory() {
     drop(block);
     // The slot itself has been described.
     assert!(taken_bytes() <= before + 4096);
+    // And the file is still one of pages.
+    assert_eq!(Found::in_directory(directory.path()).waiting(0), []);
     arena.discard();
 }
 
@@ -343,7 +379,9 @@ fn sinks_and_clocks_are_told() {
         ClockCopy::parse(&Found::in_directory(directory.path()).header),
         None
     );
-    for ticks in 1..=3 {
+    let without_clock = |found: &Found| found.header[header::MADE..].to_vec();
+    let before = without_clock(&Found::in_directory(directory.path()));
+    for ticks in 1..=100 {
         let clock = ClockCopy {
             ticks,
             wall_ns: -(ticks as i64),
@@ -353,6 +391,7 @@ fn sinks_and_clocks_are_told() {
         let found = Found::in_directory(directory.path());
         assert_eq!(ClockCopy::parse(&found.header), Some(clock));
         assert!(Facts::in_bytes(&found.facts()).eq([sink.clone()]));
+        assert_eq!(without_clock(&found), before);
     }
     arena.discard();
 }
@@ -397,7 +436,8 @@ fn a_journal_holds_the_batch_its_places_and_the_positions_after_it() {
         inode: 2,
         offset,
     };
-    for (offset, accepted) in [(0, 0), (500, 10), (510, 20)] {
+    for note in 0..300 {
+        let (offset, accepted) = (note * 50, note);
         kept.note(place(offset), accepted);
         let head = Found::in_directory(directory.path()).journal(1);
         let copy = PlaceCopy::parse(&head).unwrap();
@@ -435,6 +475,43 @@ fn a_journal_holds_the_batch_its_places_and_the_positions_after_it() {
         state(&Found::in_directory(directory.path())),
         journal::EMPTY
     );
+    arena.discard();
+}
+
+/// Where a tmpfs is full, touching what is not reserved ends the process.
+#[test]
+fn a_journal_and_facts_touch_nothing_but_what_is_reserved_for_them() {
+    let Some(directory) = tmpfs() else { return };
+    let arena = arena(directory.path(), 2);
+    let path = &files_in(directory.path())[0];
+    let assert_reserved = || {
+        let taken_bytes = fs::metadata(path).unwrap().blocks() * 512;
+        assert_eq!(taken_bytes, arena.overhead_bytes() as u64);
+    };
+    let position = |slot| Position {
+        number: 1,
+        slot,
+        position: 1,
+    };
+    let mut kept = arena.journal(1).unwrap();
+    let layout = Found::in_directory(directory.path()).layout;
+    let most = (layout.batch_in_journal() - journal::LIST) / journal::POSITION_BYTES;
+    let most = most as u32;
+    for (batch_bytes, positions) in [(80 << 10, 256), (144 << 10, 257), (300_000, most)] {
+        assert!(kept.stage(&vec![b'x'; batch_bytes], (0..positions).map(position)));
+        assert_reserved();
+        kept.clear();
+    }
+    let too_many = (0..=most).map(position);
+    assert!(
+        !kept.stage(b"", too_many),
+        "they would reach into the batch"
+    );
+    let rules = Fact::Rules { redaction: "keys" };
+    for _ in 0..10_000 {
+        arena.tell(&rules);
+    }
+    assert_reserved();
     arena.discard();
 }
 

@@ -56,6 +56,10 @@ pub(crate) mod ticks {
         super::look() + thread_rng().gen_range(0..=TICKS_MARGIN)
     }
 
+    pub(crate) fn look_after(before: u64) -> u64 {
+        now().max(before)
+    }
+
     pub(crate) fn is_of_processor() -> bool {
         false
     }

@@ -8,11 +8,14 @@ use std::marker::PhantomData;
 use std::ops::Add;
 use std::time::{self, Duration, SystemTime};
 
+use crate::channel::ticks::{Counter, Course};
+
 /// What a look at any of the clocks takes.
 const LOOK: Duration = Duration::from_micros(1);
 
 thread_local! {
     static CLOCKS: Cell<Option<Clocks>> = const { Cell::new(None) };
+    static COURSE: Course = const { Course::new() };
 }
 
 /// What the clocks show.
@@ -21,6 +24,8 @@ struct Clocks {
     start: time::Instant,
     since: Duration,
     wall: SystemTime,
+    /// Since when the processor's counter counts.
+    counter_start: Duration,
 }
 
 impl Clocks {
@@ -44,7 +49,9 @@ impl Simulated {
             start: time::Instant::now(),
             since: Duration::ZERO,
             wall,
+            counter_start: Duration::ZERO,
         }));
+        COURSE.with(Course::begin_anew);
         Simulated(PhantomData)
     }
 
@@ -55,6 +62,14 @@ impl Simulated {
     /// Somebody sets the wall clock.
     pub(crate) fn set_wall(&self, wall: SystemTime) {
         CLOCKS.set(CLOCKS.get().map(|clocks| Clocks { wall, ..clocks }));
+    }
+
+    /// The machine slept, and its processor's counter begins at zero.
+    pub(crate) fn restart_counter(&self) {
+        CLOCKS.set(CLOCKS.get().map(|clocks| Clocks {
+            counter_start: clocks.since,
+            ..clocks
+        }));
     }
 }
 
@@ -69,9 +84,28 @@ pub(crate) fn wall_clock() -> Option<SystemTime> {
     Clocks::pass(LOOK).map(|clocks| clocks.wall)
 }
 
-/// The same for ticks: nanoseconds.
-pub(crate) fn ticks() -> Option<u64> {
-    Clocks::pass(LOOK).map(|clocks| clocks.since.as_nanos() as u64)
+/// What ticks are, if this thread has its own: `tell` is passed their course, and a counter.
+pub(crate) fn ticks(tell: impl FnOnce(&Course, &Nanoseconds) -> u64) -> Option<u64> {
+    CLOCKS.get()?;
+    Some(COURSE.with(|course| tell(course, &Nanoseconds)))
+}
+
+/// Counts from the moment at which it began, or was last restarted.
+pub(crate) struct Nanoseconds;
+
+impl Counter for Nanoseconds {
+    fn count(&self) -> u64 {
+        let clocks = Clocks::pass(LOOK);
+        clocks.map_or(0, |clocks| {
+            (clocks.since - clocks.counter_start).as_nanos() as u64
+        })
+    }
+
+    fn monotonic_ns(&self) -> u64 {
+        CLOCKS
+            .get()
+            .map_or(0, |clocks| clocks.since.as_nanos() as u64)
+    }
 }
 
 /// A point in time.

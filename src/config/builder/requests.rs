@@ -14,9 +14,10 @@ impl Builder {
     /// use std::time::Duration;
     /// use offloop::request::Options;
     ///
-    /// let options = Options::new().slow_after(Duration::from_millis(250)).quiet("/health");
+    /// let options = Options::new().slow_after(Duration::from_millis(250)).quiet("/health")?;
     /// let builder = offloop::builder().requests(options);
     /// # drop(builder);
+    /// # Ok::<(), offloop::Error>(())
     /// ```
     pub fn requests(mut self, options: Options) -> Self {
         self.config.requests = options;

@@ -28,9 +28,21 @@ impl Builder {
     /// Memory is taken on demand and reused; a program that keeps up with its log never touches
     /// most of it. The last eighth is kept for `WARN` and `ERROR`. When the budget is used up,
     /// [`Overflow`] decides. Defaults to 64 MiB; less than 64 KiB counts as that, and so does more than
-    /// 64 GiB (a file that says either is refused). Each thread that
-    /// logs holds one page of the budget (1/128 of it, at most 32 KiB while the budget is below 4
-    /// GiB), so a budget below a few hundred KiB suits only programs with few threads.
+    /// 64 GiB (a file that says either is refused).
+    ///
+    /// # Pages
+    ///
+    /// Records wait in pages: 1/128 of the budget, rounded down to a power of two, from 1 KiB to 32
+    /// KiB (more only above 4 GiB). Each thread that logs holds one of them, so a budget below a few
+    /// hundred KiB suits only programs with few threads.
+    ///
+    /// Writers keep eight pages ready, or as many as were taken since they last looked, and what was
+    /// needed lately is given back within seconds. A burst that takes more pages than are there has
+    /// the threads that log make them: one or two system calls for each page, and the first touch of
+    /// its memory.
+    ///
+    /// A record larger than a page gets one of its own size, which is made for it and given back
+    /// each time. Where such records are frequent, a larger budget has larger pages.
     ///
     /// ```
     /// let builder = offloop::builder().budget(16 << 20);

@@ -88,6 +88,7 @@ impl Shape {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Colour {
     /// If the sink is a terminal that is not `dumb`; the environment variables `NO_COLOR` and
     /// `CLICOLOR_FORCE` overrule that.
@@ -106,6 +107,7 @@ pub enum Colour {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum SpanStyle {
     /// Their fields stand beside the record's own, `spans` has their names, outermost first.
     #[default]
@@ -123,6 +125,7 @@ pub enum SpanStyle {
 /// How exact time stamps are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub enum Precision {
     /// `2026-11-22T01:02:03Z`
     #[serde(rename = "s")]
@@ -142,6 +145,7 @@ pub enum Precision {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Part {
     /// The time stamp.
     Timestamp,
@@ -189,6 +193,7 @@ impl Part {
     untagged,
     expecting = "found a list or a table. Allowed: a text, a number, true, false"
 )]
+#[non_exhaustive]
 pub enum FieldValue {
     /// A truth value.
     Bool(bool),

@@ -76,7 +76,8 @@ fn what_a_variable_says_means_what_its_key_wants() {
     let file = file.sync(SyncPolicy::Every(Duration::from_secs(1)));
     let text_sink = Sink::stdout().format(Format::text().with_thread());
     let requests = crate::request::Options::new();
-    let requests = requests.quiet("/health").quiet("/ready").sample(0.5);
+    let requests = requests.quiet("/health").unwrap().quiet("/ready").unwrap();
+    let requests = requests.sample(0.5);
     let expected = crate::builder()
         .sink(file)
         .sink(text_sink.named("second"))

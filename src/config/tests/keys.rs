@@ -73,7 +73,7 @@ const KEYS: Cases<Change<Builder>> = &[
     (
         "requests",
         r#"requests = { quiet = ["/health"] }"#,
-        |builder| builder.requests(Options::new().quiet("/health")),
+        |builder| builder.requests(Options::new().quiet("/health").unwrap()),
     ),
     (
         "fields",

@@ -65,9 +65,9 @@ impl Durables {
     /// I4. Of what was acknowledged nothing is missing on the disk but what was lost before.
     pub(super) fn check(&self, files: &Files, lost: u64) -> Result<(), String> {
         let texts = files.texts_on_disk();
-        let lines = texts
-            .iter()
-            .flat_map(|text| text.split_inclusive(|&byte| byte == b'\n'));
+        // Where another process could not sync a line of its own there are zeros, its line break among them.
+        let pieces = texts.iter().flat_map(|text| text.split(|&byte| byte == 0));
+        let lines = pieces.flat_map(|piece| piece.split_inclusive(|&byte| byte == b'\n'));
         let there: HashSet<_> = lines
             .filter_map(|line| record_of(std::str::from_utf8(line).ok()?))
             .collect();

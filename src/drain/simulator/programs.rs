@@ -75,6 +75,7 @@ enum Step {
     Advance(Duration),
     SetClockForwards(Duration),
     SetClockBack(Duration),
+    RestartCounter,
     Fail(Fault),
     Heal,
     Remove,
@@ -104,6 +105,7 @@ impl Step {
             Step::Advance(time) => world.time.advance(time),
             Step::SetClockForwards(time) => world.time.set_wall(wall_clock() + time),
             Step::SetClockBack(time) => world.time.set_wall(wall_clock() - time),
+            Step::RestartCounter => world.time.restart_counter(),
             Step::Fail(fault) => faults::plan(fault),
             Step::Heal => faults::heal(),
             Step::Remove => world.files.remove_active(),
@@ -148,7 +150,7 @@ fn settings(chance: &mut Chance) -> Settings {
 }
 
 fn step(settings: &Settings, chance: &mut Chance) -> Step {
-    match chance.below(28) {
+    match chance.below(29) {
         0..=6 => Step::Log {
             lane: chance.below(settings.lanes as u64) as usize,
             records: chance.one_of(&[1, 2, 5, 20, 100]),
@@ -166,6 +168,7 @@ fn step(settings: &Settings, chance: &mut Chance) -> Step {
         24 => meddling(chance),
         25 => Step::WriteAsOther,
         26 => Step::Rotate,
+        27 => Step::RestartCounter,
         _ => Step::Reopen,
     }
 }

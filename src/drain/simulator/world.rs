@@ -22,7 +22,7 @@ use crate::config::Format;
 use crate::deadline;
 use crate::drain::line::{Content, LineWriter};
 use crate::drain::sync::SyncPolicy;
-use crate::drain::worker::Worker;
+use crate::drain::worker::{Common, Worker};
 use crate::drain::{Drain, SinkState};
 use crate::filter::SinkFilter;
 use crate::format;
@@ -256,13 +256,13 @@ fn drain(
     let heard = Arc::clone(complaints);
     let complain = move |text: &str| heard.lock().unwrap().push(text.to_owned());
     let format = format::make(&Format::json());
+    let complaints = Complaints::to(Arc::new(complain));
     let worker = Worker::new(
-        Arc::clone(channel),
-        Arc::clone(&states),
+        Common::new(channel, &states, complaints.clone()),
         0,
         Some(sink),
         LineWriter::new(Content::Lines, format, SinkFilter::default()),
-        Complaints::to(Arc::new(complain)),
+        complaints,
     );
     Drain::new(Arc::clone(channel), states, vec![worker.syncing(sync)])
 }

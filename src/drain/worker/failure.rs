@@ -16,8 +16,8 @@ use crate::drain::notice;
 const BACK_OFF_MIN: Duration = Duration::from_millis(10);
 const BACK_OFF_MAX: Duration = Duration::from_millis(500);
 
-/// How long to wait for room in a pipe before looking around again.
-const ROOM_WAIT: Duration = Duration::from_millis(50);
+/// How long to wait for a sink before looking around again.
+const LOOK_AROUND: Duration = Duration::from_millis(50);
 
 /// What is known of a sink that does not take records.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ impl Worker {
     /// Waits until the sink, which answered this, may take more.
     pub(super) fn wait_for_sink(&mut self, error: &io::Error) {
         if error.kind() == io::ErrorKind::WouldBlock {
-            let at_most = self.limited(ROOM_WAIT);
+            let at_most = self.limited(LOOK_AROUND);
             self.sink
                 .iter_mut()
                 .for_each(|sink| sink.wait_for_room(at_most));
@@ -104,7 +104,13 @@ impl Worker {
     /// Gives a sink that failed some time. Nobody can cut that short: callers whose records find no
     /// room would, each time.
     pub(super) fn leave_alone(&self, pause: Duration) {
-        thread::sleep(self.limited(pause));
+        let mut left = self.limited(pause);
+        while !left.is_zero() {
+            let part = left.min(LOOK_AROUND);
+            thread::sleep(part);
+            self.housekeeper.come_by();
+            left -= part;
+        }
     }
 
     /// Notes that the sink failed, says so if that is new, and returns how long to leave it alone.

@@ -62,10 +62,15 @@ impl Worker {
         let state = &self.sinks[self.place];
         state.durable.fail();
         state.counters.count_failed_sync();
+        let keeps_lines = self.unsynced.keeps_lines();
         let lines = self.unsynced.fail();
         let count = lines.iter().filter(|&&byte| byte == b'\n').count() as u64;
+        let consequence = match keeps_lines {
+            true => format!("{count} lines are written again into a new one"),
+            false => "lines since its last sync may be lost".to_owned(),
+        };
         self.complaints.say(&format!(
-            "sync {}: {error}; it is set aside, {count} lines are written again into a new one",
+            "sync {}: {error}; it is set aside, {consequence}",
             state.name
         ));
         let now = ticks::now();

@@ -11,6 +11,7 @@ impl Worker {
     /// Writes the batch to the sink, however long it takes. Says no only if patience ended first.
     pub(super) fn write_batch(&mut self) -> bool {
         while !self.batch.is_empty() {
+            self.housekeeper.come_by();
             self.stage_batch();
             let Some(sink) = &mut self.sink else {
                 self.abandon_batch(LossReason::Fork);

@@ -1,9 +1,5 @@
-//! Where the records of one source are counted, and how often it may log.
-//!
-//! One word says when the next record would be due if records came at exactly the rate that is
-//! allowed: the generic cell rate algorithm (ITU-T I.371), which is a bucket of tokens without anybody who
-//! has to fill it. A record that comes too early by more than a burst is left out. Time is in ticks, so
-//! no clock is asked.
+//! Where the records of one source are counted, and how often it may log. Time is in ticks, so no
+//! clock is asked.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +8,8 @@ use arc_swap::ArcSwapOption;
 
 use super::source::{LimitedOrigin, Source};
 use crate::capture::thread;
-use crate::channel::ticks;
+use crate::channel::ticks::{self, TICKS_MARGIN};
+use crate::pace::Pace;
 
 /// What holds for a level. All accesses are Relaxed: each word stands for itself, and a reload that is
 /// seen in part does no harm.
@@ -31,8 +28,7 @@ pub(super) struct Rule {
 pub(super) struct Place {
     /// Whose it is, where it lies among those of several sources. 0 if it is free.
     key: AtomicU64,
-    /// When the next record is due, in ticks.
-    pub(super) due: AtomicU64,
+    pub(super) pace: Pace,
     /// How many records were drawn for a sample.
     drawn: AtomicU64,
     /// How many records were left out by a limit.
@@ -102,14 +98,13 @@ impl Place {
         if interval == 0 {
             return true;
         }
-        let now = ticks::now();
-        let latest = now.saturating_add(rule.burst.load(Ordering::Relaxed));
-        // Relaxed: one word is all that there is.
-        let taken = self
-            .due
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |due| {
-                Some(due.max(now).saturating_add(interval)).filter(|next| *next <= latest)
-            });
+        let (now, burst) = (ticks::now(), rule.burst.load(Ordering::Relaxed));
+        let taken = self.pace.take(now, interval, burst);
+        let latest = now.saturating_add(burst);
+        if taken.is_err_and(|due| latest.saturating_add(TICKS_MARGIN) < due) {
+            // Nobody takes that much ahead: the counter has fallen, and the limit would stay shut.
+            ticks::look();
+        }
         taken.is_ok()
     }
 }
@@ -141,6 +136,23 @@ mod tests {
         let (place, rule) = (Place::default(), rule(5, u64::MAX / 100));
         let let_through = (0..100).filter(|_| place.is_in_time(&rule)).count();
         assert_eq!(let_through, 5);
+    }
+
+    #[test]
+    #[cfg(not(any(offloop_loom, offloop_shuttle)))]
+    fn a_limit_does_not_stay_shut_where_the_counter_falls() {
+        use std::time::Duration;
+
+        use crate::channel::sync::simulated::Simulated;
+
+        let time = Simulated::begin(std::time::SystemTime::UNIX_EPOCH);
+        let (place, rule) = (Place::default(), rule(2, 1_000_000_000));
+        time.advance(Duration::from_secs(3_600));
+        assert!(place.is_in_time(&rule));
+        time.restart_counter();
+        time.advance(Duration::from_secs(10));
+        // The first one is to find out.
+        assert!((0..2).any(|_| place.is_in_time(&rule)));
     }
 
     #[test]

@@ -28,6 +28,7 @@ const HOPS_MAX: usize = 30;
 /// assert_eq!(ForwardingHeader::Single("CF-Connecting-IP".into()).name(), "CF-Connecting-IP");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ForwardingHeader {
     /// `X-Forwarded-For: 203.0.113.9, 10.0.0.7`.
     XForwardedFor,

@@ -3,7 +3,7 @@
 use crate::request::spare;
 
 /// Length, level, pipeline, time.
-pub(super) const HEAD_BYTES: usize = 4 + 1 + 1 + 8;
+const HEAD_BYTES: usize = 4 + 1 + 1 + 8;
 
 /// A record as it is kept.
 #[derive(Clone, Copy)]
@@ -11,6 +11,14 @@ pub(in crate::request) struct Kept<'r> {
     pub(in crate::request) level: u8,
     pub(in crate::request) ticks: u64,
     pub(in crate::request) record: &'r [u8],
+}
+
+impl Kept<'_> {
+    /// How many bytes it takes.
+    #[inline]
+    pub(super) fn needed(&self) -> usize {
+        HEAD_BYTES + self.record.len()
+    }
 }
 
 /// Some records, the oldest first. One that is made by default has no room.

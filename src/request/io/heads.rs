@@ -28,9 +28,8 @@ impl Heads {
         bytes: &[u8],
         written: &io::Result<usize>,
     ) {
-        match written {
-            Ok(written) => connection.add_sent(*written as u64),
-            Err(error) => connection.fail_by(error),
+        if let Ok(written) = written {
+            connection.add_sent(*written as u64);
         }
         let Some(status) = status_of_head(bytes).filter(|_| self.has_read) else {
             return;

@@ -1,9 +1,11 @@
 //! Connections: what becomes of them below the requests, for adapters of servers that run on tokio.
 
 mod by_ends;
+mod handshake;
 mod heads;
 mod stream;
 
+use std::error::Error;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
@@ -72,6 +74,11 @@ impl LoggedConnection {
     /// Notes what the handshake of TLS came to, see [`Connection::encrypted`].
     pub fn encrypted(&self, tls: Tls) {
         self.seen().encrypted(tls);
+    }
+
+    /// Notes that the handshake of TLS failed, see [`Connection::handshake_failed`].
+    pub fn handshake_failed(&self, error: &(dyn Error + 'static)) {
+        self.seen().handshake_failed(error);
     }
 
     /// From now on the connection belongs to what this request has been upgraded to, such as a

@@ -10,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::LoggedConnection;
 use super::by_ends::Listed;
+use super::handshake::Handshake;
 use super::heads::Heads;
 
 pin_project! {
@@ -34,6 +35,7 @@ pin_project! {
         connection: Option<LoggedConnection>,
         listed: Option<Listed>,
         heads: Heads,
+        handshake: Handshake,
     }
 
     impl<T> PinnedDrop for LoggedIo<T> {
@@ -68,7 +70,20 @@ impl<T> LoggedIo<T> {
             connection,
             listed,
             heads: Heads::default(),
+            handshake: Handshake::default(),
         }
+    }
+
+    /// For a stream within that makes the handshake of TLS by itself, when it is first read or written, as
+    /// those of poem's and salvo's listeners do: should that fail, the connection's record is the warning
+    /// of [`handshake_failed`](crate::request::Connection::handshake_failed).
+    ///
+    /// To be told from an error behind the handshake, a stream that has nothing to read is flushed, until that
+    /// works for the first time: it cannot before the handshake is done.
+    #[must_use]
+    pub fn awaiting_handshake(mut self) -> Self {
+        self.handshake = Handshake::Awaited;
+        self
     }
 
     /// What lies within.
@@ -78,7 +93,8 @@ impl<T> LoggedIo<T> {
     }
 }
 
-impl<T: AsyncRead> AsyncRead for LoggedIo<T> {
+// A connection is written, too: see `awaiting_handshake`.
+impl<T: AsyncRead + AsyncWrite> AsyncRead for LoggedIo<T> {
     fn poll_read(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -86,7 +102,12 @@ impl<T: AsyncRead> AsyncRead for LoggedIo<T> {
     ) -> Poll<io::Result<()>> {
         let this = self.project();
         let (filled, has_room) = (buffer.filled().len(), buffer.remaining() != 0);
-        let read = ready!(this.inner.poll_read(context, buffer));
+        let mut inner = this.inner;
+        let read = match inner.as_mut().poll_read(context, buffer) {
+            Poll::Pending => ready!(this.handshake.poll_done(inner, context)),
+            Poll::Ready(read) => read,
+        };
+        this.handshake.note(&read);
         let bytes = buffer.filled().len() - filled;
         this.heads.has_read |= bytes != 0;
         if let Some(connection) = this.connection {
@@ -95,7 +116,7 @@ impl<T: AsyncRead> AsyncRead for LoggedIo<T> {
             match &read {
                 Ok(()) if bytes == 0 && has_room => connection.close_by_client(),
                 Ok(()) => {}
-                Err(error) => connection.fail_by(error),
+                Err(error) => this.handshake.note_failure(connection, error),
             }
         }
         Poll::Ready(read)
@@ -110,8 +131,13 @@ impl<T: AsyncWrite> AsyncWrite for LoggedIo<T> {
     ) -> Poll<io::Result<usize>> {
         let this = self.project();
         let written = ready!(this.inner.poll_write(context, bytes));
+        this.handshake.note(&written);
         if let Some(connection) = this.connection {
-            this.heads.note(connection.seen(), bytes, &written);
+            let connection = connection.seen();
+            this.heads.note(connection, bytes, &written);
+            if let Err(error) = &written {
+                this.handshake.note_failure(connection, error);
+            }
         }
         Poll::Ready(written)
     }
@@ -125,8 +151,13 @@ impl<T: AsyncWrite> AsyncWrite for LoggedIo<T> {
         let written = ready!(this.inner.poll_write_vectored(context, slices));
         let first = slices.iter().find(|slice| !slice.is_empty());
         let first = first.map_or(&[][..], |slice| slice);
+        this.handshake.note(&written);
         if let Some(connection) = this.connection {
-            this.heads.note(connection.seen(), first, &written);
+            let connection = connection.seen();
+            this.heads.note(connection, first, &written);
+            if let Err(error) = &written {
+                this.handshake.note_failure(connection, error);
+            }
         }
         Poll::Ready(written)
     }
@@ -138,8 +169,9 @@ impl<T: AsyncWrite> AsyncWrite for LoggedIo<T> {
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.project();
         let flushed = ready!(this.inner.poll_flush(context));
+        this.handshake.note(&flushed);
         if let (Err(error), Some(connection)) = (&flushed, this.connection) {
-            connection.seen().fail_by(error);
+            this.handshake.note_failure(connection.seen(), error);
         }
         Poll::Ready(flushed)
     }

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use super::Choice;
+use crate::config::share;
 use crate::request::{Ended, Options};
 
 impl Options {
-    /// Which share of the requests is logged, from 0 to 1. By default all of them. A request is kept
+    /// Which share of the requests is logged, from 0 to 1. By default all of them; what lies beyond the bounds
+    /// counts as the nearer one. A request is kept
     /// whole or not at all, by its trace's identifier, so that all services of a trace that sample
     /// alike agree.
     ///
@@ -24,7 +26,7 @@ impl Options {
     /// ```
     #[must_use]
     pub fn sample(mut self, rate: f64) -> Self {
-        self.sample_rate = rate;
+        self.sample_rate = share(rate);
         self
     }
 

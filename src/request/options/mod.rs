@@ -20,6 +20,7 @@ pub use self::route::RouteOptions;
 use super::client::TrustedProxies;
 use super::latency::{self, Latencies};
 use super::outcome::Ended;
+use super::pattern::Pattern;
 use super::privacy::QueryPolicy;
 use super::trace_context::Propagation;
 use crate::config::units;
@@ -40,17 +41,19 @@ pub enum Naming {
     ElasticCommonSchema,
 }
 
-/// Whose request ids are taken over.
+/// Who is believed about what a request belongs to: its id, or the trace that it is part of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Incoming {
-    /// Everybody's, if they are harmless.
+    /// Everybody, if what they send is harmless.
     #[default]
     Accept,
-    /// Nobody's: each request gets a new one.
+    /// Nobody: each request gets a new id, or begins a trace.
     Ignore,
+    /// Only who calls from the networks of [`Options::trusted_proxies`]: nobody, where these are not set.
+    Trusted,
 }
 
 /// What records show of paths.
@@ -67,6 +70,7 @@ pub enum PathPolicy {
 }
 
 type WantsDetail = dyn Fn(&Ended<'_>) -> bool + Send + Sync;
+type AtEnd = dyn Fn(&Ended<'_>) + Send + Sync;
 type ChooseLevel = dyn Fn(&Ended<'_>) -> Level + Send + Sync;
 
 /// What an operator may choose about the records of requests.
@@ -81,9 +85,10 @@ type ChooseLevel = dyn Fn(&Ended<'_>) -> Level + Send + Sync;
 ///
 /// let options = Options::new()
 ///     .slow_after(Duration::from_millis(500))
-///     .quiet("/health")
+///     .quiet("/health")?
 ///     .request_header("accept-language");
 /// # drop(options);
+/// # Ok::<(), offloop::Error>(())
 /// ```
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -111,16 +116,20 @@ pub struct Options {
     pub(in crate::request) latencies: Option<Arc<Latencies>>,
     #[serde(skip)]
     pub(in crate::request) level: Option<Choice<ChooseLevel>>,
-    /// Paths whose records are at DEBUG as long as all goes well. `*` at the end stands for anything.
+    /// Paths whose records are at DEBUG as long as all goes well: `{id}` stands for one segment, `*` at the
+    /// end for all below.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(
         feature = "schema",
         schemars(schema_with = "crate::config::schema::texts")
     )]
-    pub(in crate::request) quiet: Vec<Box<str>>,
+    pub(in crate::request) quiet: Vec<Pattern>,
     /// Whose request ids are taken over.
     #[serde(rename = "incoming_ids")]
     pub(in crate::request) incoming: Incoming,
+    /// Whose traces are continued.
+    #[serde(rename = "incoming_traces")]
+    pub(in crate::request) traces: Incoming,
     /// Whether the response tells the request's id and its place in the trace.
     #[serde(rename = "send_back")]
     pub(in crate::request) sends_back: bool,
@@ -151,7 +160,7 @@ pub struct Options {
     /// What is shown of the query.
     pub(in crate::request) query: QueryPolicy,
     /// Which share of the requests is logged, from 0 to 1. Those that go wrong are, whatever it is.
-    #[serde(rename = "sample", deserialize_with = "share")]
+    #[serde(rename = "sample", deserialize_with = "read_share")]
     #[cfg_attr(
         feature = "schema",
         schemars(schema_with = "crate::config::schema::share")
@@ -164,6 +173,8 @@ pub struct Options {
         schemars(schema_with = "crate::config::schema::size")
     )]
     pub(in crate::request) detail_bytes: usize,
+    #[serde(skip)]
+    pub(in crate::request) at_end: Option<Choice<AtEnd>>,
     #[serde(skip)]
     pub(in crate::request) wants_detail: Option<Choice<WantsDetail>>,
     /// Whether the arrival of a request is a record of its own, too.
@@ -182,7 +193,7 @@ pub struct Options {
 }
 
 /// From 0 to 1.
-fn share<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+fn read_share<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     let share = f64::deserialize(deserializer)?;
     let allowed = &"a share from 0 to 1";
     let refused = || de::Error::invalid_value(Unexpected::Float(share), allowed);
@@ -216,6 +227,7 @@ impl Default for Options {
             level: None,
             quiet: Vec::new(),
             incoming: Incoming::default(),
+            traces: Incoming::default(),
             sends_back: true,
             propagation: Propagation::default(),
             request_headers: Vec::new(),
@@ -226,6 +238,7 @@ impl Default for Options {
             query: QueryPolicy::off(),
             sample_rate: 1.0,
             detail_bytes: 64 * 1024,
+            at_end: None,
             wants_detail: None,
             announces: false,
             stall_after: None,

@@ -6,7 +6,10 @@ use std::time::Duration;
 use tracing::Level;
 
 use super::Choice;
+use crate::Error;
+use crate::config::share;
 use crate::request::latency::Latencies;
+use crate::request::pattern::Pattern;
 use crate::request::{Ended, Options};
 
 impl Options {
@@ -28,7 +31,8 @@ impl Options {
     /// Which requests are among the slowest: those that take longer than this share of all, between
     /// 0 and 1. Their [detail](Options::wants_detail) is wanted, whatever their duration; their
     /// level stays as it is. By default none. What counts are the durations of the last few
-    /// thousand requests, of which there must be 1,024 at first.
+    /// thousand requests, of which there must be 1,024 at first. What lies beyond the bounds counts as the
+    /// nearer one.
     ///
     /// ```
     /// use offloop::request::Options;
@@ -38,7 +42,7 @@ impl Options {
     /// ```
     #[must_use]
     pub fn slowest(mut self, quantile: f64) -> Self {
-        self.latencies = Some(Arc::new(Latencies::new(quantile)));
+        self.latencies = Some(Arc::new(Latencies::new(share(quantile))));
         self
     }
 
@@ -60,20 +64,48 @@ impl Options {
         self
     }
 
-    /// Requests for this path are to make no noise as long as they go well: their records are at
-    /// DEBUG. May be called several times. A path that ends with `*` stands for all that begin with
-    /// what is before it.
+    /// Is called at the end of each request, with what is known of it, whether it is logged or not: for
+    /// metrics. It runs where the request ends, which may be in a destructor, and on an event loop: it must not
+    /// block. A panic of it is as if it had not been called.
+    ///
+    /// ```
+    /// use std::sync::atomic::{AtomicU64, Ordering};
+    /// use offloop::request::Options;
+    ///
+    /// static FAILED: AtomicU64 = AtomicU64::new(0);
+    ///
+    /// let options = Options::new().at_end(|ended| {
+    ///     FAILED.fetch_add(u64::from(ended.is_error()), Ordering::Relaxed);
+    /// });
+    /// # drop(options);
+    /// ```
+    #[must_use]
+    pub fn at_end(mut self, look: impl Fn(&Ended<'_>) + Send + Sync + 'static) -> Self {
+        self.at_end = Some(Choice(Arc::new(look)));
+        self
+    }
+
+    /// Requests for these paths are to make no noise as long as they go well: their records are at
+    /// DEBUG. May be called several times.
+    ///
+    /// Paths are matched as those of [`RouteOptions::at`](crate::request::RouteOptions::at) are: `/health`
+    /// is that path alone, whatever its spelling, and neither `/healthy-users` nor `/health/live`;
+    /// `/health/*` is that path with all below.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::PathPattern`] as with [`RouteOptions::at`](crate::request::RouteOptions::at).
     ///
     /// ```
     /// use offloop::request::Options;
     ///
-    /// let options = Options::new().quiet("/health").quiet("/internal/*");
+    /// let options = Options::new().quiet("/health")?.quiet("/internal/*")?;
     /// # drop(options);
+    /// # Ok::<(), offloop::Error>(())
     /// ```
-    #[must_use]
-    pub fn quiet(mut self, path: impl Into<String>) -> Self {
-        self.quiet.push(path.into().into_boxed_str());
-        self
+    pub fn quiet(mut self, paths: impl Into<String>) -> Result<Self, Error> {
+        self.quiet.push(Pattern::parse(paths.into())?);
+        Ok(self)
     }
 
     /// Writes a record of each request when it arrives, too, at INFO: its `event.name` is

@@ -115,7 +115,8 @@ impl Options {
         self
     }
 
-    /// Whose request ids are taken over. By default everybody's, if they are harmless.
+    /// Whose request ids are taken over. By default everybody's, if they are harmless. On the open internet,
+    /// [`Incoming::Trusted`] keeps clients from giving many requests one id.
     ///
     /// ```
     /// use offloop::request::{Incoming, Options};
@@ -126,6 +127,26 @@ impl Options {
     #[must_use]
     pub fn incoming_ids(mut self, incoming: Incoming) -> Self {
         self.incoming = incoming;
+        self
+    }
+
+    /// Whose traces are continued. By default everybody's. All others begin a trace of their own: a client
+    /// that may choose the trace may choose what [sampling](Options::sample) takes.
+    ///
+    /// ```
+    /// use offloop::request::{ForwardingHeader, Incoming, Options, TrustedProxies};
+    ///
+    /// let proxies = TrustedProxies::new(ForwardingHeader::XForwardedFor, ["10.0.0.0/8"])?;
+    /// let options = Options::new()
+    ///     .trusted_proxies(proxies)
+    ///     .incoming_ids(Incoming::Trusted)
+    ///     .incoming_traces(Incoming::Trusted);
+    /// # drop(options);
+    /// # Ok::<(), offloop::Error>(())
+    /// ```
+    #[must_use]
+    pub fn incoming_traces(mut self, incoming: Incoming) -> Self {
+        self.traces = incoming;
         self
     }
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 use serde::de::Deserializer;
 use serde::{Deserialize, Serialize};
 
-use super::share;
+use super::read_share;
 use crate::Error;
-use crate::config::units;
+use crate::config::{share, units};
 use crate::request::Options;
 use crate::request::pattern::Pattern;
 
@@ -56,7 +56,7 @@ pub struct RouteOptions {
 }
 
 fn some_share<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
-    share(deserializer).map(Some)
+    read_share(deserializer).map(Some)
 }
 
 impl RouteOptions {
@@ -103,7 +103,8 @@ impl RouteOptions {
         self
     }
 
-    /// Which share of the requests is logged, from 0 to 1, in place of [`Options::sample`].
+    /// Which share of the requests is logged, from 0 to 1, in place of [`Options::sample`]. What lies beyond
+    /// the bounds counts as the nearer one.
     ///
     /// ```
     /// # use offloop::request::RouteOptions;
@@ -115,7 +116,7 @@ impl RouteOptions {
     /// ```
     #[must_use]
     pub fn sample(mut self, rate: f64) -> Self {
-        self.sample_rate = Some(rate);
+        self.sample_rate = Some(share(rate));
         self
     }
 

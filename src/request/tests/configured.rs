@@ -32,7 +32,8 @@ fn options() -> impl Strategy<Value = Options> {
     // Exact in decimals, too: how a format of serde reads the others is its own affair.
     let share = || (0_u8..=8).prop_map(|eighths| f64::from(eighths) / 8.0);
     let shares = (share(), option::of(share()));
-    let taken = (any::<String>(), queries(), option::of(proxies()));
+    let paths = r"(/[^/{}*:<]{1,8}){1,3}(/\*)?";
+    let taken = (paths, queries(), option::of(proxies()));
     (times, switches, shares, taken).prop_map(|(times, switches, shares, taken)| {
         let (slow, stall, bytes) = times;
         let (ecs, ignores, shortens, announces) = switches;
@@ -44,6 +45,7 @@ fn options() -> impl Strategy<Value = Options> {
             .send_back(!announces)
             .sample(shares.0)
             .quiet(taken.0)
+            .unwrap()
             .request_header("Accept-Language")
             .response_header("server")
             .query(taken.1);

@@ -1,5 +1,7 @@
 //! Each way in which a request may end.
 
+use std::sync::Arc;
+
 use super::*;
 
 #[test]
@@ -127,6 +129,80 @@ fn an_answer_without_a_body_ends_the_request_with_its_head() {
         });
         assert_eq!(lines[0]["outcome"], "completed");
     }
+}
+
+#[test]
+fn a_declared_length_of_nothing_is_reached_with_the_head() {
+    let record = record(|mut request| {
+        request.head(ok(Some(0)), &());
+        assert!(request.has_ended());
+    });
+    assert_eq!(record["outcome"], "completed");
+    let upgraded = logged(|| {
+        let mut request = begin();
+        let head = ResponseHead {
+            status: 101,
+            ..ok(Some(0))
+        };
+        request.head(head, &());
+        assert!(!request.has_ended());
+        request.end(Outcome::Upgraded);
+    });
+    assert_eq!(upgraded[0]["outcome"], "upgraded");
+}
+
+#[test]
+fn a_grpc_call_goes_on_to_its_trailers_whatever_length_it_declares() {
+    let lines = logged(|| {
+        let arrival = Arrival {
+            method: "POST",
+            ..arrival()
+        };
+        let headers = List(&[("content-type", b"application/grpc")]);
+        let mut request = RequestLog::default().begin(arrival, &headers);
+        request.head(ok(Some(0)), &());
+        assert!(!request.has_ended());
+        request.trailers(&List(&[("grpc-status", b"5")]));
+    });
+    assert_eq!(lines[0]["rpc.response.status_code"], "NOT_FOUND");
+}
+
+#[test]
+fn a_broken_upload_is_complete_where_the_client_is_there_to_read_the_4xx_that_answers_it() {
+    let outcome = |protocol, status, connection: Option<Connection>| {
+        let lines = logged(|| {
+            let arrival = Arrival {
+                protocol,
+                connection: connection.map(Arc::new),
+                ..arrival()
+            };
+            let mut request = RequestLog::default().begin(arrival, &());
+            request.context().upload_failed();
+            let head = ResponseHead {
+                status,
+                ..ok(Some(3))
+            };
+            request.head(head, &());
+            request.sent(3);
+        });
+        let text = |name: &str| lines[0].get(name).and_then(Json::as_str).map(str::to_owned);
+        (text("outcome").unwrap(), text("outcome.phase"))
+    };
+    let closed = || {
+        let connection = Connection::default();
+        connection.close_by_client();
+        Some(connection)
+    };
+    let open = || Some(Connection::default());
+    let gone = ("client_disconnect".to_owned(), Some("upload".to_owned()));
+    assert_eq!(outcome("1.1", 400, open()), ("completed".to_owned(), None));
+    assert_eq!(outcome("1.1", 400, closed()), gone);
+    // What the handler made of half an upload, or of its own error, is no answer to the break.
+    assert_eq!(outcome("1.1", 200, open()), gone);
+    assert_eq!(outcome("1.1", 500, open()), gone);
+    // Of a stream, or without a look at the connection, nobody can say that its client is there.
+    assert_eq!(outcome("2", 400, open()), gone);
+    assert_eq!(outcome("1.1", 400, None), gone);
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! What a request's record says, whatever becomes of the request.
 
 mod configured;
+mod connection;
 mod detail;
 mod life;
 mod record;
 mod routes;
 mod spans;
+mod trust;
 
 use std::time::Duration;
 

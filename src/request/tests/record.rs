@@ -232,23 +232,42 @@ fn an_access_log_has_one_line_for_each_request_and_nothing_forges_one() {
     assert!(lines[0].ends_with(&expected), "{}", lines[0]);
 }
 
+const WELL: Ended<'static> = Ended {
+    outcome: Outcome::Completed,
+    status: Some(200),
+    grpc_status: None,
+    is_grpc: false,
+    method: "GET",
+    route: None,
+    path: "/",
+    duration: Duration::from_millis(5),
+    is_slow: false,
+    is_among_slowest: false,
+    is_quiet: false,
+};
+
+#[test]
+fn the_detail_of_what_was_slow_is_wanted_but_not_that_of_a_session() {
+    for (slow, among_slowest, outcome, is_wanted) in [
+        (false, false, Outcome::Completed, false),
+        (true, false, Outcome::Completed, true),
+        (false, true, Outcome::Completed, true),
+        (true, true, Outcome::Upgraded, false),
+    ] {
+        let ended = Ended {
+            outcome,
+            is_slow: slow,
+            is_among_slowest: among_slowest,
+            ..WELL
+        };
+        assert_eq!(ended.wants_detail(), is_wanted, "{ended:?}");
+    }
+}
+
 #[test]
 fn the_level_follows_from_the_outcome_as_documented() {
-    let ended = Ended {
-        outcome: Outcome::Completed,
-        status: Some(200),
-        grpc_status: None,
-        is_grpc: false,
-        method: "GET",
-        route: None,
-        path: "/",
-        duration: Duration::from_millis(5),
-        is_slow: false,
-        is_among_slowest: false,
-        is_quiet: false,
-    };
     let level = |change: &dyn Fn(&mut Ended<'_>)| {
-        let mut ended = ended;
+        let mut ended = WELL;
         change(&mut ended);
         ended.level().as_str()
     };
@@ -260,6 +279,10 @@ fn the_level_follows_from_the_outcome_as_documented() {
     assert_eq!(level(&|ended| ended.is_quiet = true), "DEBUG");
     let failing_probe = |ended: &mut Ended<'_>| (ended.is_quiet, ended.status) = (true, Some(500));
     assert_eq!(level(&failing_probe), "ERROR");
+    for (status, expected) in [(399, "DEBUG"), (400, "INFO")] {
+        let probe = |ended: &mut Ended<'_>| (ended.is_quiet, ended.status) = (true, Some(status));
+        assert_eq!(level(&probe), expected, "{status}");
+    }
     for (outcome, expected) in [
         (Outcome::Panic, "ERROR"),
         (Outcome::ServiceError, "ERROR"),
@@ -279,10 +302,10 @@ fn the_level_follows_from_the_outcome_as_documented() {
             "{outcome:?}"
         );
     }
-    let slow_client = |ended: &mut Ended<'_>| {
-        (ended.outcome, ended.duration) = (Outcome::ClientDisconnect, Duration::from_secs(2));
+    let patient_client = |ended: &mut Ended<'_>| {
+        (ended.outcome, ended.duration) = (Outcome::ClientDisconnect, Duration::from_secs(1));
     };
-    assert_eq!(level(&slow_client), "WARN");
+    assert_eq!(level(&patient_client), "WARN");
     let upload = |ended: &mut Ended<'_>| {
         (ended.outcome, ended.status) = (Outcome::Timeout, Some(408));
     };
@@ -295,6 +318,9 @@ fn the_level_follows_from_the_outcome_as_documented() {
         (Some(0), "INFO"),
         (Some(5), "INFO"),
         (Some(13), "ERROR"),
+        (Some(16), "INFO"),
+        // No such status.
+        (Some(17), "ERROR"),
         (Some(99), "ERROR"),
         (None, "ERROR"),
     ] {
@@ -318,7 +344,8 @@ fn a_level_may_be_chosen_and_a_choice_that_panics_is_none() {
 
 #[test]
 fn paths_that_are_quiet_stay_so_as_long_as_they_go_well() {
-    let log = RequestLog::new(Options::new().quiet("/health").quiet("/internal/*"));
+    let options = Options::new().quiet("/health").unwrap();
+    let log = RequestLog::new(options.quiet("/internal/*").unwrap());
     let level = |path, status| {
         let lines = logged(|| {
             let mut request = log.begin(Arrival { path, ..arrival() }, &());
@@ -333,7 +360,11 @@ fn paths_that_are_quiet_stay_so_as_long_as_they_go_well() {
     };
     assert_eq!(level("/health", 200), "DEBUG");
     assert_eq!(level("/internal/metrics", 200), "DEBUG");
+    assert_eq!(level("//%68ealth/", 200), "DEBUG");
     assert_eq!(level("/health/deep", 200), "INFO");
+    assert_eq!(level("/healthy-users", 200), "INFO");
+    assert_eq!(level("/internal", 200), "DEBUG");
+    assert_eq!(level("/internals", 200), "INFO");
     assert_eq!(level("/health", 503), "ERROR");
 }
 

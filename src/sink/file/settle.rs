@@ -199,6 +199,14 @@ mod tests {
     }
 
     #[test]
+    fn a_line_before_the_batch_that_is_like_its_first_one_is_not_taken_for_that() {
+        let (_directory, path, place) = file_with(b"");
+        let batch = [BEFORE, BATCH].concat();
+        assert_eq!(settle(&path, place, &batch).unwrap(), 0);
+        assert_eq!(fs::read(&path).unwrap(), BEFORE);
+    }
+
+    #[test]
     fn a_renamed_file_is_found_by_its_inode() {
         let (directory, path, place) = file_with(&BATCH[..20]);
         let renamed = directory.path().join("app.1.jsonl");

@@ -84,6 +84,16 @@ fn a_body_is_complete_at_its_declared_length() {
 }
 
 #[test]
+fn a_stream_that_declares_no_bytes_at_all_is_complete_with_its_head() {
+    let answer = Client::connect(usual()).get("/promised-nothing/length");
+    assert_eq!(answer.header("content-length"), Some("0"));
+    let expected = json!({"outcome": "completed", "outcome.phase": null,
+        "http.response.body.size": 0});
+    let record = log::record_of("/promised-nothing/length");
+    table::check("completed (declared length of 0)", &record, &expected);
+}
+
+#[test]
 fn a_stream_is_complete_at_its_end() {
     let mut client = Client::connect(usual());
     client.ask("GET", "/stream/whole", "");
@@ -149,6 +159,19 @@ fn a_client_that_leaves_during_the_body_is_told_from_a_body_that_ends() {
             "{record}"
         );
     }
+}
+
+#[test]
+fn a_bodys_destructor_logs_within_its_request_and_before_its_end() {
+    let mut client = Client::connect(usual());
+    client.ask("GET", "/stalled/dropped", "");
+    client.read_until("begun");
+    client.reset();
+    let record = log::record_of("/stalled/dropped");
+    let mut records = log::records();
+    records.retain(|other| other["request_id"] == record["request_id"]);
+    let messages: Vec<_> = records.iter().map(|record| &record["message"]).collect();
+    assert_eq!(messages, ["body dropped", "request"]);
 }
 
 #[test]

@@ -3,9 +3,10 @@
 //! The last segment of each path is the test's own, so that it finds its records.
 
 use std::collections::HashMap;
-use std::future::{Ready, pending};
+use std::future::{Ready, pending, poll_fn};
 use std::io;
 use std::sync::{Arc, Mutex, OnceLock};
+use std::task::Poll;
 use std::time::Duration;
 
 use actix_web::body::{BoxBody, MessageBody, SizedStream};
@@ -29,6 +30,7 @@ pub(crate) fn configure(service: &mut ServiceConfig) {
         .route("/stream/{test}", web::get().to(streamed))
         .route("/declared/{test}", web::get().to(async || sized(10, 10)))
         .route("/promised/{test}", web::get().to(promised))
+        .route("/promised-nothing/{test}", web::get().to(promised_nothing))
         .route("/short/{test}", web::get().to(async || sized(10, 4)))
         .route("/broken/{test}", web::get().to(broken))
         .route("/endless/{test}", web::get().to(endless))
@@ -40,6 +42,7 @@ pub(crate) fn configure(service: &mut ServiceConfig) {
         .route("/explained/{test}", web::get().to(explained))
         .route("/held/{test}", web::to(held))
         .route("/upload/{test}", web::post().to(upload))
+        .route("/upload-watched/{test}", web::post().to(watched_upload))
         .route("/unread/{test}", web::post().to(async || "not asked for"))
         .route("/ws/{test}", web::get().to(echo))
         .route("/added/{test}", web::get().to(added))
@@ -157,6 +160,11 @@ async fn promised() -> HttpResponse {
         .streaming(chunks(&["pro", "mis"]))
 }
 
+/// The same of a stream that sends nothing.
+async fn promised_nothing() -> HttpResponse {
+    HttpResponse::Ok().no_chunking(0).streaming(chunks(&[]))
+}
+
 async fn broken() -> HttpResponse {
     let broken = later(|| Err(io::Error::other("the disk is gone")));
     HttpResponse::Ok().streaming(chunks(&["half"]).chain(broken))
@@ -167,8 +175,19 @@ async fn endless() -> HttpResponse {
     HttpResponse::Ok().streaming(stream::repeat_with(move || Ok::<_, Error>(chunk.clone())))
 }
 
+/// Says where it is dropped.
+struct Witness;
+
+impl Drop for Witness {
+    fn drop(&mut self) {
+        tracing::info!("body dropped");
+    }
+}
+
 async fn stalled() -> HttpResponse {
-    HttpResponse::Ok().streaming(chunks(&["begun"]).chain(stream::pending()))
+    let witness = Witness;
+    let words = chunks(&["begun"]).chain(stream::pending());
+    HttpResponse::Ok().streaming(words.inspect(move |_| _ = &witness))
 }
 
 async fn events(request: HttpRequest) -> HttpResponse {
@@ -218,6 +237,24 @@ pub(crate) fn gate(test: &str) -> Arc<Semaphore> {
 
 async fn upload(body: Bytes) -> String {
     format!("{} bytes", body.len())
+}
+
+/// Opens the gate `upload waits` whenever it has to wait for more of its body.
+async fn watched_upload(mut payload: web::Payload) -> &'static str {
+    poll_fn(|context| {
+        loop {
+            match payload.poll_next_unpin(context) {
+                Poll::Ready(Some(_part)) => {}
+                Poll::Ready(None) => return Poll::Ready(()),
+                Poll::Pending => {
+                    gate("upload waits").add_permits(1);
+                    return Poll::Pending;
+                }
+            }
+        }
+    })
+    .await;
+    "all of it"
 }
 
 async fn echo(request: HttpRequest, payload: web::Payload) -> Result<HttpResponse, Error> {

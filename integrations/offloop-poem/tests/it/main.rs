@@ -7,6 +7,8 @@
 
 #[path = "../../../../tests/server/mod.rs"]
 mod server;
+#[path = "../../../../tests/server/tls.rs"]
+mod tls_clients;
 
 mod service;
 
@@ -18,3 +20,5 @@ mod example;
 #[path = "../../../../tests/server/tests_of_hostile.rs"]
 mod hostile;
 mod outcomes;
+#[path = "../../../../tests/server/tests_of_tls.rs"]
+mod tls;

@@ -14,9 +14,10 @@ use http_body_util::{BodyExt, StreamBody};
 use offloop::request::{Outcome, RequestContext};
 use offloop_poem::RequestMiddleware;
 use poem::http::{HeaderMap, StatusCode};
-use poem::listener::{Acceptor, Listener, TcpListener};
+use poem::listener::{Acceptor, Listener, RustlsCertificate, RustlsConfig, TcpListener};
 use poem::web::{Data, Path};
 use poem::{Body, Endpoint, EndpointExt, Request, Response, Route, Server, get, handler, post};
+use rcgen::{CertifiedKey, KeyPair};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Notify;
 
@@ -31,6 +32,17 @@ pub(crate) async fn serve() -> SocketAddr {
 pub(crate) async fn serve_with(requests: RequestMiddleware) -> SocketAddr {
     let listener = requests.listener(TcpListener::bind("127.0.0.1:0"));
     run(listener, requests).await
+}
+
+/// As [`serve`], encrypted.
+pub(crate) async fn serve_tls(certified: &CertifiedKey<KeyPair>) -> SocketAddr {
+    let requests = RequestMiddleware::new();
+    let certificate = RustlsCertificate::new()
+        .cert(certified.cert.pem())
+        .key(certified.signing_key.serialize_pem());
+    let encrypted = RustlsConfig::new().fallback(certificate);
+    let listener = TcpListener::bind("127.0.0.1:0").rustls(encrypted);
+    run(requests.listener(listener), requests).await
 }
 
 /// As [`serve`], with connections that the middleware does not see.
@@ -54,6 +66,7 @@ fn routes() -> Route {
         .at("/nothing", get(nothing))
         .at("/stream", get(streamed))
         .at("/declared", get(declared))
+        .at("/declared-nothing", get(declared_nothing))
         .at("/waits", get(waits))
         .at("/patient", get(patient))
         .at("/endless", get(endless))
@@ -105,8 +118,14 @@ fn declared() -> Response {
 }
 
 #[handler]
+fn declared_nothing() -> Response {
+    let response = Response::builder().header("content-length", 0);
+    response.body(body_of(&[]))
+}
+
+#[handler]
 async fn waits() {
-    let _guard = Witness;
+    let _witness = Witness("handler dropped");
     std::future::pending::<()>().await;
 }
 
@@ -119,18 +138,25 @@ async fn patient() -> &'static str {
     "at last"
 }
 
-/// Logs where it is dropped.
-struct Witness;
+/// Says where it is dropped.
+struct Witness(&'static str);
 
 impl Drop for Witness {
     fn drop(&mut self) {
-        tracing::info!("handler dropped");
+        tracing::info!("{}", self.0);
     }
+}
+
+/// Words that never end, with a witness.
+fn endless_words() -> impl Stream<Item = io::Result<Bytes>> {
+    let witness = Witness("body dropped");
+    let words = words(&["one"]).chain(stream::pending());
+    words.inspect(move |_| _ = &witness)
 }
 
 #[handler]
 fn endless() -> Body {
-    Body::from_bytes_stream(words(&["one"]).chain(stream::pending()))
+    Body::from_bytes_stream(endless_words())
 }
 
 #[handler]

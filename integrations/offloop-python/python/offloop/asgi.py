@@ -28,8 +28,10 @@ class RequestLog:
     the server's own error about an exception has the id, too.
 
     - `slow_after`: seconds from which on a request is slow (by default 1).
-    - `quiet`: paths whose good requests are at DEBUG; one that ends with `*` is a prefix.
-    - `incoming_ids`: `"accept"` (the default) or `"ignore"` what clients send as `x-request-id`.
+    - `quiet`: paths whose good requests are at DEBUG: `/health` is that path alone, `/health/*` with all
+      below it, and `{id}` stands for one segment.
+    - `incoming_ids`: `"accept"` (the default) or `"ignore"` what clients send as `x-request-id`, or
+      believe `"trusted"` proxies alone; `incoming_traces`: the same for traces.
     - `send_back`: whether responses have `x-request-id` and `traceresponse` (by default they have).
     - `request_headers`, `response_headers`: headers to take into the record.
     - `query`: what is shown of the query string: `"off"` (the default), `{"values_of": ["page"]}` or

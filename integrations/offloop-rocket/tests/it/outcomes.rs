@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::server::client::{self, Goes, RawClient};
 use crate::server::mixture::{self, Way};
-use crate::server::{log, outcomes, table};
+use crate::server::{log, outcomes, shutdown, table};
 use crate::service::{PATIENCE, serve, serve_outside};
 
 #[tokio::test]
@@ -39,6 +39,16 @@ async fn a_stream_that_declares_its_length_is_complete_when_that_is_sent() {
     assert!(seen.answer.ends_with("onetwothree"), "{}", seen.answer);
     let expected = json!({"outcome": "completed", "http.response.body.size": 11});
     table::check("completed (declared length)", &seen.record, &expected);
+}
+
+#[tokio::test]
+async fn a_stream_that_declares_no_bytes_at_all_is_complete_with_its_head() {
+    let server = serve().await;
+    let seen = outcomes::get(server, "/declared-nothing", "complete-zero").await;
+    assert!(seen.answer.ends_with("\r\n\r\n"), "{}", seen.answer);
+    let expected = json!({"outcome": "completed", "outcome.phase": null, "level": "INFO",
+        "http.response.body.size": 0, "http.response.status_code": 200});
+    table::check("completed (declared length of 0)", &seen.record, &expected);
 }
 
 #[tokio::test]
@@ -92,6 +102,33 @@ async fn a_client_that_goes_away_in_its_upload_is_the_handlers_to_tell() {
 }
 
 #[tokio::test]
+async fn an_upload_that_is_no_http_is_the_end_of_the_body_for_the_handler() {
+    let seen = outcomes::malformed_upload(serve().await, "malformed-upload").await;
+    assert!(seen.answer.starts_with("HTTP/1.1 200"), "{}", seen.answer);
+    log::assert_contains(&seen.record, &json!({"outcome": "completed"}));
+    let reason = "Rocket tells its handler that the body ends there";
+    table::cannot_see("malformed upload (answered 4xx)", reason);
+}
+
+#[test]
+fn a_request_that_is_still_uploading_at_shutdowns_deadline_has_not_been_answered() {
+    let expected = json!({"level": "WARN", "outcome": "server_shutdown",
+        "outcome.phase": "handler"});
+    let remark = "Rocket shows a request's body to its handler alone";
+    let record = shutdown::record_of_child();
+    let outcome = "still uploading at shutdown's deadline";
+    table::check_with(outcome, &record, &expected, remark);
+}
+
+#[tokio::test]
+#[ignore = "the child of the test above"]
+async fn child_that_ends_while_a_client_uploads() {
+    if shutdown::is_child() {
+        shutdown::end_uploading(serve().await).await;
+    }
+}
+
+#[tokio::test]
 async fn a_body_is_dropped_when_it_next_sends_without_its_client() {
     let server = serve().await;
     let expected = json!({"outcome": "cancelled", "outcome.phase": "body",
@@ -100,6 +137,15 @@ async fn a_body_is_dropped_when_it_next_sends_without_its_client() {
     table::check("client gone in the body", &gone, &expected);
     let reset = outcomes::stream_reset_in_the_body(server, "reset-body").await;
     table::check("HTTP/2 reset in the body", &reset, &expected);
+}
+
+#[tokio::test]
+async fn a_bodys_destructor_logs_within_its_request_and_before_its_end() {
+    let id = "body-dropped";
+    outcomes::gone_in_the_body(serve().await, id, Goes::ByReset).await;
+    let records = log::of(id);
+    let messages: Vec<_> = records.iter().map(|record| &record["message"]).collect();
+    assert_eq!(messages, ["body dropped", "request"]);
 }
 
 #[tokio::test]

@@ -64,6 +64,7 @@ fn routes() -> Vec<Route> {
         nothing,
         streamed,
         declared,
+        declared_nothing,
         waits,
         patient,
         endless,
@@ -132,6 +133,14 @@ fn declared() -> Declared<Cursor<&'static str>> {
     }
 }
 
+#[get("/declared-nothing")]
+fn declared_nothing() -> Declared<tokio::io::Empty> {
+    Declared {
+        length: "0",
+        body: tokio::io::empty(),
+    }
+}
+
 #[get("/short")]
 fn short() -> Declared<Cursor<&'static str>> {
     Declared {
@@ -154,9 +163,19 @@ async fn patient() -> ByteStream<impl Stream<Item = &'static str>> {
     ByteStream(again_and_again())
 }
 
+/// Says where it is dropped.
+struct Witness;
+
+impl Drop for Witness {
+    fn drop(&mut self) {
+        tracing::info!("body dropped");
+    }
+}
+
 #[get("/endless")]
 fn endless() -> ByteStream<impl Stream<Item = &'static str>> {
-    ByteStream(again_and_again())
+    let witness = Witness;
+    ByteStream(again_and_again().inspect(move |_| _ = &witness))
 }
 
 fn again_and_again() -> impl Stream<Item = &'static str> {

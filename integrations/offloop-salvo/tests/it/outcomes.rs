@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::server::client::{Goes, RawClient};
 use crate::server::mixture::{self, Way};
-use crate::server::{log, outcomes, table};
+use crate::server::{log, outcomes, shutdown, table};
 use crate::service::{serve, serve_text_only, serve_unseen, serve_with};
 
 #[tokio::test]
@@ -35,6 +35,16 @@ async fn a_stream_that_declares_its_length_is_complete_when_that_is_sent() {
     let seen = outcomes::get(serve().await, "/declared", "complete-declared").await;
     let expected = json!({"outcome": "completed", "http.response.body.size": 11});
     table::check("completed (declared length)", &seen.record, &expected);
+}
+
+#[tokio::test]
+async fn a_stream_that_declares_no_bytes_at_all_is_complete_with_its_head() {
+    let server = serve().await;
+    let seen = outcomes::get(server, "/declared-nothing", "complete-zero").await;
+    assert!(seen.answer.ends_with("\r\n\r\n"), "{}", seen.answer);
+    let expected = json!({"outcome": "completed", "outcome.phase": null, "level": "INFO",
+        "http.response.body.size": 0, "http.response.status_code": 200});
+    table::check("completed (declared length of 0)", &seen.record, &expected);
 }
 
 #[tokio::test]
@@ -77,11 +87,52 @@ async fn a_client_that_goes_away_in_its_upload_is_told_whatever_the_handler_answ
 }
 
 #[tokio::test]
+async fn an_upload_that_is_no_http_is_complete_when_that_is_answered() {
+    let seen = outcomes::malformed_upload(serve().await, "malformed-upload").await;
+    assert!(seen.answer.starts_with("HTTP/1.1 400"), "{}", seen.answer);
+    let expected = json!({"outcome": "completed", "outcome.phase": null,
+        "http.response.status_code": 400, "http.request.body.size": 3});
+    table::check("malformed upload (answered 4xx)", &seen.record, &expected);
+}
+
+#[tokio::test]
+async fn without_a_look_at_the_connection_a_malformed_upload_is_one_that_broke_off() {
+    let seen = outcomes::malformed_upload(serve_unseen().await, "malformed-unseen").await;
+    let expected = json!({"outcome": "client_disconnect", "outcome.phase": "upload"});
+    log::assert_contains(&seen.record, &expected);
+}
+
+#[test]
+fn a_request_that_is_still_uploading_at_shutdowns_deadline_says_so() {
+    let expected = json!({"level": "WARN", "outcome": "server_shutdown",
+        "outcome.phase": "upload", "http.request.body.size": 20});
+    let record = shutdown::record_of_child();
+    table::check("still uploading at shutdown's deadline", &record, &expected);
+}
+
+#[tokio::test]
+#[ignore = "the child of the test above"]
+async fn child_that_ends_while_a_client_uploads() {
+    if shutdown::is_child() {
+        shutdown::end_uploading(serve().await).await;
+    }
+}
+
+#[tokio::test]
 async fn a_client_that_goes_away_in_the_body_is_told() {
     let record = outcomes::gone_in_the_body(serve().await, "gone-body", Goes::ByFin).await;
     let expected = json!({"outcome": "client_disconnect", "outcome.phase": "body",
         "http.response.status_code": 200, "http.response.body.size": 3});
     table::check("client gone in the body", &record, &expected);
+}
+
+#[tokio::test]
+async fn a_bodys_destructor_logs_within_its_request_and_before_its_end() {
+    let id = "body-dropped";
+    outcomes::gone_in_the_body(serve().await, id, Goes::ByReset).await;
+    let records = log::of(id);
+    let messages: Vec<_> = records.iter().map(|record| &record["message"]).collect();
+    assert_eq!(messages, ["body dropped", "request"]);
 }
 
 #[tokio::test]

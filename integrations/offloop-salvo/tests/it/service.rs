@@ -13,7 +13,9 @@ use futures_util::{Stream, StreamExt, stream};
 use http_body::Frame;
 use offloop::request::{Outcome, RequestContext};
 use offloop_salvo::RequestHoop;
+use rcgen::{CertifiedKey, KeyPair};
 use salvo_core::conn::Acceptor;
+use salvo_core::conn::rustls::{Keycert, RustlsConfig};
 use salvo_core::http::body::BytesFrame;
 use salvo_core::http::mime::TEXT_PLAIN;
 use salvo_core::http::{HeaderMap, HeaderValue, ResBody};
@@ -30,6 +32,17 @@ pub(crate) async fn serve() -> SocketAddr {
 /// As [`serve`], with this hoop.
 pub(crate) async fn serve_with(requests: RequestHoop) -> SocketAddr {
     let listener = requests.listener(TcpListener::new("127.0.0.1:0"));
+    run(listener, Service::new(routes()).hoop(requests)).await
+}
+
+/// As [`serve`], encrypted.
+pub(crate) async fn serve_tls(certified: &CertifiedKey<KeyPair>) -> SocketAddr {
+    let requests = RequestHoop::new();
+    let certificate = Keycert::new()
+        .cert(certified.cert.pem())
+        .key(certified.signing_key.serialize_pem());
+    let encrypted = TcpListener::new("127.0.0.1:0").rustls(RustlsConfig::new(certificate));
+    let listener = requests.listener(encrypted);
     run(listener, Service::new(routes()).hoop(requests)).await
 }
 
@@ -65,6 +78,7 @@ fn routes() -> Router {
         .push(Router::with_path("nothing").get(nothing))
         .push(Router::with_path("stream").get(streamed))
         .push(Router::with_path("declared").goal(declared))
+        .push(Router::with_path("declared-nothing").get(declared_nothing))
         .push(Router::with_path("waits").get(waits))
         .push(Router::with_path("endless").get(endless))
         .push(Router::with_path("upload").post(upload))
@@ -121,23 +135,36 @@ async fn declared(response: &mut Response) {
 }
 
 #[handler]
+async fn declared_nothing(response: &mut Response) {
+    declare(response, "content-length", "0");
+    response.body(body_of(&[]));
+}
+
+#[handler]
 async fn waits() {
-    let _guard = Witness;
+    let _witness = Witness("handler dropped");
     std::future::pending::<()>().await;
 }
 
-/// Logs where it is dropped.
-struct Witness;
+/// Says where it is dropped.
+struct Witness(&'static str);
 
 impl Drop for Witness {
     fn drop(&mut self) {
-        tracing::info!("handler dropped");
+        tracing::info!("{}", self.0);
     }
+}
+
+/// Words that never end, with a witness.
+fn endless_words() -> impl Stream<Item = io::Result<Bytes>> + Send {
+    let witness = Witness("body dropped");
+    let words = words(&["one"]).chain(stream::pending());
+    words.inspect(move |_| _ = &witness)
 }
 
 #[handler]
 async fn endless(response: &mut Response) {
-    response.body(ResBody::stream(words(&["one"]).chain(stream::pending())));
+    response.body(ResBody::stream(endless_words()));
 }
 
 #[handler]

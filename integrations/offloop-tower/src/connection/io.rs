@@ -44,7 +44,7 @@ impl<T> LoggedIo<T> {
     }
 }
 
-impl<T: AsyncRead> AsyncRead for LoggedIo<T> {
+impl<T: AsyncRead + AsyncWrite> AsyncRead for LoggedIo<T> {
     fn poll_read(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,

@@ -80,8 +80,17 @@ pub(crate) fn of_request(request_id: &str) -> Vec<Value> {
 
 /// The record of the connection whose client had this port, once it is there.
 pub(crate) async fn connection_of(port: u16) -> Value {
+    of_port(port, "\"http.server.connection\"").await
+}
+
+/// The same for one whose handshake failed.
+pub(crate) async fn tls_error_of(port: u16) -> Value {
+    of_port(port, "\"http.server.tls_error\"").await
+}
+
+async fn of_port(port: u16, event: &str) -> Value {
     let find = || {
-        let wanted = lines(|line| line.contains("\"http.server.connection\""));
+        let wanted = lines(|line| line.contains(event));
         let mut records = wanted.iter().map(parse);
         records.find(|record| record["network.peer.port"] == port)
     };

@@ -23,6 +23,14 @@ mod outcomes;
 mod routes;
 
 mod connections;
+mod tls;
+#[allow(
+    clippy::unwrap_used,
+    reason = "all adapters share it, and a test that cannot go on has failed"
+)]
+#[path = "../../../../tests/server/tls.rs"]
+mod tls_clients;
+
 mod grpc;
 mod outgoing;
 mod upgrades;

@@ -101,6 +101,25 @@ async fn a_body_that_reaches_its_declared_length_is_complete() -> Test {
 }
 
 #[tokio::test]
+async fn a_stream_that_declares_no_bytes_at_all_is_complete_with_its_head() -> Test {
+    let route = routing::get(async || {
+        let length = [(header::CONTENT_LENGTH, "0")];
+        (length, chunks(&[])).into_response()
+    });
+    let server = serve(app("/declared/nothing", route)).await?;
+    let answer = Client::connect(server)
+        .await?
+        .get("/declared/nothing")
+        .await?;
+    assert_eq!(answer.header("content-length"), Some("0"));
+    let expected = json!({"level": "INFO", "outcome": "completed", "outcome.phase": null,
+        "http.response.status_code": 200, "http.response.body.size": 0});
+    let record = log::record_of("/declared/nothing").await;
+    table::check("completed (declared length of 0)", &record, &expected);
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_stream_is_complete_at_its_end() -> Test {
     let route = routing::get(async || chunks(&["01234", "56789", "x"]));
     let server = serve(app("/stream", route)).await?;
@@ -153,6 +172,28 @@ async fn a_client_that_goes_away_while_it_sends_is_a_disconnect_whatever_was_ans
     let expected = json!({"level": "INFO", "outcome": "client_disconnect",
         "outcome.phase": "upload", "http.request.body.size": 9});
     table::check("client gone in the upload", &record, &expected);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_upload_that_is_no_http_is_complete_when_that_is_answered() -> Test {
+    let route = || routing::post(async |body: Bytes| body.len().to_string());
+    let seen = serve(app("/malformed/seen", route())).await?;
+    let unseen = serve_blindly(app("/malformed/unseen", route())).await?;
+    for (server, path) in [(seen, "/malformed/seen"), (unseen, "/malformed/unseen")] {
+        let mut client = Client::connect(server).await?;
+        let headers = "transfer-encoding: chunked\r\n";
+        client.send("POST", path, headers).await?;
+        client.send_bytes("3\r\none\r\nno number\r\n").await?;
+        assert_eq!(client.receive_head().await?.status, 400);
+    }
+    let expected = json!({"outcome": "completed", "outcome.phase": null,
+        "http.response.status_code": 400, "http.request.body.size": 3});
+    let record = log::record_of("/malformed/seen").await;
+    table::check("malformed upload (answered 4xx)", &record, &expected);
+    // Without a look at the connection nobody can say that the client is there.
+    let expected = json!({"outcome": "client_disconnect", "outcome.phase": "upload"});
+    log::assert_contains(&log::record_of("/malformed/unseen").await, &expected);
     Ok(())
 }
 
@@ -271,18 +312,21 @@ async fn the_end_of_server_sent_events_is_the_end_of_the_request() -> Test {
     Ok(())
 }
 
+/// Says where it is dropped.
+struct Witness(&'static str);
+
+impl Drop for Witness {
+    fn drop(&mut self) {
+        tracing::info!("{}", self.0);
+    }
+}
+
 #[tokio::test]
 async fn destructors_of_a_handler_log_within_its_request_and_before_its_end() -> Test {
-    struct Witness;
-    impl Drop for Witness {
-        fn drop(&mut self) {
-            tracing::info!("handler dropped");
-        }
-    }
     let waiting = Waiting::default();
     let handler = waiting.clone();
     let route = routing::get(async move || {
-        let _witness = Witness;
+        let _witness = Witness("handler dropped");
         handler.handle().await;
     });
     let server = serve(app("/destructors", route)).await?;
@@ -296,6 +340,30 @@ async fn destructors_of_a_handler_log_within_its_request_and_before_its_end() ->
     let records = log::of_request("destructors");
     let messages: Vec<_> = records.iter().map(|record| &record["message"]).collect();
     assert_eq!(messages, ["handler dropped", "request"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_bodys_destructor_logs_within_its_request_and_before_its_end() -> Test {
+    let route = routing::get(async || {
+        let witness = Witness("body dropped");
+        let begin = tokio_stream::once(io::Result::Ok("begin"));
+        let words = begin.chain(tokio_stream::pending());
+        Body::from_stream(words.map(move |word| {
+            let _ = &witness;
+            word
+        }))
+    });
+    let server = serve(app("/body/dropped", route)).await?;
+    let mut client = Client::connect(server).await?;
+    let id = "x-request-id: body-dropped\r\n";
+    client.send("GET", "/body/dropped", id).await?;
+    client.receive_head().await?;
+    client.reset()?;
+    log::record_of("/body/dropped").await;
+    let records = log::of_request("body-dropped");
+    let messages: Vec<_> = records.iter().map(|record| &record["message"]).collect();
+    assert_eq!(messages, ["body dropped", "request"]);
     Ok(())
 }
 

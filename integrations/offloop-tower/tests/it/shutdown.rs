@@ -4,6 +4,7 @@ use std::io;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use axum::body::Bytes;
 use axum::{Router, routing};
 use offloop_tower::RequestLayer;
 use serde_json::{Value, json};
@@ -18,7 +19,7 @@ const LOG: &str = "OFFLOOP_TEST_LOG";
 /// It ends all requests of its process, so it has one of its own: this same program, which runs the
 /// test below.
 #[test]
-fn a_request_that_is_still_running_at_shutdowns_deadline_says_so() -> Test {
+fn requests_that_are_still_running_or_uploading_at_shutdowns_deadline_say_so() -> Test {
     let directory = tempfile::tempdir()?;
     let log = directory.path().join("app.jsonl");
     let child = Command::new(std::env::current_exe()?)
@@ -31,13 +32,22 @@ fn a_request_that_is_still_running_at_shutdowns_deadline_says_so() -> Test {
     let lines = std::fs::read_to_string(&log)?;
     let records = lines.lines().map(serde_json::from_str);
     let records: Vec<Value> = records.collect::<Result<_, _>>()?;
-    let mut records = records.iter();
-    let record = records.find(|record| record["event.name"] == "http.server.request");
+    let of_request = |record: &&Value| record["event.name"] == "http.server.request";
+    let of_requests: Vec<_> = records.iter().filter(of_request).collect();
+    let of_path = |path| of_requests.iter().find(|record| record["url.path"] == path);
+    let running = of_path("/waits").ok_or("no record")?;
     let expected = json!({"level": "WARN", "outcome": "server_shutdown",
-        "outcome.phase": "handler", "url.path": "/waits", "http.response.status_code": null});
-    let record = record.ok_or("no record")?;
-    table::check("still running at shutdown's deadline", record, &expected);
-    assert!(!records.any(|record| record["event.name"] == "http.server.request"));
+        "outcome.phase": "handler", "http.response.status_code": null});
+    table::check("still running at shutdown's deadline", running, &expected);
+    let uploading = of_path("/upload").ok_or("no record")?;
+    let expected = json!({"level": "WARN", "outcome": "server_shutdown",
+        "outcome.phase": "upload", "http.request.body.size": 5});
+    table::check(
+        "still uploading at shutdown's deadline",
+        uploading,
+        &expected,
+    );
+    assert_eq!(of_requests.len(), 2, "{of_requests:?}");
     Ok(())
 }
 
@@ -56,6 +66,7 @@ fn child() -> Test {
         let handler = waiting.clone();
         let app = Router::new()
             .route("/waits", routing::get(move || handler.handle()))
+            .route("/upload", routing::post(async |_: Bytes| {}))
             .layer(RequestLayer::new());
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
@@ -63,6 +74,14 @@ fn child() -> Test {
         let mut client = Client::connect(address).await?;
         client.send("GET", "/waits", "").await?;
         waiting.begun().await;
+        let mut uploading = Client::connect(address).await?;
+        let headers = "content-length: 100\r\n";
+        uploading.send("POST", "/upload", headers).await?;
+        uploading.send_bytes("12345").await?;
+        // One thread serves and looks: what can be seen in flight has been polled.
+        while offloop::request::in_flight().len() < 2 {
+            tokio::task::yield_now().await;
+        }
         let report = guard.shutdown_async(Duration::from_secs(60)).await;
         assert!(report.is_complete(), "{report:?}");
         io::Result::Ok(())

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -101,7 +101,7 @@ impl Mapped {
             is_untold: AtomicBool::new(false),
             is_discarded: AtomicBool::new(false),
             is_removed: AtomicBool::new(false),
-            clock_notes: AtomicU32::new(0),
+            clock_notes: AtomicU64::new(0),
         })
     }
 }

@@ -17,7 +17,7 @@ use std::fs::File;
 use std::path::Path;
 use std::ptr::NonNull;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, compiler_fence};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, compiler_fence};
 
 use rustix::fs::FallocateFlags;
 
@@ -62,7 +62,7 @@ pub(crate) struct Mapped {
     is_discarded: AtomicBool,
     /// Whether somebody else has removed the file's name.
     is_removed: AtomicBool,
-    clock_notes: AtomicU32,
+    clock_notes: AtomicU64,
 }
 
 // SAFETY: `memory` stays mapped as long as `self` lives. What several threads access in it are
@@ -88,8 +88,8 @@ impl Mapped {
     /// Notes what the clocks say, for one thread at a time.
     pub(crate) fn note_clock(&self, clock: ClockCopy) {
         let stamp = 1 + self.clock_notes.fetch_add(1, Ordering::Relaxed);
-        let copy = header::CLOCK_COPY_BYTES as u64 * u64::from(stamp % 2);
-        self.overwrite(header::CLOCK as u64 + copy, stamp.into(), &clock.words());
+        let copy = header::CLOCK_COPY_BYTES as u64 * (stamp % 2);
+        self.overwrite(header::CLOCK as u64 + copy, stamp, &clock.words());
     }
 
     pub(crate) fn note_end(&self, end: End) {

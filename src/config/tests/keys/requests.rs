@@ -19,11 +19,19 @@ pub(super) const KEYS_OF_REQUESTS: Cases<Change<Options>> = &[
     (
         "quiet",
         r#"quiet = ["/health", "/internal/*"]"#,
-        |options| options.quiet("/health").quiet("/internal/*"),
+        |options| {
+            let options = options.quiet("/health").unwrap();
+            options.quiet("/internal/*").unwrap()
+        },
     ),
     ("incoming_ids", r#"incoming_ids = "ignore""#, |options| {
         options.incoming_ids(Incoming::Ignore)
     }),
+    (
+        "incoming_traces",
+        r#"incoming_traces = "trusted""#,
+        |options| options.incoming_traces(Incoming::Trusted),
+    ),
     ("send_back", "send_back = false", |options| {
         options.send_back(false)
     }),

@@ -102,6 +102,18 @@ fn the_places_of_a_split_batch_are_told_apart() {
 }
 
 #[test]
+fn other_rules_hold_for_the_file_that_is_open() {
+    let mut scene = Scene::new(&Rotation::on_demand(), "");
+    let mut sink = scene.open();
+    write_all(&mut *sink, b"111\n222\n333\n");
+    let mut plan = FilePlan::new(scene.path.clone());
+    plan.rotation = Rotation::on_demand().at_bytes(8).rules().unwrap();
+    sink.change(&plan);
+    write_all(&mut *sink, b"444\n");
+    assert_eq!(scene.files(), ["111\n222\n333\n", "444\n"]);
+}
+
+#[test]
 fn a_file_that_is_there_ends_at_the_start_if_that_is_wanted() {
     for (rotation, expected) in [
         (Rotation::on_demand().at_start(), &["old\n", "new\n"][..]),

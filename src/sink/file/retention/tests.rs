@@ -149,6 +149,10 @@ fn where_a_name_lies_in_the_future_the_time_of_modification_counts() {
     };
     let gone = Retention::all().age_max(2 * HOUR);
     assert_eq!(gone.superfluous(&files, now), [&files[0]]);
+    // Hours ahead is no mistake: somebody has set the clock back.
+    let mut files = old_files(&[("2026-11-22T20:00:00Z", 1)]);
+    files[0].modified = time("2020-01-01T00:00:00Z");
+    assert!(gone.superfluous(&files, now).is_empty());
 }
 
 proptest! {
