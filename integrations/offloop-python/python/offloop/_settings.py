@@ -87,9 +87,10 @@ def pipeline(
 
 def _check_names(settings: dict[str, Any]) -> None:
     """Says no to a keyword argument that is none, and which one may be meant."""
+    names = _ALL_NAMES | {"filename", "level", "location"}
     for name in settings.keys() - _ALL_NAMES:
-        near = difflib.get_close_matches(name, _ALL_NAMES, n=1)
-        question = f"; did you mean {near[0]!r}?" if near else f". There are: {_listed(_ALL_NAMES)}"
+        near = difflib.get_close_matches(name, names, n=1)
+        question = f"; did you mean {near[0]!r}?" if near else f". There are: {_listed(names)}"
         raise TypeError(f"{name!r} is no setting of a handler{question}")
 
 

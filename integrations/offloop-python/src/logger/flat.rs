@@ -124,8 +124,10 @@ fn attached<T>(part: impl Fn(Python<'_>) -> T) -> T {
 /// What a call that panicked comes to.
 fn panicked() -> *mut PyObject {
     const WHAT: &CStr = c"a log call has panicked";
+    // SAFETY: the interpreter sets it before it loads any module, and nobody afterwards.
+    let kind = unsafe { ffi::PyExc_RuntimeError };
     // SAFETY: the lock is held, as in all that the interpreter calls, and both live for ever.
-    unsafe { ffi::PyErr_SetString(ffi::PyExc_RuntimeError, WHAT.as_ptr()) };
+    unsafe { ffi::PyErr_SetString(kind, WHAT.as_ptr()) };
     ptr::null_mut()
 }
 

@@ -279,7 +279,7 @@ def test_dict_config_makes_handlers_that_share_one_file(log: Path) -> None:
 
 
 def test_wrong_settings_say_what_is_allowed(log: Path) -> None:
-    with pytest.raises(ValueError, match="unknown field `colour`"):
+    with pytest.raises(TypeError, match="'colour' is no setting"):
         offloop.Handler(log, colour="red")
     with pytest.raises(TypeError, match="one is enough"):
         offloop.Handler(log, stream="stdout")
