@@ -16,12 +16,10 @@ use std::ffi::{c_int, c_void};
 use std::mem::{self, MaybeUninit};
 use std::os::fd::{BorrowedFd, IntoRawFd};
 use std::os::unix::net::UnixStream;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, Ordering};
 use std::{io, ptr};
 
 use libc::{SIGINT, SIGTERM, sigaction, siginfo_t};
-
-use crate::fork;
 
 /// One signal, as its handler and the thread that watches know it.
 struct Handled {
@@ -36,8 +34,9 @@ static HANDLED: [Handled; 2] = [Handled::new(SIGTERM), Handled::new(SIGINT)];
 /// Where a byte wakes the thread of this process that watches.
 static WAKE: AtomicI32 = AtomicI32::new(-1);
 
-/// Which process that is.
-static GENERATION: AtomicU64 = AtomicU64::new(0);
+/// Which process that is, by the system's number: a signal may come before a child has noticed that it is
+/// one.
+static PROCESS: AtomicI32 = AtomicI32::new(0);
 
 /// Has the signals wake who reads from the other end of `wake` from now on. Says why, for each of them
 /// that cannot be handled.
@@ -49,7 +48,7 @@ pub(super) fn install(wake: UnixStream) -> Vec<io::Error> {
     // It stays open: a handler may run at any time. Relaxed: see below.
     WAKE.store(wake.into_raw_fd(), Ordering::Relaxed);
     // Pairs with the Acquire load in `on_signal`: who is of this process finds its descriptor.
-    GENERATION.store(fork::generation(), Ordering::Release);
+    PROCESS.store(own_process(), Ordering::Release);
     let refused = HANDLED.iter().map(Handled::install);
     refused.filter_map(Result::err).collect()
 }
@@ -64,7 +63,9 @@ pub(super) fn take() -> impl Iterator<Item = c_int> {
 #[cfg(not(miri))]
 /// Puts back what was there before, in a child that was forked just now. Async-signal-safe.
 pub(crate) fn restore_in_child() {
-    HANDLED.iter().for_each(Handled::restore);
+    for handled in &HANDLED {
+        handled.restore();
+    }
 }
 
 impl Handled {
@@ -93,14 +94,11 @@ impl Handled {
         self.set(&action)
     }
 
-    #[cfg(not(miri))]
-    fn restore(&self) {
-        if let Some(before) = self.before()
-            && self.current().is_ok_and(|current| is_ours(&current))
-        {
-            // Should that fail, the signal does nothing.
-            let _ = self.set(before);
-        }
+    /// Says whether it has put back what was there before.
+    fn restore(&self) -> bool {
+        let is_ours = self.current().is_ok_and(|current| is_ours(&current));
+        let before = self.before().filter(|_| is_ours);
+        before.is_some_and(|before| self.set(before).is_ok())
     }
 
     fn before(&self) -> Option<&'static sigaction> {
@@ -132,6 +130,10 @@ impl Handled {
     }
 }
 
+fn own_process() -> i32 {
+    rustix::process::getpid().as_raw_nonzero().get()
+}
+
 fn address_of_ours() -> usize {
     on_signal as *const () as usize
 }
@@ -145,19 +147,25 @@ extern "C" fn on_signal(signal: c_int, info: *mut siginfo_t, context: *mut c_voi
     let Some(handled) = HANDLED.iter().find(|handled| handled.signal == signal) else {
         return;
     };
-    // Pairs with the Release store in `install`. In a child, a handler on top may call this one.
-    if GENERATION.load(Ordering::Acquire) == fork::generation() {
+    // Pairs with the Release store in `install`.
+    if PROCESS.load(Ordering::Acquire) == own_process() {
         // Pairs with the swap in `take`.
         handled.has_come.store(true, Ordering::Release);
         wake();
+    } else if handled.restore() {
+        // A child that has not got so far. It comes again once this returns, for what was there before.
+        // SAFETY: it has no precondition.
+        unsafe { libc::raise(signal) };
+        return;
     }
+    // In a child, a handler on top has called this one.
     if let Some(before) = handled.before() {
         pass_on(before, signal, info, context);
     }
 }
 
 fn wake() {
-    // Relaxed: the generation was seen before, and with it the descriptor.
+    // Relaxed: the process was seen before, and with it the descriptor.
     let wake = WAKE.load(Ordering::Relaxed);
     // SAFETY: `install` has stored it before it installed the handler, and it is never closed.
     let wake = unsafe { BorrowedFd::borrow_raw(wake) };

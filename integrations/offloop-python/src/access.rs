@@ -49,7 +49,8 @@ fn of_uvicorn(arguments: &Bound<'_, PyTuple>, fields: &mut Fields<'_>) -> Option
 fn of_atoms(atoms: &Bound<'_, PyDict>, fields: &mut Fields<'_>) -> Option<String> {
     let atom = |name| {
         let value = atoms.get_item(name).ok().flatten()?;
-        Some(text_of(&value)).filter(|text| text != "-")
+        let text = (!value.is_none()).then(|| text_of(&value));
+        text.filter(|text| text != "-")
     };
     let (client, method) = (atom("h").unwrap_or_default(), atom("m")?);
     let client = client.rsplit_once(':').map_or(&*client, |(host, port)| {
@@ -63,7 +64,8 @@ fn of_atoms(atoms: &Bound<'_, PyDict>, fields: &mut Fields<'_>) -> Option<String
     let access = Access {
         client,
         method: &method,
-        path: &atom("U").unwrap_or_default(),
+        // gunicorn has no path of a request that it gave up, but for what came over the wire.
+        path: &{ atom("U").or_else(|| atom("{raw_uri}e")) }.unwrap_or_default(),
         version: &atom("H").unwrap_or_default(),
         status: atom("s").and_then(|status| status.parse().ok()),
     };

@@ -21,7 +21,8 @@ class Body:
     def __init__(self, headers: list[Header]) -> None:
         named = dict(headers)
         self._is_chunked = "chunked" in named.get("transfer-encoding", "")
-        self._left = int(named.get("content-length", 0))
+        length = named.get("content-length", "")
+        self._left = int(length) if length.isdecimal() else 0
 
     @property
     def is_over(self) -> bool:

@@ -125,7 +125,7 @@ def take_over_again() -> None:
 _standard_dict_config = logging.config.dictConfig
 
 
-def _dict_config(config: dict[str, Any]) -> None:
+def _dict_config(config: Any) -> None:
     _standard_dict_config(config)
     if _installed is not None:
         if not logging.root.handlers:

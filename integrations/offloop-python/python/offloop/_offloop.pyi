@@ -2,12 +2,30 @@
 
 from collections.abc import Callable, Iterable, MutableMapping
 from logging import Logger, LogRecord
-from typing import Any
+from typing import Any, final
+
+__all__ = [
+    "Context",
+    "Emitter",
+    "FastLogger",
+    "KeywordLogger",
+    "Pipeline",
+    "Request",
+    "RequestLog",
+    "__version__",
+    "add",
+    "add_error",
+    "current",
+    "end_in_flight",
+    "leave",
+    "pass_by",
+]
 
 __version__: str
 
+@final
 class Pipeline:
-    def __init__(self, settings: str) -> None: ...
+    def __new__(cls, settings: str) -> Pipeline: ...
     @staticmethod
     def load(path: str) -> Pipeline: ...
     def reload(self) -> None: ...
@@ -22,33 +40,93 @@ class Pipeline:
     def rotate(self) -> None: ...
     def stats(self) -> dict[str, Any]: ...
 
+@final
 class Emitter:
-    def __init__(
-        self,
+    def __new__(
+        cls,
         pipeline: Pipeline,
         filters: list[Any],
         handle_filtered: Callable[[LogRecord], Any],
         with_location: bool,
-    ) -> None: ...
+    ) -> Emitter: ...
     def handle(self, record: LogRecord) -> Any: ...
     def emit(self, record: LogRecord) -> None: ...
 
+@final
 class FastLogger:
-    def __init__(self, logger: Logger) -> None: ...
+    def __new__(cls, logger: Logger) -> FastLogger: ...
     @staticmethod
     def changed() -> None: ...
     @staticmethod
-    def log_within(function: Any) -> None: ...
-    def debug(self, msg: object, *args: object, **options: Any) -> None: ...
-    def info(self, msg: object, *args: object, **options: Any) -> None: ...
-    def warning(self, msg: object, *args: object, **options: Any) -> None: ...
-    def error(self, msg: object, *args: object, **options: Any) -> None: ...
-    def critical(self, msg: object, *args: object, **options: Any) -> None: ...
-    def exception(self, msg: object, *args: object, **options: Any) -> None: ...
-    def log(self, level: int, msg: object, *args: object, **options: Any) -> None: ...
+    def log_within(function: object) -> None: ...
+    def debug(
+        self,
+        msg: object,
+        *args: object,
+        exc_info: Any = None,
+        extra: Any = None,
+        stack_info: Any = None,
+        stacklevel: Any = None,
+    ) -> None: ...
+    def info(
+        self,
+        msg: object,
+        *args: object,
+        exc_info: Any = None,
+        extra: Any = None,
+        stack_info: Any = None,
+        stacklevel: Any = None,
+    ) -> None: ...
+    def warning(
+        self,
+        msg: object,
+        *args: object,
+        exc_info: Any = None,
+        extra: Any = None,
+        stack_info: Any = None,
+        stacklevel: Any = None,
+    ) -> None: ...
+    def error(
+        self,
+        msg: object,
+        *args: object,
+        exc_info: Any = None,
+        extra: Any = None,
+        stack_info: Any = None,
+        stacklevel: Any = None,
+    ) -> None: ...
+    def critical(
+        self,
+        msg: object,
+        *args: object,
+        exc_info: Any = None,
+        extra: Any = None,
+        stack_info: Any = None,
+        stacklevel: Any = None,
+    ) -> None: ...
+    def exception(
+        self,
+        msg: object,
+        *args: object,
+        exc_info: Any = None,
+        extra: Any = None,
+        stack_info: Any = None,
+        stacklevel: Any = None,
+    ) -> None: ...
+    def log(
+        self,
+        level: int,
+        msg: object,
+        *args: object,
+        exc_info: Any = None,
+        extra: Any = None,
+        stack_info: Any = None,
+        stacklevel: Any = None,
+    ) -> None: ...
 
+@final
 class KeywordLogger:
-    def __init__(self, logger: Logger, bound: dict[str, Any] | None = None) -> None: ...
+    def __new__(cls, logger: Logger, bound: dict[str, Any] | None = None) -> KeywordLogger: ...
     @property
     def name(self) -> str: ...
     def bind(self, **fields: Any) -> KeywordLogger: ...
@@ -61,6 +139,7 @@ class KeywordLogger:
     def exception(self, event: object, /, *args: object, **fields: Any) -> None: ...
     def log(self, level: int, event: object, /, *args: object, **fields: Any) -> None: ...
 
+@final
 class Context:
     @property
     def id(self) -> str: ...
@@ -74,8 +153,9 @@ class Context:
     def keep(self) -> None: ...
     def set_route(self, route: str) -> None: ...
 
+@final
 class RequestLog:
-    def __init__(self, options: str | None = None) -> None: ...
+    def __new__(cls, options: str | None = None) -> RequestLog: ...
     def begin(
         self,
         method: str,
@@ -89,6 +169,7 @@ class RequestLog:
     ) -> Request: ...
     def begin_asgi(self, scope: MutableMapping[str, Any]) -> Request: ...
 
+@final
 class Request:
     @property
     def context(self) -> Context: ...

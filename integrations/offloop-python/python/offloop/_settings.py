@@ -6,7 +6,7 @@ import difflib
 import errno
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -155,7 +155,7 @@ def _sink(
     return settings
 
 
-def request_log(options: dict[str, Any]) -> _offloop.RequestLog:
+def request_log(options: Mapping[str, Any]) -> _offloop.RequestLog:
     """What begins requests by these options."""
     options = {name: _value(name, value) for name, value in options.items() if value is not None}
     return _offloop.RequestLog(json.dumps(options) if options else None)

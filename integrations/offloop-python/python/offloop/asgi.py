@@ -5,11 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from inspect import iscoroutinefunction
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from . import _offloop, _settings
 from ._install import take_over_again
 from ._pipelines import server_began, server_ended
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ._options import RequestOptions
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -42,11 +47,18 @@ class RequestLog:
     - `detail_bytes`, `slowest`: how much detail is kept for those that go wrong, and from which
       quantile on a request is among the slowest.
     - `naming`: `"opentelemetry"` (the default) or `"ecs"`.
+    - `routes`: what is different for some paths, such as
+      `[{"path": "/reports/{id}", "slow_after": 20, "sample": 0.1, "hide_path": True}]`.
+    - `path`: `"shown"` (the default), or `"route_only"`: the matched route stands for it.
+    - `propagation`: headers by which traces come in and are passed on: `"w3c"` (the default), or `"b3"`
+      or `"b3_multi"` besides.
+    - `shorten_addresses`: whether clients' addresses are shortened to their networks (by default not).
+    - `announce`: whether a request's arrival is a record, too (by default not).
 
     Without any, those of the program's configuration hold.
     """
 
-    def __init__(self, app: Application, **options: Any) -> None:
+    def __init__(self, app: Application, **options: Unpack[RequestOptions]) -> None:
         self.app = app
         self._log = _settings.request_log(options)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 from asyncio import CancelledError
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sanic import Request, Sanic
 from sanic.exceptions import SanicException
@@ -20,11 +20,16 @@ from websockets.frames import DATA_OPCODES, Frame
 from . import _http1, _offloop, _settings
 from ._pipelines import server_began, server_ended
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ._options import RequestOptions
+
 #: All requests of a connection run in one task: each sets it anew, and none finds another's.
 _present: ContextVar[_Life | None] = ContextVar("offloop_sanic", default=None)
 
 
-def setup(app: Sanic, **options: Any) -> None:
+def setup(app: Sanic, **options: Unpack[RequestOptions]) -> None:
     """Writes one record for each request, and gives all records below it the request's ids.
 
     The options are those of `offloop.asgi.RequestLog`. Handlers find the request as

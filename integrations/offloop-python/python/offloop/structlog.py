@@ -47,7 +47,7 @@ class Emit:
             known = self._loggers[name] = get_logger(name)
         for told in _TOLD:
             event.pop(told, None)
-        level = _LEVELS.get(method) or getattr(logging, method.upper(), 20)
+        level = _LEVELS.get(method, getattr(logging, method.upper(), 20))
         if method == "exception":
             event.setdefault("exc_info", True)
         message = event.pop("event", "")

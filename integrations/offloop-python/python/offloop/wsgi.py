@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import _offloop, _settings
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ._options import RequestOptions
 
 #: Where an application finds the request in its environment.
 KEY = "offloop.request"
@@ -18,7 +23,9 @@ class RequestLog:
     of `offloop.asgi.RequestLog`.
     """
 
-    def __init__(self, app: Callable[..., Iterable[bytes]], **options: Any) -> None:
+    def __init__(
+        self, app: Callable[..., Iterable[bytes]], **options: Unpack[RequestOptions]
+    ) -> None:
         self.app = app
         self._log = _settings.request_log(options)
 

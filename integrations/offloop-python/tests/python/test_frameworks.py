@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -264,6 +265,8 @@ def test_gunicorn_takes_the_handler_from_its_logconfig_dict(
 STRUCTLOG = """
     import logging, offloop, offloop.structlog, structlog
     offloop.install({log!r}, logger_class={quick})
+    # Later ones are of a class of structlog's.
+    logging.getLogger("shop")
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, offloop.structlog.Emit()],
         wrapper_class=structlog.stdlib.BoundLogger,
@@ -281,6 +284,9 @@ STRUCTLOG = """
 """
 
 
+@pytest.mark.skipif(
+    sys.version_info < (3, 11), reason="structlog's class of loggers counts a frame more there"
+)
 @pytest.mark.parametrize("quick", [True, False])
 def test_structlog_s_events_have_the_place_and_the_logger_of_who_called_it(
     tmp_path: Path, log: Path, quick: bool

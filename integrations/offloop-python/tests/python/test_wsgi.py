@@ -52,3 +52,13 @@ def test_what_a_client_got_before_it_left_counts(server: Any, log: Path) -> None
     assert request["outcome"] == "client_disconnect" and "error" not in request
     # The server did not come back for the last part, of which the client may have got some.
     assert received - 200_000 <= request["http.response.body.size"]
+
+
+def test_gunicorn_s_line_of_a_request_that_breaks_has_its_path(serve: Any, log: Path) -> None:
+    command = ("gunicorn", "stream_flask:app", "--bind", "127.0.0.1:{port}")
+    server = serve(*command, "--logger-class", "offloop.gunicorn.Logger")
+    assert httpx.get(server.url("/breaks?token=secret")).status_code == 500
+    server.stop()
+    (access,) = [line for line in read_lines(log) if line["target"] == "gunicorn.access"]
+    assert (access["message"], access["url.path"]) == ("GET /breaks 500", "/breaks")
+    assert "secret" not in str(access)

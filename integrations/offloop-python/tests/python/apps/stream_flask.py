@@ -38,7 +38,9 @@ def endless() -> Response:
 
 
 def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
-    """Flask's, but for one that calls what `start_response` has returned."""
+    """Flask's, but for one that raises, and one that calls what `start_response` has returned."""
+    if environ["PATH_INFO"] == "/breaks":
+        raise ValueError("on purpose")
     if environ["PATH_INFO"] != "/written":
         return flask(environ, start_response)
     write = start_response("200 OK", [("content-type", "text/plain")])
