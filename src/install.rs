@@ -51,8 +51,15 @@ fn log_bridge(_: LevelFilter) -> Result<(), Error> {
     Ok(())
 }
 
-/// Has all callsites, and the bridge from `log`, ask anew what this pipeline wants of them.
+/// Has all callsites, the bridge from `log`, and loggers of other languages ask anew what this pipeline
+/// wants of them.
 pub(crate) fn ask_anew(pipeline: &Arc<Pipeline>) {
+    ask_callsites(pipeline);
+    // Not while others are kept from changing anything: it may take its time.
+    pipeline.tell_of_levels();
+}
+
+fn ask_callsites(pipeline: &Arc<Pipeline>) {
     // Of two who do so at once, neither puts back in place what the other's change has overtaken.
     let _changing = filter::change();
     // A single subscriber is asked as that of the current thread, and this one may have none. The

@@ -8,8 +8,8 @@ mod running;
 
 use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard as Loaded};
@@ -77,6 +77,8 @@ pub(crate) struct Pipeline {
     plan: ArcSwap<Plan>,
     running: ArcSwap<Running>,
     has_reloader: AtomicBool,
+    /// Who wants to hear that other levels may be wanted than before.
+    listener: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
 impl Pipeline {
@@ -108,6 +110,7 @@ impl Pipeline {
             plan: ArcSwap::from_pointee(plan),
             running: ArcSwap::new(running),
             has_reloader: AtomicBool::new(false),
+            listener: OnceLock::new(),
         }))
     }
 
@@ -130,6 +133,18 @@ impl Pipeline {
     /// Whether a thread reads the configuration anew when that has changed.
     pub(crate) fn has_reloader(&self) -> &AtomicBool {
         &self.has_reloader
+    }
+
+    /// Has somebody called each time that other levels may be wanted than before. The first one stays.
+    pub(crate) fn listen(&self, listener: impl Fn() + Send + Sync + 'static) {
+        let _ = self.listener.set(Box::new(listener));
+    }
+
+    /// Tells that other levels may be wanted than before.
+    pub(crate) fn tell_of_levels(&self) {
+        if let Some(listener) = self.listener.get() {
+            listener();
+        }
     }
 
     /// What became of all records.

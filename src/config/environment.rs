@@ -27,11 +27,12 @@ pub(super) fn is_known(name: &str) -> bool {
     [DEVELOPMENT, PRODUCTION].contains(&name)
 }
 
-/// What is odd about an environment that a file has no table for, though it has some.
+/// What is odd about an environment that a file has no table for, though it has some. Nothing about those
+/// of which a file may say only what differs.
 #[cfg(feature = "config")]
 pub(super) fn doubt(name: &str, tables: &[String]) -> Option<String> {
     let mut names = tables.iter().map(String::as_str);
-    if tables.is_empty() || names.any(|table| table == name) {
+    if tables.is_empty() || is_known(name) || names.any(|table| table == name) {
         return None;
     }
     let names = tables.iter().map(String::as_str);
@@ -81,6 +82,7 @@ mod tests {
         };
         assert_eq!(doubt("staging", &[]), None);
         assert_eq!(doubt("staging", &tables(&["staging", "test"])), None);
+        assert_eq!(doubt("production", &tables(&["development"])), None);
         let doubted = doubt("Production", &tables(&["test", "development"]));
         let expected = "no table is for the environment \"Production\"; did you mean \
             \"production\"? There are some for: test, development";

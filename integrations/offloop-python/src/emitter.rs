@@ -240,8 +240,21 @@ fn write_formatted(
             if let Err(error) = failed {
                 value::pass_on(message.py(), error);
             }
-            let (message, arguments) = (value::text_of(message), value::text_of(arguments));
+            let (message, arguments) = (value::text_of(message), arguments_text(arguments));
             values.str(&format!("{message} [arguments do not fit: {arguments}]"));
         }
     }
+}
+
+/// As a tuple shows itself, or else each of its values: one of them may fail at it.
+fn arguments_text(arguments: &Bound<'_, PyAny>) -> String {
+    let (whole, tuple) = (arguments.str(), arguments.cast::<PyTuple>());
+    let (Err(_), Ok(tuple)) = (&whole, tuple) else {
+        return value::text_of(arguments);
+    };
+    let texts = tuple.iter().map(|value| match value.repr() {
+        Ok(text) => value::lossy(&text).into_owned(),
+        Err(error) => value::failed(&value, &error),
+    });
+    format!("({})", texts.collect::<Vec<_>>().join(", "))
 }

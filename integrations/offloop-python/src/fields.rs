@@ -6,6 +6,7 @@ use pyo3::types::PyString;
 use smallvec::SmallVec;
 
 use crate::attributes::is_attribute;
+use crate::json::Json;
 use crate::value;
 
 /// A value that a field has.
@@ -13,7 +14,7 @@ use crate::value;
 pub(crate) enum Field<'py> {
     Python(Bound<'py, PyAny>),
     Text(String),
-    Json(String),
+    Json(Json),
     Integer(i64),
     Float(f64),
     Error(crate::exception::Chain),
@@ -110,7 +111,7 @@ impl<'py> Fields<'py> {
             match field {
                 Field::Python(value) => value::write(value, values),
                 Field::Text(text) => values.str(text),
-                Field::Json(text) => values.json(text),
+                Field::Json(json) => value::write_json(json, values),
                 Field::Integer(number) => values.i64(*number),
                 Field::Float(number) => values.f64(*number),
                 Field::Error(chain) => values.error(chain),

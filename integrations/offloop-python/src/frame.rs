@@ -13,6 +13,8 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString};
 
+use crate::modules::modules;
+
 /// The innermost frame of who logs, and does not pass on what others log.
 pub(crate) struct Caller<'py> {
     frame: Bound<'py, PyAny>,
@@ -149,8 +151,9 @@ fn find_out(code: &Bound<'_, PyAny>, place: usize) -> Kind {
     let py = code.py();
     let file = text_of(code, "co_filename");
     let file = file.as_ref().and_then(|file| file.to_str().ok());
+    let logging_file = modules(py).ok().and_then(|all| all.logging_file.as_deref());
     let is_in = |directory: &String| file.is_some_and(|file| file.starts_with(&**directory));
-    let kind = if file.is_some() && file == logging_file(py) {
+    let kind = if file.is_some() && file == logging_file {
         Kind::Logging
     } else if passing_on().iter().any(is_in) {
         Kind::PassesOn
@@ -170,13 +173,6 @@ fn find_out(code: &Bound<'_, PyAny>, place: usize) -> Kind {
     // Only now: whoever hears of its end may log.
     drop(before);
     kind
-}
-
-/// The file of the `logging` package.
-fn logging_file(py: Python<'_>) -> Option<&str> {
-    static FILE: PyOnceLock<String> = PyOnceLock::new();
-    let file = FILE.get_or_try_init(py, || py.import("logging")?.getattr("_srcfile")?.extract());
-    file.ok().map(|file: &String| &**file)
 }
 
 /// The name of the running task of asyncio, where `logging` would tell it: from Python 3.12 on.
@@ -220,6 +216,6 @@ fn modules_with_tasks(py: Python<'_>) -> Option<Py<PyDict>> {
     if py.version_info() < (3, 12) {
         return None;
     }
-    let modules = py.import("sys").ok()?.getattr("modules").ok()?;
+    let modules = modules(py).ok()?.sys.bind(py).getattr("modules").ok()?;
     Some(modules.cast_into::<PyDict>().ok()?.unbind())
 }

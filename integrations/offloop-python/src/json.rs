@@ -1,17 +1,16 @@
 //! Nested values as JSON: lists, dicts, and whatever they hold.
 
-use std::fmt::Write;
+mod text;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PySet, PyString, PyTuple};
 
-use crate::value::{integer_text, text_of};
+use self::text::CUT_MARK;
+pub(crate) use self::text::{Json, JsonText};
+use crate::value::{failed_at, index_of, integer_text, lossy, text_of};
 
 /// Deeper values are written as text.
 const DEPTH_MAX: usize = 8;
-
-/// A nested value is cut off behind so many bytes.
-const BYTES_MAX: usize = 64 * 1024;
 
 /// Whether a value is nested.
 pub(crate) fn is_nested(value: &Bound<'_, PyAny>) -> bool {
@@ -21,109 +20,119 @@ pub(crate) fn is_nested(value: &Bound<'_, PyAny>) -> bool {
         || value.is_instance_of::<PySet>()
 }
 
-/// A nested value as JSON.
-pub(crate) fn of(value: &Bound<'_, PyAny>) -> String {
-    let mut text = String::new();
+/// A nested value as JSON, of so many bytes at most.
+pub(crate) fn of(value: &Bound<'_, PyAny>, bytes_max: usize) -> Json {
+    let mut text = JsonText::new(bytes_max);
     push(value, DEPTH_MAX, &mut text);
-    text
+    text.finish()
 }
 
-fn push(value: &Bound<'_, PyAny>, depth_left: usize, text: &mut String) {
-    if BYTES_MAX < text.len() {
-        text.push_str("\"…[cut]\"");
-        return;
-    }
+fn push(value: &Bound<'_, PyAny>, depth_left: usize, text: &mut JsonText) {
     if value.is_none() {
-        text.push_str("null");
+        text.push("null");
     } else if let Ok(value) = value.cast::<PyString>() {
-        push_string(&value.to_string_lossy(), text);
+        text.push_string(&lossy(value));
     } else if let Ok(value) = value.cast::<PyBool>() {
-        text.push_str(if value.is_true() { "true" } else { "false" });
+        text.push(if value.is_true() { "true" } else { "false" });
     } else if value.is_instance_of::<PyInt>() {
         push_integer(value, text);
     } else if let Ok(value) = value.cast::<PyFloat>() {
         push_float(value.extract().unwrap_or(f64::NAN), text);
-    } else if depth_left == 0 || !is_nested(value) {
-        push_string(&text_of(value), text);
-    } else if let Ok(value) = value.cast::<PyDict>() {
-        push_dict(value, depth_left - 1, text);
+    } else if depth_left != 0 && is_nested(value) {
+        push_nested(value, depth_left - 1, text);
+    } else if let Some(number) = index_of(value) {
+        push_integer(&number, text);
     } else {
-        push_list(value, depth_left - 1, text);
+        text.push_string(&text_of(value));
     }
 }
 
-fn push_dict(dict: &Bound<'_, PyDict>, depth_left: usize, text: &mut String) {
-    text.push('{');
+fn push_nested(value: &Bound<'_, PyAny>, depth_left: usize, text: &mut JsonText) {
+    if let Ok(dict) = value.cast::<PyDict>() {
+        push_dict(dict, depth_left, text);
+        return;
+    }
+    text.push("[");
+    if let Ok(list) = value.cast_exact::<PyList>() {
+        push_items(list.iter().map(Ok), value, depth_left, text);
+    } else if let Ok(tuple) = value.cast_exact::<PyTuple>() {
+        push_items(tuple.iter().map(Ok), value, depth_left, text);
+    } else {
+        match value.try_iter() {
+            Ok(items) => push_items(items, value, depth_left, text),
+            Err(error) => push_failure(value, &error, text),
+        }
+    }
+    text.push("]");
+}
+
+fn push_dict(dict: &Bound<'_, PyDict>, depth_left: usize, text: &mut JsonText) {
+    text.push("{");
     // A copy: what writes a value of itself may change the dict.
     for (index, item) in dict.items().iter().enumerate() {
         let Ok((key, value)) = item.extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>() else {
             continue;
         };
         if index != 0 {
-            text.push(',');
+            text.push(",");
         }
-        push_string(&text_of(&key), text);
-        text.push(':');
+        if text.is_full() {
+            text.push_string(CUT_MARK);
+            text.push(":true");
+            text.mark_cut();
+            break;
+        }
+        text.push_string(&text_of(&key));
+        text.push(":");
         push(&value, depth_left, text);
-        if BYTES_MAX < text.len() {
-            break;
-        }
     }
-    text.push('}');
+    text.push("}");
 }
 
-fn push_list(list: &Bound<'_, PyAny>, depth_left: usize, text: &mut String) {
-    text.push('[');
-    let items: Vec<_> = match list.try_iter() {
-        Ok(items) => items.map_while(Result::ok).collect(),
-        Err(_) => Vec::new(),
-    };
-    for (index, value) in items.iter().enumerate() {
+/// The items of a list, which may have an iterator of its own.
+fn push_items<'py>(
+    items: impl Iterator<Item = PyResult<Bound<'py, PyAny>>>,
+    list: &Bound<'py, PyAny>,
+    depth_left: usize,
+    text: &mut JsonText,
+) {
+    for (index, item) in items.enumerate() {
         if index != 0 {
-            text.push(',');
+            text.push(",");
         }
-        push(value, depth_left, text);
-        if BYTES_MAX < text.len() {
+        if text.is_full() {
+            text.push_string(CUT_MARK);
+            text.mark_cut();
             break;
         }
-    }
-    text.push(']');
-}
-
-fn push_integer(value: &Bound<'_, PyAny>, text: &mut String) {
-    match value.extract::<i64>() {
-        Ok(number) => {
-            let _ = write!(text, "{number}");
-        }
-        // No reader rounds a string.
-        Err(_) => push_string(&integer_text(value), text),
-    }
-}
-
-fn push_float(number: f64, text: &mut String) {
-    // JSON has no word for the others.
-    let _ = if number.is_finite() {
-        write!(text, "{number:?}")
-    } else {
-        write!(text, "\"{number}\"")
-    };
-}
-
-/// Appends a string with its quotes.
-pub(crate) fn push_string(value: &str, text: &mut String) {
-    text.push('"');
-    for c in value.chars() {
-        match c {
-            '"' => text.push_str("\\\""),
-            '\\' => text.push_str("\\\\"),
-            '\n' => text.push_str("\\n"),
-            '\r' => text.push_str("\\r"),
-            '\t' => text.push_str("\\t"),
-            '\0'..='\u{1f}' => {
-                let _ = write!(text, "\\u{:04x}", u32::from(c));
+        match item {
+            Ok(item) => push(&item, depth_left, text),
+            Err(error) => {
+                push_failure(list, &error, text);
+                break;
             }
-            _ => text.push(c),
         }
     }
-    text.push('"');
+}
+
+/// In place of the items that an iterator would have given.
+fn push_failure(list: &Bound<'_, PyAny>, error: &PyErr, text: &mut JsonText) {
+    text.push_string(&failed_at("iterating", list, error));
+}
+
+fn push_integer(value: &Bound<'_, PyAny>, text: &mut JsonText) {
+    match value.extract::<i64>() {
+        Ok(number) => text.push_number(number),
+        // No reader rounds a string.
+        Err(_) => text.push_string(&integer_text(value)),
+    }
+}
+
+fn push_float(number: f64, text: &mut JsonText) {
+    // JSON has no word for the others.
+    if number.is_finite() {
+        text.push_number(format_args!("{number:?}"));
+    } else {
+        text.push_number(format_args!("\"{number}\""));
+    }
 }

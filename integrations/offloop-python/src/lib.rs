@@ -16,9 +16,11 @@ mod emitter;
 mod exception;
 mod fields;
 mod frame;
+mod interpreter;
 mod json;
 mod level;
 mod logger;
+mod modules;
 mod options;
 mod pipeline;
 mod request;
@@ -47,7 +49,8 @@ mod _offloop {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        super::interpreter::expect_main(module.py())?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
-        super::logger::add_methods(module.py())
+        super::logger::prepare(module.py())
     }
 }

@@ -42,6 +42,8 @@ pub(crate) fn with_requests<T>(part: impl FnOnce() -> T) -> T {
 pub(crate) struct Pipeline {
     frontend: Frontend,
     guard: Guard,
+    /// What reads its configuration file, if it has one.
+    loader: Option<ConfigLoader>,
 }
 
 #[pymethods]
@@ -49,7 +51,7 @@ impl Pipeline {
     /// Starts one.
     #[new]
     fn start(py: Python<'_>, settings: &str) -> PyResult<Self> {
-        Self::run(py, options::builder(settings)?)
+        Self::run(py, options::builder(settings)?, None)
     }
 
     /// The same with what stands in a configuration file.
@@ -58,7 +60,31 @@ impl Pipeline {
         let loader = ConfigLoader::new().defaults(DEFAULTS).file(path);
         let config = py.detach(|| loader.load());
         let config = config.map_err(|error| raise(&error))?.into_config();
-        Self::run(py, config.builder())
+        Self::run(py, config.builder(), Some(loader))
+    }
+
+    /// Reads the configuration file anew, if there is one, and goes on as it says.
+    fn reload(&self, py: Python<'_>) -> PyResult<()> {
+        let Some(loader) = &self.loader else {
+            return Ok(());
+        };
+        let reloaded = py.detach(|| {
+            let config = loader.load()?.into_config();
+            self.guard.reload(config.builder())
+        });
+        reloaded.map(drop).map_err(|error| raise(&error))
+    }
+
+    /// Has a function called each time that other levels may be wanted than before.
+    fn on_other_levels(&self, function: Py<PyAny>) {
+        self.frontend.on_other_levels(move || {
+            // Nobody is there any more who would want to know, where the interpreter has come down.
+            Python::try_attach(|py| {
+                if let Err(error) = function.call0(py) {
+                    error.write_unraisable(py, Some(function.bind(py)));
+                }
+            });
+        });
     }
 
     /// From now on, the records of requests come here.
@@ -137,11 +163,15 @@ impl Pipeline {
 }
 
 impl Pipeline {
-    fn run(py: Python<'_>, builder: Builder) -> PyResult<Self> {
+    fn run(py: Python<'_>, builder: Builder, loader: Option<ConfigLoader>) -> PyResult<Self> {
         // Opening files may take long.
         let started = py.detach(|| builder.build_frontend());
         let (frontend, guard) = started.map_err(|error| raise(&error))?;
-        Ok(Pipeline { frontend, guard })
+        Ok(Pipeline {
+            frontend,
+            guard,
+            loader,
+        })
     }
 
     pub(crate) fn frontend(&self) -> &Frontend {

@@ -10,6 +10,8 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
+use crate::modules::modules;
+
 thread_local! {
     static IS_NAMED: Cell<bool> = const { Cell::new(false) };
     /// The object that its name was last, so that looking at the address will do.
@@ -29,7 +31,7 @@ fn ask(py: Python<'_>) {
     // Before anything is asked: it may log.
     IS_NAMED.set(true);
     let present = || -> PyResult<Bound<'_, PyString>> {
-        let threading = py.import(intern!(py, "threading"))?;
+        let threading = modules(py)?.threading.bind(py);
         let thread = threading.call_method0(intern!(py, "current_thread"))?;
         Ok(thread
             .getattr(intern!(py, "name"))?
@@ -53,10 +55,11 @@ pub(crate) fn name_as(name: &Bound<'_, PyString>, ident: impl FnOnce() -> Option
 
 #[cold]
 fn is_own(py: Python<'_>, ident: i64) -> bool {
-    let threading = py.import(intern!(py, "threading"));
-    let own = threading.and_then(|threading| threading.call_method0(intern!(py, "get_ident")));
-    own.and_then(|own| own.extract::<i64>())
-        .is_ok_and(|own| own == ident)
+    let own = || -> PyResult<i64> {
+        let threading = modules(py)?.threading.bind(py);
+        threading.call_method0(intern!(py, "get_ident"))?.extract()
+    };
+    own().is_ok_and(|own| own == ident)
 }
 
 #[cold]

@@ -118,6 +118,29 @@ impl Frontend {
         self.pipeline.gate().level_max()
     }
 
+    /// Has `listener` called each time that other levels may be wanted than before, on the thread that
+    /// changes that: after a reload, and where directives [come to lie](crate::Guard::level_for) on top of
+    /// the filter, or go. A later listener of the same pipeline is not heard.
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let memory = offloop::Memory::new();
+    /// let builder = || offloop::builder().memory(&memory).rust_log(false);
+    /// let (frontend, guard) = builder().build_frontend()?;
+    /// let (tell, told) = mpsc::channel();
+    /// frontend.on_other_levels(move || tell.send(()).unwrap_or_default());
+    /// guard.reload(builder().filter("debug"))?;
+    /// told.recv()?;
+    /// assert!(frontend.wants("app", tracing::Level::DEBUG));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn on_other_levels(&self, listener: impl Fn() + Send + Sync + 'static) {
+        self.pipeline.listen(listener);
+    }
+
     /// Takes a record: `write` writes the message, then the value of each field of `place`, in their
     /// order. It is not called where no filter wants the record.
     ///

@@ -168,6 +168,18 @@ impl<'v, 'b> Values<'v, 'b> {
         );
     }
 
+    /// How many bytes of a value are kept: what is longer is cut. By this, values that take long to write
+    /// need not be written in vain.
+    #[must_use]
+    pub fn bytes_max(&self) -> usize {
+        self.encoder.field_bytes()
+    }
+
+    /// Notes that a value was cut before it came here, so that the record says so.
+    pub fn mark_cut(&mut self) {
+        self.encoder.mark_cut();
+    }
+
     /// Leaves out a value.
     #[inline]
     pub fn skip(&mut self) {

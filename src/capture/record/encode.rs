@@ -64,6 +64,11 @@ impl<'b> Encoder<'b> {
         }
     }
 
+    /// How many bytes of a value are kept.
+    pub(crate) fn field_bytes(&self) -> usize {
+        self.field_bytes
+    }
+
     /// Whether something did not fit.
     pub(crate) fn is_cut(&self) -> bool {
         self.cut

@@ -12,7 +12,7 @@ from ._handler import Handler
 from ._install import install
 from ._loggers import Logger, adopt, get_logger
 from ._offloop import Context, KeywordLogger, __version__, add, add_error, current
-from ._pipelines import flush, reopen, rotate, shutdown, stats
+from ._pipelines import flush, reload, reopen, rotate, shutdown, stats
 from .context import carry, run_in_executor
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "flush",
     "get_logger",
     "install",
+    "reload",
     "reopen",
     "rotate",
     "run_in_executor",

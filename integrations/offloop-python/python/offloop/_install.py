@@ -38,6 +38,10 @@ _WAITING = (logging.StreamHandler, logging.FileHandler)
 
 _installed: Handler | None = None
 
+#: The level that the root logger got from the configuration of what is installed. None if the program
+#: said which one.
+_level_followed: int | None = None
+
 
 def install(
     filename: str | os.PathLike[str] | None = None,
@@ -60,7 +64,7 @@ def install(
     those of tools and of a program's own classes are; while there are any, calls take the standard
     library's way.
     """
-    global _installed
+    global _installed, _level_followed
     # Says no to what is no level, before anything has changed.
     logging.Logger("root", logging.INFO if level is None else level)
     handler = Handler(filename, **settings)
@@ -69,7 +73,9 @@ def install(
     root = logging.getLogger()
     _remove_waiting(root)
     root.addHandler(handler)
+    _level_followed = handler._level_min() if level is None else None
     root.setLevel(handler._level_min() if level is None else level)
+    handler._pipeline.on_other_levels(_follow_levels)
     if logger_class:
         _loggers.adopt_all()
     logging.captureWarnings(capture_warnings)
@@ -79,6 +85,17 @@ def install(
         # Workers of gunicorn's are given its loggers' handlers, of which we have left none.
         os.register_at_fork(after_in_child=take_over_again)
     return handler
+
+
+def _follow_levels() -> None:
+    """The configuration may want other levels than before. Where somebody has set the root logger's
+    meanwhile, it stays.
+    """
+    global _level_followed
+    if _installed is None or logging.root.level != _level_followed:
+        return
+    _level_followed = _installed._level_min()
+    logging.root.setLevel(_level_followed)
 
 
 def take_over_servers() -> None:

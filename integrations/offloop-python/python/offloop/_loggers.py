@@ -14,11 +14,14 @@ pass_by(os.path.join(os.path.dirname(__file__), ""))
 #: What the quick way takes the place of.
 _METHODS = ("critical", "debug", "error", "exception", "info", "log", "warning")
 
+#: What a record goes through then.
+_INNER = ("_log", "callHandlers", "findCaller", "handle", "isEnabledFor", "makeRecord")
+
 #: What a logger's class must not have replaced for that.
-_INHERITED = (*_METHODS, "_log", "callHandlers", "findCaller", "handle", "isEnabledFor", "makeRecord")
+_INHERITED = (*_METHODS, *_INNER)
 
 #: Attributes on which it depends whether the quick way may be taken.
-_WATCHED = frozenset({"disabled", "filters", "handlers", "level", "parent", "propagate"})
+_WATCHED = frozenset({"disabled", "filters", "handlers", "level", "parent", "propagate", *_INNER})
 
 
 class _Watched:
@@ -26,6 +29,11 @@ class _Watched:
 
     def __setattr__(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
+        if name in _WATCHED:
+            FastLogger.changed()
+
+    def __delattr__(self, name: str) -> None:
+        object.__delattr__(self, name)
         if name in _WATCHED:
             FastLogger.changed()
 
@@ -56,6 +64,9 @@ def log_within_a_frame(
 ) -> None:
     """The standard way, where it counts on a frame that native methods do not have."""
     logger._log(level, message, arguments, **options)
+
+
+FastLogger.log_within(log_within_a_frame)
 
 
 def adopt(logger: logging.Logger) -> None:

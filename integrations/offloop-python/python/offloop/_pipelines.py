@@ -118,6 +118,17 @@ def reopen() -> None:
         pipeline.reopen()
 
 
+def reload() -> None:
+    """Reads the configuration files of the handlers that have one anew. What is refused raises, and
+    changes nothing.
+
+    A SIGHUP does the same where the file says `on_hangup = "reload"`, and a change of the file where it
+    says `watch = true`.
+    """
+    for pipeline in list(_pipelines.values()):
+        pipeline.reload()
+
+
 def rotate() -> None:
     """Ends all log files, and begins new ones."""
     for pipeline in list(_pipelines.values()):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
+import errno
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -31,8 +33,29 @@ _OF_PIPELINE = frozenset(
     }
 )
 
+#: What is said of its sink.
+_OF_SINK = frozenset({"compression", "mode", "retention", "rotation", "sync"})
+
+#: What is said of lines, beside their format.
+_OF_FORMAT = frozenset({"format", "process", "thread"})
+
+#: All keyword arguments of a handler's settings.
+_ALL_NAMES = _OF_PIPELINE | _OF_SINK | _OF_FORMAT | {"config", "filter", "stream"}
+
+#: Those of them, and of others, that are dicts.
+_DICTS = frozenset({"limits", "redaction", "requests", "retention", "rotation"})
+
 #: Numbers are seconds.
 _TIMES = frozenset({"exit_timeout", "slow_after", "stall_after", "write_delay"})
+
+#: How those are written that are dicts.
+_EXAMPLES = {
+    "limits": '{"field_bytes": "64 KiB"}',
+    "redaction": '{"keys": ["iban"]}',
+    "requests": '{"slow_after": "500ms"}',
+    "retention": '{"files_max": 7}',
+    "rotation": '{"every": "day", "at_bytes": "100 MiB"}',
+}
 
 #: What Python's own levels let through is wanted, unless a filter says otherwise.
 _ALL = "trace"
@@ -42,6 +65,7 @@ def pipeline(
     filename: str | os.PathLike[str] | None, location: bool, settings: dict[str, Any]
 ) -> dict[str, Any] | str:
     """The configuration of a pipeline with one sink, or the path of a file that has one."""
+    _check_names(settings)
     settings = {name: value for name, value in settings.items() if value is not None}
     config = settings.pop("config", None)
     if config is not None:
@@ -49,15 +73,49 @@ def pipeline(
             raise TypeError("config says all: no other settings beside it")
         if isinstance(config, dict):
             return {"level": _ALL, "rust_log": False, **_plain(config)}
-        return os.path.abspath(os.fspath(config))
+        return _existing(config)
     if filename is None and not settings and (path := _configuration_file()):
         return path
+    _check_types(filename, location, settings)
     settings = {name: _value(name, value) for name, value in settings.items()}
     config = {name: settings.pop(name) for name in _OF_PIPELINE & settings.keys()}
     config["level"] = settings.pop("filter", _ALL)
     config.setdefault("rust_log", False)
     config["sinks"] = {"main": _sink(filename, location, settings)}
     return config
+
+
+def _check_names(settings: dict[str, Any]) -> None:
+    """Says no to a keyword argument that is none, and which one may be meant."""
+    names = _ALL_NAMES | {"filename", "level", "location"}
+    for name in settings.keys() - _ALL_NAMES:
+        near = difflib.get_close_matches(name, names, n=1)
+        question = f"; did you mean {near[0]!r}?" if near else f". There are: {_listed(names)}"
+        raise TypeError(f"{name!r} is no setting of a handler{question}")
+
+
+def _check_types(filename: Any, location: Any, settings: dict[str, Any]) -> None:
+    if filename is not None and not os.fspath(filename):
+        raise ValueError("filename: it is empty")
+    for name, value in ({"location": location} | settings).items():
+        if name in _DICTS and not isinstance(value, dict):
+            raise TypeError(f"{name}: a dict, as {_EXAMPLES[name]}, not {value!r}")
+        if name in ("location", "process", "thread") and not isinstance(value, bool):
+            raise TypeError(f"{name}: True or False, not {value!r}")
+    stream = settings.get("stream", "stdout")
+    if stream not in ("stdout", "stderr"):
+        raise ValueError(f"stream: 'stdout' or 'stderr', not {stream!r}")
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))
+
+
+def _existing(config: Any) -> str:
+    path = os.path.abspath(os.fspath(config))
+    if not os.path.exists(path):
+        raise FileNotFoundError(errno.ENOENT, "config: there is no such file", path)
+    return path
 
 
 def has_levels(config: dict[str, Any] | str) -> bool:
@@ -83,7 +141,7 @@ def _sink(
         raise TypeError("filename and stream: one is enough")
     if filename is not None:
         settings["kind"] = "file"
-        settings["path"] = os.path.abspath(os.fspath(filename))
+        settings["path"] = os.path.abspath(os.fsdecode(filename))
     else:
         settings["kind"] = stream or "stdout"
     shape = settings.pop("format", "json")
@@ -107,6 +165,8 @@ def _value(name: str, value: Any) -> Any:
     if isinstance(value, timedelta):
         value = value.total_seconds()
     if name in _TIMES and isinstance(value, (int, float)):
+        if not 0 <= value < float("inf"):
+            raise ValueError(f"{name}: seconds, none of them negative, and not without end: {value}")
         return f"{round(value * 1_000_000)}us"
     return _plain(value)
 

@@ -3,13 +3,15 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use offloop::frontend::{Place, Values};
-use pyo3::exceptions::PyBaseException;
+use pyo3::exceptions::{PyBaseException, PyRuntimeError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyInt, PyMapping, PyString, PyTuple};
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyBool, PyDict, PyInt, PyMapping, PyString, PyTuple};
 
 use super::path::{Path, Quick, Verdict};
+use super::standard::{Method, standard};
 use crate::access;
 use crate::attributes::is_for_terminals;
 use crate::context::current_request;
@@ -17,8 +19,22 @@ use crate::emitter;
 use crate::fields::{Field, Fields};
 use crate::frame::{self, Caller};
 use crate::level;
+use crate::modules::modules;
 use crate::pipeline;
 use crate::site::Key;
+
+/// `_loggers.log_within_a_frame`, which says so when it is loaded.
+static WITHIN_A_FRAME: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+
+/// Takes the function that logs within a frame of its own.
+pub(super) fn log_within(py: Python<'_>, function: Py<PyAny>) {
+    // Whoever loads the package anew brings the same.
+    let _ = WITHIN_A_FRAME.set(py, function);
+}
+
+fn no_frame() -> PyErr {
+    PyRuntimeError::new_err("offloop._loggers is not loaded")
+}
 
 /// A logger of `logging`, and the way that its records take.
 #[derive(Debug)]
@@ -40,6 +56,23 @@ pub(super) struct Call<'a, 'py> {
 }
 
 impl<'py> Call<'_, 'py> {
+    /// What was given of keyword arguments.
+    fn options(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let options = PyDict::new(py);
+        let given = [
+            (intern!(py, "exc_info"), self.exc_info),
+            (intern!(py, "extra"), self.extra),
+            (intern!(py, "stack_info"), self.stack_info),
+            (intern!(py, "stacklevel"), self.stacklevel),
+        ];
+        for (name, value) in given {
+            if let Some(value) = value {
+                options.set_item(name, value)?;
+            }
+        }
+        Ok(options)
+    }
+
     /// The extra fields, if nothing is wanted that only a `LogRecord` has, or refuses.
     fn simple_fields(&self) -> Option<Fields<'py>> {
         let is_off = |value: &Bound<'_, PyAny>| !value.is_truthy().unwrap_or(true);
@@ -106,8 +139,52 @@ impl Core {
         Ok(path)
     }
 
+    /// Logs for a method of `logging.Logger`, unless that has been replaced.
+    pub(super) fn log_as<'py>(
+        &self,
+        py: Python<'py>,
+        method: Method,
+        call: &Call<'_, 'py>,
+    ) -> PyResult<()> {
+        if !standard(py)?.has(py, method) {
+            return self.call_replaced(py, method, call);
+        }
+        self.log(py, call)
+    }
+
+    /// The same for `exception`, which is `error` with the exception that is being handled.
+    pub(super) fn log_exception<'py>(&self, py: Python<'py>, call: &Call<'_, 'py>) -> PyResult<()> {
+        let standard = standard(py)?;
+        if !standard.has(py, Method::Exception) || !standard.has(py, Method::Error) {
+            return self.call_replaced(py, Method::Exception, call);
+        }
+        let present = PyBool::new(py, true);
+        let exc_info = call.exc_info.or(Some(present.as_any()));
+        self.log(py, &Call { exc_info, ..*call })
+    }
+
+    /// What stands in the method's place has the call as its caller wrote it.
+    #[cold]
+    fn call_replaced<'py>(
+        &self,
+        py: Python<'py>,
+        method: Method,
+        call: &Call<'_, 'py>,
+    ) -> PyResult<()> {
+        let logger = self.logger.bind(py);
+        let replaced = standard(py)?.replaced(logger, method)?;
+        let mut arguments = vec![call.message.clone()];
+        if let Method::Log = method {
+            arguments.insert(0, PyInt::new(py, call.level).into_any());
+        }
+        arguments.extend(call.arguments.iter());
+        let options = call.options(py)?;
+        replaced.call(PyTuple::new(py, arguments)?, Some(&options))?;
+        Ok(())
+    }
+
     /// Logs by the quick way, or as the methods of `logging.Logger` do.
-    pub(super) fn log(&self, py: Python<'_>, call: &Call<'_, '_>) -> PyResult<()> {
+    pub(super) fn log<'py>(&self, py: Python<'py>, call: &Call<'_, 'py>) -> PyResult<()> {
         match self.verdict(py, call.level)? {
             Verdict::Unwanted => return Ok(()),
             Verdict::Quick(quick) => {
@@ -191,24 +268,13 @@ impl Core {
 
     /// As the methods of `logging.Logger` do it. What is called here is native, so it has no frame,
     /// and the caller is found where it would be without us.
-    fn log_slowly(&self, py: Python<'_>, call: &Call<'_, '_>) -> PyResult<()> {
+    fn log_slowly<'py>(&self, py: Python<'py>, call: &Call<'_, 'py>) -> PyResult<()> {
         let logger = self.logger.bind(py);
         let is_enabled = logger.call_method1(intern!(py, "isEnabledFor"), (call.level,))?;
         if !is_enabled.is_truthy()? {
             return Ok(());
         }
-        let options = PyDict::new(py);
-        let given = [
-            (intern!(py, "exc_info"), call.exc_info),
-            (intern!(py, "extra"), call.extra),
-            (intern!(py, "stack_info"), call.stack_info),
-            (intern!(py, "stacklevel"), call.stacklevel),
-        ];
-        for (name, value) in given {
-            if let Some(value) = value {
-                options.set_item(name, value)?;
-            }
-        }
+        let options = call.options(py)?;
         let passing = frame::passing_frames(py);
         if passing != 0 {
             let own = call
@@ -218,8 +284,7 @@ impl Core {
         }
         if py.version_info() < (3, 11) {
             // It counts frames instead of looking at them, and counts on one of the method's.
-            let loggers = py.import(intern!(py, "offloop._loggers"))?;
-            let log = loggers.getattr(intern!(py, "log_within_a_frame"))?;
+            let log = WITHIN_A_FRAME.get(py).ok_or_else(no_frame)?.bind(py);
             let positional = (logger, call.level, call.message, call.arguments);
             log.call(positional, Some(&options))?;
             return Ok(());
@@ -235,7 +300,7 @@ fn add_level_name(py: Python<'_>, level: i64, fields: &mut Fields<'_>) {
         return;
     }
     let name = || -> PyResult<String> {
-        let logging = py.import(intern!(py, "logging"))?;
+        let logging = modules(py)?.logging.bind(py);
         logging
             .call_method1(intern!(py, "getLevelName"), (level,))?
             .extract()
@@ -254,7 +319,7 @@ fn exception_of<'py>(exc_info: &Bound<'py, PyAny>) -> Option<Bound<'py, PyBaseEx
         return None;
     }
     let py = exc_info.py();
-    let present = py.import(intern!(py, "sys")).ok()?;
+    let present = modules(py).ok()?.sys.bind(py);
     emitter::exception_of(&present.call_method0(intern!(py, "exc_info")).ok()?)
 }
 

@@ -2,10 +2,11 @@
 
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyTuple};
+use pyo3::types::PyTuple;
 
-use super::core::{Call, Core};
+use super::core::{self, Call, Core};
 use super::path;
+use super::standard::Method;
 
 /// They are methods of this object, one for each logger.
 #[pyclass(frozen, module = "offloop")]
@@ -14,7 +15,7 @@ pub(crate) struct FastLogger(Core);
 
 /// One method for each level.
 macro_rules! levels {
-    ($($method:ident => $level:expr),+ $(,)?) => {
+    ($($method:ident => $name:ident, $level:expr),+ $(,)?) => {
         #[pymethods]
         impl FastLogger {
             #[new]
@@ -26,6 +27,12 @@ macro_rules! levels {
             #[staticmethod]
             fn changed() {
                 path::changed();
+            }
+
+            /// Takes what logs within a frame of its own, for where `logging` counts frames.
+            #[staticmethod]
+            fn log_within(py: Python<'_>, function: Py<PyAny>) {
+                core::log_within(py, function);
             }
 
             $(
@@ -41,7 +48,7 @@ macro_rules! levels {
                     stack_info: Option<&Bound<'_, PyAny>>,
                     stacklevel: Option<&Bound<'_, PyAny>>,
                 ) -> PyResult<()> {
-                    self.0.log(py, &Call {
+                    self.0.log_as(py, Method::$name, &Call {
                         level: $level,
                         message: msg,
                         arguments: args,
@@ -66,7 +73,7 @@ macro_rules! levels {
                 stack_info: Option<&Bound<'_, PyAny>>,
                 stacklevel: Option<&Bound<'_, PyAny>>,
             ) -> PyResult<()> {
-                self.0.log(py, &Call {
+                self.0.log_as(py, Method::Log, &Call {
                     level,
                     message: msg,
                     arguments: args,
@@ -89,12 +96,11 @@ macro_rules! levels {
                 stack_info: Option<&Bound<'_, PyAny>>,
                 stacklevel: Option<&Bound<'_, PyAny>>,
             ) -> PyResult<()> {
-                let present = PyBool::new(py, true);
-                self.0.log(py, &Call {
+                self.0.log_exception(py, &Call {
                     level: 40,
                     message: msg,
                     arguments: args,
-                    exc_info: exc_info.or(Some(present.as_any())),
+                    exc_info,
                     extra,
                     stack_info,
                     stacklevel,
@@ -109,9 +115,9 @@ macro_rules! levels {
 }
 
 levels! {
-    debug => 10,
-    info => 20,
-    warning => 30,
-    error => 40,
-    critical => 50,
+    debug => Debug, 10,
+    info => Info, 20,
+    warning => Warning, 30,
+    error => Error, 40,
+    critical => Critical, 50,
 }

@@ -13,7 +13,7 @@ use std::ffi::CStr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::{ptr, slice};
 
-use pyo3::exceptions::{PyRuntimeError, PyTypeError};
+use pyo3::exceptions::PyTypeError;
 use pyo3::ffi::{self, METH_FASTCALL, METH_KEYWORDS, PyMethodDef, PyMethodDefPointer, PyObject};
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple, PyType};
@@ -45,7 +45,7 @@ const METHODS: [(&CStr, ffi::PyCFunctionFastWithKeywords, &CStr); 5] = [
 ];
 
 /// Gives `KeywordLogger` these methods.
-pub(crate) fn add_methods(py: Python<'_>) -> PyResult<()> {
+pub(super) fn add_methods(py: Python<'_>) -> PyResult<()> {
     let logger = py.get_type::<KeywordLogger>();
     for (name, function, doc) in METHODS {
         let definition = Box::new(PyMethodDef {
@@ -80,35 +80,55 @@ unsafe extern "C" fn log<const LEVEL: i64>(
     positional: ffi::Py_ssize_t,
     names: *mut PyObject,
 ) -> *mut PyObject {
-    Python::attach(|py| {
-        let part = AssertUnwindSafe(|| {
-            // SAFETY: the interpreter passes a logger, that is what the descriptor sees to, and holds a
-            // reference to it for as long as the call takes.
-            let own = unsafe { Borrowed::from_ptr(py, own) };
-            // SAFETY: the interpreter passes null or a tuple to which it holds a reference.
-            let names = unsafe { Borrowed::from_ptr_or_opt(py, names) };
-            let names = names.map(|names| names.cast::<PyTuple>()).transpose()?;
-            let positional = usize::try_from(positional).unwrap_or(0);
-            let values = match positional + names.map_or(0, |names| names.len()) {
-                0 => &[],
-                // SAFETY: there are as many as that, values of keywords behind the others, and all of
-                // them live for as long as the call takes.
-                count => unsafe { slice::from_raw_parts(values, count) },
-            };
-            let (positional, values) = values.split_at(positional);
-            let own = own.cast::<KeywordLogger>()?;
-            log_flat(own.get(), LEVEL, py, positional, &Flat { names, values })
-        });
-        // A panic must not cross into C.
-        let panicked = |_| Err(PyRuntimeError::new_err("a log call has panicked"));
-        match catch_unwind(part).unwrap_or_else(panicked) {
+    let part = |py: Python<'_>| {
+        // SAFETY: the interpreter passes a logger, that is what the descriptor sees to, and holds a
+        // reference to it for as long as the call takes.
+        let own = unsafe { Borrowed::from_ptr(py, own) };
+        // SAFETY: the interpreter passes null or a tuple to which it holds a reference.
+        let names = unsafe { Borrowed::from_ptr_or_opt(py, names) };
+        let names = names.map(|names| names.cast::<PyTuple>()).transpose()?;
+        let positional = usize::try_from(positional).unwrap_or(0);
+        let values = match positional + names.map_or(0, |names| names.len()) {
+            0 => &[],
+            // SAFETY: there are as many as that, values of keywords behind the others, and all of
+            // them live for as long as the call takes.
+            count => unsafe { slice::from_raw_parts(values, count) },
+        };
+        let (positional, values) = values.split_at(positional);
+        let own = own.cast::<KeywordLogger>()?;
+        log_flat(own.get(), LEVEL, py, positional, &Flat { names, values })
+    };
+    let part = AssertUnwindSafe(|| {
+        attached(|py| match part(py) {
             Ok(()) => py.None().into_ptr(),
             Err(error) => {
                 error.restore(py);
                 ptr::null_mut()
             }
-        }
-    })
+        })
+    });
+    // A panic must not cross into C.
+    catch_unwind(part).unwrap_or_else(|_| panicked())
+}
+
+/// Has pyo3 know that this thread holds the interpreter's lock. That is so: the interpreter has called.
+fn attached<T>(part: impl Fn(Python<'_>) -> T) -> T {
+    match Python::try_attach(&part) {
+        Some(done) => done,
+        // The interpreter comes down: it calls destructors, but takes in nobody any more.
+        // SAFETY: this is a function that it calls, so it is the thread that holds the lock.
+        None => part(unsafe { Python::assume_attached() }),
+    }
+}
+
+/// What a call that panicked comes to.
+fn panicked() -> *mut PyObject {
+    const WHAT: &CStr = c"a log call has panicked";
+    // SAFETY: the interpreter sets it before it loads any module, and nobody afterwards.
+    let kind = unsafe { ffi::PyExc_RuntimeError };
+    // SAFETY: the lock is held, as in all that the interpreter calls, and both live for ever.
+    unsafe { ffi::PyErr_SetString(kind, WHAT.as_ptr()) };
+    ptr::null_mut()
 }
 
 fn log_flat<'py>(

@@ -13,9 +13,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use offloop::frontend::Frontend;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyList, PyType};
+use pyo3::types::{PyDict, PyList, PyString};
 
+use super::standard::{Method, standard};
 use crate::emitter::Emitter;
 
 /// Counts the changes that a quick call does not see by itself.
@@ -26,16 +26,6 @@ pub(super) fn changed() {
     // Relaxed: the interpreter's lock orders it.
     EPOCH.fetch_add(1, Ordering::Relaxed);
 }
-
-/// The methods of `logging.Logger` that the quick way passes by.
-const METHODS: [&str; 6] = [
-    "_log",
-    "callHandlers",
-    "findCaller",
-    "handle",
-    "isEnabledFor",
-    "makeRecord",
-];
 
 /// Which way a record goes.
 pub(super) enum Verdict {
@@ -61,7 +51,6 @@ pub(super) struct Path {
     lists: Vec<(Py<PyList>, Vec<Py<PyAny>>)>,
     /// Levels that are on or off, as `logging` keeps them: it empties it when levels change.
     levels: Option<Py<PyDict>>,
-    call_handlers: Option<Py<PyAny>>,
     quick: Option<Arc<Quick>>,
 }
 
@@ -73,11 +62,10 @@ impl Path {
             epoch: EPOCH.load(Ordering::Relaxed),
             lists: Vec::new(),
             levels: None,
-            call_handlers: None,
             quick: None,
         };
         let handler = path.follow(logger)?;
-        let is_plain = logging(py)?.is_untouched(py)? && is_watched(logger) && {
+        let is_plain = is_watched(logger) && !has_methods_of_its_own(logger)? && {
             let is_disabled = logger.getattr(intern!(py, "disabled"))?.is_truthy()?;
             let filters = path.note(&logger.getattr(intern!(py, "filters"))?)?;
             !is_disabled && filters.is_empty()
@@ -94,8 +82,6 @@ impl Path {
         if !filters.is_empty() {
             return Ok(path);
         }
-        let methods = logging(py)?.logger_methods.bind(py);
-        path.call_handlers = Some(methods.get_item(intern!(py, "callHandlers"))?.unbind());
         path.levels = Some(levels.cast_into::<PyDict>()?.unbind());
         path.quick = Some(Arc::new(Quick {
             frontend: emitter.get().frontend().clone(),
@@ -109,7 +95,7 @@ impl Path {
     /// one and all loggers on the way tell of their changes.
     fn follow<'py>(&mut self, logger: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = logger.py();
-        let null_handler = logging(py)?.null_handler.bind(py);
+        let null_handler = standard(py)?.null_handler.bind(py);
         let mut active = Vec::new();
         let mut is_watched_all = true;
         let mut next = logger.clone();
@@ -164,6 +150,10 @@ impl Path {
         let (Some(quick), Some(levels)) = (&self.quick, &self.levels) else {
             return Ok(Verdict::Slow);
         };
+        let standard = standard(py)?;
+        if !standard.has(py, Method::IsEnabledFor) {
+            return Ok(Verdict::Slow);
+        }
         let known = levels.bind(py).get_item(level)?;
         let is_on = match known {
             Some(is_on) => is_on.is_truthy()?,
@@ -174,7 +164,7 @@ impl Path {
         if !is_on || level < quick.level_min {
             return Ok(Verdict::Unwanted);
         }
-        if !logging(py)?.still_calls(py, self.call_handlers.as_ref())? {
+        if !standard.makes_records(py) {
             return Ok(Verdict::Slow);
         }
         Ok(Verdict::Quick(Arc::clone(quick)))
@@ -188,61 +178,12 @@ fn is_watched(logger: &Bound<'_, PyAny>) -> bool {
         .unwrap_or(false)
 }
 
-/// The `logging` package.
-struct Logging {
-    logger_type: Py<PyType>,
-    /// What the class has, as it is at any time.
-    logger_methods: Py<PyAny>,
-    null_handler: Py<PyType>,
-    record_type: Py<PyAny>,
-    names: Py<PyDict>,
-    file: Py<PyAny>,
-}
-
-fn logging(py: Python<'_>) -> PyResult<&Logging> {
-    static LOGGING: PyOnceLock<Logging> = PyOnceLock::new();
-    LOGGING.get_or_try_init(py, || {
-        let package = py.import("logging")?;
-        let type_of = |name| -> PyResult<Py<PyType>> {
-            Ok(package.getattr(name)?.cast_into::<PyType>()?.unbind())
-        };
-        Ok(Logging {
-            logger_methods: type_of("Logger")?.getattr(py, "__dict__")?,
-            logger_type: type_of("Logger")?,
-            null_handler: type_of("NullHandler")?,
-            record_type: package.getattr("LogRecord")?.unbind(),
-            names: package.dict().unbind(),
-            file: package.getattr("_srcfile")?.unbind(),
-        })
-    })
-}
-
-impl Logging {
-    /// Whether the methods that see a record are the package's own: tools that watch programs put
-    /// theirs in place of them.
-    fn is_untouched(&self, py: Python<'_>) -> PyResult<bool> {
-        for name in METHODS {
-            let method = self.logger_type.bind(py).getattr(name)?;
-            let file = method
-                .getattr("__code__")
-                .and_then(|code| code.getattr("co_filename"));
-            if !file.is_ok_and(|file| file.eq(self.file.bind(py)).unwrap_or(false)) {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
-    /// Whether that is so still, of what is replaced most often; and whether records are made as
-    /// usual.
-    fn still_calls(&self, py: Python<'_>, call_handlers: Option<&Py<PyAny>>) -> PyResult<bool> {
-        let factory = self
-            .names
-            .bind(py)
-            .get_item(intern!(py, "_logRecordFactory"))?;
-        let methods = self.logger_methods.bind(py);
-        let present = methods.get_item(intern!(py, "callHandlers"))?;
-        let is_usual = factory.is_some_and(|factory| factory.is(&self.record_type));
-        Ok(is_usual && call_handlers.is_some_and(|known| present.is(known)))
-    }
+/// Whether a logger has got methods that its class knows nothing of, in place of those that a record
+/// goes through.
+fn has_methods_of_its_own(logger: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let attributes = logger.getattr(intern!(logger.py(), "__dict__"))?;
+    let attributes = attributes.cast_into::<PyDict>()?;
+    let is_method = |name: Bound<'_, PyString>| name.to_str().is_ok_and(Method::is_on_the_way);
+    let mut names = attributes.keys().iter();
+    Ok(names.any(|name| name.cast_into::<PyString>().is_ok_and(is_method)))
 }

@@ -455,3 +455,79 @@ def test_gunicorn_s_signal_has_the_file_opened_anew(serve: Any, log: Path) -> No
     server.stop()
     assert "/after" in paths() and "/before" not in paths()
     assert "/before" in [line.get("url.path") for line in read_lines(old)]
+
+
+@pytest.mark.parametrize("is_warm", [False, True])
+@pytest.mark.parametrize("has_class", [True, False])
+def test_destructors_log_when_the_interpreter_comes_down(
+    tmp_path: Path, log: Path, is_warm: bool, has_class: bool
+) -> None:
+    done = run_program(
+        f"""
+        import logging, offloop
+        offloop.install({str(log)!r}, logger_class={has_class}, thread=True)
+        keywords = offloop.get_logger("pool")
+        logger = logging.getLogger("session")
+        if {is_warm}:
+            keywords.info("warm")
+            logger.info("warm")
+
+        class Failing(Exception):
+            pass
+
+        class Pool:
+            def __del__(self):
+                keywords.info("closed %s", "pool", size=3, all=[1, {{"a": 2}}])
+                keywords.log(25, "at a level of its own", error=Failing("bad"))
+
+        class Session:
+            def __del__(self):
+                logger.info("closed %s", "session", extra={{"size": 4}})
+                try:
+                    raise Failing("bad")
+                except Failing:
+                    logger.exception("failed")
+
+        pool, session = Pool(), Session()
+        # In a circle, they go later.
+        pool.itself, session.itself = pool, session
+        others = Pool(), Session()
+        """,
+        tmp_path,
+    )
+    assert not any(word in done.stderr for word in ("Exception", "Error", "panicked"))
+    lines = [line for line in read_lines(log) if line["message"] != "warm"]
+    counts = Counter((line["message"], line["thread"]) for line in lines)
+    assert counts == {
+        ("closed pool", "MainThread"): 2,
+        ("at a level of its own", "MainThread"): 2,
+        ("closed session", "MainThread"): 2,
+        ("failed", "MainThread"): 2,
+    }
+
+
+def test_an_interpreter_within_the_process_is_refused_and_the_process_ends(
+    tmp_path: Path, log: Path
+) -> None:
+    done = run_program(
+        f"""
+        import logging, offloop, sys
+        offloop.install({str(log)!r})
+        logging.info("main")
+        if sys.version_info < (3, 13):
+            import _xxsubinterpreters as interpreters
+            other = interpreters.create(isolated=False)
+        else:
+            import _interpreters as interpreters
+            other = interpreters.create("legacy")
+        interpreters.run_string(other, '''if True:
+            try:
+                import offloop
+            except ImportError as error:
+                print(error)
+        ''')
+        """,
+        tmp_path,
+    )
+    assert done.stdout.startswith("offloop runs in the main interpreter of a process alone")
+    assert [line["message"] for line in read_lines(log)] == ["main"]
