@@ -220,6 +220,9 @@ impl Guard {
         }
         if drain.finish(stopped, deadline).is_none() {
             drain.give_up(began.elapsed());
+        } else {
+            // What others have logged meanwhile, as requests do that end together with their server.
+            drain.flush_until(deadline);
         }
         while !drain.has_stopped() && Instant::now() < deadline {
             thread::sleep(END_POLL);
