@@ -83,7 +83,7 @@ impl LoggedConnection {
     /// let stream = LoggedIo::new(stream, Some(peer));
     /// let connection = stream.connection();
     /// match acceptor.accept(stream).await {
-    ///     Ok(stream) => { /* Serve it, with `connection` as a layer. */ # drop(stream); }
+    ///     Ok(stream) => drop((stream, connection)), // Serve the one, with the other as a layer.
     ///     Err(error) => connection.handshake_failed(&error),
     /// }
     /// # }
