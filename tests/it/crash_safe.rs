@@ -269,7 +269,9 @@ fn that_the_pages_were_removed_is_said_once_and_shows_in_the_stats() {
     });
     guard.flush(PATIENCE).unwrap();
     assert!(guard.shutdown(PATIENCE).is_complete());
-    let said: Vec<String> = said.try_iter().collect();
+    // Not of what others' dead processes have left on this machine.
+    let is_own = |why: &String| !why.contains("for other log files");
+    let said: Vec<String> = said.try_iter().filter(is_own).collect();
     let expected = format!("{} was removed: records", file.display());
     assert_eq!(said.len(), 1, "{said:?}");
     assert!(said[0].starts_with(&expected), "{said:?}");
