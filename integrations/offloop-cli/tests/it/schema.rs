@@ -100,6 +100,7 @@ const BEYOND_A_SCHEMA: &[&str] = &[
     "91-mode-that-shuts-out-its-owner",
     "92-rotation-at-no-bytes",
     "93-two-parts-of-one-name",
+    "95-paths-in-another-notation",
 ];
 
 #[test]
