@@ -1,10 +1,10 @@
 //! The way of records from threads that have no lane: they share one.
 
-use std::sync::{Arc, TryLockError};
+use std::sync::Arc;
 
 use super::overflow::LossReason;
 use super::page::PageWriter;
-use super::sync::MutexGuard;
+use super::sync::try_lock;
 use super::{Channel, barrier, ticks};
 
 /// The number of the lane that threads without one share.
@@ -40,7 +40,8 @@ impl Channel {
             return false;
         }
         self.tell_callsites();
-        let pushed = match self.try_shared() {
+        // A panic inside leaves no half-done step: a page is there or not.
+        let pushed = match try_lock(&self.shared_page) {
             Some(mut shared) => self.push_shared(&mut shared, level, record),
             None => self.take_or_wait(record.len(), level).map(|page| {
                 let mut page = self.open(page, self.next_number(), &Arc::default());
@@ -65,15 +66,6 @@ impl Channel {
     pub(super) fn lose(&self, reason: LossReason, level: u8) {
         let lost = &self.shared_counters.lost;
         lost.count(reason, level, ticks::now());
-    }
-
-    fn try_shared(&self) -> Option<MutexGuard<'_, SharedPage>> {
-        match self.shared_page.try_lock() {
-            Ok(shared) => Some(shared),
-            // A panic inside leaves no half-done step: a page is there or not.
-            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) => None,
-        }
     }
 
     fn push_shared(

@@ -5,12 +5,12 @@
 //! pages and while its sink takes nothing, and whoever finds something due does it. Only where all
 //! of them are held within a call of their sinks nobody comes.
 
-use std::sync::{Arc, TryLockError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::clock::Clock;
 use crate::channel::Channel;
-use crate::channel::sync::{Instant, Mutex, MutexGuard};
+use crate::channel::sync::{Instant, Mutex, try_lock};
 use crate::complaint::Complaints;
 
 /// How often it is done at most: as often as one writer alone looks at the pages while records come.
@@ -48,7 +48,8 @@ impl Housekeeper {
 
     /// Does what is due, unless another writer is at it. For a writer thread, as often as it likes.
     pub(crate) fn come_by(&self) {
-        let Some(mut chores) = self.chores() else {
+        // All of it is done anew each time, so a panic leaves nothing half-done.
+        let Some(mut chores) = try_lock(&self.chores) else {
             return;
         };
         let passed = chores.done.map_or(INTERVAL, |done| done.elapsed());
@@ -61,15 +62,6 @@ impl Housekeeper {
         self.channel.pool.tend(passed);
         let news = self.channel.arena().news();
         news.iter().for_each(|news| chores.complaints.say(news));
-    }
-
-    fn chores(&self) -> Option<MutexGuard<'_, Chores>> {
-        match self.chores.try_lock() {
-            Ok(chores) => Some(chores),
-            // All of it is done anew each time.
-            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) => None,
-        }
     }
 }
 
@@ -125,7 +117,7 @@ mod tests {
     #[test]
     fn a_writer_that_finds_another_one_at_it_goes_on() {
         let house = House::new();
-        let other = house.housekeeper.chores();
+        let other = try_lock(&house.housekeeper.chores);
         house.housekeeper.come_by();
         assert!(!house.has_idle_pages());
         drop(other);

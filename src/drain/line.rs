@@ -142,9 +142,7 @@ impl LineWriter {
         }
         let (format, callsites) = (&mut *self.format, &self.callsites);
         batch.push(Some(frame.level), frame.ticks, |lines| {
-            if !format_safely(format, &record, callsites, lines) {
-                push_stand_in(format, &record, callsites, lines);
-            }
+            push_line(format, &record, (callsites, callsites), lines);
         });
         flow(batch)
     }
@@ -174,9 +172,7 @@ impl LineWriter {
         // Neither counted nor timed: it was accepted by another process.
         let (format, own) = (&mut *self.format, &self.callsites);
         batch.push(None, ticks::now(), |lines| {
-            if !format_safely(format, &record, callsites, lines) {
-                push_stand_in(format, &record, own, lines);
-            }
+            push_line(format, &record, (callsites, own), lines);
         });
         Written::Line
     }
@@ -232,9 +228,7 @@ impl LineWriter {
         if let Some(record) = record {
             let (format, callsites) = (&mut *self.format, &self.callsites);
             batch.push(level, ticks, |lines| {
-                if !format_safely(format, &record, callsites, lines) {
-                    push_stand_in(format, &record, callsites, lines);
-                }
+                push_line(format, &record, (callsites, callsites), lines);
             });
         }
         self.scratch = bytes;
@@ -253,6 +247,19 @@ fn flow(batch: &Batch) -> ControlFlow<()> {
         ControlFlow::Break(())
     } else {
         ControlFlow::Continue(())
+    }
+}
+
+/// Writes the line of a record, or one that stands for it: it is looked up among the callsites of the
+/// process that logged it, and what stands for it among this one's.
+fn push_line(
+    format: &mut dyn LineFormat,
+    record: &Record<'_>,
+    (callsites, own): (&Callsites, &Callsites),
+    lines: &mut Vec<u8>,
+) {
+    if !format_safely(format, record, callsites, lines) {
+        push_stand_in(format, record, own, lines);
     }
 }
 

@@ -33,7 +33,7 @@ pub(crate) mod worker;
 use std::future::Future;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, PoisonError, TryLockError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use self::durable::{Mark, Synced};
@@ -41,7 +41,9 @@ use self::flush::Flushed;
 pub(crate) use self::state::SinkState;
 use self::worker::Worker;
 use crate::channel::overflow::LossReason;
-use crate::channel::sync::{AtomicUsize, Instant, Mutex, MutexGuard, Ordering, spawn, thread};
+use crate::channel::sync::{
+    AtomicUsize, Instant, Mutex, MutexGuard, Ordering, spawn, thread, try_lock,
+};
 use crate::channel::ticks::{self, TICKS_MARGIN};
 use crate::channel::{self, Channel};
 use crate::{deadline, stats};
@@ -323,10 +325,8 @@ impl Drain {
     /// sees to this caller's records as well.
     fn run_parked(&self, deadline: Instant) {
         for (worker, state) in self.parked.iter().zip(&*self.sinks) {
-            let mut worker = match worker.try_lock() {
-                Ok(worker) => worker,
-                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-                Err(TryLockError::WouldBlock) => continue,
+            let Some(mut worker) = try_lock(worker) else {
+                continue;
             };
             if let Some(worker) = &mut *worker {
                 // Each is tried, but one that was waited for in vain holds up no other.

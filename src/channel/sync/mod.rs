@@ -19,6 +19,7 @@ pub(crate) mod simulated;
 #[cfg(not(any(offloop_loom, offloop_shuttle)))]
 mod standard;
 
+use std::sync::TryLockError;
 use std::time::SystemTime;
 
 #[cfg(offloop_loom)]
@@ -35,6 +36,15 @@ pub(crate) use self::source::{
 
 #[cfg(offloop_shuttle)]
 pub(crate) use self::source::ticks;
+
+/// Locks what nobody else has locked just now. For what a panic leaves no half-done step in.
+pub(crate) fn try_lock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    match mutex.try_lock() {
+        Ok(guard) => Some(guard),
+        Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
+    }
+}
 
 /// What the wall clock shows.
 pub(crate) fn wall_clock() -> SystemTime {

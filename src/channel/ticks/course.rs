@@ -54,19 +54,20 @@ impl Course {
     }
 
     /// The same after a look whether that lies behind `before`, and behind what a look has seen.
-    pub(crate) fn look(&self, counter: &(impl Counter + ?Sized), before: u64) -> u64 {
+    pub(crate) fn look(&self, counter: &impl Counter, before: u64) -> u64 {
         loop {
             let added = self.added.load(Ordering::Relaxed);
             let count = counter.count();
             let now = count.wrapping_add(added);
             // Pairs with the Release store in `note`: when it was seen is known as well.
             let seen = self.seen.load(Ordering::Acquire);
-            let since_ns = self.since_seen_ns(counter);
+            let now_ns = counter.monotonic_ns();
+            let since_ns = now_ns.saturating_sub(self.seen_at_ns.load(Ordering::Relaxed));
             let expected = seen.saturating_add(since_ns / NS_PER_COUNT_MAX).max(before);
             // Cores may disagree by so much.
             if expected <= now.saturating_add(TICKS_MARGIN) {
                 let now = now.max(before);
-                self.note(now, counter.monotonic_ns());
+                self.note(now, now_ns);
                 return now;
             }
             // Behind whatever any thread may have been shown: nobody looks while a disk hangs, and records
@@ -78,11 +79,6 @@ impl Course {
                 self.added
                     .compare_exchange(added, lacking, Ordering::Relaxed, Ordering::Relaxed);
         }
-    }
-
-    fn since_seen_ns(&self, counter: &(impl Counter + ?Sized)) -> u64 {
-        let seen_at_ns = self.seen_at_ns.load(Ordering::Relaxed);
-        counter.monotonic_ns().saturating_sub(seen_at_ns)
     }
 
     fn note(&self, now: u64, now_ns: u64) {
@@ -101,7 +97,6 @@ impl Course {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
     use std::thread;
 
     use super::*;
@@ -185,13 +180,12 @@ mod tests {
     #[test]
     fn who_was_shown_a_time_is_shown_none_before_it() {
         let (course, counter) = (Course::new(), Made::default());
-        let latest = Cell::new(0);
         for _ in 0..3 {
             counter.pass(LONG);
-            latest.set(course.now(|| counter.count()));
+            let latest = course.now(|| counter.count());
             // Before anybody has ever looked, or after.
             counter.restart();
-            assert!(latest.get() <= course.look(&counter, latest.get()));
+            assert!(latest <= course.look(&counter, latest));
         }
     }
 
