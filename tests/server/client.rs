@@ -10,6 +10,8 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use super::connect::connect;
+
 /// How a client goes away: what the server gets from its system.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Goes {
@@ -26,7 +28,7 @@ pub(crate) struct RawClient {
 
 impl RawClient {
     pub(crate) async fn connect(server: SocketAddr) -> Self {
-        let stream = TcpStream::connect(server).await.unwrap();
+        let stream = connect(server).await.unwrap();
         RawClient { stream }
     }
 
@@ -74,14 +76,14 @@ impl RawClient {
 type Body = Full<Bytes>;
 
 pub(crate) async fn http1(server: SocketAddr) -> http1::SendRequest<Body> {
-    let stream = TcpStream::connect(server).await.unwrap();
+    let stream = connect(server).await.unwrap();
     let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);
     sender
 }
 
 pub(crate) async fn http2(server: SocketAddr) -> http2::SendRequest<Body> {
-    let stream = TcpStream::connect(server).await.unwrap();
+    let stream = connect(server).await.unwrap();
     let io = TokioIo::new(stream);
     let (sender, connection) = http2::handshake(TokioExecutor::new(), io).await.unwrap();
     tokio::spawn(connection);

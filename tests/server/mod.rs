@@ -11,6 +11,7 @@
 )]
 
 pub(crate) mod client;
+pub(crate) mod connect;
 pub(crate) mod context;
 pub(crate) mod hostile;
 pub(crate) mod log;

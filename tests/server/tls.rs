@@ -9,6 +9,8 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
+use crate::connect;
+
 const NAME: &str = "localhost";
 
 /// A certificate that nobody trusts who does not know it.
@@ -31,7 +33,7 @@ pub(crate) async fn connect(
     server: SocketAddr,
     client: TlsConnector,
 ) -> (u16, std::io::Result<TlsStream<TcpStream>>) {
-    let stream = TcpStream::connect(server).await.unwrap();
+    let stream = connect::connect(server).await.unwrap();
     let port = stream.local_addr().unwrap().port();
     (port, client.connect(NAME.try_into().unwrap(), stream).await)
 }

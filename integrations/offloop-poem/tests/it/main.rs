@@ -10,6 +10,8 @@ mod server;
 #[path = "../../../../tests/server/tls.rs"]
 mod tls_clients;
 
+use server::connect;
+
 mod service;
 
 #[path = "../../../../tests/server/tests_of_connections.rs"]

@@ -8,6 +8,8 @@ use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::connect::connect;
+
 pub(crate) struct Client {
     stream: TcpStream,
 }
@@ -22,7 +24,7 @@ pub(crate) struct Answer {
 impl Client {
     pub(crate) async fn connect(server: SocketAddr) -> io::Result<Self> {
         Ok(Self {
-            stream: TcpStream::connect(server).await?,
+            stream: connect(server).await?,
         })
     }
 

@@ -3,6 +3,8 @@
 #[path = "../../../../tests/it/allocator.rs"]
 mod allocator;
 mod client;
+#[path = "../../../../tests/server/connect.rs"]
+mod connect;
 mod log;
 #[path = "../../../../tests/server/malformed.rs"]
 mod malformed;

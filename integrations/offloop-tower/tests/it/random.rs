@@ -18,7 +18,7 @@ use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use offloop_tower::{LoggedConnection, LoggedListener, RequestLayer};
 use serde::Deserialize;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio_stream::StreamExt;
 use tower::ServiceExt;
@@ -27,6 +27,7 @@ use tracing::dispatcher::{DefaultGuard, set_default};
 use tracing_subscriber::layer::SubscriberExt;
 
 use crate::Test;
+use crate::connect::connect;
 
 const CLIENTS: u64 = 32;
 
@@ -258,7 +259,7 @@ impl RandomClient {
         let connection = match self.connection.take() {
             Some(connection) if !connection.is_closed() => connection,
             _ => {
-                let stream = TokioIo::new(TcpStream::connect(self.server).await?);
+                let stream = TokioIo::new(connect(self.server).await?);
                 if is_http2 {
                     let (sender, connection) =
                         http2::handshake(TokioExecutor::new(), stream).await?;

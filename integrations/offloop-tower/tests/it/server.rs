@@ -13,10 +13,11 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use offloop_tower::{LoggedConnection, LoggedIo, LoggedListener, RequestBody, RequestLayer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tower::{Layer, Service};
 
+use crate::connect::connect;
 use crate::log;
 
 /// One route with the layer around it.
@@ -103,7 +104,7 @@ impl Waiting {
 pub(crate) async fn http2(
     server: SocketAddr,
 ) -> io::Result<hyper::client::conn::http2::SendRequest<String>> {
-    let stream = TcpStream::connect(server).await?;
+    let stream = connect(server).await?;
     let executor = TokioExecutor::new();
     let handshake = hyper::client::conn::http2::handshake(executor, TokioIo::new(stream));
     let (client, connection) = handshake.await.map_err(io::Error::other)?;

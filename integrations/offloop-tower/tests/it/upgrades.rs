@@ -11,10 +11,10 @@ use hyper_util::rt::TokioIo;
 use offloop_tower::RequestLayer;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite;
 use tower::service_fn;
 
+use crate::connect::connect;
 use crate::server::{serve, serve_blindly, serve_hyper};
 use crate::{Test, log, table};
 
@@ -84,7 +84,7 @@ async fn a_tunnel_is_an_upgrade_too() -> Test {
         });
         Ok::<_, std::io::Error>(http::Response::new(Empty::<Bytes>::new()))
     });
-    let mut client = TcpStream::connect(serve_hyper(service).await?).await?;
+    let mut client = connect(serve_hyper(service).await?).await?;
     let request =
         "CONNECT other.example:443 HTTP/1.1\r\nhost: other.example\r\nx-request-id: tunnel\r\n\r\n";
     client.write_all(request.as_bytes()).await?;
