@@ -48,8 +48,10 @@ impl RawClient {
         self.send(head.as_bytes()).await;
     }
 
-    /// Reads until this has come.
+    /// Reads until this has come. It must be nothing that identifiers of traces can have in them, which
+    /// come in heads.
     pub(crate) async fn read_until(&mut self, end: &str) -> String {
+        assert!(!end.bytes().all(|byte| byte.is_ascii_hexdigit()), "{end}");
         let mut read = Vec::new();
         while !String::from_utf8_lossy(&read).contains(end) {
             read.push(self.stream.read_u8().await.unwrap());

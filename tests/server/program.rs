@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::thread::JoinHandle;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -13,6 +14,7 @@ use tempfile::TempDir;
 pub(crate) struct Program {
     child: Child,
     directory: TempDir,
+    complaints: JoinHandle<Vec<String>>,
     pub(crate) address: SocketAddr,
 }
 
@@ -38,10 +40,11 @@ impl Program {
             address.parse().ok()
         });
         // What it says later must not fill the pipe.
-        std::thread::spawn(move || lines.for_each(drop));
+        let complaints = std::thread::spawn(move || lines.collect());
         Program {
             child,
             directory,
+            complaints,
             address: address.expect("the example listens"),
         }
     }
@@ -49,7 +52,8 @@ impl Program {
     /// Ends it by SIGTERM, and gives the records of its requests.
     pub(crate) fn end(mut self) -> Vec<Value> {
         kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
-        assert!(self.child.wait().unwrap().success());
+        let status = self.child.wait().unwrap();
+        assert!(status.success(), "{status}: {:?}", self.complaints.join());
         let log = self.directory.path().join("logs/app.jsonl");
         let log = std::fs::read_to_string(log).unwrap();
         let records = log.lines().map(|line| serde_json::from_str(line).unwrap());

@@ -28,7 +28,7 @@ async fn a_malformed_request_behind_a_good_one_is_a_warning_too() {
     client
         .send_head("GET /users/7", "before-malformed", "")
         .await;
-    client.read_until("ada").await;
+    client.read_until("\r\n\r\nada").await;
     client.send(b"nonsense\r\n\r\n").await;
     client.read_all().await;
     let expected = json!({"level": "WARN", "connection.end": "malformed_request",
@@ -65,7 +65,7 @@ async fn a_trace_that_cannot_be_read_is_begun_anew() {
         let id = format!("trace-unreadable-{number}");
         let mut client = RawClient::connect(server).await;
         client.send_head("GET /users/7", &id, header).await;
-        client.read_until("ada").await;
+        client.read_until("\r\n\r\nada").await;
         let record = log::record_of(&id).await;
         log::assert_contains(&record, &json!({"parent_span_id": null, "level": "INFO"}));
         assert_ne!(record["trace_id"], "4bf92f3577b34da6a3ce929d0e0e4736");

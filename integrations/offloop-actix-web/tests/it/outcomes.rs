@@ -98,7 +98,7 @@ fn a_stream_is_complete_at_its_end() {
     let mut client = Client::connect(usual());
     client.ask("GET", "/stream/whole", "");
     assert_eq!(client.head().unwrap().status, 200);
-    client.read_until("0\r\n\r\n");
+    client.read_until("\r\n0\r\n\r\n");
     let expected = json!({"outcome": "completed", "http.response.body.size": 11});
     table::check(
         "completed (stream)",
@@ -113,7 +113,7 @@ fn events_that_a_server_sends_are_one_request_which_ends_with_the_last_one() {
     client.ask("GET", "/events/whole", "last-event-id: 0\r\n");
     let head = client.head().unwrap();
     assert_eq!(head.header("content-type"), Some("text/event-stream"));
-    let events = client.read_until("0\r\n\r\n");
+    let events = client.read_until("\r\n0\r\n\r\n");
     let first = "id: 1\ndata: news\n\n";
     assert!(
         events.contains(first) && events.contains("id: 2\n"),

@@ -263,7 +263,7 @@ async fn a_connection_says_how_it_ended_after_its_requests() {
     let peer = client.port();
     for id in ["first-of-two", "second-of-two"] {
         client.send_head("GET /users/7", id, "").await;
-        client.read_until("ada").await;
+        client.read_until("\r\n\r\nada").await;
     }
     client.go(Goes::ByFin);
     let record = log::connection_of(peer).await;
