@@ -25,7 +25,8 @@ pub struct Report {
     /// Records that were lost, now or before.
     pub lost: u64,
     /// Records that were not written by the deadline. The writers go on trying until the process
-    /// ends.
+    /// ends. What other threads go on logging once the shutdown has written everything else is none of
+    /// these: they write it themselves.
     pub pending: u64,
 }
 
