@@ -73,7 +73,8 @@ fn read_line(reader: &mut impl BufRead) -> String {
 /// Reads lines until one has the number.
 fn read_to(number: u64, fifo: File, text: &mut String) -> BufReader<File> {
     let last = format!("\"number\":{number}}}");
-    let mut reader = BufReader::new(fifo);
+    // Not a byte more: what comes behind that line is whole for the next reader, or not there.
+    let mut reader = BufReader::with_capacity(1, fifo);
     loop {
         let line = read_line(&mut reader);
         text.push_str(&line);
