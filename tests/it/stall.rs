@@ -39,10 +39,16 @@ impl<W: Write> Write for Slow<W> {
 fn a_slow_sink_costs_records_but_no_memory_and_no_order() {
     let received = Received::default();
     let budget = 256 << 10;
-    let builder = offloop::builder().writer(Slow(received.clone()));
+    let gate = Gate::default();
+    let builder = offloop::builder().writer(gate.before(Slow(received.clone())));
     let program = Program::start(builder.budget(budget).on_error(|_| {}));
     program.on_threads(2, |producer| {
         for number in 0..10_000_u64 {
+            if number == 5_000 {
+                // Until now the first write has taken as long as the producers needed to use up the
+                // budget, however slow they are.
+                gate.open();
+            }
             tracing::info!(producer, number, "work");
             assert!(program.guard.stats().used_bytes <= budget);
         }
