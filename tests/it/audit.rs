@@ -56,7 +56,7 @@ fn receipts_that_are_waited_for_at_once_share_syncs() {
     const TASKS: usize = 500;
     const THREADS: usize = 8;
     // A disk that takes its time, so that those who come meanwhile have to wait for the next sync.
-    let traced = traced(&["fdatasync:delay_enter=20000"], || {
+    let traced = traced(&["fdatasync:delay_enter=100000"], || {
         let _guard = into_file(SyncPolicy::Never).init().unwrap();
         block_on(async {
             let receipts: Vec<_> = (0..TASKS).map(|number| offloop::audit!(number)).collect();
