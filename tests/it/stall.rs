@@ -116,13 +116,13 @@ fn a_record_of_which_a_reader_that_is_gone_took_a_part_is_lost_and_counted() {
     let (text, stats) = without_hanging(|| {
         let directory = tempfile::tempdir().unwrap();
         let fifo = make_fifo(&directory);
+        // There from the beginning, so that the sink fails once it is gone and not before. Opened as
+        // it is, it waits for no writer.
+        let reader = File::options().read(true).write(true).open(&fifo);
         let program = Program::start(offloop::builder().file(&fifo).on_error(|_| {}));
         // More than the FIFO itself holds.
         program.run(|| tracing::info!(number = 0, text = "x".repeat(100_000), "work"));
-        File::open(&fifo)
-            .unwrap()
-            .read_exact(&mut [0; 4096])
-            .unwrap();
+        reader.unwrap().read_exact(&mut [0; 4096]).unwrap();
         wait_until(|| program.guard.stats().sinks[0].is_failing);
         program.run(|| log_numbers(1..2));
         let mut text = String::new();
