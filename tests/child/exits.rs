@@ -213,8 +213,9 @@ pub(crate) fn late_record_that_waits_for_the_exit(directory: &Path) {
     let file = fs::File::create(directory.join("app.jsonl")).unwrap();
     let fails = Arc::new(AtomicBool::new(false));
     let writer = Failing(file, Arc::clone(&fails));
-    let builder = offloop::builder().writer(writer).exit_timeout(IMPATIENCE);
-    let guard = builder.init().unwrap();
+    // So long the late record holds up its caller, and so long it has at the exit.
+    let builder = offloop::builder().writer(writer);
+    let guard = builder.exit_timeout(IMPATIENCE * 5).init().unwrap();
     log(0);
     shut_down(&guard, PATIENCE);
     // Another pipeline must not push the first one out of sight.
