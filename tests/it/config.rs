@@ -62,7 +62,9 @@ fn message_for(path: &Path) -> String {
     match loader.load() {
         Err(Error::Config(error)) => {
             let directory = format!("{}/", path.parent().unwrap().display());
-            format!("{error}\n").replace(&directory, "")
+            let message = format!("{error}\n").replace(&directory, "");
+            // The messages beside the files are those without a feature that is to be asked for.
+            message.replace(", \"zstd\"", "")
         }
         other => panic!("{}: {other:?}", path.display()),
     }

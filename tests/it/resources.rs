@@ -128,7 +128,9 @@ fn threads_that_come_and_go_leave_neither_memory_nor_a_record_behind() {
         // Each thread takes a page of its own: faster than one writer empties them.
         let overflow = Overflow::Block { at_most: PATIENCE };
         let builder = offloop::builder().file(path_of_child());
-        let guard = builder.overflow(overflow).init().unwrap();
+        // Its pages lie on a tmpfs that others of these tests need, too, and that may be a small one.
+        let builder = builder.overflow(overflow).budget(16 * MIB as usize);
+        let guard = builder.init().unwrap();
         log_on_short_lived_threads(0);
         guard.flush(PATIENCE).unwrap();
         let before = memory();
