@@ -95,9 +95,6 @@ pub(crate) trait Sink: Send {
     fn sync(&mut self) -> io::Result<()> {
         Ok(())
     }
-
-    /// What reports call it: `file /srv/logs/app.jsonl`, `stdout`.
-    fn name(&self) -> &str;
 }
 
 /// Where in which file lines lie. An inode keeps its number when its file is renamed.
@@ -159,6 +156,18 @@ impl Target {
             Target::Stdout => Some(Box::new(StdioSink::stdout())),
             Target::Stderr => Some(Box::new(StdioSink::stderr())),
             Target::Writer(_) | Target::Memory(_) => None,
+        }
+    }
+
+    /// Where lines go, as reports say it: `file /srv/logs/app.jsonl`, `stdout`. The path is absolute
+    /// once the sink is open.
+    pub(crate) fn destination(&self) -> String {
+        match self {
+            Target::File(plan) => plan.destination(),
+            Target::Stdout => "stdout".to_owned(),
+            Target::Stderr => "stderr".to_owned(),
+            Target::Writer(_) => "writer".to_owned(),
+            Target::Memory(_) => "memory".to_owned(),
         }
     }
 

@@ -63,7 +63,7 @@ impl Worker {
         state.counters.has_no_reader.store(true, Ordering::Relaxed);
         self.complaints.say(&format!(
             "write to {}: {error}; nobody can read it any more, its records are lost",
-            state.name
+            state.destination
         ));
         let since = self.failure.take().map(|failure| failure.since);
         self.failure = Some(Failure {
@@ -95,7 +95,7 @@ impl Worker {
             if is_lost && !was_lost {
                 self.lines
                     .write_notice(ticks::now(), &mut self.batch, |record| {
-                        notice::lost_reader(record, &state.name);
+                        notice::lost_reader(record, state);
                     });
             }
         }
@@ -123,7 +123,7 @@ impl Worker {
         state.counters.is_failing.store(true, Ordering::Relaxed);
         self.complaints.say(&format!(
             "write to {}: {error}; records wait in memory",
-            state.name
+            state.destination
         ));
         self.failure = Some(Failure {
             since: Instant::now(),
@@ -144,11 +144,11 @@ impl Worker {
         let failed_ms = failure.since.elapsed().as_millis() as u64;
         self.complaints.say(&format!(
             "{} takes records again after {failed_ms} ms",
-            state.name
+            state.destination
         ));
         self.lines
             .write_notice(ticks::now(), &mut self.batch, |record| {
-                notice::recovered(record, &state.name, &failure.error, failed_ms);
+                notice::recovered(record, state, &failure.error, failed_ms);
             });
     }
 
@@ -170,9 +170,9 @@ impl Worker {
 
     /// Says that there was a panic where there must be none.
     pub(crate) fn complain_of_panic(&mut self) {
-        let name = &self.sinks[self.place].name;
+        let destination = &self.state().destination;
         self.complaints
-            .say(&format!("write to {name}: the writer panicked"));
+            .say(&format!("write to {destination}: the writer panicked"));
     }
 
     /// Writes into the log what was lost since the last report.
@@ -196,8 +196,8 @@ impl Worker {
                 notice::lost(record, &news.table, &first, &last);
             });
         let count = news.table.total();
-        let name = &state.name;
+        let destination = &state.destination;
         self.complaints
-            .say(&format!("{count} records lost on the way to {name}"));
+            .say(&format!("{count} records lost on the way to {destination}"));
     }
 }

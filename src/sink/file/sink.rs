@@ -28,7 +28,6 @@ const OPENINGS_MAX: usize = 8;
 
 #[derive(Debug)]
 pub(in crate::sink) struct FileSink {
-    name: String,
     plan: FilePlan,
     /// `None` while a FIFO has no reader, after a failure to open, and in a forked child before its
     /// first write.
@@ -84,7 +83,6 @@ impl FileSink {
     /// For a forked child, whose parent has opened the file.
     pub(in crate::sink) fn open_at_first_write(plan: &FilePlan) -> FileSink {
         FileSink {
-            name: format!("file {}", plan.path.display()),
             plan: plan.clone(),
             active: None,
             torn: None,
@@ -115,7 +113,7 @@ impl FileSink {
         if open::is_open_to_all(&self.plan.path) {
             self.warnings.add(format!(
                 "{}: everybody may replace the file: its directory is writable for all and not sticky",
-                self.name
+                self.plan.destination()
             ));
         }
         Ok(())
@@ -230,10 +228,6 @@ impl Sink for FileSink {
             Some(Active::Stream(_)) | None => None,
         };
         self.unsynced.sync(active)
-    }
-
-    fn name(&self) -> &str {
-        &self.name
     }
 
     fn change(&mut self, plan: &FilePlan) {
