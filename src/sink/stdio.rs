@@ -5,7 +5,7 @@ use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 use super::Sink;
-use super::descriptor::{LineWriter, is_nameless, wait_for_room};
+use super::descriptor::{DescriptorWriter, is_nameless, wait_for_room};
 
 /// Descriptor 1 or 2.
 ///
@@ -15,7 +15,7 @@ use super::descriptor::{LineWriter, is_nameless, wait_for_room};
 #[derive(Debug)]
 pub(super) struct StdioSink {
     descriptor: BorrowedFd<'static>,
-    lines: LineWriter,
+    lines: DescriptorWriter,
 }
 
 impl StdioSink {
@@ -30,7 +30,7 @@ impl StdioSink {
     fn new(descriptor: BorrowedFd<'static>) -> StdioSink {
         StdioSink {
             descriptor,
-            lines: LineWriter::default(),
+            lines: DescriptorWriter::default(),
         }
     }
 }
@@ -43,7 +43,7 @@ impl Sink for StdioSink {
     fn has_lost_reader(&mut self, error: &io::Error) -> bool {
         let is_lost = error.kind() == io::ErrorKind::BrokenPipe && is_nameless(self.descriptor);
         if is_lost {
-            self.lines = LineWriter::default();
+            self.lines = DescriptorWriter::default();
         }
         is_lost
     }
@@ -66,7 +66,7 @@ pub(crate) fn complain_on_stderr(complaint: &str) {
 fn complain(to: BorrowedFd<'_>, complaint: &str) {
     let line = format!("offloop: {}\n", complaint.replace(char::is_control, " "));
     // Should this fail too, nobody is left to hear of it.
-    let _ = LineWriter::default().write(to, line.as_bytes());
+    let _ = DescriptorWriter::default().write(to, line.as_bytes());
 }
 
 #[cfg(test)]
@@ -91,7 +91,7 @@ mod tests {
         reader.read_exact(&mut bytes).unwrap();
         assert_eq!(bytes, expected);
 
-        while LineWriter::default()
+        while DescriptorWriter::default()
             .write(writer.as_fd(), b"full\n")
             .is_ok()
         {}

@@ -20,7 +20,7 @@ use super::system;
 use super::warnings::Warnings;
 use crate::channel::sync::{Instant, thread};
 use crate::error::Error;
-use crate::sink::descriptor::{LineWriter, is_nameless, wait_for_room};
+use crate::sink::descriptor::{DescriptorWriter, is_nameless, wait_for_room};
 use crate::sink::{Place, Sink};
 
 /// How often in a row the path may name another file than the one that was just opened.
@@ -36,7 +36,7 @@ pub(in crate::sink) struct FileSink {
     torn: Option<Torn>,
     unsynced: Unsynced,
     /// For streams.
-    lines: LineWriter,
+    lines: DescriptorWriter,
     has_given_up: bool,
     ending: Ending,
     care: OldFilesCare,
@@ -87,7 +87,7 @@ impl FileSink {
             active: None,
             torn: None,
             unsynced: Unsynced::default(),
-            lines: LineWriter::default(),
+            lines: DescriptorWriter::default(),
             has_given_up: false,
             ending: Ending::new(plan.rotation.clone()),
             care: OldFilesCare::new(plan.care),
@@ -205,7 +205,7 @@ impl Sink for FileSink {
         let is_lost = error.kind() == io::ErrorKind::BrokenPipe
             && matches!(&self.active, Some(Active::Stream(stream)) if is_nameless(stream.as_fd()));
         if is_lost {
-            self.lines = LineWriter::default();
+            self.lines = DescriptorWriter::default();
         }
         is_lost
     }
