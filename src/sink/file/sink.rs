@@ -15,7 +15,7 @@ use super::lock::{PAUSE, Patience};
 use super::open;
 use super::plan::FilePlan;
 use super::regular::{Regular, Torn};
-use super::sync::{Unsynced, directories_to_change};
+use super::sync::{UnsyncedFiles, directories_to_change};
 use super::system;
 use super::warnings::Warnings;
 use crate::channel::sync::{Instant, thread};
@@ -34,7 +34,7 @@ pub(in crate::sink) struct FileSink {
     active: Option<Active>,
     /// How the file was left that was open before.
     torn: Option<Torn>,
-    unsynced: Unsynced,
+    unsynced: UnsyncedFiles,
     /// For streams.
     lines: DescriptorWriter,
     has_given_up: bool,
@@ -86,7 +86,7 @@ impl FileSink {
             plan: plan.clone(),
             active: None,
             torn: None,
-            unsynced: Unsynced::default(),
+            unsynced: UnsyncedFiles::default(),
             lines: DescriptorWriter::default(),
             has_given_up: false,
             ending: Ending::new(plan.rotation.clone()),
