@@ -16,7 +16,7 @@ use super::housekeeper::Housekeeper;
 use super::journal::BatchJournal;
 use super::line::LineWriter;
 use super::notice::LossReport;
-use super::sync::{SyncPolicy, Unsynced};
+use super::sync::{SyncPolicy, UnsyncedLines};
 use super::{Delays, SinkState};
 use crate::channel::Channel;
 use crate::channel::arena::Journal;
@@ -75,7 +75,7 @@ pub(crate) struct Worker {
     failure: Option<Failure>,
     /// Whether the sink may hold back what it accepted.
     must_flush: bool,
-    unsynced: Unsynced,
+    unsynced: UnsyncedLines,
     losses: LossReport,
     /// Of which sinks it is in the log that nobody reads them.
     without_reader: Vec<bool>,
@@ -112,7 +112,7 @@ impl Worker {
             complaint: None,
             failure: None,
             must_flush: false,
-            unsynced: Unsynced::default(),
+            unsynced: UnsyncedLines::default(),
             losses: LossReport::default(),
             limiter: Arc::default(),
             suppressed: SuppressionReport::default(),
@@ -130,7 +130,7 @@ impl Worker {
 
     /// With a policy when to sync the sink.
     pub(crate) fn syncing(mut self, policy: SyncPolicy) -> Self {
-        self.unsynced = Unsynced::new(policy);
+        self.unsynced = UnsyncedLines::new(policy);
         self
     }
 
