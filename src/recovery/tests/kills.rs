@@ -88,7 +88,7 @@ impl Sink for Killed {
     fn write_noting(
         &mut self,
         lines: &[u8],
-        note: &mut dyn FnMut(crate::sink::Place),
+        note: &mut dyn FnMut(crate::sink::PlaceInFile),
     ) -> io::Result<usize> {
         if self.batches == 0 {
             let len = self.bytes.min(lines.len());

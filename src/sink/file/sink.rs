@@ -21,7 +21,7 @@ use super::warnings::Warnings;
 use crate::channel::sync::{Instant, thread};
 use crate::error::Error;
 use crate::sink::descriptor::{DescriptorWriter, is_nameless, wait_for_room};
-use crate::sink::{Place, Sink};
+use crate::sink::{PlaceInFile, Sink};
 
 /// How often in a row the path may name another file than the one that was just opened.
 const OPENINGS_MAX: usize = 8;
@@ -171,7 +171,11 @@ impl Sink for FileSink {
         self.write_noting(lines, &mut |_| {})
     }
 
-    fn write_noting(&mut self, lines: &[u8], note: &mut dyn FnMut(Place)) -> io::Result<usize> {
+    fn write_noting(
+        &mut self,
+        lines: &[u8],
+        note: &mut dyn FnMut(PlaceInFile),
+    ) -> io::Result<usize> {
         self.has_given_up = false;
         self.close_if_asked();
         for _ in 0..OPENINGS_MAX {

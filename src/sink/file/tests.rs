@@ -14,7 +14,7 @@ use super::FilePlan;
 #[cfg(not(any(offloop_loom, offloop_shuttle)))]
 use super::faults::{self, Call, Fault, Flaw};
 use super::lock::Lock;
-use crate::sink::{Place, Sink, Target};
+use crate::sink::{PlaceInFile, Sink, Target};
 
 fn target(path: impl AsRef<Path>) -> Target {
     Target::File(FilePlan::new(path.as_ref().to_owned()))
@@ -287,7 +287,7 @@ fn the_place_that_is_noted_is_where_the_lines_lie() {
         assert_eq!(accepted.unwrap(), lines.len());
     }
     let metadata = fs::metadata(&path).unwrap();
-    let place = |offset| Place {
+    let place = |offset| PlaceInFile {
         device: metadata.dev(),
         inode: metadata.ino(),
         offset,

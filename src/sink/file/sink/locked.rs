@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Active, FileSink};
-use crate::sink::Place;
+use crate::sink::PlaceInFile;
 use crate::sink::file::ending;
 use crate::sink::file::regular::{Named, Regular};
 use crate::sink::file::{rotation, system};
@@ -23,7 +23,7 @@ impl FileSink {
     pub(super) fn append(
         &mut self,
         lines: &[u8],
-        note: &mut dyn FnMut(Place),
+        note: &mut dyn FnMut(PlaceInFile),
     ) -> io::Result<Option<usize>> {
         self.with_regular(|sink, regular, file, len| {
             if sink.ending.is_over(file, rotation::now()) && sink.end(file) {
