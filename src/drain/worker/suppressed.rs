@@ -15,7 +15,7 @@ const REPORT_PAUSE: Duration = Duration::from_secs(10);
 /// What one sink has reported of the records that limits left out.
 #[derive(Debug, Default)]
 pub(super) struct SuppressionReport {
-    /// By the callsite's place: how many, and when.
+    /// By the number of the source: how many, and when.
     reported: HashMap<usize, (u64, Option<Instant>)>,
     /// How many there were in all at the last look.
     seen: u64,
@@ -26,11 +26,11 @@ pub(super) struct SuppressionReport {
 impl SuppressionReport {
     /// One that leaves aside what was left out so far.
     pub(super) fn from_now(limiter: &Limiter) -> Self {
-        let counts = limiter.limited_by_place();
+        let counts = limiter.limited_by_source();
         SuppressionReport {
             seen: limiter.limited(),
             reported: counts
-                .map(|(place, count, _)| (place, (count, None)))
+                .map(|(source, count, _)| (source, (count, None)))
                 .collect(),
             next: None,
         }
@@ -47,8 +47,8 @@ impl SuppressionReport {
     }
 
     /// How many there are to report of a callsite, if it is time for that.
-    fn take(&mut self, place: usize, limited: u64, is_last: bool) -> Option<u64> {
-        let (reported, at) = self.reported.entry(place).or_default();
+    fn take(&mut self, source: usize, limited: u64, is_last: bool) -> Option<u64> {
+        let (reported, at) = self.reported.entry(source).or_default();
         let news = limited.saturating_sub(*reported);
         if news == 0 {
             return None;
@@ -72,11 +72,11 @@ impl Worker {
             return;
         }
         self.suppressed.next = None;
-        for (place, limited, origin) in self.limiter.limited_by_place() {
+        for (source, limited, origin) in self.limiter.limited_by_source() {
             if !self.lines.wants_of(&origin.target, origin.level) {
                 continue;
             }
-            if let Some(count) = self.suppressed.take(place, limited, is_last) {
+            if let Some(count) = self.suppressed.take(source, limited, is_last) {
                 self.lines
                     .write_notice(ticks::now(), &mut self.batch, |record| {
                         notice::suppressed(record, count, &origin);
