@@ -81,7 +81,7 @@ impl SourceState {
         }
     }
 
-    /// Whether a record that comes now is kept for a sample. Places with different seeds draw
+    /// Whether a record that comes now is kept for a sample. Sources with different seeds draw
     /// different ones.
     pub(super) fn is_drawn(&self, share: f64, seed: u64) -> bool {
         if let Some(of_request) = thread::random_share() {
