@@ -8,7 +8,7 @@ use tracing::Level;
 use super::super::keyed::layout::{Layout, Marks, PushRequest};
 use super::super::keyed::names::{Ids, Names};
 use super::super::keyed::syntax::Syntax;
-use super::super::timestamp::{TimeStyle, Zone};
+use super::super::timestamp::{DisplayZone, TimeStyle};
 use super::parts::PartMaker;
 use crate::capture::record::Value;
 use crate::config::format::Options;
@@ -196,7 +196,7 @@ impl Time {
         match self {
             Time::Number(precision) => TimeStyle::Number(*precision),
             Time::Text(precision) => {
-                let zone = options.zone.as_deref().and_then(Zone::parse);
+                let zone = options.zone.as_deref().and_then(DisplayZone::parse);
                 let precision = options.precision.unwrap_or(*precision);
                 TimeStyle::Text(precision, zone.unwrap_or_default())
             }
