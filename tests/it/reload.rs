@@ -220,6 +220,23 @@ fn sinks_of_equal_names_keep_their_own_figures() {
 }
 
 #[test]
+fn a_sink_that_is_renamed_goes_on_under_its_new_name_with_its_figures() {
+    let memory = Memory::new();
+    let named = |name| offloop::builder().sink(Sink::memory(&memory).named(name));
+    let program = Program::start(named("old"));
+    program.run(|| info!("before"));
+    program.guard.reload(named("new")).unwrap();
+    program.run(|| info!("after"));
+    program.guard.flush(PATIENCE).unwrap();
+    let stats = program.guard.stats();
+    let names: Vec<_> = stats.sinks.iter().map(|sink| sink.name.as_str()).collect();
+    assert_eq!(names, ["new"]);
+    let written = stats.sinks[0].written.total() as usize;
+    // The reload is a record of its own.
+    assert_eq!((written, memory.lines().len()), (3, 3));
+}
+
+#[test]
 fn a_writer_that_stays_is_left_to_what_comes_next() {
     let received = Received::default();
     let builder = offloop::builder().sink(Sink::writer(received.clone()).named("own"));

@@ -319,7 +319,8 @@ fn logged_through(answers: &[Answer]) -> (Vec<Value>, offloop::Stats) {
         answers: answers.iter().copied().collect(),
         received: received.clone(),
     };
-    let program = Program::start(offloop::builder().writer(script).on_error(|_| {}));
+    let builder = offloop::builder().sink(Sink::writer(script).named("scripted"));
+    let program = Program::start(builder.on_error(|_| {}));
     program.run(|| log_numbers(0..1_000));
     program.guard.flush(PATIENCE).unwrap();
     program.run(|| log_numbers(1_000..1_010));
@@ -346,7 +347,8 @@ fn a_sink_that_fails_and_recovers_gets_every_line_once_and_the_log_says_so() {
         notices[0]["error"],
         io::Error::from(StorageFull).to_string()
     );
-    assert_eq!(notices[0]["sink"], "writer");
+    assert_eq!(notices[0]["sink"], "scripted");
+    assert_eq!(notices[0]["sink_destination"], "writer");
     assert!(notices[0]["failed_ms"].is_u64());
 
     for kind in [BrokenPipe, Other] {

@@ -81,7 +81,10 @@ fn a_process_dies_only_where_it_is_told_to() {
     };
     let runtime = std::env::var_os("XDG_RUNTIME_DIR").unwrap();
     let builder = offloop::builder().crash_directory(Path::new(&runtime).join("offloop"));
-    let (layer, _guard) = builder.file(log).build().unwrap();
+    let (layer, _guard) = builder.file(&log).build().unwrap();
+    // Lines are written under the file's lock: none is there before the process dies, however slow it is.
+    let held = fs::File::open(&log).unwrap();
+    held.lock().unwrap();
     let subscriber = tracing_subscriber::registry().with(layer);
     tracing::subscriber::with_default(subscriber, || {
         (0..100).for_each(|number| tracing::info!(number, "record"));

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -15,7 +16,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from websockets.sync.client import ClientConnection, connect
 
 HERE = Path(__file__).parent
 EXAMPLES = HERE.parent.parent / "examples"
@@ -25,10 +28,19 @@ DEADLINE_S = 60.0
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The records of a log file. A line that is none is an error."""
-    if not path.exists():
-        return []
-    return [json.loads(line) for line in path.read_text().splitlines()]
+    """The records of a log file. A line that is none is an error; one that is being written, of which
+    a reader may see a part, is waited for.
+    """
+    written = b""
+
+    def is_whole() -> bool:
+        nonlocal written
+        with contextlib.suppress(FileNotFoundError):
+            written = path.read_bytes()
+        return not written or written.endswith(b"\n")
+
+    wait_for(is_whole, f"the end of the last line of {path}")
+    return [json.loads(line) for line in written.splitlines()]
 
 
 def wait_for(condition: Any, what: str = "condition") -> Any:
@@ -42,9 +54,14 @@ def wait_for(condition: Any, what: str = "condition") -> Any:
 
 
 def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+    """A port for a server that is told one. It is none of those that systems give to clients: one of
+    these may have it before the server listens.
+    """
+    for port in random.sample(range(10_000, 30_000), 100):
+        with socket.socket() as listener, contextlib.suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port is free")
 
 
 def run_program(text: str, directory: Path, *, check: bool = True, **options: Any) -> Any:
@@ -91,6 +108,17 @@ class Server:
 
     def url(self, path: str) -> str:
         return f"http://127.0.0.1:{self.port}{path}"
+
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        return httpx.get(self.url(path), timeout=DEADLINE_S, **options)
+
+    def post(self, path: str, **options: Any) -> httpx.Response:
+        return httpx.post(self.url(path), timeout=DEADLINE_S, **options)
+
+    def connect(self, path: str, **options: Any) -> ClientConnection:
+        """A connection for WebSocket."""
+        url = self.url(path).replace("http", "ws", 1)
+        return connect(url, open_timeout=DEADLINE_S, **options)
 
     def stop(self, number: int = signal.SIGTERM) -> None:
         if self.process.poll() is None:

@@ -10,7 +10,6 @@ import offloop
 import pytest
 from conftest import DEADLINE_S, read_lines, run_program
 from offloop.asgi import RequestLog
-from websockets.sync.client import connect
 
 SCOPE = {
     "type": "http",
@@ -37,7 +36,7 @@ COMMANDS = {
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_websocket_s_messages_arrive_however_many_wait(serve: Any, name: str) -> None:
     server = serve(*COMMANDS[name])
-    with connect(server.url("/").replace("http", "ws")) as client:
+    with server.connect("/") as client:
         for _ in range(50):
             client.send("hello")
         assert [client.recv(timeout=DEADLINE_S) for _ in range(50)] == ["heard"] * 50

@@ -8,11 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from conftest import read_lines, run_program, wait_for
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import connect
 
 ID = {"x-request-id": "01JD3T7Q9N"}
 
@@ -23,7 +21,7 @@ def requests(log: Path) -> list[dict[str, Any]]:
 
 def test_starlette(serve: Any, log: Path) -> None:
     server = serve("uvicorn", "starlette_app:app", "--port", "{port}")
-    answer = httpx.get(server.url("/hello/you"), headers=ID)
+    answer = server.get("/hello/you", headers=ID)
     assert answer.headers["x-request-id"] == "01JD3T7Q9N" and answer.headers["traceresponse"]
     server.stop()
     (request,) = requests(log)
@@ -41,7 +39,7 @@ def test_flask_under_gunicorn(serve: Any, log: Path, options: tuple[str, ...]) -
     server = serve(*FLASK, "--logger-class", "offloop.gunicorn.Logger", *options)
     for number in range(20):
         headers = {"x-request-id": f"id-{number}"}
-        answer = httpx.get(server.url("/hello/you?token=secret"), headers=headers)
+        answer = server.get("/hello/you?token=secret", headers=headers)
         assert answer.headers["x-request-id"] == f"id-{number}"
     server.stop()
     assert "secret" not in log.read_text()
@@ -57,7 +55,7 @@ def test_flask_under_gunicorn(serve: Any, log: Path, options: tuple[str, ...]) -
 
 def test_an_exception_of_flask_s_is_in_its_record(serve: Any, log: Path) -> None:
     server = serve(*FLASK)
-    assert httpx.get(server.url("/raises"), headers=ID).status_code == 500
+    assert server.get("/raises", headers=ID).status_code == 500
     server.stop()
     (request,) = requests(log)
     assert request["http.response.status_code"] == 500 and request["level"] == "ERROR"
@@ -78,11 +76,11 @@ def test_sanic(serve: Any, log: Path, workers: int) -> None:
 
     # Sanic takes no notice of a signal that comes while a worker is starting.
     wait_for(are_ready, "the workers")
-    answer = httpx.get(server.url("/hello/you?token=secret"), headers=ID)
+    answer = server.get("/hello/you?token=secret", headers=ID)
     assert answer.headers["x-request-id"] == "01JD3T7Q9N"
-    assert httpx.get(server.url("/stream"), headers={"x-request-id": "stream"}).text == "onetwo"
-    assert httpx.get(server.url("/raises"), headers={"x-request-id": "raises"}).status_code == 500
-    assert httpx.get(server.url("/nowhere"), headers={"x-request-id": "none"}).status_code == 404
+    assert server.get("/stream", headers={"x-request-id": "stream"}).text == "onetwo"
+    assert server.get("/raises", headers={"x-request-id": "raises"}).status_code == 500
+    assert server.get("/nowhere", headers={"x-request-id": "none"}).status_code == 404
     server.stop()
     by_id = {request["request_id"]: request for request in requests(log)}
     assert len(by_id) == len(requests(log)) == 4
@@ -101,16 +99,15 @@ def test_sanic(serve: Any, log: Path, workers: int) -> None:
 
 def test_a_websocket_of_sanic_s_has_a_record_as_others_have(serve: Any, log: Path) -> None:
     server = serve("sanic", "load_sanic:app", "--port", "{port}", "--single-process")
-    base = server.url("/socket/").replace("http", "ws")
     for name, code in (("listens", 1000), ("closes", 4000)):
-        with connect(base + name, additional_headers={"x-request-id": name}) as client:
+        with server.connect(f"/socket/{name}", additional_headers={"x-request-id": name}) as client:
             client.send("ping")
             assert client.recv() == "heard"
             if name == "closes":
                 with pytest.raises(ConnectionClosed) as ended:
                     client.recv()
                 assert ended.value.rcvd.code == code
-    with connect(base + "raises", additional_headers={"x-request-id": "raises"}):
+    with server.connect("/socket/raises", additional_headers={"x-request-id": "raises"}):
         wait_for(lambda: len(requests(log)) == 3, "the records")
     server.stop()
     by_id = {request["request_id"]: request for request in requests(log)}
@@ -132,7 +129,7 @@ def test_what_an_application_reads_of_an_upload_is_counted(serve: Any, log: Path
     server = serve("gunicorn", "load_flask:app", "--bind", "127.0.0.1:{port}")
     body = b"line\n" * 200
     for path, read in (("whole", 1000), ("lines", 1000), ("half", 500), ("unread", 0)):
-        answer = httpx.post(server.url(f"/{path}"), content=body)
+        answer = server.post(f"/{path}", content=body)
         assert answer.text == str(read)
     server.stop()
     sizes = {line["url.path"]: line.get("http.request.body.size") for line in requests(log)}
@@ -232,7 +229,7 @@ def test_uvicorn_takes_the_handler_from_its_log_config(
     config.write_text(json.dumps(dict_config(log, "uvicorn", "uvicorn.access")))
     options = ("--port", "{port}", "--log-config", str(config))
     server = serve("uvicorn", "plain_app:app", *options)
-    httpx.get(server.url("/you?token=secret"))
+    server.get("/you?token=secret")
     server.stop()
     lines = read_lines(log)
     (hello,) = [line for line in lines if line["target"] == "plain"]
@@ -252,7 +249,7 @@ def test_gunicorn_takes_the_handler_from_its_logconfig_dict(
     options = ("--bind", "127.0.0.1:{port}", "--config", str(config), "--workers", "2")
     server = serve("gunicorn", "plain_app:wsgi", *options)
     for number in range(20):
-        httpx.get(server.url(f"/{number}"))
+        server.get(f"/{number}")
     server.stop()
     lines = read_lines(log)
     messages = [line["message"] for line in lines if line["target"] == "plain"]

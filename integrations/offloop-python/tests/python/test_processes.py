@@ -15,8 +15,7 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import read_lines, run_program, wait_for
-from websockets.sync.client import connect
+from conftest import DEADLINE_S, read_lines, run_program, wait_for
 
 
 def test_a_fork_s_child_goes_on_and_nothing_comes_twice(tmp_path: Path, log: Path) -> None:
@@ -147,7 +146,7 @@ def test_a_full_stdout_that_does_not_block_loses_nothing(tmp_path: Path) -> None
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         # Nobody has read any of it by now, and it does not fit into the pipe.
         assert process.stderr.read(6) == b"logged"
-        output, errors = process.communicate(timeout=60)
+        output, errors = process.communicate(timeout=DEADLINE_S)
     assert [json.loads(line)["number"] for line in output.splitlines()] == list(range(3000))
     assert errors == b""
 
@@ -186,14 +185,17 @@ os._exit(0)
     )
     reader, writer = os.pipe()
     command = [sys.executable, str(program)]
-    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, timeout=60, text=True)
+    done = subprocess.run(
+        command, stdout=writer, stderr=subprocess.PIPE, timeout=2 * DEADLINE_S, text=True
+    )
     os.close(reader)
     os.close(writer)
     late, took, left, stats = json.loads(done.stderr.splitlines()[-1])
     assert stats["lost"] and left == stats["waiting"]
     assert stats["accepted"] == stats["written"] + stats["waiting"] + stats["lost"] == 50_000
-    # The figures have their place in the benches; what is seen here is a thread that stands still.
-    assert late < 0.5 and took < 1.5, (late, took)
+    # The figures have their place in the benches; what is seen here is a thread that stands still: who
+    # waits for this sink does so for ever, and who waits a little with each record, for minutes.
+    assert late < DEADLINE_S / 2 and took < DEADLINE_S / 2, (late, took)
 
 
 def test_what_is_logged_after_shutdown_is_written_before_an_end_that_nobody_hears_of(
@@ -220,7 +222,7 @@ def test_several_dead_sinks_hold_up_the_end_no_longer_than_one(tmp_path: Path) -
         """
 import logging, offloop, time
 for stream in ("stdout", "stderr"):
-    handler = offloop.Handler(stream=stream, exit_timeout=4)
+    handler = offloop.Handler(stream=stream, exit_timeout=10)
     logging.root.addHandler(handler)
 for number in range(1000):
     logging.warning("n", extra={"pad": "x" * 1000})
@@ -229,11 +231,14 @@ open("logged", "w").write(str(time.monotonic()))
     )
     reader, writer = os.pipe()
     command = [sys.executable, str(program)]
-    done = subprocess.run(command, stdout=writer, stderr=writer, cwd=tmp_path, timeout=60)
+    done = subprocess.run(
+        command, stdout=writer, stderr=writer, cwd=tmp_path, timeout=2 * DEADLINE_S
+    )
     took = time.monotonic() - float((tmp_path / "logged").read_text())
     os.close(reader)
     os.close(writer)
-    assert done.returncode == 0 and took < 7, took
+    # One after the other, they would hold it up for twenty.
+    assert done.returncode == 0 and took < 20, took
 
 
 #: No record of the applications here makes a longer line.
@@ -281,9 +286,22 @@ LAST_WORDS = {
     "gunicorn's sync workers": {"Worker exiting": 2},
 }
 
-#: Sanic takes no notice of a signal that comes while a worker is starting, or within a tenth of a
-#: second after that where there are several.
-READY = {"sanic": 1, "sanic, two workers": 2}
+#: What each says first, and how often, when all its processes can take a signal: before that one of them
+#: may end without its last words, and Sanic takes no notice of it, nor within a tenth of a second after that
+#: where there are several workers.
+READY = {
+    "uvicorn": ("Application startup complete", 1),
+    "uvicorn, two workers": ("Application startup complete", 2),
+    "gunicorn with uvicorn's worker": ("Application startup complete", 2),
+    "the same, preloaded": ("Application startup complete", 2),
+    "gunicorn with its own ASGI worker": ("ASGI server listening", 2),
+    "hypercorn": ("Running on", 1),
+    "granian": ("Started worker", 2),
+    "sanic": ("Worker ready", 1),
+    "sanic, two workers": ("Worker ready", 2),
+    # It says nothing where we hear of it, and its workers heed signals before they load the application.
+    "gunicorn's sync workers": ("", 0),
+}
 
 
 def messages(log: Path) -> list[str]:
@@ -291,8 +309,10 @@ def messages(log: Path) -> list[str]:
 
 
 def wait_until_ready(name: str, log: Path) -> None:
+    words, count = READY[name]
+
     def are_ready() -> bool:
-        return sum("Worker ready" in message for message in messages(log)) == READY.get(name, 0)
+        return count <= sum(words in message for message in messages(log))
 
     wait_for(are_ready, "the workers")
 
@@ -306,7 +326,7 @@ def test_sigterm_under_load_loses_nothing(serve: Any, log: Path, name: str) -> N
 
     def load(client: int) -> None:
         number = 0
-        with httpx.Client() as session:
+        with httpx.Client(timeout=DEADLINE_S) as session:
             while not is_over.is_set():
                 key = f"{client}-{number}"
                 try:
@@ -345,8 +365,9 @@ def test_sigterm_loses_nothing_where_nobody_tells_us_that_the_server_ends(
     serve: Any, log: Path, name: str
 ) -> None:
     server = serve(*SERVERS[name], OFFLOOP_TEST_UNFOLLOWED="1")
+    wait_until_ready(name, log)
     for number in range(20):
-        assert httpx.get(server.url(f"/{number}")).status_code == 200
+        assert server.get(f"/{number}").status_code == 200
     server.stop()
     steps = Counter(line["key"] for line in read_lines(log) if line["target"] == "load")
     assert steps == {str(number): 5 for number in range(20)}
@@ -379,8 +400,9 @@ def test_a_websocket_that_is_open_when_the_server_stops_has_one_record(
         # answers is not.
         options = ("--workers", "1")
     server = serve(*SERVERS[name], *options)
-    wait_until_ready(name, log)
-    with connect(server.url(path).replace("http", "ws")) as client:
+    if name != "granian":
+        wait_until_ready(name, log)
+    with server.connect(path) as client:
         if path != "/sleeps":
             client.send("hello")
             assert client.recv() == "heard"
@@ -415,8 +437,20 @@ def test_workers_share_one_file_that_is_rotated_once_at_a_time(
         OFFLOOP_TEST_ROTATION=str(limit),
     )
 
+    def files() -> list[Path]:
+        return sorted(directory.iterdir())
+
+    def lines() -> list[dict[str, Any]]:
+        return [line for file in files() for line in read_lines(file)]
+
+    def are_ready() -> bool:
+        words = "Application startup complete"
+        return sum(words in str(line["message"]) for line in lines()) == 4
+
+    wait_for(are_ready, "the workers")
+
     def load(client: int) -> None:
-        with httpx.Client() as session:
+        with httpx.Client(timeout=DEADLINE_S) as session:
             for number in range(150):
                 assert session.get(server.url(f"/{client}-{number}")).status_code == 200
                 if number % 25 == 24:
@@ -429,29 +463,28 @@ def test_workers_share_one_file_that_is_rotated_once_at_a_time(
     for client in clients:
         client.join()
     server.stop()
-    files = sorted(directory.iterdir())
-    lines = [line for file in files for line in read_lines(file)]
-    steps = Counter((line["key"], line["step"]) for line in lines if line["target"] == "load")
-    requests = Counter(line["url.path"] for line in lines if line["target"] == "offloop::request")
+    steps = Counter((line["key"], line["step"]) for line in lines() if line["target"] == "load")
+    requests = Counter(line["url.path"] for line in lines() if line["target"] == "offloop::request")
     assert set(steps.values()) == {1} and len(steps) == 4 * 150 * 5
     assert set(requests.values()) == {1} and len(requests) == 4 * 150
-    assert len({line["pid"] for line in lines if line["target"] == "load"}) == 4
-    sizes = [file.stat().st_size for file in files]
+    # The system gives each connection to whoever is first.
+    assert 2 <= len({line["pid"] for line in lines() if line["target"] == "load"})
+    sizes = [file.stat().st_size for file in files()]
     total = sum(sizes)
     # None is empty, none larger than allowed, and none was ended before it had to be.
     assert 0 < min(sizes) and max(sizes) <= limit, sizes
-    assert len(files) <= total // (limit - LINE_BYTES_MAX) + 1, sizes
+    assert len(sizes) <= total // (limit - LINE_BYTES_MAX) + 1, sizes
 
 
 def test_gunicorn_s_signal_has_the_file_opened_anew(serve: Any, log: Path) -> None:
     server = serve(*SERVERS["gunicorn with its own ASGI worker"])
-    httpx.get(server.url("/before"))
+    server.get("/before")
     paths = lambda: [line.get("url.path") for line in read_lines(log)]  # noqa: E731
     wait_for(lambda: "/before" in paths(), "the first request's record, its last")
     old = log.with_suffix(".1")
     log.rename(old)
     server.process.send_signal(signal.SIGUSR1)
-    httpx.get(server.url("/after"))
+    server.get("/after")
     server.stop()
     assert "/after" in paths() and "/before" not in paths()
     assert "/before" in [line.get("url.path") for line in read_lines(old)]

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-DEADLINE_S = 300
+#: What only a hang reaches.
+DEADLINE_S = 1200
 
 is_long = pytest.mark.skipif(
     os.environ.get("OFFLOOP_LONG") != "1", reason="takes long: OFFLOOP_LONG=1"

@@ -53,7 +53,7 @@ def received(server: Any, path: str, until: bytes) -> None:
 def test_a_stream_s_record_comes_when_all_of_it_is_sent(
     server: Any, log: Path, path: str, parts: int
 ) -> None:
-    assert httpx.get(server.url(path)).text == "0123456789" * parts
+    assert server.get(path).text == "0123456789" * parts
     server.stop()
     lines = [line for line in read_lines(log) if line["target"] in ("stream", "offloop::request")]
     assert [line["message"] for line in lines[:-1]] == [f"part {part}" for part in range(parts)]
@@ -62,7 +62,7 @@ def test_a_stream_s_record_comes_when_all_of_it_is_sent(
 
 
 def test_a_body_s_size_is_what_the_client_got(server: Any, log: Path) -> None:
-    with httpx.Client(base_url=server.url("")) as client:
+    with httpx.Client(base_url=server.url(""), timeout=DEADLINE_S) as client:
         for path in ("/text", "/last", "/file", "/chunked", "/refused", "/nowhere"):
             answer = client.get(path, headers={"x-request-id": path[1:]})
             wait_for(lambda: path[1:] in {line["request_id"] for line in requests(log)}, path)
@@ -85,7 +85,7 @@ def test_a_stream_that_fails_is_an_error_of_the_service_s(
     server: Any, log: Path, kind: str
 ) -> None:
     # Sanic ends it as if it were whole.
-    assert httpx.get(server.url(f"/fails/{kind}")).text == "0123456789" * 3
+    assert server.get(f"/fails/{kind}").text == "0123456789" * 3
     request = the_request(log)
     assert (request["outcome"], request["level"]) == ("service_error", "ERROR")
     assert (size(request), request["http.response.status_code"]) == (30, 200)
@@ -113,6 +113,6 @@ def test_a_stream_that_sanic_gives_up_is_truncated_and_not_by_the_client(
 ) -> None:
     server = start(serve, log, SANIC_RESPONSE_TIMEOUT="1")
     with pytest.raises(httpx.RemoteProtocolError):
-        httpx.get(server.url("/stays"), timeout=DEADLINE_S)
+        server.get("/stays")
     request = the_request(log)
     assert (request["outcome"], size(request)) == ("truncated", 10)

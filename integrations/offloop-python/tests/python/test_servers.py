@@ -6,10 +6,8 @@ import socket
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from conftest import read_lines, wait_for
-from websockets.sync.client import connect
 
 ID = {"x-request-id": "01JD3T7Q9N"}
 
@@ -25,7 +23,7 @@ def server(serve: Any) -> Any:
 
 def test_the_example_of_the_readme_writes_a_record_of_each_request(serve: Any, log: Path) -> None:
     server = serve("uvicorn", "fastapi_app:app", "--port", "{port}")
-    answer = httpx.get(server.url("/users/42?token=secret"), headers=ID)
+    answer = server.get("/users/42?token=secret", headers=ID)
     assert answer.headers["x-request-id"] == "01JD3T7Q9N"
     server.stop()
     lines = read_lines(log)
@@ -56,7 +54,7 @@ def test_the_example_of_the_readme_writes_a_record_of_each_request(serve: Any, l
 def test_records_know_the_request_that_they_belong_to(
     server: Any, log: Path, path: str, part: str, count: int
 ) -> None:
-    httpx.get(server.url(path), headers=ID)
+    server.get(path, headers=ID)
     server.stop()
     lines = by_message(log, part)
     lines = [line for line in lines if line["target"] not in ("uvicorn.access",)]
@@ -66,7 +64,7 @@ def test_records_know_the_request_that_they_belong_to(
 def test_an_exception_is_in_the_request_s_record_and_in_the_server_s_with_its_id(
     server: Any, log: Path
 ) -> None:
-    assert httpx.get(server.url("/raises"), headers=ID).status_code == 500
+    assert server.get("/raises", headers=ID).status_code == 500
     server.stop()
     (request,) = [line for line in read_lines(log) if line["target"] == "offloop::request"]
     assert (request["outcome"], request["level"]) == ("service_error", "ERROR")
@@ -79,15 +77,14 @@ def test_an_exception_is_in_the_request_s_record_and_in_the_server_s_with_its_id
 
 
 def test_what_a_handler_adds_is_in_the_request_s_record(server: Any, log: Path) -> None:
-    httpx.get(server.url("/added"))
+    server.get("/added")
     server.stop()
     (request,) = [line for line in read_lines(log) if line["target"] == "offloop::request"]
     assert (request["plan"], request["rows"]) == ("gold", 3)
 
 
 def test_a_websocket_has_one_record_at_its_end(server: Any, log: Path) -> None:
-    url = server.url("/socket").replace("http", "ws")
-    with connect(url, additional_headers=ID) as client:
+    with server.connect("/socket", additional_headers=ID) as client:
         client.send("ping")
         assert client.recv() == "pong"
     wait_for(lambda: by_message(log, "request"), "the record")
@@ -102,7 +99,7 @@ def test_a_client_that_goes_away_is_no_error(server: Any, log: Path) -> None:
     client = socket.create_connection(("127.0.0.1", server.port))
     client.sendall(b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\n")
     # It has arrived once the next one has been answered.
-    httpx.get(server.url("/added"))
+    server.get("/added")
     client.close()
     server.stop()
     requests = [line for line in read_lines(log) if line["target"] == "offloop::request"]

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from conftest import DEADLINE_S
 
-STALL_S = 3.0
+#: Their records are many times what the pipe takes, and what its reader may have in hand.
+REQUESTS = 400
 
 
 def test_a_reader_that_stops_holds_up_nobody_and_loses_nothing(
@@ -31,31 +33,28 @@ def test_a_reader_that_stops_holds_up_nobody_and_loses_nothing(
                 lines.extend(whole)
                 may_read.wait()
 
-    reader = threading.Thread(target=read)
+    reader = threading.Thread(target=read, daemon=True)
     reader.start()
     server = serve("uvicorn", "stall_app:app", "--port", "{port}", OFFLOOP_TEST_LOG=str(fifo))
-    worst = 0.0
-    answered = 0
-    with httpx.Client() as client:
+    with httpx.Client(timeout=DEADLINE_S) as client:
         for path in ("/sync", "/async"):
             client.get(server.url(path))
         # The pipe's own 64 KiB are full soon.
         may_read.clear()
-        end = time.monotonic() + STALL_S
-        while time.monotonic() < end:
+        # Whoever waited for the reader would now do so for ever.
+        began = time.monotonic()
+        for _ in range(REQUESTS // 2):
             for path in ("/sync", "/async"):
-                began = time.perf_counter()
                 assert client.get(server.url(path)).status_code == 200
-                worst = max(worst, time.perf_counter() - began)
-                answered += 1
+        took = time.monotonic() - began
         drift_ms = client.get(server.url("/drift")).json()
         lost = client.get(server.url("/lost")).json()
     may_read.set()
     server.stop()
-    reader.join(60)
+    reader.join(DEADLINE_S)
     steps = [json.loads(line) for line in lines]
     steps = [line for line in steps if line["target"] == "stall"]
-    assert len(steps) == 5 * (answered + 2) and lost == 0
-    # Each would be as long as the stall if anybody waited.
-    assert worst < STALL_S / 2 and drift_ms < 1000 * STALL_S / 2, (worst, drift_ms)
+    assert len(steps) == 5 * (REQUESTS + 2) and lost == 0
+    # Nor did they wait a little each time.
+    assert took < DEADLINE_S and drift_ms < 1000 * DEADLINE_S / 2, (took, drift_ms)
     assert "Traceback" not in server.output.read_text()

@@ -26,7 +26,7 @@ def the_request(log: Path) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("path", "size"), [("/parts", 30), ("/written", 23)])
 def test_all_parts_of_an_answer_count(server: Any, log: Path, path: str, size: int) -> None:
-    assert len(httpx.get(server.url(path)).content) == size
+    assert len(server.get(path).content) == size
     request = the_request(log)
     assert (request["outcome"], request["http.response.body.size"]) == ("completed", size)
     # Nobody has the file of the library's that writes it.
@@ -36,7 +36,7 @@ def test_all_parts_of_an_answer_count(server: Any, log: Path, path: str, size: i
 @pytest.mark.parametrize("kind", ["error", "os"])
 def test_what_was_sent_before_an_answer_failed_counts(server: Any, log: Path, kind: str) -> None:
     with pytest.raises(httpx.RemoteProtocolError):
-        httpx.get(server.url(f"/fails/{kind}"))
+        server.get(f"/fails/{kind}")
     request = the_request(log)
     assert (request["outcome"], request["http.response.body.size"]) == ("service_error", 10)
     assert request["error"][0].endswith("on purpose")
@@ -57,7 +57,7 @@ def test_what_a_client_got_before_it_left_counts(server: Any, log: Path) -> None
 def test_gunicorn_s_line_of_a_request_that_breaks_has_its_path(serve: Any, log: Path) -> None:
     command = ("gunicorn", "stream_flask:app", "--bind", "127.0.0.1:{port}")
     server = serve(*command, "--logger-class", "offloop.gunicorn.Logger")
-    assert httpx.get(server.url("/breaks?token=secret")).status_code == 500
+    assert server.get("/breaks?token=secret").status_code == 500
     server.stop()
     (access,) = [line for line in read_lines(log) if line["target"] == "gunicorn.access"]
     assert (access["message"], access["url.path"]) == ("GET /breaks 500", "/breaks")
