@@ -9,7 +9,7 @@ use offloop::{Guard, Memory};
 use serde_json::Value;
 
 /// Only a request that never ends reaches it.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 struct Log {
     memory: Memory,

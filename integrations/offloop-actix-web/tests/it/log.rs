@@ -9,7 +9,7 @@ use offloop::{Guard, Memory, Sink};
 use serde_json::Value;
 
 /// Reached only by what hangs.
-const TIMEOUT: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 struct Log {
     lines: Memory,
