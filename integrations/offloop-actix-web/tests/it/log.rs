@@ -5,6 +5,7 @@
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use offloop::request::Options;
 use offloop::{Guard, Memory, Sink};
 use serde_json::Value;
 
@@ -22,6 +23,8 @@ fn log() -> &'static Log {
     LOG.get_or_init(|| {
         let (lines, text) = (Memory::new(), Memory::new());
         let builder = offloop::builder().filter("debug,actix=warn,h2=warn,mio=warn");
+        // None of the requests is slow because the machine is.
+        let builder = builder.requests(Options::new().slow_after(TIMEOUT));
         let builder = builder.sink(Sink::memory(&lines).json());
         let guard = builder.sink(Sink::memory(&text).text()).init().unwrap();
         Log { lines, text, guard }
