@@ -54,6 +54,8 @@ pub(crate) struct Plan {
 
 /// What one sink is made from.
 pub(crate) struct SinkPlan {
+    /// As the configuration calls it.
+    pub(crate) name: String,
     pub(crate) target: Target,
     pub(crate) format: Format,
     pub(crate) filter: SinkFilter,

@@ -241,14 +241,17 @@ impl Default for CrashSafety {
 ///
 /// ```
 /// for sink in offloop::stats().sinks.iter().filter(|sink| sink.is_failing) {
-///     println!("{} takes no records, {} wait", sink.name, sink.waiting);
+///     println!("{} ({}) takes no records, {} wait", sink.name, sink.destination, sink.waiting);
 /// }
 /// ```
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct SinkStats {
-    /// Which sink, with the absolute path of a file: `file /srv/app/logs/app.jsonl`, `stdout`, …
+    /// Which sink: the name that it was [given](crate::Sink::named), or has in the configuration
+    /// (`[sinks.main]`), or else got after its kind. Empty for those that were removed, taken together.
     pub name: String,
+    /// Where it writes, with the absolute path of a file: `file /srv/app/logs/app.jsonl`, `stdout`, …
+    pub destination: String,
     /// Records that log calls handed over while it was a sink.
     pub accepted: Counts,
     /// Records that the sink took: in the file, handed to the pipe.

@@ -182,7 +182,7 @@ mod tests {
         let (layer, guard) = crate::builder().memory(&memory).build().unwrap();
         let subscriber = tracing_subscriber::registry().with(layer);
         tracing::subscriber::with_default(subscriber, program);
-        guard.flush(Duration::from_secs(10)).unwrap();
+        guard.flush(Duration::from_secs(60)).unwrap();
         memory.text()
     }
 

@@ -161,8 +161,12 @@ impl Pool {
         if self.arena.is_full() {
             self.arena.retry();
         }
-        let room = self.limit(false).saturating_sub(used) / self.page_bytes;
-        for _ in self.idle.len()..ready.min(room) {
+        // The room is looked at anew for each page: callers that are faster take it, and make their own.
+        let room = || self.limit(false).saturating_sub(self.used_bytes()) / self.page_bytes;
+        for _ in 0..ready {
+            if self.idle.len() >= ready.min(room()) {
+                break;
+            }
             let _ = self.idle.push(self.make(self.page_bytes).touched());
         }
     }

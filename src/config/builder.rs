@@ -227,6 +227,9 @@ impl Builder {
 
     /// Sets who hears of the pipeline's own troubles: a sink that fails or recovers, records lost.
     ///
+    /// Each says what was tried on what: `write to file /srv/app/logs/app.jsonl: …`. What becomes of
+    /// the records is counted by the sinks' names, in [`SinkStats`](crate::SinkStats).
+    ///
     /// Called on the thread that writes, at most five times in ten seconds for each sink. It should
     /// not log: what it says would wait for the very sink that is in trouble. By default each is
     /// one line on stderr.

@@ -248,7 +248,8 @@ impl Sink {
     }
 
     /// Names the sink, as the table of a configuration file does: `[sinks.main]`. Of two sinks with
-    /// one name, the one that was added last takes the place of the other.
+    /// one name, the one that was added last takes the place of the other. [`SinkStats`](crate::SinkStats)
+    /// and the log's own reports of sinks call it so; a [reload](crate::Guard::reload) may rename it.
     ///
     /// By default it is called after its kind: `file`, `stdout`, `stderr`, `writer` or `memory`, and
     /// the second of a kind `file-2`.

@@ -10,7 +10,7 @@ use crate::channel::overflow::Overflow;
 use crate::channel::sync::Instant;
 use crate::drain::line::Content;
 
-const TIMEOUT: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Logs a line and ends as the process would.
 fn check(describe: impl FnOnce(Builder) -> Builder) {

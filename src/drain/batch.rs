@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::channel::overflow::LEVELS;
-use crate::sink::{Place, Sink};
+use crate::sink::{PlaceInFile, Sink};
 
 /// A batch is written once it has this many bytes: one write for hundreds of records, small
 /// enough to stay in the processor's cache.
@@ -71,7 +71,7 @@ impl Batch {
     pub(crate) fn offer(
         &self,
         sink: &mut dyn Sink,
-        note: &mut dyn FnMut(Place, usize),
+        note: &mut dyn FnMut(PlaceInFile, usize),
     ) -> io::Result<usize> {
         let mut noted = None;
         let taken = sink.write_noting(self.rest(), &mut |place| {

@@ -5,7 +5,7 @@
 
 use std::sync::{Arc, PoisonError};
 
-use super::sync::{SyncPolicy, Unsynced};
+use super::sync::{SyncPolicy, UnsyncedLines};
 use super::{Delays, SinkState};
 use crate::channel::sync::{AtomicBool, Mutex, MutexGuard, Ordering};
 use crate::filter::SinkFilter;
@@ -28,7 +28,7 @@ pub(crate) struct Change {
 pub(crate) struct Handover {
     /// `None` in a forked child, for a sink that only its parent can use.
     pub(crate) sink: Option<Box<dyn Sink>>,
-    pub(super) unsynced: Unsynced,
+    pub(super) unsynced: UnsyncedLines,
     /// How many lines the format has numbered.
     pub(super) lines: u64,
 }

@@ -7,7 +7,7 @@
 
 use super::merge::Merge;
 use crate::channel::arena::Journal;
-use crate::sink::Place;
+use crate::sink::PlaceInFile;
 
 /// The journal of a sink that may have one, and what it holds of the batch at hand.
 #[derive(Debug, Default)]
@@ -54,7 +54,7 @@ impl BatchJournal {
     }
 
     /// Notes where what follows the `accepted` bytes of the batch is about to be written.
-    pub(super) fn note(&mut self, place: Place, accepted: usize) {
+    pub(super) fn note(&mut self, place: PlaceInFile, accepted: usize) {
         if let (Some(journal), Staged::From(start)) = (&mut self.journal, self.staged) {
             journal.note(place, accepted.saturating_sub(start) as u64);
         }

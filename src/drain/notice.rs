@@ -17,6 +17,7 @@ use crate::channel::arena::layout::End;
 use crate::channel::overflow::{LossCounters, LossReason, LossTable, level_index};
 use crate::channel::sync::Instant;
 use crate::config::Changes;
+use crate::drain::SinkState;
 use crate::drain::line::Content;
 use crate::filter::LimitedOrigin;
 use crate::pipeline::Pipeline;
@@ -152,24 +153,30 @@ pub(crate) fn suppressed(record: &mut Buffer, count: u64, origin: &LimitedOrigin
 }
 
 /// Encodes: the sink did not take records for a while, and takes them again.
-pub(crate) fn recovered(record: &mut Buffer, sink: &str, error: &str, failed_ms: u64) {
+pub(crate) fn recovered(record: &mut Buffer, sink: &SinkState, error: &str, failed_ms: u64) {
     let mut encoder = Encoder::record(record, &WARNING, |_| true);
     encoder.str(Name::Index(0), "sink recovered");
-    encoder.str(Name::Inline("sink"), sink);
+    name(&mut encoder, sink);
     encoder.str(Name::Inline("error"), error);
     encoder.u64(Name::Inline("failed_ms"), failed_ms);
     encoder.finish();
 }
 
 /// Encodes: nobody can read another sink any more, and what was meant for it is lost.
-pub(crate) fn lost_reader(record: &mut Buffer, sink: &str) {
+pub(crate) fn lost_reader(record: &mut Buffer, sink: &SinkState) {
     let mut encoder = Encoder::record(record, &WARNING, |_| true);
     encoder.str(
         Name::Index(0),
         "sink without a reader, its records are lost",
     );
-    encoder.str(Name::Inline("sink"), sink);
+    name(&mut encoder, sink);
     encoder.finish();
+}
+
+/// Says which sink it is about, and where that writes.
+fn name(encoder: &mut Encoder<'_>, sink: &SinkState) {
+    encoder.str(Name::Inline("sink"), &sink.name);
+    encoder.str(Name::Inline("sink_destination"), &sink.destination);
 }
 
 /// What is said of the records that another process left behind.
@@ -216,10 +223,10 @@ pub(crate) fn recovered_records(record: &mut Buffer, recovered: &Recovered<'_>) 
 }
 
 /// Encodes: a sync failed, and so many lines that may be lost follow once more.
-pub(crate) fn sync_failed(record: &mut Buffer, sink: &str, error: &str, lines: u64) {
+pub(crate) fn sync_failed(record: &mut Buffer, sink: &SinkState, error: &str, lines: u64) {
     let mut encoder = Encoder::record(record, &ERROR, |_| true);
     encoder.str(Name::Index(0), "sync failed");
-    encoder.str(Name::Inline("sink"), sink);
+    name(&mut encoder, sink);
     encoder.str(Name::Inline("error"), error);
     encoder.u64(Name::Inline("lines"), lines);
     encoder.finish();

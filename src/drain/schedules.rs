@@ -148,6 +148,7 @@ fn log(pipeline: &Pipeline, lane: &mut Lane, producer: usize, number: usize) {
 
 fn plan(settings: Settings, memory: &Memory) -> Plan {
     let sink = SinkPlan {
+        name: "memory".to_owned(),
         target: Target::Memory(memory.clone()),
         format: Format::json(),
         filter: SinkFilter::default(),

@@ -19,7 +19,10 @@ const NOT_GIVEN_UP: u64 = u64::MAX;
 /// What the threads of a pipeline know of one sink.
 #[derive(Debug)]
 pub(crate) struct SinkState {
+    /// As the configuration calls it.
     pub(crate) name: String,
+    /// Where it writes, as reports say it.
+    pub(crate) destination: String,
     pub(crate) inlet: Arc<Inlet>,
     pub(crate) counters: SinkCounters,
     /// Why records on their way to it never outlive the process; `None` if that depends on the
@@ -50,9 +53,10 @@ pub(crate) struct SinkState {
 
 impl SinkState {
     /// The state of one of `sinks` sinks.
-    pub(crate) fn new(name: String, inlet: Arc<Inlet>, sinks: usize) -> Self {
+    pub(crate) fn new(name: String, destination: String, inlet: Arc<Inlet>, sinks: usize) -> Self {
         SinkState {
             name,
+            destination,
             inlet,
             counters: SinkCounters::new(sinks),
             crash_unsafe: Some("only for files"),
@@ -170,7 +174,9 @@ mod tests {
     #[test]
     fn what_a_shutdown_has_waited_in_vain_is_taken_off_until_the_sink_takes_something() {
         let channel = Channel::new(1 << 20, Overflow::default(), 1);
-        let state = SinkState::new("sink".to_owned(), Arc::clone(&channel.inlets()[0]), 1);
+        let (name, destination) = ("main".to_owned(), "stdout".to_owned());
+        let inlet = Arc::clone(&channel.inlets()[0]);
+        let state = SinkState::new(name, destination, inlet, 1);
         let [one, three, five] = [1, 3, 5].map(Duration::from_secs);
         assert_eq!(state.patience_left(five), five);
         state.give_up(three);

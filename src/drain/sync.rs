@@ -59,7 +59,7 @@ pub enum SyncPolicy {
 
 /// The lines that a sink has accepted since its last successful sync.
 #[derive(Debug, Default)]
-pub(super) struct Unsynced {
+pub(super) struct UnsyncedLines {
     policy: SyncPolicy,
     /// When the first of them was accepted; `None` if there are none.
     since: Option<Instant>,
@@ -77,11 +77,11 @@ struct Failed {
     pause: Duration,
 }
 
-impl Unsynced {
+impl UnsyncedLines {
     pub(super) fn new(policy: SyncPolicy) -> Self {
-        Unsynced {
+        UnsyncedLines {
             policy,
-            ..Unsynced::default()
+            ..UnsyncedLines::default()
         }
     }
 
@@ -196,13 +196,13 @@ mod tests {
 
     const NEVER_IN_A_TEST: Duration = Duration::from_secs(3600);
 
-    fn noted(policy: SyncPolicy, level: u8, lines: &[u8]) -> Unsynced {
-        let mut unsynced = Unsynced::new(policy);
+    fn noted(policy: SyncPolicy, level: u8, lines: &[u8]) -> UnsyncedLines {
+        let mut unsynced = UnsyncedLines::new(policy);
         note(&mut unsynced, level, lines);
         unsynced
     }
 
-    fn note(unsynced: &mut Unsynced, level: u8, lines: &[u8]) {
+    fn note(unsynced: &mut UnsyncedLines, level: u8, lines: &[u8]) {
         let mut batch = Batch::default();
         batch.push(Some(level), 1, |bytes| bytes.extend_from_slice(lines));
         unsynced.note(&batch);
@@ -224,7 +224,7 @@ mod tests {
             assert!(!unsynced.is_empty());
             assert_eq!(unsynced.is_due(false), is_due, "{policy:?}");
             assert_eq!(unsynced.is_due(true), is_due_at_the_end, "{policy:?}");
-            let nothing = Unsynced::new(policy);
+            let nothing = UnsyncedLines::new(policy);
             assert!(nothing.is_empty() && !nothing.is_due(true));
         }
     }
@@ -287,7 +287,7 @@ mod tests {
     #[test]
     fn memory_for_lines_is_bounded_whatever_the_disk_does() {
         let line = vec![b'\n'; KEPT_BYTES_MAX / 4];
-        let mut unsynced = Unsynced::new(SyncPolicy::AtLevel(Level::ERROR));
+        let mut unsynced = UnsyncedLines::new(SyncPolicy::AtLevel(Level::ERROR));
         for _ in 0..4 {
             assert!(!unsynced.is_due(false));
             note(&mut unsynced, 2, &line);
@@ -297,7 +297,7 @@ mod tests {
             note(&mut unsynced, 2, &line);
             assert!(unsynced.kept.len() <= KEPT_BYTES_MAX);
         }
-        let mut without_policy = Unsynced::default();
+        let mut without_policy = UnsyncedLines::default();
         note(&mut without_policy, 4, &line);
         assert_eq!(without_policy.kept, b"");
     }

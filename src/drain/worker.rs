@@ -2,6 +2,7 @@
 
 mod change;
 mod failure;
+mod reports;
 mod rest;
 mod suppressed;
 mod sync;
@@ -15,21 +16,19 @@ use super::change::{Change, Predecessor};
 use super::housekeeper::Housekeeper;
 use super::journal::BatchJournal;
 use super::line::LineWriter;
-use super::notice::LossReport;
-use super::sync::{SyncPolicy, Unsynced};
+use super::sync::{SyncPolicy, UnsyncedLines};
 use super::{Delays, SinkState};
 use crate::channel::Channel;
 use crate::channel::arena::Journal;
 use crate::channel::sync::Instant;
 use crate::channel::ticks::{self, TICKS_MARGIN};
 use crate::complaint::Complaints;
-use crate::filter::Limiter;
 use crate::recovery::replay::{Next, Replay};
 use crate::sink::Sink;
 use crate::stats;
 use failure::Failure;
+use reports::Reports;
 use rest::Rest;
-use suppressed::SuppressionReport;
 
 /// How long to leave alone what cannot be recovered just now.
 const REPLAY_PAUSE: Duration = Duration::from_millis(100);
@@ -75,12 +74,8 @@ pub(crate) struct Worker {
     failure: Option<Failure>,
     /// Whether the sink may hold back what it accepted.
     must_flush: bool,
-    unsynced: Unsynced,
-    losses: LossReport,
-    /// Of which sinks it is in the log that nobody reads them.
-    without_reader: Vec<bool>,
-    limiter: Arc<Limiter>,
-    suppressed: SuppressionReport,
+    unsynced: UnsyncedLines,
+    reports: Reports,
     /// What processes that died left for this sink, until it is written.
     replay: Option<Replay>,
     /// Whose sink it is to go on with, and how, until that has been left to it.
@@ -99,7 +94,7 @@ impl Worker {
         complaints: Complaints,
     ) -> Self {
         Worker {
-            without_reader: vec![false; common.sinks.len()],
+            reports: Reports::new(common.sinks.len()),
             channel: common.channel,
             sinks: common.sinks,
             place,
@@ -112,10 +107,7 @@ impl Worker {
             complaint: None,
             failure: None,
             must_flush: false,
-            unsynced: Unsynced::default(),
-            losses: LossReport::default(),
-            limiter: Arc::default(),
-            suppressed: SuppressionReport::default(),
+            unsynced: UnsyncedLines::default(),
             replay: None,
             predecessor: None,
             delays: Delays::default(),
@@ -130,7 +122,7 @@ impl Worker {
 
     /// With a policy when to sync the sink.
     pub(crate) fn syncing(mut self, policy: SyncPolicy) -> Self {
-        self.unsynced = Unsynced::new(policy);
+        self.unsynced = UnsyncedLines::new(policy);
         self
     }
 
@@ -138,12 +130,6 @@ impl Worker {
     pub(crate) fn saying_first(mut self, complaint: Option<String>) -> Self {
         self.complaint = complaint;
         self
-    }
-
-    /// Reports what this one leaves out from now on.
-    pub(crate) fn report_of(&mut self, limiter: &Arc<Limiter>) {
-        self.suppressed = SuppressionReport::from_now(limiter);
-        self.limiter = Arc::clone(limiter);
     }
 
     /// Notes what is on its way into the sink in this journal.
@@ -216,9 +202,7 @@ impl Worker {
                 return written;
             }
         }
-        self.report_losses();
-        self.report_lost_readers();
-        self.report_suppressed();
+        self.report();
         self.relieve_pool();
         self.tend_sink(horizon);
         if self.settle() && self.keep_durable(horizon) {

@@ -1,11 +1,11 @@
 //! How often callsites may log, and which share of their records is kept.
 //!
-//! Each callsite has a [`Place`] of its own, however many there are. Where several sources log by the
-//! same callsite, those that come first have places of their own, and all others share that of the
+//! Each callsite has a [`SourceState`] of its own, however many there are. Where several sources log by
+//! the same callsite, those that come first have states of their own, and all others share that of the
 //! callsite: what a program makes up as it runs takes no memory without end, and is limited all the same.
 
-mod place;
 mod source;
+mod state;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,9 +13,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use once_cell::race::OnceBox;
 use tracing::Level;
 
-use self::place::{Place, Rule};
 pub(crate) use self::source::LimitedOrigin;
 pub(super) use self::source::Source;
+use self::state::{Rule, SourceState};
 use super::wanted::Wish;
 use crate::audit;
 use crate::capture::known::{Number, PerCallsite};
@@ -24,19 +24,19 @@ use crate::config::Rates;
 use crate::recovery;
 use crate::request;
 
-/// For how many sources there are places that have no callsite of their own.
+/// How many sources have states of their own though they have no callsite of their own.
 const SOURCES: usize = 4096;
 
-/// How many of these places are looked at for a source.
+/// How many of these states are looked at for one source.
 const PROBES: usize = 16;
 
 /// Decides which events are left out that the filter wants.
 #[derive(Debug, Default)]
 pub(crate) struct Limiter {
     rules: [Rule; LEVELS],
-    callsites: PerCallsite<Place>,
+    callsites: PerCallsite<SourceState>,
     /// Made once there is one of them.
-    sources: OnceBox<Box<[Place]>>,
+    sources: OnceBox<Box<[SourceState]>>,
     suppressed: [AtomicU64; LEVELS],
     /// How many of these a limit left out.
     limited: AtomicU64,
@@ -70,8 +70,8 @@ impl Limiter {
     /// Has callsites begin anew: by a limit of before, a record may be due far later than by that
     /// of now.
     fn forget_dues(&self) {
-        let places = self.places();
-        places.for_each(|(_, place)| place.pace.forget());
+        let states = self.states();
+        states.for_each(|(_, state)| state.pace.forget());
     }
 
     /// Whether events of this target and level are to be looked at.
@@ -85,14 +85,14 @@ impl Limiter {
     pub(super) fn wish(&self, source: &impl Source, callsite: Number) -> Wish {
         let level = usize::from(level_index(source.level()));
         let rule = &self.rules[level];
-        let (place, seed) = self.place_of(source, callsite);
+        let (state, seed) = self.state_of(source, callsite);
         let share = rule.share();
-        if share.is_some_and(|share| !place.is_drawn(share, seed)) {
+        if share.is_some_and(|share| !state.is_drawn(share, seed)) {
             self.suppressed[level].fetch_add(1, Ordering::Relaxed);
             return Wish::Never;
         }
-        if !place.is_in_time(rule) {
-            place.leave_out(source);
+        if !state.is_in_time(rule) {
+            state.leave_out(source);
             self.suppressed[level].fetch_add(1, Ordering::Relaxed);
             // Behind the above: who sees the sum finds what it is made of. Pairs with the Acquire load in
             // `limited`.
@@ -123,12 +123,12 @@ impl Limiter {
         self.limited.load(Ordering::Acquire)
     }
 
-    /// The same for each place that has any, with a number that is its own.
-    pub(crate) fn limited_by_place(
+    /// The same for each source that has any, with a number that is its own.
+    pub(crate) fn limited_by_source(
         &self,
     ) -> impl Iterator<Item = (usize, u64, Arc<LimitedOrigin>)> {
-        self.places().filter_map(|(number, place)| {
-            let (limited, origin) = place.limited()?;
+        self.states().filter_map(|(number, state)| {
+            let (limited, origin) = state.limited()?;
             Some((number, limited, origin))
         })
     }
@@ -136,32 +136,32 @@ impl Limiter {
     /// Forgets what was left out in another process.
     pub(crate) fn begin_anew(&self) {
         let counts = self.suppressed.iter().chain([&self.limited]);
-        let counts = counts.chain(self.places().map(|(_, place)| &place.limited));
+        let counts = counts.chain(self.states().map(|(_, state)| &state.limited));
         counts.for_each(|count| count.store(0, Ordering::Relaxed));
     }
 
-    /// All places, each with a number that it keeps.
-    fn places(&self) -> impl Iterator<Item = (usize, &Place)> {
+    /// The states of all sources, each with a number that it keeps.
+    fn states(&self) -> impl Iterator<Item = (usize, &SourceState)> {
         let sources = self.sources.get().into_iter().flatten().enumerate();
         let callsites = self.callsites.iter();
-        sources.chain(callsites.map(|(number, place)| (SOURCES + number, place)))
+        sources.chain(callsites.map(|(number, state)| (SOURCES + number, state)))
     }
 
-    /// The place of a source, and a number that few others have.
-    fn place_of(&self, source: &impl Source, callsite: Number) -> (&Place, u64) {
-        let own = source.key().and_then(|key| self.place_of_source(key | 1));
+    /// The state of a source, and a number that few others have.
+    fn state_of(&self, source: &impl Source, callsite: Number) -> (&SourceState, u64) {
+        let own = source.key().and_then(|key| self.state_of_source(key | 1));
         own.unwrap_or_else(|| (self.callsites.of(callsite), callsite.to_u64()))
     }
 
-    /// The place of a source that has no callsite of its own. `None` if there is none left.
-    fn place_of_source(&self, key: u64) -> Option<(&Place, u64)> {
-        let make = || Box::new((0..SOURCES).map(|_| Place::default()).collect());
-        let places = self.sources.get_or_init(make);
+    /// The state of a source that has no callsite of its own. `None` if there is none left.
+    fn state_of_source(&self, key: u64) -> Option<(&SourceState, u64)> {
+        let make = || Box::new((0..SOURCES).map(|_| SourceState::default()).collect());
+        let states = self.sources.get_or_init(make);
         let first = (key >> 32) as usize;
-        let place = (first..first + PROBES)
-            .map(|place| &places[place % SOURCES])
-            .find(|place| place.is_of(key))?;
-        Some((place, key))
+        let state = (first..first + PROBES)
+            .map(|index| &states[index % SOURCES])
+            .find(|state| state.is_of(key))?;
+        Some((state, key))
     }
 }
 
@@ -175,7 +175,7 @@ fn ticks_between(per_second: f64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::capture::frontend::{Place as Line, Spot};
+    use crate::capture::frontend::{Place, Spot};
     use crate::capture::known;
 
     #[test]
@@ -199,14 +199,14 @@ mod tests {
     }
 
     #[test]
-    fn sources_beyond_those_that_have_places_share_that_of_their_callsite() {
+    fn sources_beyond_those_that_have_states_share_that_of_their_callsite() {
         let limiter = Limiter::default();
         limiter.set(&Rates::new().limit(1, 1e-6));
         let callsite = known::reserve();
         let log = |line| {
-            let line = Line {
+            let line = Place {
                 line: Some(line),
-                ..Line::of("made up", Level::INFO)
+                ..Place::of("made up", Level::INFO)
             };
             limiter.wish(&Spot::shared(&line), callsite) == Wish::Now
         };
@@ -215,7 +215,7 @@ mod tests {
         assert!(let_through <= SOURCES + 1, "{let_through}");
         assert!(SOURCES / 2 < let_through, "{let_through}");
         assert_eq!((0..lines).filter(|line| log(*line)).count(), 0);
-        let left_out = limiter.limited_by_place().map(|(_, limited, _)| limited);
+        let left_out = limiter.limited_by_source().map(|(_, limited, _)| limited);
         assert_eq!(left_out.sum::<u64>(), limiter.limited());
     }
 }

@@ -19,40 +19,40 @@ use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 
 use super::generation;
 
-const PLACES: usize = 64;
+const SLOTS: usize = 64;
 
-/// What `descriptor` is in a place that is free, and in one that is being filled.
+/// What `descriptor` is in a slot that is free, and in one that is being filled.
 const FREE: i32 = -1;
 const TAKEN: i32 = -2;
 
-struct Place {
+struct DescriptorSlot {
     descriptor: AtomicI32,
     device: AtomicU64,
     inode: AtomicU64,
 }
 
-static TABLE: [Place; PLACES] = [const {
-    Place {
+static TABLE: [DescriptorSlot; SLOTS] = [const {
+    DescriptorSlot {
         descriptor: AtomicI32::new(FREE),
         device: AtomicU64::new(0),
         inode: AtomicU64::new(0),
     }
-}; PLACES];
+}; SLOTS];
 
 /// An open file that belongs to this process alone.
 #[derive(Debug)]
 pub(crate) struct OwnFile {
     /// Where it is in the table.
-    place: Option<usize>,
+    slot: Option<usize>,
     generation: u64,
     file: Arc<File>,
 }
 
 impl OwnFile {
     pub(crate) fn new(file: File) -> OwnFile {
-        let place = TABLE.iter().position(|place| place.fill(&file));
+        let slot = TABLE.iter().position(|slot| slot.fill(&file));
         OwnFile {
-            place,
+            slot,
             generation: generation(),
             file: Arc::new(file),
         }
@@ -72,14 +72,14 @@ impl Drop for OwnFile {
         if self.generation != generation() {
             // It is closed, and its number may be that of another file by now.
             let _ = Arc::into_raw(Arc::clone(&self.file));
-        } else if let Some(place) = self.place {
+        } else if let Some(slot) = self.slot {
             // Before the file is closed: its number is never in the table without it.
-            TABLE[place].descriptor.store(FREE, Ordering::Release);
+            TABLE[slot].descriptor.store(FREE, Ordering::Release);
         }
     }
 }
 
-impl Place {
+impl DescriptorSlot {
     fn fill(&self, file: &File) -> bool {
         let Ok(metadata) = file.metadata() else {
             return false;
@@ -125,5 +125,5 @@ impl Place {
 /// within `fork`.
 #[cfg_attr(miri, expect(dead_code, reason = "Miri knows no fork"))]
 pub(super) fn close_all() {
-    TABLE.iter().for_each(Place::close);
+    TABLE.iter().for_each(DescriptorSlot::close);
 }

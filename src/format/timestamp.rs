@@ -7,7 +7,7 @@ use chrono::{DateTime, Datelike, NaiveDateTime, Timelike, Utc};
 
 use super::line::Line;
 use crate::config::Precision;
-use crate::sink::Zone as Place;
+use crate::sink::Zone;
 
 const NANOSECONDS_PER_SECOND: i64 = 1_000_000_000;
 
@@ -22,29 +22,29 @@ const FRACTION: usize = 20;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum TimeStyle {
     /// RFC 3339, with so many digits, as clocks show it in a zone.
-    Text(Precision, Zone),
+    Text(Precision, DisplayZone),
     /// Whole units since the Unix epoch.
     Number(Precision),
 }
 
-/// Which clocks.
+/// Whose clocks lines show.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) enum Zone {
+pub(crate) enum DisplayZone {
     #[default]
     Utc,
     /// Ahead of UTC by so many seconds.
     Fixed(i32),
     /// Those of a place.
-    Of(Place),
+    Of(Zone),
 }
 
-impl Zone {
+impl DisplayZone {
     /// `UTC` or `Z`, `+02:00`, or a name of the IANA database.
-    pub(crate) fn parse(name: &str) -> Option<Zone> {
+    pub(crate) fn parse(name: &str) -> Option<DisplayZone> {
         match name {
-            "UTC" | "Z" => Some(Zone::Utc),
-            _ if name.starts_with(['+', '-']) => parse_offset(name).map(Zone::Fixed),
-            _ => Place::named(name).ok().map(Zone::Of),
+            "UTC" | "Z" => Some(DisplayZone::Utc),
+            _ if name.starts_with(['+', '-']) => parse_offset(name).map(DisplayZone::Fixed),
+            _ => Zone::named(name).ok().map(DisplayZone::Of),
         }
     }
 
@@ -52,9 +52,9 @@ impl Zone {
     /// were zones have seconds, which RFC 3339 cannot say: they are left out of the time, too.
     fn offset_seconds(self, instant: DateTime<Utc>) -> i32 {
         let seconds = match self {
-            Zone::Utc => 0,
-            Zone::Fixed(seconds) => seconds,
-            Zone::Of(place) => place.offset(instant).num_seconds() as i32,
+            DisplayZone::Utc => 0,
+            DisplayZone::Fixed(seconds) => seconds,
+            DisplayZone::Of(zone) => zone.offset(instant).num_seconds() as i32,
         };
         seconds - seconds % 60
     }
@@ -91,7 +91,7 @@ pub(crate) struct Timestamps {
 
 impl Default for Timestamps {
     fn default() -> Self {
-        Timestamps::new(TimeStyle::Text(Precision::Microseconds, Zone::Utc))
+        Timestamps::new(TimeStyle::Text(Precision::Microseconds, DisplayZone::Utc))
     }
 }
 
@@ -131,7 +131,7 @@ impl Timestamps {
     }
 
     #[inline]
-    fn write(&mut self, time_ns: i64, precision: Precision, zone: Zone) {
+    fn write(&mut self, time_ns: i64, precision: Precision, zone: DisplayZone) {
         let mut fraction_ns = i128::from(time_ns).wrapping_sub(self.second_ns);
         if !(0..NANOSECONDS_PER_SECOND.into()).contains(&fraction_ns) {
             self.write_second(time_ns.div_euclid(NANOSECONDS_PER_SECOND), precision, zone);
@@ -162,7 +162,7 @@ impl Timestamps {
     }
 
     #[cold]
-    fn write_second(&mut self, second: i64, precision: Precision, zone: Zone) {
+    fn write_second(&mut self, second: i64, precision: Precision, zone: DisplayZone) {
         let instant = DateTime::from_timestamp(second, 0).unwrap_or(DateTime::<Utc>::UNIX_EPOCH);
         let offset = zone.offset_seconds(instant);
         let local = instant.naive_utc() + chrono::TimeDelta::seconds(offset.into());
@@ -175,7 +175,7 @@ impl Timestamps {
         };
         // Seconds may have overwritten it.
         self.text[FRACTION - 1] = b'.';
-        if zone == Zone::Utc {
+        if zone == DisplayZone::Utc {
             self.text[self.len] = b'Z';
             self.len += 1;
         } else {
@@ -281,9 +281,9 @@ mod tests {
     #[test]
     fn offsets_are_read_as_they_are_written() {
         for (text, expected) in [
-            ("UTC", Some(Zone::Utc)),
-            ("+02:00", Some(Zone::Fixed(7200))),
-            ("-09:30", Some(Zone::Fixed(-34_200))),
+            ("UTC", Some(DisplayZone::Utc)),
+            ("+02:00", Some(DisplayZone::Fixed(7200))),
+            ("-09:30", Some(DisplayZone::Fixed(-34_200))),
             ("+24:00", None),
             ("+01:60", None),
             ("+1:00", None),
@@ -292,14 +292,14 @@ mod tests {
             ("", None),
             ("Nowhere/At_All", None),
         ] {
-            assert_eq!(Zone::parse(text), expected, "{text:?}");
+            assert_eq!(DisplayZone::parse(text), expected, "{text:?}");
         }
     }
 
     #[cfg(feature = "time-zones")]
     #[test]
     fn clocks_of_a_place_change_when_they_do_there() {
-        let zone = Zone::parse("Europe/Berlin").unwrap();
+        let zone = DisplayZone::parse("Europe/Berlin").unwrap();
         let mut timestamps = Timestamps::new(TimeStyle::Text(Precision::Seconds, zone));
         for (time, expected) in [
             ("2026-03-29T00:59:59Z", "2026-03-29T01:59:59+01:00"),
@@ -324,9 +324,9 @@ mod tests {
             style in 0..4_usize,
         ) {
             let (precision, format) = ALL[style];
-            let zone = Zone::Fixed(minutes * 60);
+            let zone = DisplayZone::Fixed(minutes * 60);
             let mut local = Timestamps::new(TimeStyle::Text(precision, zone));
-            let mut utc = Timestamps::new(TimeStyle::Text(precision, Zone::Utc));
+            let mut utc = Timestamps::new(TimeStyle::Text(precision, DisplayZone::Utc));
             let offset = FixedOffset::east_opt(minutes * 60).unwrap();
             for time_ns in times.iter().flat_map(|time| [*time, time.saturating_add(step), *time]) {
                 let time = DateTime::from_timestamp_nanos(time_ns);

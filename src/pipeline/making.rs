@@ -39,9 +39,7 @@ pub(super) fn states(
     plan: &Plan,
     sources: &[Source],
     keepings: &[Keeping],
-    before: Option<&Arc<Running>>,
 ) -> Arc<[SinkState]> {
-    let before = before.map_or(&[][..], |before| before.drain().sinks());
     let places = channel
         .inlets()
         .iter()
@@ -50,12 +48,9 @@ pub(super) fn states(
         .zip(keepings);
     places
         .map(|(((inlet, source), sink), keeping)| {
-            let name = match source {
-                Source::Opened(Some(sink)) => sink.name(),
-                Source::Opened(None) => "sink that cannot be used after fork",
-                Source::LeftBy(place) => before.get(*place).map_or("", |state| &state.name),
-            };
-            let mut state = SinkState::new(name.to_owned(), Arc::clone(inlet), sources.len());
+            let (name, destination) = (sink.name.clone(), sink.target.destination());
+            let inlet = Arc::clone(inlet);
+            let mut state = SinkState::new(name, destination, inlet, sources.len());
             state.crash_unsafe = keeping.crash_unsafe;
             state.is_usable = !matches!(source, Source::Opened(None));
             state.keep_audits(sink.keeps_audits());

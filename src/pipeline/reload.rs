@@ -3,7 +3,7 @@
 //! What can go wrong comes first: words are read before this is called, files are opened and threads
 //! started before anything is changed. Then it takes one of two ways:
 //!
-//! - *In place.* Where records go is the same, and so is what holds them meanwhile. Each writer is
+//! - *In place.* Where records go is the same, by the same names, and so is what holds them meanwhile. Each writer is
 //!   told how to go on, and does so from its next batch on.
 //! - *By another.* A channel and writers are made from the new plan, as after a fork, and take the
 //!   place of those that run. Threads that log notice it with their next record. The former writers
@@ -234,7 +234,9 @@ impl Plan {
     /// Whether what an earlier plan started can go on by this one.
     fn is_as_of(&self, before: &Plan, origins: &[Option<usize>]) -> bool {
         let places = (0..before.sinks.len()).map(Some);
+        let mut sinks = self.sinks.iter().zip(&before.sinks);
         origins.iter().copied().eq(places)
+            && sinks.all(|(sink, former)| sink.name == former.name)
             && self.budget_bytes == before.budget_bytes
             && self.overflow == before.overflow
             && self.arena.is_same_as(&before.arena)

@@ -75,7 +75,7 @@ impl Running {
         let (budget_bytes, overflow) = (plan.budget_bytes, plan.overflow);
         let channel = Channel::in_arena(budget_bytes, overflow, sources.len(), arena);
         let channel = Arc::new(channel);
-        let states = making::states(&channel, plan, &sources, &keepings, before);
+        let states = making::states(&channel, plan, &sources, &keepings);
         let making = Making {
             plan,
             common: Common::new(&channel, &states, plan.complaints.clone()),

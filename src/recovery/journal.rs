@@ -16,7 +16,7 @@ use crate::channel::arena::layout::{
     read_u64,
 };
 use crate::config::Format;
-use crate::sink::Place;
+use crate::sink::PlaceInFile;
 
 const HEAD_BYTES: u64 = (PLACE + 2 * PLACE_COPY_BYTES) as u64;
 
@@ -41,7 +41,7 @@ pub(super) struct Pending {
 /// Where what follows the `accepted` bytes of a batch is about to be written.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Note {
-    pub(super) place: Place,
+    pub(super) place: PlaceInFile,
     pub(super) accepted: usize,
     /// Whether its lines are marked there, which they are not in the journal.
     pub(super) is_marked: bool,
@@ -63,14 +63,14 @@ impl Pending {
     pub(super) fn there_already(
         &self,
         format: &Format,
-        find: impl FnOnce(Place, &[u8]) -> io::Result<usize>,
+        find: impl FnOnce(PlaceInFile, &[u8]) -> io::Result<usize>,
     ) -> io::Result<usize> {
         let Some(copy) = self.place else {
             return Ok(0);
         };
         let accepted = usize::try_from(copy.accepted).unwrap_or(usize::MAX);
         let accepted = accepted.min(self.lines.len());
-        let place = Place {
+        let place = PlaceInFile {
             device: copy.device,
             inode: copy.inode,
             offset: copy.offset,

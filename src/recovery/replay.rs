@@ -12,7 +12,7 @@ use super::share::Share;
 use crate::complaint::Complaints;
 use crate::drain::batch::Batch;
 use crate::drain::line::LineWriter;
-use crate::sink::Place;
+use crate::sink::PlaceInFile;
 use crate::sink::file::canonical;
 
 /// How often a share is tried before it is left to a later recovery.
@@ -101,7 +101,7 @@ impl Replay {
     }
 
     /// Notes where the batch, of which `accepted` bytes were accepted, is about to be written.
-    pub(crate) fn note(&self, place: Place, accepted: usize) {
+    pub(crate) fn note(&self, place: PlaceInFile, accepted: usize) {
         if let Some(share) = self.shares.front() {
             share.note(place, accepted);
         }

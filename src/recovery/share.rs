@@ -28,7 +28,7 @@ use crate::config::Format;
 use crate::drain::batch::Batch;
 use crate::drain::line::{self, LineWriter, Written};
 use crate::drain::notice::{self, Recovered};
-use crate::sink::Place;
+use crate::sink::PlaceInFile;
 use crate::sink::file::settle;
 
 /// One sink's share of a leftover.
@@ -140,7 +140,7 @@ impl Share {
     }
 
     /// Notes where the batch, of which `accepted` bytes were accepted, is about to be written.
-    pub(crate) fn note(&self, place: Place, accepted: usize) {
+    pub(crate) fn note(&self, place: PlaceInFile, accepted: usize) {
         let (accepted, is_marked) = match &self.journaled {
             Journaled::Nothing => return,
             Journaled::All => (accepted, false),

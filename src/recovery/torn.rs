@@ -14,7 +14,7 @@ use arc_swap::ArcSwap;
 use super::claim::{self, Sight};
 use super::directory;
 use super::journal::Journal;
-use crate::sink::Place;
+use crate::sink::PlaceInFile;
 use crate::sink::file::{TORN_TAIL, canonical, settle_locked};
 
 /// Where dead processes may have left something. Known before anybody asks: a forked child, which
@@ -61,7 +61,7 @@ fn settle_sinks(sight: &Sight<'_>, path: &Path, file: &File) {
 }
 
 /// Settles the lines if it is this file that they were to be written to.
-fn settle_if_there(file: &File, place: Place, lines: &[u8]) -> io::Result<usize> {
+fn settle_if_there(file: &File, place: PlaceInFile, lines: &[u8]) -> io::Result<usize> {
     let found = file.metadata()?;
     if (found.dev(), found.ino()) != (place.device, place.inode) {
         return Ok(0);

@@ -24,23 +24,23 @@ const PARTS: usize = 8;
 #[derive(Debug)]
 pub(super) struct Text {
     all: String,
-    places: [Place; PARTS],
+    ranges: [TextRange; PARTS],
 }
 
 /// Where a text begins and ends. One that is absent ends before it begins.
 #[derive(Clone, Copy, Debug)]
-struct Place {
+struct TextRange {
     start: u32,
     end: u32,
 }
 
-const ABSENT: Place = Place { start: 1, end: 0 };
+const ABSENT: TextRange = TextRange { start: 1, end: 0 };
 
 impl Text {
     pub(super) fn new() -> Self {
         Text {
             all: String::from_utf8(spare::take(&spare::TEXTS)).unwrap_or_default(),
-            places: [ABSENT; PARTS],
+            ranges: [ABSENT; PARTS],
         }
     }
 
@@ -78,14 +78,14 @@ impl Text {
     }
 
     fn note(&mut self, part: Part, start: usize) {
-        self.places[part as usize] = Place {
+        self.ranges[part as usize] = TextRange {
             start: start as u32,
             end: self.all.len() as u32,
         };
     }
 
     pub(super) fn get(&self, part: Part) -> Option<&str> {
-        let Place { start, end } = self.places[part as usize];
+        let TextRange { start, end } = self.ranges[part as usize];
         self.all.get(start as usize..end as usize)
     }
 }

@@ -35,10 +35,6 @@ impl Sink for AppenderSink {
     fn flush(&mut self) -> io::Result<()> {
         retry_if_interrupted(|| self.writer.flush())
     }
-
-    fn name(&self) -> &str {
-        "writer"
-    }
 }
 
 fn retry_if_interrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
@@ -150,7 +146,7 @@ mod tests {
     #[test]
     fn a_writer_is_opened_once() {
         let mut target = Target::Writer(std::sync::Mutex::new(Some(Box::new(io::sink()))));
-        assert_eq!(target.open().unwrap().name(), "writer");
+        target.open().unwrap();
         let error = target.open().err().unwrap();
         assert_eq!(error.to_string(), "open writer: another pipeline has it");
         assert!(target.open_in_child().is_none());

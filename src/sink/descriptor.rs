@@ -25,12 +25,12 @@ use super::lines::{first_len, whole_len};
 
 /// Writes lines to a descriptor, and knows whether it stopped within a record.
 #[derive(Debug, Default)]
-pub(super) struct LineWriter {
+pub(super) struct DescriptorWriter {
     /// Whether the last byte that was accepted is not the end of a record.
     mid_record: bool,
 }
 
-impl LineWriter {
+impl DescriptorWriter {
     /// Writes the beginning of `lines`, in one write(2).
     pub(super) fn write(&mut self, to: BorrowedFd<'_>, lines: &[u8]) -> io::Result<usize> {
         // Asked each time, because a daemon may replace its stdout at any time.
@@ -161,7 +161,7 @@ mod tests {
     }
 
     /// Writes until there is no room, and says how much that was.
-    fn fill(lines: &mut LineWriter, to: BorrowedFd<'_>) -> usize {
+    fn fill(lines: &mut DescriptorWriter, to: BorrowedFd<'_>) -> usize {
         let mut filled = 0;
         loop {
             match lines.write(to, &line(100)) {
@@ -174,7 +174,7 @@ mod tests {
         }
     }
 
-    fn write_all(lines: &mut LineWriter, to: BorrowedFd<'_>, mut rest: &[u8]) {
+    fn write_all(lines: &mut DescriptorWriter, to: BorrowedFd<'_>, mut rest: &[u8]) {
         while !rest.is_empty() {
             match lines.write(to, rest) {
                 Ok(accepted) => rest = &rest[accepted..],
@@ -188,7 +188,9 @@ mod tests {
 
     #[track_caller]
     fn check_first_piece(mid_record: bool, lines: &[&[u8]], expected: usize) {
-        let piece_len = LineWriter { mid_record }.first_piece(&lines.concat()).len();
+        let piece_len = DescriptorWriter { mid_record }
+            .first_piece(&lines.concat())
+            .len();
         assert_eq!(piece_len, expected);
     }
 
@@ -211,7 +213,7 @@ mod tests {
         check_first_piece(false, &[&long, b"a\n"], PIPE_BUF);
         // Its first piece ends with a line break, and yet within it.
         let (reader, writer) = small_pipe();
-        let mut lines = LineWriter::default();
+        let mut lines = DescriptorWriter::default();
         let long = [line(PIPE_BUF), b"    b\n".to_vec()].concat();
         assert_eq!(lines.write(writer.as_fd(), &long).unwrap(), PIPE_BUF);
         assert_eq!(lines.give_up_rest(b"    b\na\n"), Some(6));
@@ -234,7 +236,7 @@ mod tests {
             if nonblocking {
                 set_nonblocking(&writer);
             }
-            let mut lines = LineWriter::default();
+            let mut lines = DescriptorWriter::default();
             let filled = fill(&mut lines, writer.as_fd());
             assert_ne!(filled, 0);
 
@@ -247,7 +249,7 @@ mod tests {
     #[test]
     fn waiting_without_room_or_descriptor_comes_to_an_end() {
         let (_reader, writer) = small_pipe();
-        fill(&mut LineWriter::default(), writer.as_fd());
+        fill(&mut DescriptorWriter::default(), writer.as_fd());
         wait_for_room(Some(writer.as_fd()), Duration::from_millis(1));
         wait_for_room(None, Duration::from_millis(1));
     }
@@ -260,7 +262,7 @@ mod tests {
                 set_nonblocking(&writer);
             }
             let before = fcntl_getfl(&writer).unwrap();
-            fill(&mut LineWriter::default(), writer.as_fd());
+            fill(&mut DescriptorWriter::default(), writer.as_fd());
             assert_eq!(fcntl_getfl(&writer).unwrap(), before);
         }
     }
@@ -268,7 +270,7 @@ mod tests {
     #[test]
     fn a_reader_that_goes_away_ends_the_wait_and_is_an_error() {
         let (reader, writer) = small_pipe();
-        let mut lines = LineWriter::default();
+        let mut lines = DescriptorWriter::default();
         fill(&mut lines, writer.as_fd());
         drop(reader);
         wait_for_room(Some(writer.as_fd()), FOR_EVER);
@@ -307,7 +309,7 @@ mod tests {
 
     fn received(sent: &[u8], reader: &mut impl Read, to: impl AsFd + Send) -> Vec<u8> {
         thread::scope(|scope| {
-            scope.spawn(move || write_all(&mut LineWriter::default(), to.as_fd(), sent));
+            scope.spawn(move || write_all(&mut DescriptorWriter::default(), to.as_fd(), sent));
             let mut received = Vec::new();
             reader.read_to_end(&mut received).unwrap();
             received
@@ -322,7 +324,7 @@ mod tests {
                 let to = writer.try_clone().unwrap();
                 scope.spawn(move || {
                     let batch = [vec![letter; 99], b"\n".to_vec()].concat().repeat(1_000);
-                    write_all(&mut LineWriter::default(), to.as_fd(), &batch);
+                    write_all(&mut DescriptorWriter::default(), to.as_fd(), &batch);
                 });
             }
             drop(writer);
@@ -338,7 +340,9 @@ mod tests {
     fn a_regular_file_takes_a_batch_at_once() {
         let file = tempfile::tempfile().unwrap();
         let batch = line(100).repeat(1_000);
-        let accepted = LineWriter::default().write(file.as_fd(), &batch).unwrap();
+        let accepted = DescriptorWriter::default()
+            .write(file.as_fd(), &batch)
+            .unwrap();
         assert_eq!(accepted, batch.len());
     }
 
@@ -355,7 +359,7 @@ mod tests {
         fn writes(batch: &[u8]) -> Vec<Vec<u8>> {
             let flags = PipeFlags::DIRECT | PipeFlags::NONBLOCK | PipeFlags::CLOEXEC;
             let (reader, writer) = pipe_with(flags).unwrap();
-            let mut lines = LineWriter::default();
+            let mut lines = DescriptorWriter::default();
             let mut writes = Vec::new();
             let mut rest = batch;
             while !rest.is_empty() {

@@ -108,10 +108,6 @@ impl Sink for MemorySink {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
-
-    fn name(&self) -> &str {
-        "memory"
-    }
 }
 
 #[cfg(test)]

@@ -53,7 +53,11 @@ pub(crate) trait Sink: Send {
     /// The same for a sink whose bytes can be found again after a crash: before it writes, it
     /// tells `note` where the first of the lines will lie. It writes to one place in one call, and
     /// accepts whole lines only. A sink whose bytes are gone once they are written tells nothing.
-    fn write_noting(&mut self, lines: &[u8], _note: &mut dyn FnMut(Place)) -> io::Result<usize> {
+    fn write_noting(
+        &mut self,
+        lines: &[u8],
+        _note: &mut dyn FnMut(PlaceInFile),
+    ) -> io::Result<usize> {
         self.write(lines)
     }
 
@@ -95,23 +99,20 @@ pub(crate) trait Sink: Send {
     fn sync(&mut self) -> io::Result<()> {
         Ok(())
     }
-
-    /// What reports call it: `file /srv/logs/app.jsonl`, `stdout`.
-    fn name(&self) -> &str;
 }
 
 /// Where in which file lines lie. An inode keeps its number when its file is renamed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct PlaceInFile {
     pub(crate) device: u64,
     pub(crate) inode: u64,
     pub(crate) offset: u64,
 }
 
-impl Place {
+impl PlaceInFile {
     /// Where what comes after so many bytes at this place lies.
-    pub(crate) fn behind(self, bytes: usize) -> Place {
-        Place {
+    pub(crate) fn behind(self, bytes: usize) -> PlaceInFile {
+        PlaceInFile {
             offset: self.offset.saturating_add(bytes as u64),
             ..self
         }
@@ -159,6 +160,18 @@ impl Target {
             Target::Stdout => Some(Box::new(StdioSink::stdout())),
             Target::Stderr => Some(Box::new(StdioSink::stderr())),
             Target::Writer(_) | Target::Memory(_) => None,
+        }
+    }
+
+    /// Where lines go, as reports say it: `file /srv/logs/app.jsonl`, `stdout`. The path is absolute
+    /// once the sink is open.
+    pub(crate) fn destination(&self) -> String {
+        match self {
+            Target::File(plan) => plan.destination(),
+            Target::Stdout => "stdout".to_owned(),
+            Target::Stderr => "stderr".to_owned(),
+            Target::Writer(_) => "writer".to_owned(),
+            Target::Memory(_) => "memory".to_owned(),
         }
     }
 

@@ -5,7 +5,7 @@ use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 use super::Sink;
-use super::descriptor::{LineWriter, is_nameless, wait_for_room};
+use super::descriptor::{DescriptorWriter, is_nameless, wait_for_room};
 
 /// Descriptor 1 or 2.
 ///
@@ -14,25 +14,23 @@ use super::descriptor::{LineWriter, is_nameless, wait_for_room};
 /// closed.
 #[derive(Debug)]
 pub(super) struct StdioSink {
-    name: &'static str,
     descriptor: BorrowedFd<'static>,
-    lines: LineWriter,
+    lines: DescriptorWriter,
 }
 
 impl StdioSink {
     pub(super) fn stdout() -> StdioSink {
-        StdioSink::new("stdout", rustix::stdio::stdout())
+        StdioSink::new(rustix::stdio::stdout())
     }
 
     pub(super) fn stderr() -> StdioSink {
-        StdioSink::new("stderr", rustix::stdio::stderr())
+        StdioSink::new(rustix::stdio::stderr())
     }
 
-    fn new(name: &'static str, descriptor: BorrowedFd<'static>) -> StdioSink {
+    fn new(descriptor: BorrowedFd<'static>) -> StdioSink {
         StdioSink {
-            name,
             descriptor,
-            lines: LineWriter::default(),
+            lines: DescriptorWriter::default(),
         }
     }
 }
@@ -45,7 +43,7 @@ impl Sink for StdioSink {
     fn has_lost_reader(&mut self, error: &io::Error) -> bool {
         let is_lost = error.kind() == io::ErrorKind::BrokenPipe && is_nameless(self.descriptor);
         if is_lost {
-            self.lines = LineWriter::default();
+            self.lines = DescriptorWriter::default();
         }
         is_lost
     }
@@ -56,10 +54,6 @@ impl Sink for StdioSink {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-
-    fn name(&self) -> &str {
-        self.name
     }
 }
 
@@ -72,7 +66,7 @@ pub(crate) fn complain_on_stderr(complaint: &str) {
 fn complain(to: BorrowedFd<'_>, complaint: &str) {
     let line = format!("offloop: {}\n", complaint.replace(char::is_control, " "));
     // Should this fail too, nobody is left to hear of it.
-    let _ = LineWriter::default().write(to, line.as_bytes());
+    let _ = DescriptorWriter::default().write(to, line.as_bytes());
 }
 
 #[cfg(test)]
@@ -80,29 +74,12 @@ mod tests {
     use std::io::Read;
     use std::os::fd::{AsFd, AsRawFd};
 
-    use crate::sink::Target;
-
     use super::*;
 
     #[test]
     fn stdout_and_stderr_are_the_descriptors_1_and_2() {
-        let (stdout, stderr) = (StdioSink::stdout(), StdioSink::stderr());
-        assert_eq!(
-            (stdout.name(), stdout.descriptor.as_raw_fd()),
-            ("stdout", 1)
-        );
-        assert_eq!(
-            (stderr.name(), stderr.descriptor.as_raw_fd()),
-            ("stderr", 2)
-        );
-    }
-
-    #[test]
-    fn a_forked_child_has_the_same_ones() {
-        for mut target in [Target::Stdout, Target::Stderr] {
-            let child = target.open_in_child().unwrap();
-            assert_eq!(child.name(), target.open().unwrap().name());
-        }
+        assert_eq!(StdioSink::stdout().descriptor.as_raw_fd(), 1);
+        assert_eq!(StdioSink::stderr().descriptor.as_raw_fd(), 2);
     }
 
     #[test]
@@ -114,7 +91,7 @@ mod tests {
         reader.read_exact(&mut bytes).unwrap();
         assert_eq!(bytes, expected);
 
-        while LineWriter::default()
+        while DescriptorWriter::default()
             .write(writer.as_fd(), b"full\n")
             .is_ok()
         {}
@@ -129,7 +106,7 @@ mod tests {
         // The descriptors of the process live for ever, and so does this one.
         let writer: &'static io::PipeWriter = Box::leak(Box::new(writer));
         for _ in 0..2 {
-            let mut sink = StdioSink::new("stdout", writer.as_fd());
+            let mut sink = StdioSink::new(writer.as_fd());
             sink.wait_for_room(Duration::MAX);
             assert_eq!(sink.write(b"a\n").unwrap(), 2);
             let mut bytes = [0; 2];

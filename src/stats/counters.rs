@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Counts, CrashSafety, Lost, SinkStats};
+use super::{Counts, Lost, SinkStats};
 use crate::channel::overflow::{LEVELS, LossCounters};
 use crate::channel::sync::{AtomicBool, AtomicU64, Ordering};
 use crate::drain::batch::LevelCounts;
@@ -82,24 +82,21 @@ impl SinkCounters {
         self.syncs_failed.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A snapshot without `waiting`, which follows from what was accepted.
-    pub(super) fn snapshot(&self, name: &str) -> SinkStats {
+    /// A snapshot of what is counted here. `waiting` is not: it follows from what was accepted.
+    pub(super) fn snapshot(&self) -> SinkStats {
         let read = |counts: &[AtomicU64; LEVELS]| {
             // Pairs with the Release additions: the acceptance of these records is visible after.
             Counts(counts.each_ref().map(|count| count.load(Ordering::Acquire)))
         };
         SinkStats {
-            name: name.to_owned(),
-            accepted: Counts::default(),
             written: read(&self.written),
             filtered: read(&self.filtered),
-            waiting: 0,
             lost: Lost(self.lost.snapshot()),
             recovered: self.recovered.load(Ordering::Relaxed),
             longest_wait: Duration::from_nanos(self.longest_wait_ns.load(Ordering::Relaxed)),
             is_failing: self.is_failing.load(Ordering::Relaxed),
             syncs_failed: self.syncs_failed.load(Ordering::Relaxed),
-            crash_safety: CrashSafety::default(),
+            ..SinkStats::default()
         }
     }
 }

@@ -11,8 +11,10 @@ pub(crate) fn take(channel: &Channel, sinks: &[SinkState]) -> Stats {
     let mut sinks: Vec<_> = sinks
         .iter()
         .map(|sink| SinkStats {
+            name: sink.name.clone(),
+            destination: sink.destination.clone(),
             crash_safety: crash_safety(channel, sink),
-            ..sink.counters.snapshot(&sink.name)
+            ..sink.counters.snapshot()
         })
         .collect();
     let lost_before = lost_in(channel);
@@ -45,7 +47,7 @@ pub(crate) fn take(channel: &Channel, sinks: &[SinkState]) -> Stats {
 /// How many records wait for a sink.
 pub(crate) fn waiting_for(channel: &Channel, sink: &SinkState) -> u64 {
     // As in `take`.
-    let own = sink.counters.snapshot("");
+    let own = sink.counters.snapshot();
     let lost = own.lost.total() + lost_in(channel).total();
     let ended = own.written.total() + own.filtered.total() + lost;
     channel.handed_over().saturating_sub(ended)

@@ -213,8 +213,9 @@ pub(crate) fn late_record_that_waits_for_the_exit(directory: &Path) {
     let file = fs::File::create(directory.join("app.jsonl")).unwrap();
     let fails = Arc::new(AtomicBool::new(false));
     let writer = Failing(file, Arc::clone(&fails));
-    let builder = offloop::builder().writer(writer).exit_timeout(IMPATIENCE);
-    let guard = builder.init().unwrap();
+    // So long the late record holds up its caller, and so long it has at the exit.
+    let builder = offloop::builder().writer(writer);
+    let guard = builder.exit_timeout(IMPATIENCE * 5).init().unwrap();
     log(0);
     shut_down(&guard, PATIENCE);
     // Another pipeline must not push the first one out of sight.
@@ -407,6 +408,10 @@ pub(crate) fn full_disk() {
         .init()
         .unwrap();
     log_all(0..1_000);
+    // It is the other sink that the shutdown has no time for.
+    while guard.stats().sinks[1].written.total() < 1_000 {
+        thread::yield_now();
+    }
     shut_down(&guard, IMPATIENCE);
     assert_eq!(memory.lines().len(), 1_000);
     tell_stats(&guard.stats());

@@ -98,9 +98,11 @@ fn builder(directory: &Path) -> Builder {
 
 /// A pipeline into files, whose pages are where the test looks for them and nobody else's are.
 fn with_own_pages() -> Builder {
+    // As long as a busy machine may need, where a scenario does not say how long.
+    let builder = offloop::builder().exit_timeout(PATIENCE);
     match std::env::var_os("XDG_RUNTIME_DIR") {
-        Some(runtime) => offloop::builder().crash_directory(Path::new(&runtime).join("offloop")),
-        None => offloop::builder(),
+        Some(runtime) => builder.crash_directory(Path::new(&runtime).join("offloop")),
+        None => builder,
     }
 }
 

@@ -132,6 +132,8 @@ fn what_a_full_disk_costs_beyond_the_memory_is_counted_and_told() {
         fs::remove_file(filler).unwrap();
         // The log has room again, and says so, whatever was lost.
         wait_until(|| !is_failing(&guard));
+        // Until then the records that waited have the memory.
+        guard.flush(PATIENCE).unwrap();
         log_numbers(RECORDS..RECORDS + 10);
         let report = guard.shutdown(PATIENCE);
         assert_eq!((report.lost, report.pending), (lost, 0));

@@ -12,14 +12,14 @@ use tempfile::TempDir;
 use crate::support::{Gate, PATIENCE, Program, directory_for_pages, wait_until};
 
 /// A log file whose pages outlive the process, and where both lie.
-struct Place {
+struct Directories {
     directory: TempDir,
     pages: TempDir,
 }
 
-impl Place {
-    fn new() -> Option<Place> {
-        Some(Place {
+impl Directories {
+    fn new() -> Option<Directories> {
+        Some(Directories {
             directory: tempfile::tempdir().unwrap(),
             pages: directory_for_pages()?,
         })
@@ -43,17 +43,21 @@ impl Place {
 }
 
 /// What is to be noticed while nobody but a stalled sink is there, or one beside it.
-fn check_removal_is_noticed(place: &Place, builder: Builder, stall: impl FnOnce(&Program)) {
+fn check_removal_is_noticed(
+    directories: &Directories,
+    builder: Builder,
+    stall: impl FnOnce(&Program),
+) {
     let (told, said) = mpsc::channel();
     let tell = move |why: &str| told.send(why.to_owned()).unwrap_or_default();
-    let program = Program::start(place.behind(builder).on_error(tell));
+    let program = Program::start(directories.behind(builder).on_error(tell));
     let is_safe = || {
         let sinks = program.guard.stats().sinks;
         sinks.iter().any(|sink| sink.crash_safety.is_safe())
     };
     assert!(is_safe());
     stall(&program);
-    let removed = place.remove_pages();
+    let removed = directories.remove_pages();
     wait_until(|| !is_safe());
     let expected = format!("{} was removed", removed.display());
     let mut said = std::iter::from_fn(|| said.recv_timeout(PATIENCE).ok());
@@ -62,10 +66,12 @@ fn check_removal_is_noticed(place: &Place, builder: Builder, stall: impl FnOnce(
 
 #[test]
 fn that_the_pages_are_gone_is_noticed_although_the_first_sink_stalls() {
-    let Some(place) = Place::new() else { return };
+    let Some(directories) = Directories::new() else {
+        return;
+    };
     let gate = Gate::default();
     let builder = offloop::builder().writer(gate.before(io::sink()));
-    check_removal_is_noticed(&place, builder, |program| {
+    check_removal_is_noticed(&directories, builder, |program| {
         program.run(|| tracing::info!("stuck"));
         gate.wait_until_stalled();
     });
@@ -74,9 +80,11 @@ fn that_the_pages_are_gone_is_noticed_although_the_first_sink_stalls() {
 
 #[test]
 fn that_the_pages_are_gone_is_noticed_although_the_only_sink_stalls() {
-    let Some(place) = Place::new() else { return };
-    let other = File::create(place.log()).unwrap();
-    check_removal_is_noticed(&place, offloop::builder(), |program| {
+    let Some(directories) = Directories::new() else {
+        return;
+    };
+    let other = File::create(directories.log()).unwrap();
+    check_removal_is_noticed(&directories, offloop::builder(), |program| {
         flock(&other, FlockOperation::LockExclusive).unwrap();
         program.run(|| tracing::info!("stuck"));
         // The lock is held for a second before that counts as a failure.

@@ -39,10 +39,16 @@ impl<W: Write> Write for Slow<W> {
 fn a_slow_sink_costs_records_but_no_memory_and_no_order() {
     let received = Received::default();
     let budget = 256 << 10;
-    let builder = offloop::builder().writer(Slow(received.clone()));
+    let gate = Gate::default();
+    let builder = offloop::builder().writer(gate.before(Slow(received.clone())));
     let program = Program::start(builder.budget(budget).on_error(|_| {}));
     program.on_threads(2, |producer| {
         for number in 0..10_000_u64 {
+            if number == 5_000 {
+                // Until now the first write has taken as long as the producers needed to use up the
+                // budget, however slow they are.
+                gate.open();
+            }
             tracing::info!(producer, number, "work");
             assert!(program.guard.stats().used_bytes <= budget);
         }
@@ -73,7 +79,8 @@ fn read_line(reader: &mut impl BufRead) -> String {
 /// Reads lines until one has the number.
 fn read_to(number: u64, fifo: File, text: &mut String) -> BufReader<File> {
     let last = format!("\"number\":{number}}}");
-    let mut reader = BufReader::new(fifo);
+    // Not a byte more: what comes behind that line is whole for the next reader, or not there.
+    let mut reader = BufReader::with_capacity(1, fifo);
     loop {
         let line = read_line(&mut reader);
         text.push_str(&line);
@@ -109,13 +116,13 @@ fn a_record_of_which_a_reader_that_is_gone_took_a_part_is_lost_and_counted() {
     let (text, stats) = without_hanging(|| {
         let directory = tempfile::tempdir().unwrap();
         let fifo = make_fifo(&directory);
+        // There from the beginning, so that the sink fails once it is gone and not before. Opened as
+        // it is, it waits for no writer.
+        let reader = File::options().read(true).write(true).open(&fifo);
         let program = Program::start(offloop::builder().file(&fifo).on_error(|_| {}));
         // More than the FIFO itself holds.
         program.run(|| tracing::info!(number = 0, text = "x".repeat(100_000), "work"));
-        File::open(&fifo)
-            .unwrap()
-            .read_exact(&mut [0; 4096])
-            .unwrap();
+        reader.unwrap().read_exact(&mut [0; 4096]).unwrap();
         wait_until(|| program.guard.stats().sinks[0].is_failing);
         program.run(|| log_numbers(1..2));
         let mut text = String::new();
@@ -312,7 +319,8 @@ fn logged_through(answers: &[Answer]) -> (Vec<Value>, offloop::Stats) {
         answers: answers.iter().copied().collect(),
         received: received.clone(),
     };
-    let program = Program::start(offloop::builder().writer(script).on_error(|_| {}));
+    let builder = offloop::builder().sink(Sink::writer(script).named("scripted"));
+    let program = Program::start(builder.on_error(|_| {}));
     program.run(|| log_numbers(0..1_000));
     program.guard.flush(PATIENCE).unwrap();
     program.run(|| log_numbers(1_000..1_010));
@@ -339,7 +347,8 @@ fn a_sink_that_fails_and_recovers_gets_every_line_once_and_the_log_says_so() {
         notices[0]["error"],
         io::Error::from(StorageFull).to_string()
     );
-    assert_eq!(notices[0]["sink"], "writer");
+    assert_eq!(notices[0]["sink"], "scripted");
+    assert_eq!(notices[0]["sink_destination"], "writer");
     assert!(notices[0]["failed_ms"].is_u64());
 
     for kind in [BrokenPipe, Other] {

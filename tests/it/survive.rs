@@ -17,6 +17,7 @@ const RECORDS: u64 = 2_000;
 /// gone that writes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Control {
+    /// All, or what it can write in the second for which its guard waits.
     Keeps,
     Loses,
     /// Its thread races against the end of the process.
@@ -112,7 +113,7 @@ fn every_record_is_in_the_file_however_the_process_ends_and_the_control_loses_so
         println!("{cell:22} {:>8} {:>16}", ours.missing, control.missing);
         assert_eq!(ours, ALL_THERE, "{cell}");
         match known {
-            Control::Keeps => assert_eq!(control, ALL_THERE, "the control, {cell}"),
+            Control::Keeps => assert_eq!(control.doubled, 0, "the control, {cell}"),
             Control::Loses | Control::LosesOnSlowDisk => {
                 assert_ne!(control.missing, 0, "the control, {cell}")
             }

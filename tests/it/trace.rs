@@ -69,7 +69,7 @@ fn completed(trace: &str) -> Vec<String> {
     let mut calls = Vec::new();
     for (thread, call) in lines {
         let call = call.trim_start();
-        if let Some(first) = call.strip_suffix("<unfinished ...>") {
+        if let Some(first) = call.strip_suffix(" <unfinished ...>") {
             begun.insert(thread, first.to_owned());
         } else if let Some((_, rest)) = call.split_once(" resumed>") {
             let first = begun.remove(thread).unwrap_or_default();

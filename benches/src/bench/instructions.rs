@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use offloop::Redaction;
 
-use super::{Bench, Job, detail};
+use super::{Bench, Job, detail, layers};
 use crate::contenders::{self, Calls, Contender};
 use crate::results::{Metrics, Results};
 use crate::table;
@@ -51,7 +51,7 @@ const MANY: usize = 30_000;
 /// Logged before, so that what is done once is done.
 const WARM_UP: usize = 1_000;
 /// Records wait for the writer as long as they like: callgrind runs one thread at a time.
-const BUDGET_BYTES: usize = 256 << 20;
+pub const BUDGET_BYTES: usize = 256 << 20;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Threads, as callgrind numbers them, counted from 1.
@@ -105,6 +105,9 @@ pub fn counted_child(arguments: &[String]) -> Result<(), Box<dyn Error>> {
     let [variant, records] = arguments else {
         return Err("counted-child: wrong number of arguments".into());
     };
+    if layers::is_variant(variant) {
+        return layers::run(variant, records.parse()?);
+    }
     let redaction = match variant.ends_with("off") {
         true => Redaction::off(),
         false => Redaction::default(),

@@ -28,16 +28,17 @@ pub const BENCH: Bench = Bench {
     name: "middleware",
     about: "an axum router, 4 headers, in process: what a layer with its records adds",
     runs_max: usize::MAX,
-    variants: &[NOTHING, ONE_LINE, TWO_LINES, RECORD],
+    variants: VARIANTS,
     includes,
     child,
     report,
 };
 
-const NOTHING: &str = "a layer that does nothing";
-const ONE_LINE: &str = "TraceLayer, one line";
-const TWO_LINES: &str = "TraceLayer, two lines";
-const RECORD: &str = "RequestLayer, one record";
+pub const VARIANTS: &[&str] = &[NOTHING, ONE_LINE, TWO_LINES, RECORD];
+pub const NOTHING: &str = "a layer that does nothing";
+pub const ONE_LINE: &str = "TraceLayer, one line";
+pub const TWO_LINES: &str = "TraceLayer, two lines";
+pub const RECORD: &str = "RequestLayer, one record";
 
 const BURST: usize = 100;
 const CATCH_UP: Duration = Duration::from_millis(5);
@@ -52,7 +53,7 @@ fn includes(contender: &Contender, variant: &str) -> bool {
 }
 
 /// A router with the layer of a variant.
-fn router(variant: &str) -> Router {
+pub fn router(variant: &str) -> Router {
     let router = Router::new().route("/users/{id}", get(|| async { "hello" }));
     match variant {
         ONE_LINE => {
@@ -78,7 +79,7 @@ fn router(variant: &str) -> Router {
     }
 }
 
-fn request() -> Request {
+pub fn request() -> Request {
     let request = Request::get("/users/42")
         .header("host", "example.org")
         .header("user-agent", "curl/8.5.0")
@@ -88,7 +89,7 @@ fn request() -> Request {
 }
 
 /// Handles one request, and reads its answer to the end.
-async fn serve(router: &mut Router, request: Request) -> Result<(), Infallible> {
+pub async fn serve(router: &mut Router, request: Request) -> Result<(), Infallible> {
     let response = ServiceExt::<Request>::ready(router)
         .await?
         .call(request)

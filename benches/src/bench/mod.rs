@@ -6,6 +6,7 @@ mod detail;
 mod disabled;
 mod idle;
 pub mod instructions;
+mod layers;
 mod memory;
 mod middleware;
 mod pages;
@@ -59,6 +60,7 @@ pub const ALL: &[&Bench] = &[
     &redaction::BENCH,
     &instructions::BENCH,
     &detail::BENCH,
+    &layers::BENCH,
 ];
 
 /// The names by which the tables' ratios refer to the two peers that the bars are set by.

@@ -38,7 +38,7 @@ use std::path::{Path, PathBuf};
 use crate::values::Values;
 
 /// How many records a queue holds, where that can be chosen: tracing-appender's default.
-const QUEUED_MAX: usize = 128_000;
+pub const QUEUED_MAX: usize = 128_000;
 
 /// One logger, ready to be started in a process of its own.
 pub struct Contender {

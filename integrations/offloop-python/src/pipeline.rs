@@ -183,6 +183,7 @@ impl Pipeline {
 fn figures<'py>(py: Python<'py>, sink: &SinkStats) -> PyResult<Bound<'py, PyDict>> {
     let figures = PyDict::new(py);
     figures.set_item("name", &sink.name)?;
+    figures.set_item("destination", &sink.destination)?;
     figures.set_item("accepted", sink.accepted.total())?;
     figures.set_item("written", sink.written.total())?;
     figures.set_item("filtered", sink.filtered.total())?;

@@ -26,7 +26,7 @@ use crate::channel::lane::Lane;
 use crate::channel::overflow::Overflow;
 use crate::channel::page::{PageReader, frame_bytes};
 use crate::channel::pool::page_bytes_for;
-use crate::sink::Place;
+use crate::sink::PlaceInFile;
 
 const INFO: u8 = 2;
 const BUDGET_BYTES: usize = 2 << 20;
@@ -431,7 +431,7 @@ fn a_journal_holds_the_batch_its_places_and_the_positions_after_it() {
     // Larger than what is reserved at first.
     let batch = b"line\n".repeat(100 << 10);
     assert!(kept.stage(&batch, (0..300).map(position)));
-    let place = |offset| Place {
+    let place = |offset| PlaceInFile {
         device: 1,
         inode: 2,
         offset,

@@ -10,7 +10,7 @@ use super::layout::{ClockCopy, End, Position};
 use super::{ArenaPlan, Block, Refusal};
 #[cfg(not(any(offloop_loom, offloop_shuttle)))]
 use crate::capture::record::ThreadLabel;
-use crate::sink::Place;
+use crate::sink::PlaceInFile;
 use crate::stats::CrashSafety;
 
 #[derive(Debug)]
@@ -118,7 +118,7 @@ impl Journal {
         match self.0 {}
     }
 
-    pub(crate) fn note(&mut self, _: Place, _: u64) {
+    pub(crate) fn note(&mut self, _: PlaceInFile, _: u64) {
         match self.0 {}
     }
 

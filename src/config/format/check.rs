@@ -3,13 +3,13 @@
 use super::{Format, Shape, SpanStyle};
 use crate::error::Error;
 use crate::format::Clash;
-use crate::format::timestamp::Zone;
+use crate::format::timestamp::DisplayZone;
 
 impl Format {
     /// Everything about it that cannot be, each with what to do.
     pub(crate) fn problems(&self) -> Vec<Error> {
         let zone = self.0.zone.as_deref();
-        let zone = zone.filter(|zone| Zone::parse(zone).is_none());
+        let zone = zone.filter(|zone| DisplayZone::parse(zone).is_none());
         let zone = zone.map(|zone| Error::TimeZone {
             name: zone.to_owned(),
         });

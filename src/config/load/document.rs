@@ -12,7 +12,7 @@ use toml::Spanned;
 use toml::de::{DeInteger, DeTable, DeValue};
 
 use super::key::KeyPath;
-use super::layer::{Layer, Origin, Place};
+use super::layer::{KeyPlace, Layer, Origin};
 use super::problem::ConfigProblem;
 use super::text::Text;
 
@@ -97,7 +97,7 @@ pub(super) fn parse_value(text: &str) -> Result<Value, String> {
 
 struct Reader {
     text: Arc<Text>,
-    places: HashMap<KeyPath, Place>,
+    places: HashMap<KeyPath, KeyPlace>,
     problems: Vec<ConfigProblem>,
 }
 
@@ -170,7 +170,7 @@ impl Reader {
         key: &Range<usize>,
         value: Spanned<DeValue<'_>>,
     ) -> Option<Value> {
-        let place = Place {
+        let place = KeyPlace {
             key: key.start,
             value: value.span().start,
         };

@@ -54,7 +54,7 @@ pub(super) struct Layer {
     /// What stands in front of its keys where they are written: `env.production`.
     pub(super) outer: KeyPath,
     pub(super) values: Map<String, Value>,
-    pub(super) places: HashMap<KeyPath, Place>,
+    pub(super) places: HashMap<KeyPath, KeyPlace>,
 }
 
 /// What the places of a layer are in.
@@ -69,7 +69,7 @@ pub(super) enum Origin {
 
 /// Where a key and its value are.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
+pub(super) struct KeyPlace {
     pub(super) key: usize,
     pub(super) value: usize,
 }
@@ -90,7 +90,7 @@ impl Layer {
         Some(self.source(self.place(path)?.value))
     }
 
-    fn place(&self, path: &KeyPath) -> Option<Place> {
+    fn place(&self, path: &KeyPath) -> Option<KeyPlace> {
         let mut path = path.clone();
         loop {
             if let Some(place) = self.places.get(&path) {

@@ -7,7 +7,7 @@ use serde::de::Unexpected;
 
 use super::document;
 use super::key::KeyPath;
-use super::layer::{Layer, Origin, Place};
+use super::layer::{KeyPlace, Layer, Origin};
 use super::refusal::Refusal;
 
 /// What the name of a variable begins with that holds a value, and what stands between its keys.
@@ -41,7 +41,7 @@ pub(super) fn layer(variables: &[(String, String)], below: &Map<String, Value>) 
         };
         if !text.trim().is_empty() {
             insert(&mut layer.values, &path, text);
-            let place = Place {
+            let place = KeyPlace {
                 key: place,
                 value: place,
             };

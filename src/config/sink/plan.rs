@@ -27,6 +27,7 @@ impl Sink {
         let filter = self.level.as_deref().map(SinkFilter::of_user).transpose()?;
         let format = settle_colour(self.format.with_common_fields(fields), target.is_terminal());
         Ok(SinkPlan {
+            name: name.to_owned(),
             filter: filter.unwrap_or_default().for_format(&format),
             format,
             sync: match target {

@@ -252,7 +252,8 @@ fn drain(
     complaints: &Arc<Mutex<Vec<String>>>,
 ) -> Drain {
     let inlet = Arc::clone(&channel.inlets()[0]);
-    let states: Arc<[SinkState]> = [SinkState::new(sink.name().to_owned(), inlet, 1)].into();
+    let (name, destination) = ("main".to_owned(), "simulated files".to_owned());
+    let states: Arc<[SinkState]> = [SinkState::new(name, destination, inlet, 1)].into();
     let heard = Arc::clone(complaints);
     let complain = move |text: &str| heard.lock().unwrap().push(text.to_owned());
     let format = format::make(&Format::json());

@@ -2,7 +2,6 @@
 //! say so.
 
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::Worker;
@@ -63,7 +62,7 @@ impl Worker {
         state.counters.has_no_reader.store(true, Ordering::Relaxed);
         self.complaints.say(&format!(
             "write to {}: {error}; nobody can read it any more, its records are lost",
-            state.name
+            state.destination
         ));
         let since = self.failure.take().map(|failure| failure.since);
         self.failure = Some(Failure {
@@ -80,25 +79,6 @@ impl Worker {
     pub(super) fn has_no_reader(&self) -> bool {
         let failure = self.failure.as_ref();
         failure.is_some_and(|failure| failure.has_no_reader)
-    }
-
-    /// Writes into the log which of the other sinks have lost their readers since the last look.
-    pub(super) fn report_lost_readers(&mut self) {
-        let sinks = Arc::clone(&self.sinks);
-        for (place, state) in sinks.iter().enumerate() {
-            if place == self.place {
-                continue;
-            }
-            // Relaxed: it publishes nothing.
-            let is_lost = state.counters.has_no_reader.load(Ordering::Relaxed);
-            let was_lost = std::mem::replace(&mut self.without_reader[place], is_lost);
-            if is_lost && !was_lost {
-                self.lines
-                    .write_notice(ticks::now(), &mut self.batch, |record| {
-                        notice::lost_reader(record, &state.name);
-                    });
-            }
-        }
     }
 
     /// Gives a sink that failed some time. Nobody can cut that short: callers whose records find no
@@ -123,7 +103,7 @@ impl Worker {
         state.counters.is_failing.store(true, Ordering::Relaxed);
         self.complaints.say(&format!(
             "write to {}: {error}; records wait in memory",
-            state.name
+            state.destination
         ));
         self.failure = Some(Failure {
             since: Instant::now(),
@@ -144,11 +124,11 @@ impl Worker {
         let failed_ms = failure.since.elapsed().as_millis() as u64;
         self.complaints.say(&format!(
             "{} takes records again after {failed_ms} ms",
-            state.name
+            state.destination
         ));
         self.lines
             .write_notice(ticks::now(), &mut self.batch, |record| {
-                notice::recovered(record, &state.name, &failure.error, failed_ms);
+                notice::recovered(record, state, &failure.error, failed_ms);
             });
     }
 
@@ -170,34 +150,8 @@ impl Worker {
 
     /// Says that there was a panic where there must be none.
     pub(crate) fn complain_of_panic(&mut self) {
-        let name = &self.sinks[self.place].name;
+        let destination = &self.state().destination;
         self.complaints
-            .say(&format!("write to {name}: the writer panicked"));
-    }
-
-    /// Writes into the log what was lost since the last report.
-    pub(super) fn report_losses(&mut self) {
-        let state = &self.sinks[self.place];
-        let is_ending = self.patience.is_some() || self.channel.is_closed();
-        if self.has_no_reader() && !is_ending {
-            // Nobody would read it, and that they are lost is said already.
-            return;
-        }
-        // Losses are counted where a lane has no room, and where this sink fails.
-        let lanes = || self.channel.lanes().map(|lane| &lane.lost);
-        let losses = || lanes().chain([&state.counters.lost]);
-        let Some(news) = self.losses.news(losses, self.place, is_ending) else {
-            return;
-        };
-        let first = self.lines.timestamp(news.first_ticks);
-        let last = self.lines.timestamp(news.last_ticks);
-        self.lines
-            .write_notice(ticks::now(), &mut self.batch, |record| {
-                notice::lost(record, &news.table, &first, &last);
-            });
-        let count = news.table.total();
-        let name = &state.name;
-        self.complaints
-            .say(&format!("{count} records lost on the way to {name}"));
+            .say(&format!("write to {destination}: the writer panicked"));
     }
 }

@@ -1,6 +1,7 @@
 //! What limits left out, reported by the writer while it goes on.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Worker;
@@ -15,7 +16,8 @@ const REPORT_PAUSE: Duration = Duration::from_secs(10);
 /// What one sink has reported of the records that limits left out.
 #[derive(Debug, Default)]
 pub(super) struct SuppressionReport {
-    /// By the callsite's place: how many, and when.
+    limiter: Arc<Limiter>,
+    /// By the number of the source: how many, and when.
     reported: HashMap<usize, (u64, Option<Instant>)>,
     /// How many there were in all at the last look.
     seen: u64,
@@ -25,12 +27,13 @@ pub(super) struct SuppressionReport {
 
 impl SuppressionReport {
     /// One that leaves aside what was left out so far.
-    pub(super) fn from_now(limiter: &Limiter) -> Self {
-        let counts = limiter.limited_by_place();
+    pub(super) fn from_now(limiter: &Arc<Limiter>) -> Self {
+        let counts = limiter.limited_by_source();
         SuppressionReport {
+            limiter: Arc::clone(limiter),
             seen: limiter.limited(),
             reported: counts
-                .map(|(place, count, _)| (place, (count, None)))
+                .map(|(source, count, _)| (source, (count, None)))
                 .collect(),
             next: None,
         }
@@ -47,8 +50,8 @@ impl SuppressionReport {
     }
 
     /// How many there are to report of a callsite, if it is time for that.
-    fn take(&mut self, place: usize, limited: u64, is_last: bool) -> Option<u64> {
-        let (reported, at) = self.reported.entry(place).or_default();
+    fn take(&mut self, source: usize, limited: u64, is_last: bool) -> Option<u64> {
+        let (reported, at) = self.reported.entry(source).or_default();
         let news = limited.saturating_sub(*reported);
         if news == 0 {
             return None;
@@ -66,17 +69,18 @@ impl SuppressionReport {
 impl Worker {
     /// Writes into the log what limits have left out since the last report, of the callsites whose
     /// records the sink would want.
-    pub(super) fn report_suppressed(&mut self) {
-        let is_last = self.patience.is_some() || self.channel.is_closed();
-        if !self.suppressed.is_due(self.limiter.limited(), is_last) {
+    pub(super) fn report_suppressed(&mut self, is_last: bool) {
+        let report = &mut self.reports.suppressed;
+        if !report.is_due(report.limiter.limited(), is_last) {
             return;
         }
-        self.suppressed.next = None;
-        for (place, limited, origin) in self.limiter.limited_by_place() {
+        report.next = None;
+        let limiter = Arc::clone(&report.limiter);
+        for (source, limited, origin) in limiter.limited_by_source() {
             if !self.lines.wants_of(&origin.target, origin.level) {
                 continue;
             }
-            if let Some(count) = self.suppressed.take(place, limited, is_last) {
+            if let Some(count) = report.take(source, limited, is_last) {
                 self.lines
                     .write_notice(ticks::now(), &mut self.batch, |record| {
                         notice::suppressed(record, count, &origin);

@@ -71,11 +71,11 @@ impl Worker {
         };
         self.complaints.say(&format!(
             "sync {}: {error}; it is set aside, {consequence}",
-            state.name
+            state.destination
         ));
         let now = ticks::now();
         self.lines.write_notice(now, &mut self.batch, |record| {
-            notice::sync_failed(record, &state.name, error, count);
+            notice::sync_failed(record, state, error, count);
         });
         if !lines.is_empty() {
             self.batch

@@ -7,7 +7,7 @@
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Metadata};
 
-use super::place::mix;
+use super::state::mix;
 use crate::capture::callsite::is_log_bridge;
 use crate::capture::frontend::Spot;
 use crate::channel::overflow::level_index;

@@ -13,7 +13,7 @@ use crate::request;
 /// How a format's lines are laid out.
 pub(in crate::format) struct Layout {
     /// In the order of the line.
-    pub(in crate::format) parts: Vec<Part>,
+    pub(in crate::format) parts: Vec<LayoutPart>,
     pub(in crate::format) names: Names,
     pub(in crate::format) time: TimeStyle,
     pub(in crate::format) spans: SpanStyle,
@@ -25,7 +25,7 @@ pub(in crate::format) struct Layout {
 }
 
 /// A part of a line.
-pub(in crate::format) enum Part {
+pub(in crate::format) enum LayoutPart {
     /// The same in every line.
     Text(Vec<u8>),
     /// The same for each callsite.
@@ -93,7 +93,7 @@ pub(super) struct Template {
 
 impl Template {
     /// Makes the steps of a line, which begins with `begin` in place of the first separator.
-    pub(super) fn new(mut parts: Vec<Part>, begin: &'static [u8]) -> Self {
+    pub(super) fn new(mut parts: Vec<LayoutPart>, begin: &'static [u8]) -> Self {
         if let Some(first) = parts.first_mut() {
             first.begin(begin);
         }
@@ -161,40 +161,46 @@ fn end_text(text: &mut Vec<u8>, steps: &mut Vec<Step>) {
     }
 }
 
-impl Part {
+impl LayoutPart {
     /// Puts the begin of a line in place of the separator.
     pub(in crate::format) fn begin(&mut self, begin: &'static [u8]) {
         let begun = move |bytes: &[u8]| [begin, bytes.get(1..).unwrap_or_default()].concat();
         match self {
-            Part::Text(text) | Part::Thread(text) | Part::Sequence(text) => *text = begun(text),
-            Part::Message { key, missing } => {
+            LayoutPart::Text(text) | LayoutPart::Thread(text) | LayoutPart::Sequence(text) => {
+                *text = begun(text);
+            }
+            LayoutPart::Message { key, missing } => {
                 *key = begun(key);
                 *missing = begun(missing);
             }
-            Part::Made(make) => {
+            LayoutPart::Made(make) => {
                 let made = std::mem::replace(make, Box::new(|_, _| Vec::new()));
                 *make = Box::new(move |level, origin| begun(&made(level, origin)));
             }
-            Part::Time | Part::Fields | Part::Spans | Part::Ids | Part::Request(_) => {}
+            LayoutPart::Time
+            | LayoutPart::Fields
+            | LayoutPart::Spans
+            | LayoutPart::Ids
+            | LayoutPart::Request(_) => {}
         }
     }
 
     /// What is to be done for each record; or for each callsite.
     fn into_step(self) -> Result<Step, Make> {
         Ok(match self {
-            Part::Text(text) => return Err(Box::new(move |_, _| text.clone())),
-            Part::Made(make) => return Err(make),
-            Part::Time => Step::Time,
-            Part::Message { key, missing } => Step::Message {
+            LayoutPart::Text(text) => return Err(Box::new(move |_, _| text.clone())),
+            LayoutPart::Made(make) => return Err(make),
+            LayoutPart::Time => Step::Time,
+            LayoutPart::Message { key, missing } => Step::Message {
                 key: Piece::new(&key),
                 missing: Piece::new(&missing),
             },
-            Part::Fields => Step::Fields,
-            Part::Spans => Step::Spans,
-            Part::Thread(key) => Step::Thread(Piece::new(&key)),
-            Part::Sequence(key) => Step::Sequence(Piece::new(&key)),
-            Part::Ids => Step::Ids,
-            Part::Request(push) => Step::Request(push),
+            LayoutPart::Fields => Step::Fields,
+            LayoutPart::Spans => Step::Spans,
+            LayoutPart::Thread(key) => Step::Thread(Piece::new(&key)),
+            LayoutPart::Sequence(key) => Step::Sequence(Piece::new(&key)),
+            LayoutPart::Ids => Step::Ids,
+            LayoutPart::Request(push) => Step::Request(push),
         })
     }
 }

@@ -7,7 +7,7 @@ use super::super::logfmt;
 use super::shape::{Location, OWN_KEYS, OwnKeys, Shape};
 use super::{bunyan, datadog, ecs, google_cloud, open_telemetry};
 use crate::config::format::{Options, Shape as Name};
-use crate::config::{Part as Place, SpanStyle};
+use crate::config::{Part, SpanStyle};
 
 /// Two parts that are called the same, by what the default shape calls them.
 #[derive(Debug, PartialEq)]
@@ -61,9 +61,9 @@ impl Shape {
     fn shows(&self, part: &str, options: &Options) -> bool {
         let has = |place| self.order.contains(&place);
         match part {
-            "timestamp" => has(Place::Timestamp),
-            "level" => has(Place::Level),
-            "message" => has(Place::Message),
+            "timestamp" => has(Part::Timestamp),
+            "level" => has(Part::Level),
+            "message" => has(Part::Message),
             "spans" => matches!(options.spans, SpanStyle::Flat | SpanStyle::List),
             "span" => options.spans == SpanStyle::Nested,
             // It stands within a span.

@@ -15,7 +15,7 @@
 use tracing::Level;
 
 use super::super::keyed::KeyedFormat;
-use super::super::keyed::layout::Part;
+use super::super::keyed::layout::LayoutPart;
 use super::super::keyed::names::Ids;
 use super::super::keyed::syntax::Syntax;
 use super::super::line::Line;
@@ -25,21 +25,21 @@ use super::value::{push_float, push_integer};
 use super::{Shape, Time, quoted};
 use crate::capture::record::{Messages, RawText, Value};
 use crate::config::format::Options;
-use crate::config::{Part as Place, Precision};
+use crate::config::{Part, Precision};
 
 /// How attributes are written.
 #[derive(Clone, Copy, Debug)]
 struct Otlp;
 
 /// The order of the attributes.
-const ORDER: [Place; 7] = [
-    Place::Target,
-    Place::Fields,
-    Place::Thread,
-    Place::Location,
-    Place::Process,
-    Place::Constants,
-    Place::Sequence,
+const ORDER: [Part; 7] = [
+    Part::Target,
+    Part::Fields,
+    Part::Thread,
+    Part::Location,
+    Part::Process,
+    Part::Constants,
+    Part::Sequence,
 ];
 
 pub(in crate::format) fn open_telemetry(options: &Options) -> Box<dyn LineFormat> {
@@ -52,14 +52,14 @@ pub(in crate::format) fn open_telemetry(options: &Options) -> Box<dyn LineFormat
         first.begin(b",\"attributes\":[");
     }
     let head = [
-        Part::Text(b",\"timeUnixNano\":\"".to_vec()),
-        Part::Time,
-        Part::Made(Box::new(|level, _| severity(level))),
-        Part::Message {
+        LayoutPart::Text(b",\"timeUnixNano\":\"".to_vec()),
+        LayoutPart::Time,
+        LayoutPart::Made(Box::new(|level, _| severity(level))),
+        LayoutPart::Message {
             key: b",\"body\":{\"".to_vec(),
             missing: Vec::new(),
         },
-        Part::Ids,
+        LayoutPart::Ids,
     ];
     layout.parts.splice(..0, head);
     Box::new(KeyedFormat::new(Otlp, layout))

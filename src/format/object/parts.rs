@@ -1,11 +1,11 @@
 //! The parts of a line, made of a shape and of what the user chose.
 
-use super::super::keyed::layout::{Make, Part};
+use super::super::keyed::layout::{LayoutPart, Make};
 use super::super::keyed::syntax::Syntax;
 use super::shape::{Location, OwnKeys, Shape, Time};
 use crate::capture::record::{Origin, Value};
 use crate::config::format::Options;
-use crate::config::{FieldValue, Part as Place};
+use crate::config::{FieldValue, Part};
 
 /// Makes the parts of a line.
 pub(super) struct PartMaker<'o, S> {
@@ -16,14 +16,14 @@ pub(super) struct PartMaker<'o, S> {
 }
 
 impl<S: Syntax> PartMaker<'_, S> {
-    pub(super) fn parts(&self) -> Vec<Part> {
+    pub(super) fn parts(&self) -> Vec<LayoutPart> {
         // Whatever a dead process told, a line begins with what it always has.
-        let known = |place: &&Place| self.shape.order.contains(place);
+        let known = |place: &&Part| self.shape.order.contains(place);
         let chosen: Vec<_> = self.options.order.iter().filter(known).collect();
         let begins_well = chosen.first().is_none_or(|first| first.is_in_every_line());
         let chosen = if begins_well { &chosen[..] } else { &[] };
         let rest = self.shape.order.iter();
-        let mut places: Vec<Place> = Vec::new();
+        let mut places: Vec<Part> = Vec::new();
         for place in chosen.iter().copied().chain(rest) {
             if !places.contains(place) {
                 places.push(*place);
@@ -36,41 +36,47 @@ impl<S: Syntax> PartMaker<'_, S> {
             .collect()
     }
 
-    fn parts_of(&self, place: Place, is_first: bool) -> Vec<Part> {
+    fn parts_of(&self, place: Part, is_first: bool) -> Vec<LayoutPart> {
         let options = self.options;
         let key = |name| self.syntax.key(self.keys.of(name));
         match place {
-            Place::Timestamp => self.time(),
-            Place::Level => vec![Part::Made(self.level())],
-            Place::Target => vec![Part::Made(self.target())],
-            Place::Message => vec![self.message(is_first)],
-            Place::Fields => {
-                let request = self.shape.request.map(Part::Request);
-                [Part::Fields, Part::Spans]
+            Part::Timestamp => self.time(),
+            Part::Level => vec![LayoutPart::Made(self.level())],
+            Part::Target => vec![LayoutPart::Made(self.target())],
+            Part::Message => vec![self.message(is_first)],
+            Part::Fields => {
+                let request = self.shape.request.map(LayoutPart::Request);
+                [LayoutPart::Fields, LayoutPart::Spans]
                     .into_iter()
                     .chain(request)
                     .collect()
             }
-            Place::Thread if options.thread => vec![Part::Thread(key("thread"))],
-            Place::Location if options.location => vec![Part::Made(self.location())],
-            Place::Process if options.process || self.shape.has_process => {
+            Part::Thread if options.thread => vec![LayoutPart::Thread(key("thread"))],
+            Part::Location if options.location => vec![LayoutPart::Made(self.location())],
+            Part::Process if options.process || self.shape.has_process => {
                 let process = Value::U64(std::process::id().into());
-                vec![Part::Text(self.syntax.field(self.keys.of("pid"), &process))]
+                vec![LayoutPart::Text(
+                    self.syntax.field(self.keys.of("pid"), &process),
+                )]
             }
-            Place::Constants => vec![Part::Text(self.constants())],
-            Place::Sequence if options.sequence => vec![Part::Sequence(key("seq"))],
-            Place::Thread | Place::Location | Place::Process | Place::Sequence => Vec::new(),
+            Part::Constants => vec![LayoutPart::Text(self.constants())],
+            Part::Sequence if options.sequence => vec![LayoutPart::Sequence(key("seq"))],
+            Part::Thread | Part::Location | Part::Process | Part::Sequence => Vec::new(),
         }
     }
 
-    fn time(&self) -> Vec<Part> {
+    fn time(&self) -> Vec<LayoutPart> {
         let mut key = self.syntax.key(self.keys.of("timestamp"));
         let mut end = S::STRING_END;
         if matches!(self.shape.time, Time::Number(_)) {
             key.truncate(key.len() - end.len());
             end = b"";
         }
-        vec![Part::Text(key), Part::Time, Part::Text(end.to_vec())]
+        vec![
+            LayoutPart::Text(key),
+            LayoutPart::Time,
+            LayoutPart::Text(end.to_vec()),
+        ]
     }
 
     fn level(&self) -> Make {
@@ -85,14 +91,14 @@ impl<S: Syntax> PartMaker<'_, S> {
     }
 
     /// What comes first in a line is always there.
-    fn message(&self, is_first: bool) -> Part {
+    fn message(&self, is_first: bool) -> LayoutPart {
         let key = self.keys.of("message");
         let missing = if is_first || self.shape.has_message {
             self.syntax.field(key, &Value::Str("".into()))
         } else {
             Vec::new()
         };
-        Part::Message {
+        LayoutPart::Message {
             key: self.syntax.key(key),
             missing,
         }

@@ -8,11 +8,11 @@ use tracing::Level;
 use super::super::keyed::layout::{Layout, Marks, PushRequest};
 use super::super::keyed::names::{Ids, Names};
 use super::super::keyed::syntax::Syntax;
-use super::super::timestamp::{TimeStyle, Zone};
+use super::super::timestamp::{DisplayZone, TimeStyle};
 use super::parts::PartMaker;
 use crate::capture::record::Value;
 use crate::config::format::Options;
-use crate::config::{FieldValue, Part as Place, Precision, SpanStyle};
+use crate::config::{FieldValue, Part, Precision, SpanStyle};
 
 /// Everything by which one flat shape differs from another.
 pub(in crate::format) struct Shape {
@@ -41,7 +41,7 @@ pub(in crate::format) struct Shape {
     /// What its lines have in any case, unless the user gives another value.
     pub(in crate::format) own: Vec<(String, FieldValue)>,
     pub(in crate::format) request: Option<PushRequest>,
-    pub(in crate::format) order: &'static [Place],
+    pub(in crate::format) order: &'static [Part],
 }
 
 pub(in crate::format) type LevelOf = fn(Level) -> Value<'static>;
@@ -61,17 +61,17 @@ pub(in crate::format) enum Time {
 }
 
 /// The order of the parts by default.
-const ORDER: [Place; 10] = [
-    Place::Timestamp,
-    Place::Level,
-    Place::Target,
-    Place::Message,
-    Place::Fields,
-    Place::Thread,
-    Place::Location,
-    Place::Process,
-    Place::Constants,
-    Place::Sequence,
+const ORDER: [Part; 10] = [
+    Part::Timestamp,
+    Part::Level,
+    Part::Target,
+    Part::Message,
+    Part::Fields,
+    Part::Thread,
+    Part::Location,
+    Part::Process,
+    Part::Constants,
+    Part::Sequence,
 ];
 
 impl Default for Shape {
@@ -196,7 +196,7 @@ impl Time {
         match self {
             Time::Number(precision) => TimeStyle::Number(*precision),
             Time::Text(precision) => {
-                let zone = options.zone.as_deref().and_then(Zone::parse);
+                let zone = options.zone.as_deref().and_then(DisplayZone::parse);
                 let precision = options.precision.unwrap_or(*precision);
                 TimeStyle::Text(precision, zone.unwrap_or_default())
             }
@@ -245,7 +245,7 @@ impl OwnKeys {
     }
 
     /// Those that lines may have whose spans are in this style, and whose parts are these.
-    fn all(&self, style: SpanStyle, places: &[Place]) -> impl Iterator<Item = String> {
+    fn all(&self, style: SpanStyle, places: &[Part]) -> impl Iterator<Item = String> {
         let is_used = move |name: &str| match name {
             "span" => style == SpanStyle::Nested,
             "parent" => false,
@@ -256,7 +256,7 @@ impl OwnKeys {
     }
 
     /// Each with its key, where lines of these parts have it behind one.
-    fn by_place(&self, places: &[Place]) -> BTreeMap<&'static str, Option<String>> {
+    fn by_place(&self, places: &[Part]) -> BTreeMap<&'static str, Option<String>> {
         let key_of = |key: &String, name| is_keyed(name, places).then(|| key.clone());
         let all = self.0.iter();
         all.map(|(name, key)| (*name, key_of(key, name))).collect()
@@ -264,11 +264,11 @@ impl OwnKeys {
 }
 
 /// Whether lines of these parts have it behind a key, if they have it.
-fn is_keyed(name: &str, places: &[Place]) -> bool {
+fn is_keyed(name: &str, places: &[Part]) -> bool {
     match name {
-        "timestamp" => places.contains(&Place::Timestamp),
-        "level" => places.contains(&Place::Level),
-        "message" => places.contains(&Place::Message),
+        "timestamp" => places.contains(&Part::Timestamp),
+        "level" => places.contains(&Part::Level),
+        "message" => places.contains(&Part::Message),
         _ => true,
     }
 }

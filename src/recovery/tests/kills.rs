@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::path::PathBuf;
 
 use super::made::Made;
 use super::{lines, share};
@@ -53,6 +54,7 @@ fn who_is_killed_while_it_completes_a_batch_leaves_it_to_the_next_one() {
             for kill_at in [bytes, marked_max - bytes] {
                 let mut sink = Target::File(FilePlan::new(made.log.clone()));
                 let mut sink = Killed {
+                    path: made.log.clone(),
                     sink: sink.open().unwrap(),
                     batches: 0,
                     bytes: kill_at,
@@ -72,6 +74,7 @@ fn who_is_killed_while_it_completes_a_batch_leaves_it_to_the_next_one() {
 
 /// A sink that is killed once it has written so many bytes, and so many batches before.
 struct Killed {
+    path: PathBuf,
     sink: Box<dyn Sink>,
     batches: usize,
     bytes: usize,
@@ -85,7 +88,7 @@ impl Sink for Killed {
     fn write_noting(
         &mut self,
         lines: &[u8],
-        note: &mut dyn FnMut(crate::sink::Place),
+        note: &mut dyn FnMut(crate::sink::PlaceInFile),
     ) -> io::Result<usize> {
         if self.batches == 0 {
             let len = self.bytes.min(lines.len());
@@ -95,7 +98,7 @@ impl Sink for Killed {
             let _ = self.sink.write_noting(b"\n", &mut kept);
             let place = place.unwrap();
             note(place);
-            let file = fs::File::options().write(true).open(self.path()).unwrap();
+            let file = fs::File::options().write(true).open(&self.path).unwrap();
             file.set_len(place.offset).unwrap();
             std::os::unix::fs::FileExt::write_all_at(&file, &lines[..len], place.offset).unwrap();
             return Err(io::ErrorKind::BrokenPipe.into());
@@ -110,16 +113,6 @@ impl Sink for Killed {
 
     fn flush(&mut self) -> io::Result<()> {
         self.sink.flush()
-    }
-
-    fn name(&self) -> &str {
-        self.sink.name()
-    }
-}
-
-impl Killed {
-    fn path(&self) -> &str {
-        self.sink.name().strip_prefix("file ").unwrap()
     }
 }
 
@@ -160,6 +153,7 @@ fn a_recovery_that_is_killed_is_taken_up_where_it_was() {
                 .open()
                 .unwrap();
             let mut sink = Killed {
+                path: made.log.clone(),
                 sink,
                 batches,
                 bytes,
@@ -183,6 +177,7 @@ fn a_recovery_in_another_format_that_is_killed_is_completed_in_that_one() {
         for kill_at in [bytes, 2 * bytes] {
             let mut sink = Target::File(FilePlan::new(made.log.clone()));
             let mut sink = Killed {
+                path: made.log.clone(),
                 sink: sink.open().unwrap(),
                 batches: 0,
                 bytes: kill_at,

@@ -9,7 +9,7 @@ fn lines_with_detail(program: impl FnOnce()) -> Vec<Json> {
     let (layer, guard) = builder.request_detail("debug").build().unwrap();
     let subscriber = tracing_subscriber::registry().with(layer);
     tracing::subscriber::with_default(subscriber, program);
-    guard.flush(Duration::from_secs(10)).unwrap();
+    guard.flush(PATIENCE).unwrap();
     let lines = memory.lines();
     let lines = lines.iter().map(|line| serde_json::from_str(line));
     lines.collect::<Result<_, _>>().unwrap()
@@ -69,7 +69,7 @@ fn detail_has_the_time_at_which_it_was_logged_and_the_ids_of_its_request() {
         request.context().keep();
         request.end(Outcome::Completed);
     });
-    guard.flush(Duration::from_secs(10)).unwrap();
+    guard.flush(PATIENCE).unwrap();
     let lines = memory.lines();
     let lines: Vec<Json> = { lines.iter() }
         .map(|line| serde_json::from_str(line).unwrap())

@@ -76,7 +76,7 @@ fn full_records(naming: Naming, redaction: Option<crate::Redaction>) -> Vec<Json
             }
         }
     });
-    guard.flush(Duration::from_secs(10)).unwrap();
+    guard.flush(PATIENCE).unwrap();
     let lines = memory.lines();
     let lines = lines[2..]
         .iter()
@@ -216,7 +216,7 @@ fn an_access_log_has_one_line_for_each_request_and_nothing_forges_one() {
         drop(begin());
         log_in_flight();
     });
-    guard.flush(Duration::from_secs(10)).unwrap();
+    guard.flush(PATIENCE).unwrap();
     let lines = common.lines();
     assert_eq!(lines.len(), 2, "{lines:?}");
     let (client, rest) = lines[0].split_once(" - - [").unwrap();
@@ -501,7 +501,7 @@ fn a_request_s_record_has_no_place_in_the_library_s_source() {
     tracing::subscriber::with_default(subscriber, || {
         begin().run(|| tracing::info!("below"));
     });
-    guard.flush(Duration::from_secs(10)).unwrap();
+    guard.flush(PATIENCE).unwrap();
     let lines = memory.lines();
     let [below, record] = [0, 1].map(|at| serde_json::from_str::<Json>(&lines[at]).unwrap());
     assert_eq!(below["file"], file!());

@@ -124,7 +124,7 @@ fn where_there_is_no_path_a_line_of_a_web_server_has_the_route() {
     let subscriber = tracing_subscriber::registry().with(layer);
     let log = RequestLog::new(Options::new().path(PathPolicy::RouteOnly));
     tracing::subscriber::with_default(subscriber, || get(&log, "/users/42"));
-    guard.flush(Duration::from_secs(10)).unwrap();
+    guard.flush(PATIENCE).unwrap();
     assert!(
         memory.text().contains(r#""GET /users/{id} HTTP/1.1""#),
         "{}",

@@ -33,4 +33,9 @@ impl FilePlan {
             control: Control::default(),
         }
     }
+
+    /// What reports call it. The path is absolute once the sink is open.
+    pub(crate) fn destination(&self) -> String {
+        format!("file {}", self.path.display())
+    }
 }

@@ -21,7 +21,7 @@ use rustix::process::{Resource, getrlimit};
 
 use super::system;
 use crate::fork::OwnFile;
-use crate::sink::Place;
+use crate::sink::PlaceInFile;
 use crate::sink::lines::whole_len;
 
 /// Called with the path and the file, whose lock is held, when it ends within a line. Whoever
@@ -129,10 +129,10 @@ impl Regular {
         &mut self,
         end: u64,
         lines: &[u8],
-        note: &mut dyn FnMut(Place),
+        note: &mut dyn FnMut(PlaceInFile),
     ) -> io::Result<usize> {
         let lines = within_limit(lines, end)?;
-        note(Place {
+        note(PlaceInFile {
             device: self.id.device,
             inode: self.id.inode,
             offset: end,

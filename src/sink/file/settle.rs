@@ -23,7 +23,7 @@ use rustix::fs::{OFlags, ftruncate};
 use rustix::io::retry_on_intr;
 
 use super::lock::{PAUSE, Patience};
-use crate::sink::Place;
+use crate::sink::PlaceInFile;
 use crate::sink::lines::whole_len;
 
 /// How many bytes of whole lines of `lines` are in the file already, whose path it was then. What is
@@ -36,7 +36,7 @@ use crate::sink::lines::whole_len;
 ///
 /// What the system answers, for a file that is there but cannot be read or cut; `TimedOut` if it
 /// stays locked. Nothing is known then, and nothing was changed.
-pub(crate) fn settle(path: &Path, place: Place, lines: &[u8]) -> io::Result<usize> {
+pub(crate) fn settle(path: &Path, place: PlaceInFile, lines: &[u8]) -> io::Result<usize> {
     let Some(file) = find(path, place)? else {
         return Ok(0);
     };
@@ -71,7 +71,7 @@ pub(crate) fn settle_locked(file: &File, offset: u64, lines: &[u8]) -> io::Resul
 }
 
 /// The file with that inode: the one that has the path, or another in its directory.
-fn find(path: &Path, place: Place) -> io::Result<Option<File>> {
+fn find(path: &Path, place: PlaceInFile) -> io::Result<Option<File>> {
     if is_place(fs::metadata(path), place) {
         return open_place(path, place);
     }
@@ -86,7 +86,7 @@ fn find(path: &Path, place: Place) -> io::Result<Option<File>> {
     candidate.map_or(Ok(None), |entry| open_place(&entry.path(), place))
 }
 
-fn open_place(path: &Path, place: Place) -> io::Result<Option<File>> {
+fn open_place(path: &Path, place: PlaceInFile) -> io::Result<Option<File>> {
     let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
     let opened = OpenOptions::new()
         .read(true)
@@ -102,7 +102,7 @@ fn open_place(path: &Path, place: Place) -> io::Result<Option<File>> {
     Ok(is_same.then_some(file))
 }
 
-fn is_place(metadata: io::Result<fs::Metadata>, place: Place) -> bool {
+fn is_place(metadata: io::Result<fs::Metadata>, place: PlaceInFile) -> bool {
     metadata.is_ok_and(|metadata| {
         metadata.is_file() && (metadata.dev(), metadata.ino()) == (place.device, place.inode)
     })
@@ -154,12 +154,12 @@ mod tests {
     const BEFORE: &[u8] = b"{\"number\":0}\n";
 
     /// A file that has something in front of the batch, and the place of the batch.
-    fn file_with(bytes: &[u8]) -> (TempDir, std::path::PathBuf, Place) {
+    fn file_with(bytes: &[u8]) -> (TempDir, std::path::PathBuf, PlaceInFile) {
         let directory = tempdir().unwrap();
         let path = directory.path().join("app.jsonl");
         fs::write(&path, [BEFORE, bytes].concat()).unwrap();
         let metadata = fs::metadata(&path).unwrap();
-        let place = Place {
+        let place = PlaceInFile {
             device: metadata.dev(),
             inode: metadata.ino(),
             offset: BEFORE.len() as u64,
@@ -220,7 +220,7 @@ mod tests {
     #[test]
     fn nothing_is_known_of_a_file_that_is_gone() {
         let (_directory, path, place) = file_with(BATCH);
-        let other = Place {
+        let other = PlaceInFile {
             inode: place.inode + 1_000_000,
             ..place
         };
@@ -238,7 +238,7 @@ mod tests {
         for before in ["", "{\"number\":-1}\n"] {
             for written in 0..=BATCH.len() {
                 let (_directory, path, place) = file_with(b"");
-                let place = Place {
+                let place = PlaceInFile {
                     offset: 1_000,
                     ..place
                 };
@@ -256,7 +256,7 @@ mod tests {
     fn a_place_that_cannot_be_is_nothing() {
         let (_directory, path, place) = file_with(BATCH);
         for offset in [u64::MAX, u64::MAX / 2, 1_000_000] {
-            let place = Place { offset, ..place };
+            let place = PlaceInFile { offset, ..place };
             // The batch happens to be at the end, where it would lie after a truncation.
             assert_eq!(settle(&path, place, BATCH).unwrap(), BATCH.len());
             assert_eq!(settle(&path, place, b"{}\n").unwrap(), 0);

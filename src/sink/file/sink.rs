@@ -15,29 +15,28 @@ use super::lock::{PAUSE, Patience};
 use super::open;
 use super::plan::FilePlan;
 use super::regular::{Regular, Torn};
-use super::sync::{Unsynced, directories_to_change};
+use super::sync::{UnsyncedFiles, directories_to_change};
 use super::system;
 use super::warnings::Warnings;
 use crate::channel::sync::{Instant, thread};
 use crate::error::Error;
-use crate::sink::descriptor::{LineWriter, is_nameless, wait_for_room};
-use crate::sink::{Place, Sink};
+use crate::sink::descriptor::{DescriptorWriter, is_nameless, wait_for_room};
+use crate::sink::{PlaceInFile, Sink};
 
 /// How often in a row the path may name another file than the one that was just opened.
 const OPENINGS_MAX: usize = 8;
 
 #[derive(Debug)]
 pub(in crate::sink) struct FileSink {
-    name: String,
     plan: FilePlan,
     /// `None` while a FIFO has no reader, after a failure to open, and in a forked child before its
     /// first write.
     active: Option<Active>,
     /// How the file was left that was open before.
     torn: Option<Torn>,
-    unsynced: Unsynced,
+    unsynced: UnsyncedFiles,
     /// For streams.
-    lines: LineWriter,
+    lines: DescriptorWriter,
     has_given_up: bool,
     ending: Ending,
     care: OldFilesCare,
@@ -84,12 +83,11 @@ impl FileSink {
     /// For a forked child, whose parent has opened the file.
     pub(in crate::sink) fn open_at_first_write(plan: &FilePlan) -> FileSink {
         FileSink {
-            name: format!("file {}", plan.path.display()),
             plan: plan.clone(),
             active: None,
             torn: None,
-            unsynced: Unsynced::default(),
-            lines: LineWriter::default(),
+            unsynced: UnsyncedFiles::default(),
+            lines: DescriptorWriter::default(),
             has_given_up: false,
             ending: Ending::new(plan.rotation.clone()),
             care: OldFilesCare::new(plan.care),
@@ -115,7 +113,7 @@ impl FileSink {
         if open::is_open_to_all(&self.plan.path) {
             self.warnings.add(format!(
                 "{}: everybody may replace the file: its directory is writable for all and not sticky",
-                self.name
+                self.plan.destination()
             ));
         }
         Ok(())
@@ -173,7 +171,11 @@ impl Sink for FileSink {
         self.write_noting(lines, &mut |_| {})
     }
 
-    fn write_noting(&mut self, lines: &[u8], note: &mut dyn FnMut(Place)) -> io::Result<usize> {
+    fn write_noting(
+        &mut self,
+        lines: &[u8],
+        note: &mut dyn FnMut(PlaceInFile),
+    ) -> io::Result<usize> {
         self.has_given_up = false;
         self.close_if_asked();
         for _ in 0..OPENINGS_MAX {
@@ -207,7 +209,7 @@ impl Sink for FileSink {
         let is_lost = error.kind() == io::ErrorKind::BrokenPipe
             && matches!(&self.active, Some(Active::Stream(stream)) if is_nameless(stream.as_fd()));
         if is_lost {
-            self.lines = LineWriter::default();
+            self.lines = DescriptorWriter::default();
         }
         is_lost
     }
@@ -230,10 +232,6 @@ impl Sink for FileSink {
             Some(Active::Stream(_)) | None => None,
         };
         self.unsynced.sync(active)
-    }
-
-    fn name(&self) -> &str {
-        &self.name
     }
 
     fn change(&mut self, plan: &FilePlan) {

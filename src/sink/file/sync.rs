@@ -61,7 +61,7 @@ struct Left {
 
 /// What is not on the disk yet, of one file sink.
 #[derive(Debug, Default)]
-pub(super) struct Unsynced {
+pub(super) struct UnsyncedFiles {
     /// Whether the active file was written to since the last sync.
     is_written: bool,
     /// Files that were written to, and that the sink has left since. The oldest first.
@@ -74,7 +74,7 @@ pub(super) struct Unsynced {
     failed: Vec<FileId>,
 }
 
-impl Unsynced {
+impl UnsyncedFiles {
     /// Notes that the sink goes on in the file of this path.
     pub(super) fn opened(&mut self, path: &Path) {
         self.entered(path.parent().map(Path::to_owned));
@@ -248,7 +248,7 @@ mod tests {
     fn what_was_written_is_synced_once_with_the_entries_that_lead_to_it() {
         let directory = tempdir().unwrap();
         let path = directory.path().join("a/b/app.jsonl");
-        let mut unsynced = Unsynced::default();
+        let mut unsynced = UnsyncedFiles::default();
         unsynced.entered(directories_to_change(&path));
         let expected = ["a/b", "a", ""].map(|name| directory.path().join(name));
         assert_eq!(unsynced.directories, expected);
@@ -268,7 +268,7 @@ mod tests {
         let directory = tempdir().unwrap();
         let path = directory.path().join("app.jsonl");
         for files in 1..=LEFT_MAX + 2 {
-            let mut unsynced = Unsynced::default();
+            let mut unsynced = UnsyncedFiles::default();
             for _ in 0..files {
                 unsynced.wrote();
                 let file = failing(&path);
@@ -293,7 +293,7 @@ mod tests {
         let old = failing(&directory.path().join("app.1.jsonl"));
         let old_id = id(&old);
         let old = Arc::new(OwnFile::new(old));
-        let mut unsynced = Unsynced::default();
+        let mut unsynced = UnsyncedFiles::default();
         unsynced.wrote();
         unsynced.leave(Arc::clone(&old), old_id);
         let left = unsynced.left[0].at;
@@ -309,7 +309,7 @@ mod tests {
     fn the_entries_of_a_file_that_was_left_are_synced_though_nothing_was_written_since() {
         let directory = tempdir().unwrap();
         let path = directory.path().join("app.jsonl");
-        let mut unsynced = Unsynced::default();
+        let mut unsynced = UnsyncedFiles::default();
         unsynced.opened(&path);
         unsynced.wrote();
         let old = File::create(directory.path().join("old")).unwrap();
@@ -327,7 +327,7 @@ mod tests {
         let directory = tempdir().unwrap();
         let path = directory.path().join("app.jsonl");
         let left = failing(&path);
-        let mut unsynced = Unsynced::default();
+        let mut unsynced = UnsyncedFiles::default();
         unsynced.wrote();
         let failed = id(&left);
         unsynced.leave(Arc::new(OwnFile::new(left)), failed);
@@ -346,7 +346,7 @@ mod tests {
         let path = directory.path().join("a/b/app.jsonl");
         // The file itself, then one directory after the other.
         for (synced, left) in [(0, 3), (1, 3), (2, 2), (3, 1)] {
-            let mut unsynced = Unsynced::default();
+            let mut unsynced = UnsyncedFiles::default();
             unsynced.entered(["a/b", "a", ""].map(|name| directory.path().join(name)));
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             let file = File::create(&path).unwrap();
@@ -369,7 +369,7 @@ mod tests {
     #[test]
     fn what_has_no_disk_has_nothing_to_sync() {
         let null = OpenOptions::new().write(true).open("/dev/null").unwrap();
-        let mut unsynced = Unsynced::default();
+        let mut unsynced = UnsyncedFiles::default();
         unsynced.wrote();
         unsynced.sync(Some((&null, id(&null)))).unwrap();
     }

@@ -131,6 +131,9 @@ def test_the_figures_of_each_sink_add_up(tmp_path: Path) -> None:
             parts = [sink[name] for name in ("written", "filtered", "waiting", "lost")]
             assert sink["accepted"] == sum(parts) == 2, stats
         assert [sink["filtered"] for sink in stats["sinks"]] == [0, 1], stats
+        assert [sink["name"] for sink in stats["sinks"]] == ["all", "errors"], stats
+        files = [sink["destination"].rpartition("/")[2] for sink in stats["sinks"]]
+        assert files == ["all.jsonl", "errors.jsonl"], stats
         assert (stats["accepted"], stats["written"], stats["filtered"]) == (2, 3, 1), stats
         """,
         tmp_path,

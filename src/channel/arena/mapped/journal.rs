@@ -7,7 +7,7 @@ use std::sync::atomic::{Ordering, compiler_fence};
 
 use super::{Mapped, STEP_BYTES};
 use crate::channel::arena::layout::{BATCH_BYTES_MAX, PlaceCopy, Position, journal};
-use crate::sink::Place;
+use crate::sink::PlaceInFile;
 
 /// What a batch of the usual size takes: it is full at 64 KiB, and ends with a line.
 const BATCH_BYTES_RESERVED: u64 = STEP_BYTES + (16 << 10);
@@ -78,8 +78,8 @@ impl Journal {
     }
 
     /// Notes where what follows the first `accepted` bytes of the batch is about to be written.
-    pub(crate) fn note(&mut self, place: Place, accepted: u64) {
-        let Place {
+    pub(crate) fn note(&mut self, place: PlaceInFile, accepted: u64) {
+        let PlaceInFile {
             device,
             inode,
             offset,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Active, FileSink};
-use crate::sink::Place;
+use crate::sink::PlaceInFile;
 use crate::sink::file::ending;
 use crate::sink::file::regular::{Named, Regular};
 use crate::sink::file::{rotation, system};
@@ -23,7 +23,7 @@ impl FileSink {
     pub(super) fn append(
         &mut self,
         lines: &[u8],
-        note: &mut dyn FnMut(Place),
+        note: &mut dyn FnMut(PlaceInFile),
     ) -> io::Result<Option<usize>> {
         self.with_regular(|sink, regular, file, len| {
             if sink.ending.is_over(file, rotation::now()) && sink.end(file) {
@@ -51,9 +51,9 @@ impl FileSink {
         match self.ending.end(&self.plan.path, file) {
             Ok(()) => true,
             Err(error) => {
-                let name = &self.name;
+                let destination = self.plan.destination();
                 self.warnings
-                    .add(format!("end {name}: {error}; it goes on"));
+                    .add(format!("end {destination}: {error}; it goes on"));
                 false
             }
         }
@@ -95,9 +95,9 @@ impl FileSink {
             return Ok(None);
         }
         if !lock.is_supported() {
-            let name = &self.name;
+            let destination = self.plan.destination();
             self.warnings.add(format!(
-                "{name}: the file system has no locks, so only one process may write to the file"
+                "{destination}: the file system has no locks, so only one process may write to the file"
             ));
         }
         let metadata = system::metadata_of(&file)?;
@@ -131,8 +131,8 @@ impl FileSink {
             self.ending.ask();
         }
         if let Err(error) = self.care.start(&self.plan.path) {
-            let name = &self.name;
-            let warning = format!("{name}: start the thread that tends old files: {error}");
+            let destination = self.plan.destination();
+            let warning = format!("{destination}: start the thread that tends old files: {error}");
             self.warnings.add(warning);
         }
         if self.active.is_some() && self.ending.may_be_over(rotation::now()) {
@@ -163,9 +163,9 @@ impl FileSink {
                 if !self.aside_patience.is_over(ASIDE_MAX) {
                     return Err(error);
                 }
-                let name = &self.name;
+                let destination = self.plan.destination();
                 self.warnings
-                    .add(format!("set aside {name}: {error}; it goes on"));
+                    .add(format!("set aside {destination}: {error}; it goes on"));
             }
             // Not otherwise: what the path names may be unknown, and turn out to be this file.
             self.unsynced.set_aside(id);

@@ -23,9 +23,9 @@ pub(super) struct Rule {
     pub(super) sample: AtomicU64,
 }
 
-/// That of a source.
+/// What is known of a source, and counted.
 #[derive(Debug, Default)]
-pub(super) struct Place {
+pub(super) struct SourceState {
     /// Whose it is, where it lies among those of several sources. 0 if it is free.
     key: AtomicU64,
     pub(super) pace: Pace,
@@ -46,11 +46,11 @@ impl Rule {
     }
 }
 
-impl Place {
-    /// Whether it is the place of a source that has this key, which takes it if it is free. No key is
+impl SourceState {
+    /// Whether it is the state of the source that has this key, which takes it if it is free. No key is
     /// 0.
     pub(super) fn is_of(&self, key: u64) -> bool {
-        // Relaxed: nothing is published by it. A place is never given up.
+        // Relaxed: nothing is published by it. A state is never given up.
         let known = self.key.load(Ordering::Relaxed);
         let taken = |_| {
             self.key
@@ -81,7 +81,7 @@ impl Place {
         }
     }
 
-    /// Whether a record that comes now is kept for a sample. Places with different seeds draw
+    /// Whether a record that comes now is kept for a sample. Sources with different seeds draw
     /// different ones.
     pub(super) fn is_drawn(&self, share: f64, seed: u64) -> bool {
         if let Some(of_request) = thread::random_share() {
@@ -133,8 +133,8 @@ mod tests {
 
     #[test]
     fn a_burst_is_let_through_and_no_more() {
-        let (place, rule) = (Place::default(), rule(5, u64::MAX / 100));
-        let let_through = (0..100).filter(|_| place.is_in_time(&rule)).count();
+        let (state, rule) = (SourceState::default(), rule(5, u64::MAX / 100));
+        let let_through = (0..100).filter(|_| state.is_in_time(&rule)).count();
         assert_eq!(let_through, 5);
     }
 
@@ -146,23 +146,23 @@ mod tests {
         use crate::channel::sync::simulated::Simulated;
 
         let time = Simulated::begin(std::time::SystemTime::UNIX_EPOCH);
-        let (place, rule) = (Place::default(), rule(2, 1_000_000_000));
+        let (state, rule) = (SourceState::default(), rule(2, 1_000_000_000));
         time.advance(Duration::from_secs(3_600));
-        assert!(place.is_in_time(&rule));
+        assert!(state.is_in_time(&rule));
         time.restart_counter();
         time.advance(Duration::from_secs(10));
         // The first one is to find out.
-        assert!((0..2).any(|_| place.is_in_time(&rule)));
+        assert!((0..2).any(|_| state.is_in_time(&rule)));
     }
 
     #[test]
     fn threads_at_once_share_one_burst() {
-        let (place, rule) = (Place::default(), rule(100, u64::MAX / 1000));
+        let (state, rule) = (SourceState::default(), rule(100, u64::MAX / 1000));
         let let_through = AtomicU64::new(0);
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {
-                    let count = (0..1000).filter(|_| place.is_in_time(&rule)).count();
+                    let count = (0..1000).filter(|_| state.is_in_time(&rule)).count();
                     let_through.fetch_add(count as u64, Ordering::Relaxed);
                 });
             }
@@ -172,17 +172,17 @@ mod tests {
 
     #[test]
     fn a_sample_has_its_share() {
-        let place = Place::default();
+        let state = SourceState::default();
         for share in [0.0, 0.1, 0.5, 0.9] {
-            let drawn = (0..10_000).filter(|_| place.is_drawn(share, 7)).count() as f64;
+            let drawn = (0..10_000).filter(|_| state.is_drawn(share, 7)).count() as f64;
             assert!((drawn / 10_000.0 - share).abs() < 0.02, "{share}: {drawn}");
         }
     }
 
     #[test]
-    fn a_place_that_is_taken_is_not_that_of_another_source() {
-        let place = Place::default();
-        assert!(place.is_of(8) && place.is_of(8));
-        assert!(!place.is_of(16));
+    fn a_state_that_is_taken_is_not_that_of_another_source() {
+        let state = SourceState::default();
+        assert!(state.is_of(8) && state.is_of(8));
+        assert!(!state.is_of(16));
     }
 }
