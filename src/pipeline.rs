@@ -100,7 +100,7 @@ impl Pipeline {
         let sinks = plan.sinks.iter_mut().map(|sink| sink.target.open());
         let sinks = sinks.map(|sink| sink.map(|sink| Source::Opened(Some(sink))));
         let sinks = sinks.collect::<Result<Vec<_>, _>>()?;
-        let left_behind = plan.scan(|_| true);
+        let left_behind = Arc::new(plan.scan(|_| true));
         let running = Arc::new(Running::new(&plan, sinks, None, Some(left_behind)));
         running.start(plan.delays)?;
         let id = IDS.fetch_add(1, Ordering::Relaxed);
@@ -213,8 +213,11 @@ impl Pipeline {
         plan.limiter.begin_anew();
         let sinks = plan.sinks.iter();
         let sinks = sinks.map(|sink| Source::Opened(sink.target.open_in_child()));
-        // What others left behind is seen to by the parent.
-        let fresh = Arc::new(Running::new(&plan, sinks.collect(), None, None));
+        // The parent may never start again: what a sibling said that was killed would wait for it. The
+        // child's writers look for it, as at any start; whoever logs does not wait for that.
+        let left_behind = Arc::new(plan.scan(|_| true).in_child());
+        let fresh = Running::new(&plan, sinks.collect(), None, Some(left_behind));
+        let fresh = Arc::new(fresh);
         if !self.replace(&parents, &fresh) {
             return;
         }
@@ -258,7 +261,7 @@ fn leak(parents: Arc<Running>) {
 
 impl Plan {
     /// A look at what earlier processes left for the sinks at some places of this plan.
-    fn scan(&self, is_meant: impl Fn(usize) -> bool) -> Arc<Scan> {
+    fn scan(&self, is_meant: impl Fn(usize) -> bool) -> Scan {
         let places = self.sinks.iter().enumerate();
         let meant = places.filter(|(place, _)| is_meant(*place));
         let paths = meant.filter_map(|(_, sink)| sink.target.path());

@@ -249,7 +249,7 @@ impl Plan {
         origins: &[Option<usize>],
     ) -> Result<Arc<Running>, Error> {
         let sources = self.open(origins)?;
-        let left_behind = self.scan(|place| origins[place].is_none());
+        let left_behind = Arc::new(self.scan(|place| origins[place].is_none()));
         let fresh = Running::new(self, sources, Some(running), Some(left_behind));
         fresh.start(self.delays)?;
         Ok(Arc::new(fresh))

@@ -31,6 +31,8 @@ pub(crate) struct Scan {
     /// Where leftovers are looked for.
     directories: Vec<PathBuf>,
     complaints: Complaints,
+    /// Whether what nobody has taken is worth a word.
+    tells_forgotten: bool,
     found: OnceLock<Vec<Found>>,
 }
 
@@ -54,13 +56,22 @@ impl Scan {
         paths: Vec<PathBuf>,
         directories: Vec<PathBuf>,
         complaints: Complaints,
-    ) -> Arc<Self> {
-        Arc::new(Scan {
+    ) -> Self {
+        Scan {
             paths: paths.iter().map(|path| canonical(path)).collect(),
             directories,
             complaints,
+            tells_forgotten: true,
             found: OnceLock::new(),
-        })
+        }
+    }
+
+    /// The same for a forked child, whose parent has told of what nobody has taken.
+    pub(crate) fn in_child(self) -> Self {
+        Scan {
+            tells_forgotten: false,
+            ..self
+        }
     }
 
     /// The leftovers that are meant for the sink with the file of this canonical path, the oldest
@@ -92,7 +103,9 @@ impl Scan {
                 }
             }
         }
-        forgotten.complain(&mut complaints);
+        if self.tells_forgotten {
+            forgotten.complain(&mut complaints);
+        }
         found
     }
 

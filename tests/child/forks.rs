@@ -152,6 +152,32 @@ pub(crate) fn prefork(directory: &Path) {
     workers.into_iter().for_each(system::wait_for);
 }
 
+/// A worker is killed before it has written anything, and its parent, which lives on, starts another one.
+pub(crate) fn killed_worker(directory: &Path) {
+    let guard = builder(directory).init().unwrap();
+    log(0);
+    guard.flush(PATIENCE).unwrap();
+    match system::fork() {
+        Side::Child => log_and_be_killed(directory),
+        Side::Parent(worker) => assert_eq!(system::end_by(worker, 0), libc::SIGKILL),
+    }
+    match system::fork() {
+        Side::Child => return log_all(0..CHILD_RECORDS),
+        Side::Parent(worker) => system::wait_for(worker),
+    }
+    log(1);
+    shut_down(&guard, PATIENCE);
+}
+
+/// Lines are written under the file's lock: none is there before the process dies, however slow it is.
+fn log_and_be_killed(directory: &Path) -> ! {
+    let held = std::fs::File::open(directory.join("app.jsonl")).unwrap();
+    held.lock().unwrap();
+    log_all(0..CHILD_RECORDS);
+    system::send(std::process::id().cast_signed(), libc::SIGKILL);
+    system::leave(1)
+}
+
 /// Tells how many log files a child that never logs has open.
 pub(crate) fn silent(directory: &Path) {
     let guard = builder(directory).init().unwrap();

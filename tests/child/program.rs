@@ -75,6 +75,7 @@ fn main() {
         ("prefork", []) => forks::prefork(directory),
         ("fork-in-task", []) => forks::in_blocking_task(directory),
         ("fork-signals", []) => forks::signals(directory),
+        ("fork-killed", []) => forks::killed_worker(directory),
         ("fork-silent", []) => forks::silent(directory),
         ("fork-stalled", []) => forks::stalled(directory),
         ("fork-unusable", []) => forks::unusable_sink(directory),

@@ -4,6 +4,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use crate::child::{self, Ended};
 
 /// The process that the test started.
@@ -74,6 +76,30 @@ fn children_forked_while_threads_log_write_their_own_records_once() {
         numbers.is_empty(),
         "processes that nobody forked: {numbers:?}"
     );
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_a_killed_child_had_logged_is_written_by_the_next_one_while_their_parent_lives() {
+    let ended = child::run(&["fork-killed"]);
+    ended.assert_success();
+    let records = ended.records();
+    let is_of = |process: u64| move |record: &&Value| record["process"] == process;
+    // The notice names a process, too: the system's number of the one that was killed.
+    let logged = || records.iter().filter(|record| record["number"].is_u64());
+    let numbers = ended.numbers_by_process();
+    assert_eq!(numbers[&PARENT], [0, 1]);
+    for (process, is_recovered) in [(1, true), (2, false)] {
+        assert_is_range(&numbers[&process], 100, "a child");
+        let mut marks = logged().filter(is_of(process));
+        assert!(marks.all(|record| (record["recovered"] == true) == is_recovered));
+    }
+    let notices = records.iter();
+    let notices = notices.filter(|record| record["message"] == "records recovered");
+    let counts: Vec<_> = notices.map(|notice| notice["records"].as_u64()).collect();
+    assert_eq!(counts, [Some(100)]);
+    let left = ended.leftovers();
+    assert!(left.is_empty(), "{left:?}");
 }
 
 #[test]

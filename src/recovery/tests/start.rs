@@ -26,7 +26,7 @@ pub(super) fn replay(made: &Made, complaints: Complaints) -> Replay {
 /// The look of a start whose sinks have these files.
 fn scan(made: &Made, logs: &[PathBuf], complaints: Complaints) -> Arc<Scan> {
     let directories = vec![made.directory.path().to_owned()];
-    Scan::new(logs.to_vec(), directories, complaints)
+    Arc::new(Scan::new(logs.to_vec(), directories, complaints))
 }
 
 /// What was complained of.
