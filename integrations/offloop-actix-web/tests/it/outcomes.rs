@@ -213,7 +213,6 @@ fn a_client_that_closes_before_the_head_is_seen_where_half_closed_connections_ar
     let expected = json!({
         "outcome": "client_disconnect",
         "outcome.phase": "handler",
-        "level": "INFO",
         "http.response.status_code": null,
     });
     let record = log::record_of("/held/closed");
