@@ -79,6 +79,7 @@ fn nothing_is_taken_over_and_nothing_sent_back_where_the_options_say_so() {
     let answer = client.answer();
     assert!(answer.header("x-request-id").is_none() && answer.header("traceresponse").is_none());
     assert_ne!(log::record_of("/fixed/silent")["request_id"], "mine-2");
+    drop(client);
     server.stop();
 }
 
@@ -114,6 +115,7 @@ fn by_choice_a_trace_goes_on_in_the_headers_of_b3() {
         let response = answer.header("traceresponse").unwrap();
         assert!(response.starts_with(&format!("00-{trace}-")), "{response}");
     }
+    drop(client);
     server.stop();
 }
 

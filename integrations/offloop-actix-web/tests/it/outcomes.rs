@@ -213,12 +213,12 @@ fn a_client_that_closes_before_the_head_is_seen_where_half_closed_connections_ar
     let expected = json!({
         "outcome": "client_disconnect",
         "outcome.phase": "handler",
-        "level": "INFO",
         "http.response.status_code": null,
     });
     let record = log::record_of("/held/closed");
     let remark = "a reset always, a close with `h1_allow_half_closed(false)`";
     table::check_with("client gone before the head", &record, &expected, remark);
+    drop(client);
     server.stop();
 }
 

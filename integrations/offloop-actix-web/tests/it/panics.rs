@@ -56,6 +56,7 @@ fn a_panic_that_is_caught_is_answered_and_keeps_the_connection() {
         );
     }
     assert_eq!(client.get("/fixed/after-caught").status, 200);
+    drop(client);
     server.stop();
 }
 

@@ -41,6 +41,7 @@ fn what_a_path_hides_is_in_no_line_however_the_client_spells_it() {
     }
     let is_told = |line: &&String| line.contains("s3cret");
     assert_eq!(log::lines().iter().find(is_told), None);
+    drop(client);
     server.stop();
 }
 
@@ -69,6 +70,7 @@ fn a_route_has_its_own_idea_of_slow_and_its_own_share() {
     assert_eq!(log::record_of("/fixed/own-usual")["level"], "INFO");
     // It came first, on the same connection.
     assert!(log::requests("/fixed/own-rare").is_empty());
+    drop(client);
     server.stop();
 }
 

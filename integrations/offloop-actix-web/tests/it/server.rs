@@ -3,6 +3,7 @@
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{OnceLock, mpsc};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
@@ -10,6 +11,10 @@ use actix_web::{App, HttpServer, rt};
 use offloop_actix_web::{RequestLog, on_connect};
 
 use crate::{log, service};
+
+/// How long a server waits for the next request of a client that is as slow as its machine: actix-web itself
+/// closes the connection after 5 seconds.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What differs between the servers of the tests.
 pub(crate) struct Setup {
@@ -61,7 +66,7 @@ impl Server {
         }
     }
 
-    /// Ends it in order: the requests under way get their answers.
+    /// Ends it in order: the requests under way get their answers. It waits for clients that are connected.
     pub(crate) fn stop(self) {
         drop(self.handle.stop(true));
         self.thread.join().unwrap();
@@ -87,6 +92,7 @@ fn serve(setup: Setup, listener: TcpListener) -> actix_web::dev::Server {
             }
         })
         .workers(2)
+        .keep_alive(PATIENCE)
         .disable_signals()
         .h1_allow_half_closed(answers_half_closed)
         .listen_auto_h2c(listener)

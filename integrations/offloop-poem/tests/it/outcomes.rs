@@ -60,7 +60,7 @@ async fn a_client_that_resets_its_connection_while_the_handler_works_is_told() {
     let id = "gone-head";
     let record = outcomes::gone_before_the_head(serve().await, id, Goes::ByReset).await;
     let expected = json!({"outcome": "client_disconnect", "outcome.phase": "handler",
-        "level": "INFO", "http.response.status_code": null, "error.type": "client_disconnect"});
+        "http.response.status_code": null, "error.type": "client_disconnect"});
     let remark = "by an RST; after a FIN poem lets the handler go on";
     table::check_with("client gone before the head", &record, &expected, remark);
     let records = log::of(id);
@@ -91,7 +91,7 @@ async fn without_a_look_at_the_connection_nothing_tells_why_a_request_was_droppe
 async fn a_client_that_goes_away_in_its_upload_is_told_whatever_the_handler_answers() {
     let record = outcomes::gone_in_the_upload(serve().await, "gone-upload").await;
     let expected = json!({"outcome": "client_disconnect", "outcome.phase": "upload",
-        "http.request.body.size": 20, "level": "INFO"});
+        "http.request.body.size": 20});
     table::check("client gone in the upload", &record, &expected);
 }
 

@@ -83,7 +83,7 @@ async fn a_handler_goes_on_without_its_client_and_its_answer_is_dropped() {
         () = log::until_in_flight("reset-head") => {}
     }
     PATIENCE.add_permits(2);
-    let expected = json!({"outcome": "cancelled", "outcome.phase": "body", "level": "INFO",
+    let expected = json!({"outcome": "cancelled", "outcome.phase": "body",
         "http.route": "/patient"});
     let gone = log::record_of("gone-head").await;
     let remark = "once the handler, which goes on, has its answer dropped";

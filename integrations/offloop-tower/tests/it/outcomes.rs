@@ -150,7 +150,7 @@ async fn a_client_that_goes_away_before_the_head_is_a_disconnect() -> Test {
             drop(client);
         }
         let record = log::record_of(path).await;
-        let expected = json!({"level": "INFO", "outcome": "client_disconnect",
+        let expected = json!({"outcome": "client_disconnect",
             "outcome.phase": "handler", "error.type": "client_disconnect",
             "http.response.status_code": null, "http.route": "/gone/{how}"});
         table::check("client gone before the head", &record, &expected);
@@ -169,7 +169,7 @@ async fn a_client_that_goes_away_while_it_sends_is_a_disconnect_whatever_was_ans
     client.send_bytes("only this").await?;
     drop(client);
     let record = log::record_of("/upload").await;
-    let expected = json!({"level": "INFO", "outcome": "client_disconnect",
+    let expected = json!({"outcome": "client_disconnect",
         "outcome.phase": "upload", "http.request.body.size": 9});
     table::check("client gone in the upload", &record, &expected);
     Ok(())
@@ -255,7 +255,7 @@ async fn a_reset_of_http2_is_told_from_a_disconnect() -> Test {
     }
     drop(response);
     let record = log::record_of("/h2/waits").await;
-    let expected = json!({"level": "INFO", "outcome": "stream_reset", "outcome.phase": "handler",
+    let expected = json!({"outcome": "stream_reset", "outcome.phase": "handler",
         "http.response.status_code": null, "network.protocol.version": "2",
         "url.scheme": "http", "server.address": "127.0.0.1"});
     table::check("HTTP/2 reset before the head", &record, &expected);
