@@ -6,7 +6,7 @@
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -52,8 +52,7 @@ pub(crate) fn run(directory: &Path, kind: &str, trouble: Trouble) {
     let said = Arc::new(Mutex::new(Vec::new()));
     let heard = Arc::clone(&said);
     let builder = builder(directory, kind).on_error(move |complaint| {
-        let mut said = heard.lock().unwrap_or_else(PoisonError::into_inner);
-        said.push(complaint.to_owned());
+        lock(&heard).push(complaint.to_owned());
     });
     let answers = File::create(directory.join("answers")).unwrap();
     // The trace shows what came before offloop.
@@ -63,15 +62,19 @@ pub(crate) fn run(directory: &Path, kind: &str, trouble: Trouble) {
         Ok(guard) => {
             log_and_acknowledge(&guard, &answers, trouble);
             if kind == "compressed" {
-                wait_for_compression(directory);
+                let is_failing = || !lock(&said).is_empty();
+                wait_for_compression(directory, is_failing);
             }
             end(&guard, trouble)
         }
     };
-    let said = said.lock().unwrap_or_else(PoisonError::into_inner);
-    let answer = json!({ "outcome": outcome, "said": *said }).to_string();
+    let answer = json!({ "outcome": outcome, "said": *lock(&said) }).to_string();
     // Behind the number of records that were acknowledged.
     answers.write_all_at(answer.as_bytes(), 8).unwrap();
+}
+
+fn lock(said: &Mutex<Vec<String>>) -> MutexGuard<'_, Vec<String>> {
+    said.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn log_and_acknowledge(guard: &Guard, answers: &File, trouble: Trouble) {
@@ -103,11 +106,19 @@ fn is_failing(guard: &Guard) -> bool {
     guard.stats().sinks[0].is_failing
 }
 
-/// Waits until one file is left that is not compressed, or for as long as that takes where nothing
-/// fails.
-fn wait_for_compression(directory: &Path) {
-    let deadline = Instant::now() + IMPATIENCE * 10;
-    while 1 < plain_files(directory) && Instant::now() < deadline {
+/// Waits until one file is left that is not compressed. Where something fails, that may never be: then
+/// for as long as the others take.
+fn wait_for_compression(directory: &Path, is_failing: impl Fn() -> bool) {
+    let began = Instant::now();
+    while 1 < plain_files(directory) {
+        let patience = if is_failing() {
+            IMPATIENCE * 10
+        } else {
+            PATIENCE
+        };
+        if patience < began.elapsed() {
+            return;
+        }
         // The thread that compresses has the lowest priority.
         thread::sleep(Duration::from_millis(5));
     }

@@ -180,7 +180,10 @@ fn check(point: &Point, site: &Site) -> usize {
     assert_accounted(&answer["outcome"], site);
     if answer["outcome"]["waiting"] != 0 {
         assert_eq!(point.lasting, Lasting::ForEver);
-        assert_ne!(site.leftovers().len(), 0, "nothing outlived the program");
+        // What waited may have been written before the very end.
+        let is_all_there = counts(&site.lines()).len() as u64 == RECORDS;
+        let has_left = !site.leftovers().is_empty();
+        assert!(is_all_there || has_left, "nothing outlived the program");
         let recovery = site.run(["anomaly-recover", point.call.kind]);
         assert!(recovery.status.success(), "{recovery:?}");
     }
@@ -198,9 +201,9 @@ fn assert_accounted(outcome: &Value, site: &Site) {
     assert_eq!(count("accepted"), RECORDS);
     assert_eq!(count("lost"), 0, "nothing here needs to be lost");
     assert_eq!(count("written") + count("waiting"), RECORDS);
-    assert_eq!(count("pending"), count("waiting"));
+    // The writer goes on after the report, and after the count.
+    assert!(count("waiting") <= count("pending"), "{outcome}");
     let there = counts(&site.lines()).len() as u64;
-    // What waited may have been written before the very end.
     assert!(count("written") <= there, "{there} are there, of {outcome}");
 }
 

@@ -41,9 +41,10 @@ pub(crate) fn is_child() -> bool {
 /// handler has asked for the body.
 pub(crate) async fn end_uploading(server: SocketAddr) {
     let mut client = RawClient::connect(server).await;
-    let headers = "content-length: 100\r\n";
-    client.send_head("POST /upload", "uploading", headers).await;
-    client.send(b"01234567890123456789").await;
+    // In one piece, so that none of it comes later than its head.
+    let upload = "POST /upload HTTP/1.1\r\nhost: test\r\nx-request-id: uploading\r\n\
+        content-length: 100\r\n\r\n01234567890123456789";
+    client.send(upload.as_bytes()).await;
     log::until_in_flight("uploading").await;
     offloop::request::end_in_flight();
     let record = log::record_of("uploading").await;

@@ -5,11 +5,12 @@
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use offloop::request::Options;
 use offloop::{Guard, Memory, Sink};
 use serde_json::Value;
 
 /// Reached only by what hangs.
-const TIMEOUT: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 struct Log {
     lines: Memory,
@@ -22,6 +23,8 @@ fn log() -> &'static Log {
     LOG.get_or_init(|| {
         let (lines, text) = (Memory::new(), Memory::new());
         let builder = offloop::builder().filter("debug,actix=warn,h2=warn,mio=warn");
+        // None of the requests is slow because the machine is.
+        let builder = builder.requests(Options::new().slow_after(TIMEOUT));
         let builder = builder.sink(Sink::memory(&lines).json());
         let guard = builder.sink(Sink::memory(&text).text()).init().unwrap();
         Log { lines, text, guard }

@@ -57,7 +57,8 @@ fn by_choice_the_matched_route_stands_for_the_path() {
 fn a_route_has_its_own_idea_of_slow_and_its_own_share() {
     let slow = RouteOptions::at("/fixed/own-slow").unwrap();
     let rare = RouteOptions::at("/fixed/own-rare").unwrap();
-    let options = Options::new().route(slow.slow_after(Duration::ZERO));
+    let options = Options::new().slow_after(Duration::from_secs(60));
+    let options = options.route(slow.slow_after(Duration::ZERO));
     let server = start(options.route(rare.sample(0.0)));
     let mut client = Client::connect(server.address);
     for path in ["/fixed/own-rare", "/fixed/own-slow", "/fixed/own-usual"] {

@@ -239,15 +239,16 @@ async fn upload(body: Bytes) -> String {
     format!("{} bytes", body.len())
 }
 
-/// Opens the gate `upload waits` whenever it has to wait for more of its body.
+/// Opens the gate `upload waits` when it has read a part of its body and has to wait for more.
 async fn watched_upload(mut payload: web::Payload) -> &'static str {
+    let mut has_part = false;
     poll_fn(|context| {
         loop {
             match payload.poll_next_unpin(context) {
-                Poll::Ready(Some(_part)) => {}
+                Poll::Ready(Some(_part)) => has_part = true,
                 Poll::Ready(None) => return Poll::Ready(()),
                 Poll::Pending => {
-                    gate("upload waits").add_permits(1);
+                    gate("upload waits").add_permits(has_part.into());
                     return Poll::Pending;
                 }
             }

@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use offloop::request::Options;
 use offloop::{Guard, Memory};
 use serde_json::Value;
 
@@ -26,6 +27,8 @@ fn log() -> &'static Log {
         let guard = offloop::builder()
             .memory(&memory)
             .filter("info,offloop::request=debug")
+            // None of the requests is slow because the machine is.
+            .requests(Options::new().slow_after(PATIENCE))
             .init();
         Log {
             memory,

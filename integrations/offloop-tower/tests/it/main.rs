@@ -8,6 +8,13 @@ mod connect;
 mod log;
 #[path = "../../../../tests/server/malformed.rs"]
 mod malformed;
+#[allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "all adapters share it, and a test that cannot go on has failed"
+)]
+#[path = "../../../../tests/server/program.rs"]
+mod program;
 mod server;
 #[allow(
     dead_code,

@@ -56,7 +56,8 @@ async fn by_choice_the_matched_route_stands_for_the_path() -> Test {
 async fn a_route_has_its_own_idea_of_slow_and_its_own_share() -> Test {
     let slow = RouteOptions::at("/own/slow/{test}")?.slow_after(Duration::ZERO);
     let rare = RouteOptions::at("/own/rare/*")?.sample(0.0);
-    let layer = RequestLayer::with(Options::new().route(slow).route(rare));
+    let options = Options::new().slow_after(Duration::from_secs(60));
+    let layer = RequestLayer::with(options.route(slow).route(rare));
     let app = Router::new().fallback(async || "hello").layer(layer);
     let mut client = Client::connect(serve(app).await?).await?;
     for path in ["/own/rare/1", "/own/slow/1", "/own/usual"] {
