@@ -1,8 +1,6 @@
 //! What each process in a line of forks has for itself.
 
-use std::sync::Arc;
-
-use arc_swap::ArcSwapOption;
+use once_cell::race::OnceBox;
 
 use super::generation;
 
@@ -10,39 +8,40 @@ use super::generation;
 /// exist there.
 ///
 /// There is no moment at which a fork could leave it half made: nobody waits for anybody who makes
-/// it.
-pub(crate) struct PerProcess<T: 'static>(ArcSwapOption<Entry<T>>);
+/// it. Who looks for it takes a load for each process in the line that has one.
+pub(crate) struct PerProcess<T>(OnceBox<Entry<T>>);
 
-struct Entry<T: 'static> {
+struct Entry<T> {
     generation: u64,
-    /// Never given back: there is one for each process in a line of forks, and one for each thread
-    /// that began it at the same moment and was slower.
-    value: &'static T,
+    value: T,
+    /// Those of the processes further down the line.
+    descendants: PerProcess<T>,
 }
 
-impl<T: Default + Send + Sync> PerProcess<T> {
+impl<T: Default> PerProcess<T> {
     pub(crate) const fn new() -> Self {
-        PerProcess(ArcSwapOption::const_empty())
+        PerProcess(OnceBox::new())
     }
 
     #[inline]
-    pub(crate) fn get(&self) -> &'static T {
-        match &*self.0.load() {
-            Some(entry) if entry.generation == generation() => entry.value,
-            _ => self.begin(),
+    pub(crate) fn get(&self) -> &T {
+        let generation = generation();
+        let mut entry = self.first(generation);
+        while entry.generation != generation {
+            entry = entry.descendants.first(generation);
         }
+        &entry.value
     }
 
-    #[cold]
-    fn begin(&self) -> &'static T {
-        let generation = generation();
-        let value: &'static T = Box::leak(Box::default());
-        let fresh = Arc::new(Entry { generation, value });
-        self.0.rcu(|entry| match entry {
-            // Another thread was faster.
-            Some(entry) if entry.generation == generation => Some(Arc::clone(entry)),
-            _ => Some(Arc::clone(&fresh)),
-        });
-        self.0.load().as_ref().map_or(value, |entry| entry.value)
+    /// That of the process which was the first to ask.
+    #[inline]
+    fn first(&self, generation: u64) -> &Entry<T> {
+        self.0.get_or_init(|| {
+            Box::new(Entry {
+                generation,
+                value: T::default(),
+                descendants: PerProcess::new(),
+            })
+        })
     }
 }

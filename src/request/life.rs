@@ -249,7 +249,10 @@ impl Request {
     /// The request has come to its end. The record is written by the first call of all those that
     /// may report it.
     pub fn end(&mut self, outcome: Outcome) {
-        self.context.end(outcome, &mut self.lent);
+        // Most report the end of a body that has reached its declared length once more.
+        if !self.has_ended() {
+            self.context.end(outcome, &mut self.lent);
+        }
     }
 
     /// It has come to its end by an error, which goes into the record.

@@ -45,7 +45,15 @@ pub(super) fn take(spare: &'static LocalKey<Spare>) -> Vec<u8> {
 }
 
 /// Gives a piece back. A thread that is ending keeps nothing.
-pub(super) fn give_back(spare: &'static LocalKey<Spare>, mut piece: Vec<u8>) {
+#[inline]
+pub(super) fn give_back(spare: &'static LocalKey<Spare>, piece: Vec<u8>) {
+    // Most requests have no detail.
+    if piece.capacity() != 0 {
+        keep(spare, piece);
+    }
+}
+
+fn keep(spare: &'static LocalKey<Spare>, mut piece: Vec<u8>) {
     let _ = spare.try_with(|spare| {
         let is_wanted = (spare.new_bytes..=spare.bytes_max).contains(&piece.capacity());
         if let Ok(mut pieces) = spare.pieces.try_borrow_mut()

@@ -97,8 +97,8 @@ impl<'r> Facts<'r> {
 
     /// The path of a gRPC call is its method's full name.
     pub(super) fn rpc_method(&self) -> Option<&'r str> {
-        let path = self.text(Part::Path).filter(|_| self.ended.is_grpc);
-        path.map(|path| path.trim_start_matches('/'))
+        let path = self.ended.is_grpc.then(|| self.text(Part::Path));
+        path.flatten().map(|path| path.trim_start_matches('/'))
     }
 
     pub(super) fn rpc_status(&self) -> Option<&'static str> {

@@ -114,11 +114,6 @@ pub(super) fn byte_of(digits: [u8; 2]) -> Option<u8> {
     is_hex.then(|| value_of(high) << 4 | value_of(low))
 }
 
-/// Writes a byte as two digits.
-pub(super) fn digits_of_byte(byte: u8) -> [u8; 2] {
-    [digit_of(byte >> 4), digit_of(byte & 0xf)]
-}
-
 /// Digits are ASCII, so they are always text.
 fn text_of<const LEN: usize>(digits: &[u8; LEN]) -> ArrayString<LEN> {
     ArrayString::from_byte_string(digits).unwrap_or_default()
@@ -167,12 +162,6 @@ fn value_of(digit: u8) -> u8 {
     }
 }
 
-/// The digit for a value below 16.
-fn digit_of(value: u8) -> u8 {
-    let behind_nine = b'a' - b'0' - 10;
-    b'0' + value + behind_nine * u8::from(9 < value)
-}
-
 impl fmt::Display for TraceId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.pad(self.as_str())
@@ -211,11 +200,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn digits_are_those_that_the_standard_library_writes(number: u64, byte: u8) {
+        fn digits_are_those_that_the_standard_library_writes(number: u64) {
             let expected = format!("{number:016x}");
             prop_assert_eq!(&digits_of(number)[..], expected.as_bytes());
-            let expected = format!("{byte:02x}");
-            prop_assert_eq!(&digits_of_byte(byte)[..], expected.as_bytes());
         }
     }
 
@@ -227,7 +214,7 @@ mod tests {
             .collect();
         assert_eq!(read.len(), 256);
         for (digits, byte) in read {
-            assert_eq!(digits, digits_of_byte(byte));
+            assert_eq!(digits, format!("{byte:02x}").as_bytes());
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use arrayvec::ArrayString;
 
-use super::identifier::{SpanId, TraceId, byte_of, digits_of_byte};
+use super::identifier::{SpanId, TraceId, byte_of};
 use crate::request::header::without_whitespace;
 
 /// The caller may have recorded this trace.
@@ -62,16 +62,14 @@ impl Traceparent {
 
     /// The header, in the version that this is: 00.
     pub(super) fn to_text(self) -> TraceparentText {
-        let flags = digits_of_byte(self.flags);
-        let parts = [
-            "00-",
-            self.trace_id.as_str(),
-            "-",
-            self.span_id.as_str(),
-            "-",
-            // Digits are ASCII, so this is always text.
-            str::from_utf8(&flags).unwrap_or("00"),
-        ];
+        let flags = match self.flags & (FLAG_SAMPLED | FLAG_RANDOM) {
+            0 => "-00",
+            FLAG_SAMPLED => "-01",
+            FLAG_RANDOM => "-02",
+            _ => "-03",
+        };
+        let (trace_id, span_id) = (self.trace_id.as_str(), self.span_id.as_str());
+        let parts = ["00-", trace_id, "-", span_id, flags];
         let mut text = ArrayString::new();
         for part in parts {
             // They fill it.
@@ -115,6 +113,14 @@ mod tests {
         assert_eq!(header.span_id.as_str(), "00f067aa0ba902b7");
         assert_eq!(header.flags, FLAG_SAMPLED);
         assert_eq!(header.to_text().as_str(), VALID);
+    }
+
+    #[test]
+    fn the_flags_of_this_version_are_passed_on_as_they_came() {
+        for flags in ["00", "01", "02", "03"] {
+            let line = format!("{}{flags}", &VALID[..FLAGS_AT]);
+            assert_eq!(parse(&line).unwrap().to_text().as_str(), line);
+        }
     }
 
     #[test]
