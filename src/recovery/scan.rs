@@ -9,7 +9,7 @@
 //! is worth a word.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use super::claim::{self, Claim};

@@ -115,11 +115,12 @@ pub(crate) struct Recover {
 ///
 /// Without sequence numbers only what is torn or reported can be seen: switch them on for the sink
 /// to know that nothing is missing, and say --strict where nothing less will do. What a process had not
-/// written when it ended leaves no gap: it said so on standard error, or left it for `recover`.
+/// written when it ended leaves no gap: it said so on standard error, or left it to be recovered, which is
+/// said here where it lies in a usual directory.
 #[derive(Args, Debug)]
 #[command(
     after_help = "Exit codes: 0 all is there, as far as it can be known; 1 something is missing, \
-    torn or doubled; 2 wrong usage, or it cannot be known: a file could not be read, or is in a \
+    torn, doubled or left to be recovered; 2 wrong usage, or it cannot be known: a file could not be read, or is in a \
     format that is not known, or, with --strict, records have no numbers.\n\n\
     Example: offloop verify logs/app.jsonl"
 )]

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::copies::{Bound, Copies};
 use super::line::{Damage, Line, Notice, Record};
 use super::sequence::{Sequences, Step};
+use super::waiting::Waiting;
 use crate::Outcome;
 use crate::tell::count;
 
@@ -72,6 +73,8 @@ pub(super) struct Audit {
     pub(super) findings_total: u64,
     /// Files that could not be read, or not be understood, and why.
     pub(super) troubles: Vec<String>,
+    /// What dead processes left for these logs.
+    pub(super) waiting: Vec<Waiting>,
     /// Files that were passed over, and why nothing is missing without them.
     pub(super) skipped: BTreeSet<String>,
     /// Whether an old file went away before it could be read.
@@ -246,7 +249,7 @@ impl Audit {
         let is_unsettled = self.is_strict && !self.are_all_numbered();
         if !self.troubles.is_empty() || (is_unsettled && self.findings_total == 0) {
             Outcome::Failed
-        } else if self.findings_total != 0 {
+        } else if self.findings_total != 0 || !self.waiting.is_empty() {
             Outcome::Wanting
         } else {
             Outcome::Whole

@@ -10,7 +10,9 @@ mod formats;
 mod line;
 mod report;
 mod sequence;
+mod waiting;
 
+use std::fs;
 use std::io;
 
 use offloop::Error;
@@ -61,8 +63,15 @@ fn attempt(arguments: &Verify, layouts: &Layouts) -> Audit {
     audit.skipped = files.skipped;
     audit.is_stale = files.is_stale;
     let is_final = files.sources.iter().any(Source::is_stream);
+    let logs = files.sources.iter().filter_map(Source::active_path);
+    let logs: Vec<_> = logs.flat_map(fs::canonicalize).collect();
     for source in files.sources {
         read(&source, layouts, &mut audit);
+    }
+    // Afterwards: what is recovered meanwhile is said to wait by nobody.
+    match waiting::find(&logs) {
+        Ok(waiting) => audit.waiting = waiting,
+        Err(error) => audit.troubles.push(error.to_string()),
     }
     audit.is_stale &= !is_final;
     audit

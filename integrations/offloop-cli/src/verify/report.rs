@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::audit::{Audit, Finding, What};
 use super::sequence::Sequence;
+use super::waiting::Waiting;
 use crate::Outcome;
 use crate::tell::count;
 
@@ -17,6 +18,7 @@ pub(super) fn json(audit: &Audit) -> String {
         "sequences": audit.sequences.as_slice(),
         "findings": audit.findings,
         "findings_total": audit.findings_total,
+        "waiting": audit.waiting,
         "unreadable": audit.troubles,
         "skipped": audit.skipped,
     })
@@ -33,6 +35,7 @@ pub(super) fn text(audit: &Audit) -> String {
             count(unlisted, "finding")
         ));
     }
+    lines.extend(audit.waiting.iter().map(Waiting::to_string));
     lines.extend(audit.skipped.iter().cloned());
     if !lines.is_empty() {
         lines.push(String::new());
@@ -83,11 +86,13 @@ fn late_beginning(sequence: &Sequence) -> Option<String> {
 /// What it comes to.
 fn verdict(audit: &Audit) -> String {
     let totals = &audit.totals;
+    let waiting = audit.waiting.iter().map(|waiting| waiting.records).sum();
     let parts = [
         (totals.damaged_lines, "damaged line", ""),
         (totals.missing, "record", " missing"),
         (totals.repeated, "record", " doubled"),
         (totals.reported_lost, "record", " reported lost"),
+        (waiting, "record", " left to be recovered"),
     ];
     let parts = parts.iter().filter(|(number, ..)| *number != 0);
     let parts: Vec<String> = parts

@@ -102,6 +102,17 @@ fn what_a_dead_process_left_is_listed_recovered_once_and_gone() {
     assert!(text.contains("dead, started"), "{text}");
 
     let waiting = listed["sinks"][0]["waiting"].as_u64().unwrap();
+    let log = dead.log.to_str().unwrap();
+    let verified = dead.offloop(&["verify", log]);
+    assert_eq!(verified.code, Some(1));
+    let how = format!("`offloop recover {log}` writes them");
+    assert!(verified.stdout.contains(&how), "{}", verified.stdout);
+    assert!(verified.stdout.contains("left to be recovered"));
+    let verified = dead.offloop(&["verify", "--json", log]).json();
+    assert_eq!(verified["whole"], false);
+    assert_eq!(verified["waiting"][0]["process"], listed["process"]);
+    assert_eq!(verified["waiting"][0]["records"], waiting);
+
     let directory = dead.runtime.path().join("offloop");
     let directory = directory.to_str().unwrap();
     let answer = dead.offloop(&["recover", "--json", directory]).json();
@@ -113,7 +124,7 @@ fn what_a_dead_process_left_is_listed_recovered_once_and_gone() {
     );
     assert!(records(&dead.log).into_iter().eq(0..100));
     assert_eq!(dead.leftover(), None);
-    assert_eq!(offloop([Path::new("verify"), &dead.log]).code, Some(0));
+    assert_eq!(dead.offloop(&["verify", log]).code, Some(0));
 
     let again = dead.offloop(&["recover", directory]);
     assert_eq!(

@@ -30,6 +30,11 @@ impl Source {
         Source::new(PathBuf::from("-"), None, None)
     }
 
+    /// The path, unless it is that of an old file.
+    pub(in crate::verify) fn active_path(&self) -> Option<&Path> {
+        self.old.is_none().then_some(&*self.path)
+    }
+
     pub(super) fn active(path: PathBuf, file: File) -> Source {
         Source::new(path, Some(file), None)
     }
