@@ -69,7 +69,7 @@ pub fn leftover_directories() -> Vec<PathBuf> {
 
 /// Writes what dead processes left behind to the log files that it was meant for.
 ///
-/// That happens by itself when a program starts that writes to the same file. This is for all other
+/// That happens by itself when a program starts that writes to the same file, or forks a child that does. This is for all other
 /// cases: the program will not start again soon, or writes somewhere else now. `path` is
 ///
 /// - a log file: writes what is meant for it, whoever left it;

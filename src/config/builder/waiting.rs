@@ -76,7 +76,7 @@ impl Builder {
     ///
     /// They wait in memory either way. If this is on, it is that of a file on a tmpfs, which costs a
     /// log call nothing and takes no more than the [budget](Builder::budget). The next start with
-    /// the same sink writes what is found there. It does not outlive the machine, and nothing is left
+    /// the same sink, or the next forked child that logs to it, writes what is found there. It does not outlive the machine, and nothing is left
     /// of it after an orderly end, unless threads were still logging at that moment: a start tells their
     /// last records from those of a process that was killed. What other programs left, and have not taken up for an hour, is
     /// [said](Builder::on_error) once by each start: it keeps its memory until they start again, or

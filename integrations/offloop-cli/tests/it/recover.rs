@@ -8,7 +8,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tracing_subscriber::layer::SubscriberExt;
 
-use crate::command::{Answer, offloop, offloop_with};
+use crate::command::{Answer, offloop_with};
 
 /// In a process that is to die: its log file.
 const DIES: &str = "OFFLOOP_TEST_DIES";
