@@ -360,6 +360,21 @@ def test_sigterm_under_load_loses_nothing(serve: Any, log: Path, name: str) -> N
         assert sum(message.startswith(words) for message in said) == count, (name, said[-20:])
 
 
+@pytest.mark.parametrize("name", ["gunicorn with uvicorn's worker", "the same, preloaded"])
+def test_what_a_killed_worker_said_last_is_written_by_the_next_one(
+    serve: Any, log: Path, name: str
+) -> None:
+    """Where the application was loaded before the workers were forked, nothing starts anew."""
+    server = serve(*SERVERS[name])
+    wait_until_ready(name, log)
+    with pytest.raises(httpx.TransportError):
+        server.get("/dies")
+    wait_for(lambda: "last words" in messages(log), "the last words")
+    server.stop()
+    (words,) = [line for line in read_lines(log) if line["message"] == "last words"]
+    assert words["recovered"] is True
+
+
 @pytest.mark.parametrize("name", [name for name in SERVERS if "load_app:app" in SERVERS[name]])
 def test_sigterm_loses_nothing_where_nobody_tells_us_that_the_server_ends(
     serve: Any, log: Path, name: str
