@@ -111,8 +111,8 @@ impl Frame<'_> {
     #[inline(never)]
     fn look_ahead(&self, start: usize, end: usize, look: impl FnOnce(&[u8]) -> usize) {
         let end = end.max(self.committed.min(start + AHEAD_BYTES));
-        // SAFETY: nobody may write to these bytes while the slice lives. They end at `committed` or
-        // before it, as the record does, and the page is not used anew before its reader ends, which
+        // SAFETY: nobody may write to these bytes while the slice lives, and all were written, padding
+        // included, see `PageWriter::append`. They end at `committed` or before it, as the record does, and the page is not used anew before its reader ends, which
         // is borrowed here: see `PageReader::next`.
         let ahead = unsafe { self.page.page.block.read(start, end - start) };
         self.page.passed.set(start + look(&ahead));
@@ -188,6 +188,9 @@ impl PageWriter {
         if self.page.block.capacity() < end {
             return false;
         }
+        // SAFETY: as below. The last bytes of a frame may be padding, which is written, too: whoever looks
+        // ahead reads over it.
+        unsafe { self.page.block.write(end - ALIGN, &[0; ALIGN]) };
         let mut header = [0; FRAME_HEADER_BYTES];
         header[..4].copy_from_slice(&(record.len() as u32).to_le_bytes());
         header[4] = level;

@@ -3,6 +3,7 @@
 
 #![expect(unsafe_code, reason = "writer and readers share the memory of a page")]
 
+use std::mem::MaybeUninit;
 use std::ops::Deref;
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -30,7 +31,7 @@ pub(crate) struct Block {
 #[derive(Debug)]
 enum Home {
     /// In memory of its own, which takes the place of a slot if there is an arena.
-    Heap(NonNull<[u64]>, Option<Arc<Mapped>>),
+    Heap(NonNull<[MaybeUninit<u64>]>, Option<Arc<Mapped>>),
     Slot(Arc<Mapped>, u32),
 }
 
@@ -63,9 +64,9 @@ impl Block {
     /// The same, because there was no room in the arena.
     pub(super) fn instead_of_slot(capacity: usize, arena: Option<Arc<Mapped>>) -> Self {
         let words = STATE_WORDS + capacity.div_ceil(WORD_BYTES);
-        // Zeroed, since a slice must not show memory that was never written. Fresh memory of the
-        // system is zero anyway, and stays untouched until it is used.
-        let memory = NonNull::from(Box::leak(vec![0_u64; words].into_boxed_slice()));
+        let mut memory = Box::new_uninit_slice(words);
+        memory[..STATE_WORDS].fill(MaybeUninit::new(0));
+        let memory = NonNull::from(Box::leak(memory));
         let state = memory.cast::<AtomicU64>();
         // SAFETY: the memory has more words than these.
         let bytes = unsafe { state.add(STATE_WORDS) };
@@ -129,14 +130,14 @@ impl Block {
 
     /// # Safety
     ///
-    /// `offset + len` is at most the capacity, and nobody writes to these bytes while the
-    /// slice lives.
+    /// `offset + len` is at most the capacity, all of these bytes have been written, and nobody writes to
+    /// them while the slice lives.
     #[inline]
     pub(crate) unsafe fn read(&self, offset: usize, len: usize) -> Slice<'_> {
         // SAFETY: in bounds, by this function's contract.
         let source = unsafe { self.bytes.add(offset) };
-        // SAFETY: in bounds, initialised (zero at first, on the heap and in a file), and unchanged
-        // while the slice lives, by this function's contract.
+        // SAFETY: in bounds, initialised, and unchanged while the slice lives, by this function's
+        // contract.
         Slice(unsafe { std::slice::from_raw_parts(source.as_ptr(), len) })
     }
 
