@@ -112,8 +112,9 @@ impl Frame<'_> {
     fn look_ahead(&self, start: usize, end: usize, look: impl FnOnce(&[u8]) -> usize) {
         let end = end.max(self.committed.min(start + AHEAD_BYTES));
         // SAFETY: nobody may write to these bytes while the slice lives, and all were written, padding
-        // included, see `PageWriter::append`. They end at `committed` or before it, as the record does, and the page is not used anew before its reader ends, which
-        // is borrowed here: see `PageReader::next`.
+        // included: see `PageWriter::append`. They end at `committed` or before it, as the record does,
+        // and the page is not used anew before its reader ends, which is borrowed here: see
+        // `PageReader::next`.
         let ahead = unsafe { self.page.page.block.read(start, end - start) };
         self.page.passed.set(start + look(&ahead));
     }
