@@ -21,6 +21,7 @@ mod journal;
 pub(crate) mod line;
 pub(crate) mod merge;
 pub(crate) mod notice;
+mod priority;
 #[cfg(all(offloop_shuttle, test))]
 mod schedules;
 #[cfg(not(any(offloop_loom, offloop_shuttle)))]
@@ -111,6 +112,7 @@ impl Drain {
         let name = format!("offloop-{}", kind.unwrap_or_default());
         let started = spawn(name, move || {
             let _running = running;
+            priority::wake_politely();
             let worker = lock(&worker).take();
             if let Some(mut worker) = worker {
                 let inlet = &sinks[place].inlet;
