@@ -246,19 +246,42 @@ impl Run {
 }
 
 /// How often each number is in these lines, but for those that were written once more after a
-/// failed sync, and are marked so.
+/// failed sync. They are counted by the notice before them, not looked for until the one behind them: if
+/// the new file could not be synced either, they hold such notices themselves.
 pub(crate) fn counts(lines: &[Value]) -> BTreeMap<u64, usize> {
-    let mut counts = BTreeMap::new();
-    let mut is_again = false;
+    let (mut counts, mut again) = (BTreeMap::new(), 0);
     for line in lines {
-        match line["message"].as_str() {
-            Some("sync failed") => is_again |= line["lines"] != 0,
-            Some("end of lines written again") => is_again = false,
-            _ => {}
-        }
-        if let (Some(number), false) = (line["number"].as_u64(), is_again) {
+        if again != 0 {
+            again -= 1;
+        } else if line["message"] == "sync failed" {
+            again = line["lines"].as_u64().unwrap();
+        } else if let Some(number) = line["number"].as_u64() {
             *counts.entry(number).or_default() += 1;
         }
     }
     counts
+}
+
+#[test]
+fn lines_written_again_twice_over_count_once() {
+    let notice =
+        |message: &str, lines: u64| serde_json::json!({"message": message, "lines": lines});
+    let record = |number: u64| serde_json::json!({"message": "one", "number": number});
+    let lines = [
+        record(0),
+        // A new file, which cannot be synced either,
+        notice("sync failed", 1),
+        record(0),
+        notice("end of lines written again", 1),
+        record(1),
+        // and the next one.
+        notice("sync failed", 4),
+        notice("sync failed", 1),
+        record(0),
+        notice("end of lines written again", 1),
+        record(1),
+        notice("end of lines written again", 4),
+        record(2),
+    ];
+    assert!(counts(&lines).into_iter().eq([(0, 1), (1, 1), (2, 1)]));
 }

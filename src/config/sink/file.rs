@@ -123,6 +123,8 @@ impl Sink {
     /// (target `offloop`, message `sync failed`, with the error and the number of `lines`), the
     /// lines since the last sync once more, and another record (`end of lines written again`).
     /// Between these two, and nowhere else, a line may stand that another file has as well.
+    /// If the new file cannot be synced either, the next one has all of that once more: `lines` says
+    /// how many lines to skip, notices among them.
     /// With `Never`, lines are not kept, so there are none to write again. Whoever waits for
     /// one of these lines to be on the disk is given an error. Where files cannot be renamed, since
     /// the directory is read-only or the file is mounted on its own, all of that is written to the
