@@ -26,7 +26,7 @@ const FORGOTTEN_AFTER: Duration = Duration::from_secs(60 * 60);
 /// What the sinks of a pipeline have to take up, once one of them has looked.
 #[derive(Debug)]
 pub(crate) struct Scan {
-    /// The canonical paths of the sinks' files.
+    /// The paths of the sinks' files.
     paths: Vec<PathBuf>,
     /// Where leftovers are looked for.
     directories: Vec<PathBuf>,
@@ -58,7 +58,7 @@ impl Scan {
         complaints: Complaints,
     ) -> Self {
         Scan {
-            paths: paths.iter().map(|path| canonical(path)).collect(),
+            paths,
             directories,
             complaints,
             tells_forgotten: true,
@@ -86,10 +86,12 @@ impl Scan {
     fn look(&self) -> Vec<Found> {
         let (mut found, mut forgotten) = (Vec::new(), Forgotten::default());
         let mut complaints = self.complaints.clone();
+        let paths: Vec<_> = self.paths.iter().map(|path| canonical(path)).collect();
         for file in self.files(&mut complaints) {
             match claim::claim(&file) {
                 Ok(Claim::Ours(leftover)) => {
-                    let paths = self.paths_of(&leftover);
+                    let is_meant = |path: &&PathBuf| leftover.sinks_at(path).next().is_some();
+                    let paths: Vec<_> = paths.iter().filter(is_meant).cloned().collect();
                     if !paths.is_empty() {
                         found.push(Found { file, paths });
                     } else if !end(&leftover, &mut complaints) {
@@ -123,12 +125,6 @@ impl Scan {
         }
         directory::oldest_first(&mut files);
         files
-    }
-
-    /// For which of the sinks a leftover is.
-    fn paths_of(&self, leftover: &LeftoverFile) -> Vec<PathBuf> {
-        let is_meant = |path: &&PathBuf| leftover.sinks_at(path).next().is_some();
-        self.paths.iter().filter(is_meant).cloned().collect()
     }
 }
 
