@@ -7,10 +7,9 @@
 
 use std::error::Error;
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use offloop::Redaction;
 
@@ -52,7 +51,6 @@ const MANY: usize = 30_000;
 const WARM_UP: usize = 1_000;
 /// Records wait for the writer as long as they like: callgrind runs one thread at a time.
 pub const BUDGET_BYTES: usize = 256 << 20;
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Threads, as callgrind numbers them, counted from 1.
 const THREADS: usize = 2;
@@ -113,7 +111,7 @@ pub fn counted_child(arguments: &[String]) -> Result<(), Box<dyn Error>> {
         false => Redaction::default(),
     };
     let mut builder = offloop::builder()
-        .writer(Nothing)
+        .writer(io::sink())
         .budget(BUDGET_BYTES)
         .filter("info")
         .redaction(redaction);
@@ -124,9 +122,9 @@ pub fn counted_child(arguments: &[String]) -> Result<(), Box<dyn Error>> {
     let (calls, values) = (contenders::TRACING_CALLS, Values::new());
     for records in [WARM_UP, records.parse()?] {
         log(calls, variant, &values, records);
-        guard.flush(PATIENCE)?;
+        guard.flush(layers::PATIENCE)?;
     }
-    match guard.shutdown(PATIENCE).is_complete() {
+    match guard.shutdown(layers::PATIENCE).is_complete() {
         true => Ok(()),
         false => Err("not all records were written".into()),
     }
@@ -141,19 +139,6 @@ fn log(calls: Calls, variant: &str, values: &Values, records: usize) {
         Some(("plain", _)) => many(calls.plain),
         Some(("spans", _)) => (calls.within_spans)(values, &mut || many(calls.mixed_in_spans)),
         _ => many(calls.mixed),
-    }
-}
-
-/// Takes all that is written.
-struct Nothing;
-
-impl Write for Nothing {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 

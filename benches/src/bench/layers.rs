@@ -29,7 +29,8 @@ const FEW: usize = 1_000;
 const MANY: usize = 3_000;
 /// Served before, so that what is done once is done.
 const WARM_UP: usize = 500;
-const PATIENCE: Duration = Duration::from_secs(120);
+/// For the log of a process in callgrind.
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 pub fn is_variant(name: &str) -> bool {
     VARIANTS.contains(&name)
