@@ -12,7 +12,7 @@ use tempfile::tempdir;
 
 use crate::faults::{Scope, Site, is_traceable};
 use crate::support::{
-    Gate, PATIENCE, check_numbers, in_child_with, is_long, json_lines, wait_until,
+    Gate, PATIENCE, check_numbers, in_child, in_child_with, is_long, json_lines, wait_until,
 };
 
 const MIB: u64 = 1 << 20;
@@ -182,4 +182,36 @@ fn a_forked_child_without_a_thread_to_be_had_writes_its_records_all_the_same() {
     let (parents, childs) = lines.split_at(lines.len() / 2);
     check_numbers(parents, 0..100);
     check_numbers(childs, 0..100);
+}
+
+/// The names of the process's threads, and whether they are batch threads.
+fn are_batch_threads() -> Vec<(String, bool)> {
+    const PLACE_OF_POLICY: usize = 38;
+    const SCHED_BATCH: &str = "3";
+    let tasks = fs::read_dir("/proc/self/task").unwrap();
+    // A thread may end meanwhile.
+    let stats = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("stat")).ok());
+    let is_batch = |stat: String| {
+        let (name, figures) = stat.rsplit_once(") ").unwrap();
+        let name = name.split_once('(').unwrap().1.to_owned();
+        let policy = figures.split(' ').nth(PLACE_OF_POLICY).unwrap();
+        (name, policy == SCHED_BATCH)
+    };
+    stats.map(is_batch).collect()
+}
+
+#[test]
+fn writers_push_no_other_thread_aside() {
+    in_child(|| {
+        let guard = offloop::builder().writer(io::sink()).init().unwrap();
+        // By then its thread has begun.
+        tracing::info!("one");
+        guard.flush(PATIENCE).unwrap();
+        let threads = are_batch_threads();
+        let is_writer = |(name, _): &&(String, bool)| name.starts_with("offloop-");
+        let (writers, others): (Vec<_>, Vec<_>) = threads.iter().partition(is_writer);
+        assert_eq!(writers.len(), 1, "{threads:?}");
+        assert!(writers.iter().all(|(_, is_batch)| *is_batch), "{writers:?}");
+        assert!(!others.iter().any(|(_, is_batch)| *is_batch), "{others:?}");
+    });
 }
